@@ -1,0 +1,53 @@
+use std::{fmt::Debug, sync::Arc};
+
+use super::Timestamp;
+
+/// Tells the time. The engine has no other source of it.
+pub trait Clock: Debug + Send + Sync {
+    /// The present instant. It may stand still or step back; the engine keeps its own order.
+    fn now(&self) -> Timestamp;
+}
+
+/// Gives random bytes, fit for secrets. The engine has no other source of them.
+pub trait Entropy: Debug + Send + Sync {
+    /// Fills the whole slice.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// What an engine takes from the world around it: the time and randomness.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The engine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The engine's randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Environment {
+    /// The clock and the random numbers of the operating system.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(chrono::Utc::now().timestamp_micros())
+    }
+}
+
+/// The operating system's random numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(clippy::expect_used, reason = "no answer can be trusted on a machine that has no random numbers")]
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}

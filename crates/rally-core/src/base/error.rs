@@ -1,0 +1,232 @@
+use std::{error::Error as StdError, fmt};
+
+use uuid::Uuid;
+
+use super::{Faults, Scope, Timestamp};
+
+/// What kind of failure an [`Error`] is. Callers of the HTTP door see these as `code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// Members or parameters with values that they cannot have.
+    Validation,
+    /// A body that is not JSON.
+    MalformedJson,
+    /// A natural key that another record has.
+    Duplicate,
+    /// Several records match where one must.
+    Ambiguous,
+    /// An id in a body that names no record of this tenant.
+    BadReference,
+    /// A documented limit was passed.
+    LimitExceeded,
+    /// No valid credential.
+    Unauthorized,
+    /// A valid credential with too small a scope.
+    Forbidden,
+    /// No such record in this tenant.
+    NotFound,
+    /// The tenant's or the source's requests of this minute are spent.
+    RateLimited,
+    /// The path does not know the method.
+    MethodNotAllowed,
+    /// The body is larger than the path takes.
+    PayloadTooLarge,
+    /// The body is not of the type that the path takes.
+    UnsupportedMediaType,
+    /// The present state does not allow it.
+    Conflict,
+    /// The record is not at the version that was named.
+    PreconditionFailed,
+    /// An idempotency key was used before for other content.
+    IdempotencyMismatch,
+    /// The feed no longer reaches back to the instant asked for.
+    FeedTrimmed,
+    /// The store cannot answer at present.
+    Unavailable,
+    /// A fault of the engine's own, or of what it runs on.
+    Internal,
+}
+
+impl Code {
+    /// The name that callers see.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Code::Validation => "validation",
+            Code::MalformedJson => "malformed_json",
+            Code::Duplicate => "duplicate",
+            Code::Ambiguous => "ambiguous",
+            Code::BadReference => "bad_reference",
+            Code::LimitExceeded => "limit_exceeded",
+            Code::Unauthorized => "unauthorized",
+            Code::Forbidden => "forbidden",
+            Code::NotFound => "not_found",
+            Code::RateLimited => "rate_limited",
+            Code::MethodNotAllowed => "method_not_allowed",
+            Code::PayloadTooLarge => "payload_too_large",
+            Code::UnsupportedMediaType => "unsupported_media_type",
+            Code::Conflict => "conflict",
+            Code::PreconditionFailed => "precondition_failed",
+            Code::IdempotencyMismatch => "idempotency_mismatch",
+            Code::FeedTrimmed => "feed_trimmed",
+            Code::Unavailable => "unavailable",
+            Code::Internal => "internal",
+        }
+    }
+}
+
+/// Why the engine refused or failed, in two halves: what the caller may be told ([`code`](Error::code),
+/// [`detail`](Error::detail), [`faults`](Error::faults) and the like, also as `Display`), and what only the log may
+/// hold ([`source`](StdError::source), also in `Debug`).
+pub struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    code: Code,
+    detail: String,
+    faults: Faults,
+    existing_id: Option<Uuid>,
+    required_scope: Option<Scope>,
+    oldest_change: Option<Timestamp>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error that says this to the caller.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            code,
+            detail: detail.into(),
+            faults: Faults::new(),
+            existing_id: None,
+            required_scope: None,
+            oldest_change: None,
+            cause: None,
+        }))
+    }
+
+    /// A fault of the engine's own: the caller hears that something went wrong, the log hears what.
+    #[must_use]
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Code::Internal, "something went wrong here; the log has the reason").caused_by(cause)
+    }
+
+    pub(crate) fn not_found(noun: &str) -> Self {
+        Self::new(Code::NotFound, format!("there is no such {noun}"))
+    }
+
+    pub(crate) fn duplicate(detail: impl Into<String>, existing: Uuid) -> Self {
+        let mut error = Self::new(Code::Duplicate, detail);
+        error.0.existing_id = Some(existing);
+        error
+    }
+
+    pub(crate) fn forbidden(required: Scope) -> Self {
+        let mut error = Self::new(Code::Forbidden, format!("this needs the scope {required}"));
+        error.0.required_scope = Some(required);
+        error
+    }
+
+    pub(crate) fn feed_trimmed(oldest: Timestamp) -> Self {
+        let mut error = Self::new(
+            Code::FeedTrimmed,
+            format!("changes before {oldest} are gone; read the lists anew and go on from there"),
+        );
+        error.0.oldest_change = Some(oldest);
+        error
+    }
+
+    pub(crate) fn with_faults(mut self, faults: Faults) -> Self {
+        self.0.faults = faults;
+        self
+    }
+
+    pub(crate) fn with_code(mut self, code: Code) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// A sentence for the caller.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// What is wrong with each member or parameter.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
+    }
+
+    /// The record that has the natural key already.
+    #[must_use]
+    pub fn existing_id(&self) -> Option<Uuid> {
+        self.0.existing_id
+    }
+
+    /// The scope that was missing.
+    #[must_use]
+    pub fn required_scope(&self) -> Option<Scope> {
+        self.0.required_scope
+    }
+
+    /// The oldest change that the feed still has.
+    #[must_use]
+    pub fn oldest_change(&self) -> Option<Timestamp> {
+        self.0.oldest_change
+    }
+
+    /// True when there is no such record in this tenant.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Code::NotFound
+    }
+
+    /// True when another record has the natural key.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        self.code() == Code::Duplicate
+    }
+
+    /// True when the input was at fault.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        matches!(self.code(), Code::Validation | Code::MalformedJson | Code::BadReference)
+    }
+
+    /// True when the same request may succeed later, unchanged.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.code() == Code::Unavailable
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.detail)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,36 @@
+//! Every limit of the engine, in one table.
+//!
+//! Lengths of text count Unicode scalar values, sizes count bytes of UTF-8.
+
+/// Items of a list page when none is asked for, and the most that can be.
+pub const PAGE: usize = 100;
+/// Items of one bulk request.
+pub const BULK_ITEMS: usize = 100;
+/// Entries of one page of the change feed.
+pub const FEED_PAGE: usize = 1_000;
+/// Characters of a name or another short member.
+pub const SHORT_TEXT: usize = 255;
+/// Characters of an e-mail address (RFC 5321, path length less its brackets).
+pub const EMAIL: usize = 254;
+/// Characters of a URL.
+pub const URL: usize = 2_048;
+/// Bytes of notes, a body or a description.
+pub const LONG_TEXT_BYTES: usize = 65_536;
+/// Tags on one record.
+pub const TAGS: usize = 50;
+/// Characters of one tag.
+pub const TAG: usize = 64;
+/// Bytes of a request body.
+pub const BODY_BYTES: usize = 1 << 20;
+/// Bytes of the body of a bulk request.
+pub const BULK_BODY_BYTES: usize = 8 << 20;
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY: usize = 255;
+/// Hours for which the answer to an idempotency key is kept.
+pub const IDEMPOTENCY_HOURS: i64 = 24;
+/// Characters of a tenant's slug: one DNS label (RFC 1035).
+pub const SLUG: usize = 63;
+/// Requests a minute of a tenant without a setting of its own.
+pub const REQUESTS_PER_MINUTE: u32 = 1_000;
+/// Requests without a valid credential a minute and source address.
+pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;

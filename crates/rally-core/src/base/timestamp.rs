@@ -1,0 +1,184 @@
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// An instant, in whole microseconds since 1970-01-01 UTC.
+///
+/// Written as RFC 3339 in UTC with exactly six fraction digits and `Z`, so that text order is time order. Read from
+/// any RFC 3339 form; without an offset UTC is meant, and a date alone is its midnight in UTC. Years 0000 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Says that a text is not an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a date-time such as 2025-02-01T10:15:00Z, or a date")]
+pub struct NotAnInstant;
+
+impl Timestamp {
+    /// The first instant that can be written.
+    pub const MIN: Timestamp = Timestamp(-62_167_219_200_000_000);
+    /// The last instant that can be written.
+    pub const MAX: Timestamp = Timestamp(253_402_300_799_999_999);
+
+    /// The instant so many microseconds after 1970-01-01 UTC, brought into the years that can be written.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        if micros < Self::MIN.0 {
+            Self::MIN
+        } else if micros > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(micros)
+        }
+    }
+
+    /// Microseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The instant so many microseconds later; the last one that can be written if it would lie behind that.
+    #[must_use]
+    pub const fn plus_micros(self, micros: i64) -> Self {
+        Self::from_micros(self.0.saturating_add(micros))
+    }
+
+    /// Appends the 27 bytes of the written form.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        let days = self.0.div_euclid(86_400_000_000);
+        let (year, month, day) = civil(days);
+        let micros = self.0.rem_euclid(86_400_000_000);
+        let seconds = micros / 1_000_000;
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        put(&mut text, 0, 4, year);
+        put(&mut text, 5, 2, month);
+        put(&mut text, 8, 2, day);
+        put(&mut text, 11, 2, seconds / 3_600);
+        put(&mut text, 14, 2, seconds / 60 % 60);
+        put(&mut text, 17, 2, seconds % 60);
+        put(&mut text, 20, 6, micros % 1_000_000);
+        out.extend_from_slice(&text);
+    }
+}
+
+/// The proleptic Gregorian date of a day counted from 1970-01-01.
+///
+/// The arithmetic is Howard Hinnant's `civil_from_days`.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+fn put(text: &mut [u8; 27], start: usize, width: usize, mut value: i64) {
+    for digit in text.iter_mut().skip(start).take(width).rev() {
+        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(27);
+        self.write(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = NotAnInstant;
+
+    fn from_str(text: &str) -> Result<Self, NotAnInstant> {
+        let micros = parse(text.trim()).ok_or(NotAnInstant)?;
+        if (Self::MIN.0..=Self::MAX.0).contains(&micros) { Ok(Self(micros)) } else { Err(NotAnInstant) }
+    }
+}
+
+fn parse(text: &str) -> Option<i64> {
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Some(instant.timestamp_micros());
+    }
+    // A plus sign that a query string turned into a space.
+    if let Some((instant, offset)) = text.rsplit_once(' ')
+        && offset.len() == 5
+        && let Ok(instant) = DateTime::parse_from_rfc3339(&format!("{instant}+{offset}"))
+    {
+        return Some(instant.timestamp_micros());
+    }
+    for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M"] {
+        if let Ok(instant) = NaiveDateTime::parse_from_str(text, form) {
+            return Some(instant.and_utc().timestamp_micros());
+        }
+    }
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+    Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros())
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl From<Timestamp> for DateTime<chrono::Utc> {
+    fn from(instant: Timestamp) -> Self {
+        DateTime::from_timestamp_micros(instant.0).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::SecondsFormat;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_written_form_is_that_of_chrono_and_is_read_back(micros in Timestamp::MIN.0..=Timestamp::MAX.0) {
+            let instant = Timestamp(micros);
+            let known = DateTime::<chrono::Utc>::from(instant).to_rfc3339_opts(SecondsFormat::Micros, true);
+            prop_assert_eq!(instant.to_string(), known);
+            prop_assert_eq!(instant.to_string().parse(), Ok(instant));
+        }
+    }
+
+    #[test]
+    fn the_documented_forms_are_read() {
+        let known: Timestamp = "2025-02-01T10:15:00Z".parse().unwrap();
+        for form in [
+            "2025-02-01T12:15:00+02:00",
+            "2025-02-01T12:15:00 02:00",
+            "2025-02-01T10:15:00",
+            "2025-02-01T10:15:00.000000000Z",
+            "2025-02-01 10:15:00",
+            "2025-02-01T10:15",
+        ] {
+            assert_eq!(form.parse(), Ok(known), "{form}");
+        }
+        assert_eq!("2025-02-01".parse::<Timestamp>().unwrap().to_string(), "2025-02-01T00:00:00.000000Z");
+        for form in ["yesterday", "", "2025-02-30", "2025-02-01T10:15:00+2", "1738404900", "99999-01-01T00:00:00Z"] {
+            assert_eq!(form.parse::<Timestamp>(), Err(NotAnInstant), "{form}");
+        }
+    }
+}

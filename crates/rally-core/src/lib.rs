@@ -1,0 +1,4 @@
+//! Rally core.
+
+pub mod base;
+pub mod store;

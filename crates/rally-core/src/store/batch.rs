@@ -1,0 +1,65 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::Key;
+
+/// Changes to one tenant's state that are applied together: for each key a new value, or its deletion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch(BTreeMap<Key, Option<Bytes>>);
+
+impl Batch {
+    /// Nothing to change.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Gives a key a value, whatever this batch said of it before.
+    pub fn put(&mut self, key: Key, value: impl Into<Bytes>) {
+        self.0.insert(key, Some(value.into()));
+    }
+
+    /// Deletes a key, whatever this batch said of it before; one that is not there is no fault.
+    pub fn delete(&mut self, key: Key) {
+        self.0.insert(key, None);
+    }
+
+    /// What this batch says of a key: nothing, its deletion, or its value.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
+        self.0.get(key).map(Option::as_ref)
+    }
+
+    /// The changes in the order of their keys, each key once; no value is a deletion.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&Bytes>)> {
+        self.0.iter().map(|(key, value)| (key, value.as_ref()))
+    }
+
+    /// The changes themselves, in the order of their keys.
+    pub fn into_changes(self) -> impl Iterator<Item = (Key, Option<Bytes>)> {
+        self.0.into_iter()
+    }
+
+    /// True when there is nothing to change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many keys it changes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn absorb(&mut self, later: Batch) {
+        self.0.extend(later.0);
+    }
+
+    pub(crate) fn range(&self, start: &Key, end: Option<&Key>) -> impl DoubleEndedIterator<Item = (&Key, &Option<Bytes>)> {
+        use std::ops::Bound;
+        let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
+        self.0.range((Bound::Included(start), upper))
+    }
+}

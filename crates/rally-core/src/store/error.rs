@@ -1,0 +1,50 @@
+use std::error::Error;
+
+/// Why a store could not do its work; each variant says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another writer came between; nothing was applied. Run the write again.
+    #[error("another write came between")]
+    Conflict,
+    /// The store cannot answer at present; nothing was applied. Try later.
+    #[error("the store is unavailable: {reason}")]
+    Unavailable {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// The answer to a commit was lost. Find out whether it was applied before telling anyone.
+    #[error("the outcome of a commit is unknown: {reason}")]
+    CommitUnknown {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// A key, value or batch beyond [`Limits`](super::Limits); nothing was applied. Never the same again.
+    #[error("a {what} of {bytes} bytes is over the limit of {limit}")]
+    TooLarge {
+        /// `key`, `value` or `batch`.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The most that is possible.
+        limit: usize,
+    },
+    /// Stored bytes are not what was written. Retrying does not help; a backup does.
+    #[error("stored data is damaged: {what}")]
+    Corrupt {
+        /// What was found where.
+        what: String,
+    },
+    /// The store has shut itself after a failure and must be opened again; nothing was applied.
+    #[error("the store must be reopened: {reason}")]
+    NeedsReopen {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// Anything else that the backend reports; nothing was applied.
+    #[error("the storage backend failed")]
+    Backend {
+        /// The backend's own error.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}

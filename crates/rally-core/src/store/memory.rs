@@ -1,0 +1,109 @@
+use std::{collections::HashMap, fmt, ops::Bound, sync::Arc};
+
+use bytes::Bytes;
+use imbl::OrdMap;
+use parking_lot::{Mutex, RwLock};
+
+use super::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError};
+use crate::base::TenantId;
+
+/// A store in memory, for tests, fakes and caches that may be lost.
+///
+/// Each tenant's state is one persistent map. A snapshot is a reference to it, so taking one costs the same whatever
+/// the tenant's size, and neither readers nor writers wait for each other. Nothing is durable.
+#[derive(Default)]
+pub struct MemoryStore {
+    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+}
+
+type Map = OrdMap<Key, Bytes>;
+
+#[derive(Default)]
+struct Tenant {
+    /// Held for the whole of a write, so that no other comes between.
+    writer: Mutex<()>,
+    /// Held only as long as it takes to copy or swap a reference.
+    newest: RwLock<Map>,
+}
+
+struct MemorySnapshot(Map);
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tenant(&self, tenant: TenantId) -> Arc<Tenant> {
+        if let Some(known) = self.tenants.read().get(&tenant) {
+            return Arc::clone(known);
+        }
+        Arc::clone(self.tenants.write().entry(tenant).or_default())
+    }
+}
+
+impl Store for MemoryStore {
+    fn limits(&self) -> Limits {
+        Limits { key_bytes: Limits::LEAST.key_bytes, value_bytes: 16 << 20, batch_bytes: 256 << 20 }
+    }
+
+    fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        let newest = self.tenants.read().get(&tenant).map(|known| known.newest.read().clone());
+        Ok(Box::new(MemorySnapshot(newest.unwrap_or_default())))
+    }
+
+    fn write(
+        &self,
+        tenant: TenantId,
+        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
+    ) -> Result<Commit, StoreError> {
+        let tenant = self.tenant(tenant);
+        let _writing = tenant.writer.lock();
+        let mut next = MemorySnapshot(tenant.newest.read().clone());
+        let batch = match build(&next) {
+            Ok(batch) => batch,
+            Err(Abort::Refused) => return Ok(Commit::Refused),
+            Err(Abort::Store(error)) => return Err(error),
+        };
+        self.limits().check(&batch)?;
+        for (key, value) in batch.into_changes() {
+            match value {
+                Some(value) => next.0.insert(key, value),
+                None => next.0.remove(&key),
+            };
+        }
+        let before = std::mem::replace(&mut *tenant.newest.write(), next.0);
+        drop(before);
+        Ok(Commit::Applied)
+    }
+}
+
+impl Snapshot for MemorySnapshot {
+    fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        Ok(keys.iter().map(|key| self.0.get(key).cloned()).collect())
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let upper = range.end().map_or(Bound::Unbounded, Bound::Excluded);
+        let found = self.0.range::<_, Key>((Bound::Included(range.start()), upper));
+        let entry = |(key, value): (&Key, &Bytes)| Entry { key: key.clone(), value: value.clone() };
+        Ok(match direction {
+            Direction::Forward => found.take(limit).map(entry).collect(),
+            Direction::Backward => found.rev().take(limit).map(entry).collect(),
+        })
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("tenants", &self.tenants.read().len()).finish_non_exhaustive()
+    }
+}
