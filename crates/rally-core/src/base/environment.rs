@@ -46,7 +46,10 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::expect_used, reason = "no answer can be trusted on a machine that has no random numbers")]
+    #[expect(
+        clippy::expect_used,
+        reason = "no answer can be trusted on a machine that has no random numbers"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }

@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use uuid::Uuid;
 
@@ -48,6 +48,29 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Code; 19] = [
+        Code::Validation,
+        Code::MalformedJson,
+        Code::Duplicate,
+        Code::Ambiguous,
+        Code::BadReference,
+        Code::LimitExceeded,
+        Code::Unauthorized,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::RateLimited,
+        Code::MethodNotAllowed,
+        Code::PayloadTooLarge,
+        Code::UnsupportedMediaType,
+        Code::Conflict,
+        Code::PreconditionFailed,
+        Code::IdempotencyMismatch,
+        Code::FeedTrimmed,
+        Code::Unavailable,
+        Code::Internal,
+    ];
+
     /// The name that callers see.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -78,9 +101,10 @@ impl Code {
 /// Why the engine refused or failed, in two halves: what the caller may be told ([`code`](Error::code),
 /// [`detail`](Error::detail), [`faults`](Error::faults) and the like, also as `Display`), and what only the log may
 /// hold ([`source`](StdError::source), also in `Debug`).
+#[derive(Clone)]
 pub struct Error(Box<Parts>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Parts {
     code: Code,
     detail: String,
@@ -88,7 +112,7 @@ struct Parts {
     existing_id: Option<Uuid>,
     required_scope: Option<Scope>,
     oldest_change: Option<Timestamp>,
-    cause: Option<Box<dyn StdError + Send + Sync>>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -116,12 +140,6 @@ impl Error {
         Self::new(Code::NotFound, format!("there is no such {noun}"))
     }
 
-    pub(crate) fn duplicate(detail: impl Into<String>, existing: Uuid) -> Self {
-        let mut error = Self::new(Code::Duplicate, detail);
-        error.0.existing_id = Some(existing);
-        error
-    }
-
     pub(crate) fn forbidden(required: Scope) -> Self {
         let mut error = Self::new(Code::Forbidden, format!("this needs the scope {required}"));
         error.0.required_scope = Some(required);
@@ -142,13 +160,13 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_code(mut self, code: Code) -> Self {
-        self.0.code = code;
+    pub(crate) fn with_existing(mut self, id: Option<Uuid>) -> Self {
+        self.0.existing_id = id;
         self
     }
 
     pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.cause = Some(cause.into());
+        self.0.cause = Some(Arc::from(cause.into()));
         self
     }
 
@@ -227,6 +245,20 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
+        let cause: &(dyn StdError + 'static) = self.0.cause.as_deref()?;
+        Some(cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_caller_hears_and_what_the_log_hears_never_mix() {
+        let error = Error::internal("disk 7 is on fire");
+        assert!(!error.to_string().contains("fire"));
+        assert!(format!("{error:?}").contains("fire"));
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk 7 is on fire"));
     }
 }

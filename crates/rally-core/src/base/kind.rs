@@ -13,11 +13,16 @@ pub enum Kind {
     Activity,
     /// A person who works for the tenant.
     User,
+    /// A key that a program authenticates with.
+    ApiKey,
+    /// A customer of this engine, in the directory of all of them.
+    Tenant,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 5] = [Kind::Contact, Kind::Company, Kind::Deal, Kind::Activity, Kind::User];
+    pub const ALL: [Kind; 7] =
+        [Kind::Contact, Kind::Company, Kind::Deal, Kind::Activity, Kind::User, Kind::ApiKey, Kind::Tenant];
 
     /// The kinds whose changes stand in the feed, in the order of their numbers.
     pub const IN_FEED: [Kind; 4] = [Kind::Contact, Kind::Company, Kind::Deal, Kind::Activity];
@@ -31,6 +36,8 @@ impl Kind {
             Kind::Deal => 3,
             Kind::Activity => 4,
             Kind::User => 5,
+            Kind::ApiKey => 6,
+            Kind::Tenant => 7,
         }
     }
 
@@ -49,6 +56,8 @@ impl Kind {
             Kind::Deal => "deal",
             Kind::Activity => "activity",
             Kind::User => "user",
+            Kind::ApiKey => "API key",
+            Kind::Tenant => "tenant",
         }
     }
 
@@ -61,6 +70,8 @@ impl Kind {
             Kind::Deal => "deals",
             Kind::Activity => "activities",
             Kind::User => "users",
+            Kind::ApiKey => "api-keys",
+            Kind::Tenant => "tenants",
         }
     }
 }

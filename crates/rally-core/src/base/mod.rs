@@ -6,13 +6,16 @@ mod faults;
 mod id;
 mod kind;
 pub mod limits;
+mod patch;
 mod scope;
 mod timestamp;
 
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{Code, Error};
 pub use faults::Faults;
+pub(crate) use id::uuid_at;
 pub use id::{Id, TenantId};
 pub use kind::Kind;
-pub use scope::Scope;
-pub use timestamp::Timestamp;
+pub use patch::Patch;
+pub use scope::{Scope, UnknownScope};
+pub use timestamp::{NotAnInstant, Timestamp};

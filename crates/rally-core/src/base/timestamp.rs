@@ -177,7 +177,9 @@ mod tests {
             assert_eq!(form.parse(), Ok(known), "{form}");
         }
         assert_eq!("2025-02-01".parse::<Timestamp>().unwrap().to_string(), "2025-02-01T00:00:00.000000Z");
-        for form in ["yesterday", "", "2025-02-30", "2025-02-01T10:15:00+2", "1738404900", "99999-01-01T00:00:00Z"] {
+        for form in
+            ["yesterday", "", "2025-02-30", "2025-02-01T10:15:00+2", "1738404900", "99999-01-01T00:00:00Z"]
+        {
             assert_eq!(form.parse::<Timestamp>(), Err(NotAnInstant), "{form}");
         }
     }

@@ -53,11 +53,11 @@ impl Batch {
         self.0.len()
     }
 
-    pub(crate) fn absorb(&mut self, later: Batch) {
-        self.0.extend(later.0);
-    }
-
-    pub(crate) fn range(&self, start: &Key, end: Option<&Key>) -> impl DoubleEndedIterator<Item = (&Key, &Option<Bytes>)> {
+    pub(crate) fn range(
+        &self,
+        start: &Key,
+        end: Option<&Key>,
+    ) -> impl DoubleEndedIterator<Item = (&Key, &Option<Bytes>)> {
         use std::ops::Bound;
         let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
         self.0.range((Bound::Included(start), upper))

@@ -19,6 +19,7 @@ use bytes::Bytes;
 pub use batch::Batch;
 pub use error::StoreError;
 pub use key::{Key, KeyRange, Space};
+pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
 
 use crate::base::TenantId;

@@ -1,0 +1,196 @@
+//! Reading a body: from the JSON of a request to members in their stored form, all faults at once.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Access, Model, Profile, codec::MAX_SLOTS, rule::Phrase};
+use crate::base::{Code, Error, Faults};
+
+/// What creates an `R`: a typed draft, or the [`Json`] of one.
+pub trait Draft<R> {
+    /// The JSON object of the members.
+    fn to_json(&self) -> Cow<'_, [u8]>;
+}
+
+/// What updates an `R`, member by member: one left out stays, `null` clears.
+pub trait Change<R> {
+    /// The JSON object of the members.
+    fn to_json(&self) -> Cow<'_, [u8]>;
+}
+
+/// The text of a JSON document, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'a>(pub &'a [u8]);
+
+/// Members in their stored form, by slot; an empty text is no value.
+pub(crate) type Slots<'a> = [Cow<'a, str>; MAX_SLOTS];
+
+/// What a body says of each slot.
+#[derive(Clone)]
+pub(crate) struct Body<'a> {
+    given: [Given<'a>; MAX_SLOTS],
+    pub(crate) faults: Faults,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Given<'a> {
+    #[default]
+    Nothing,
+    Null,
+    Value(Cow<'a, str>),
+    /// Something that is at fault.
+    Fault,
+}
+
+impl<'a> Body<'a> {
+    /// Reads a JSON object. What is wrong with its members is kept in `faults`.
+    ///
+    /// # Errors
+    /// When it is not JSON, or no object.
+    pub(crate) fn read(model: &Model, json: &'a [u8], profile: Profile) -> Result<Self, Error> {
+        let text = utf8(json)?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let visitor = BodyVisitor { model, profile };
+        let body = reader.deserialize_map(visitor).map_err(|error| not_an_object(text, &error))?;
+        reader.end().map_err(|error| malformed(&error))?;
+        Ok(body)
+    }
+
+    /// The members of a new record: what is given, and defaults.
+    pub(crate) fn create(self, model: &Model) -> Result<Slots<'a>, Faults> {
+        let mut slots = Slots::default();
+        self.apply(model, &mut slots)?;
+        Ok(slots)
+    }
+
+    /// Lays what is given over the members of a record.
+    pub(crate) fn apply(self, model: &Model, slots: &mut Slots<'a>) -> Result<(), Faults> {
+        let Self { mut given, mut faults } = self;
+        for (slot, member) in model.stored() {
+            let index = usize::from(slot);
+            let (Some(given), Some(value)) = (given.get_mut(index), slots.get_mut(index)) else { continue };
+            match std::mem::take(given) {
+                Given::Nothing => {}
+                Given::Null => *value = Cow::Borrowed(""),
+                Given::Value(new) => *value = new,
+                Given::Fault => continue,
+            }
+            if value.is_empty()
+                && let Some(default) = member.default
+            {
+                *value = Cow::Borrowed(default);
+            }
+            if member.required && value.is_empty() {
+                faults.add(member.name, "is required");
+            } else if member.required && value == "\"\"" {
+                faults.add(member.name, "must not be empty");
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// The value that is given for a slot.
+    pub(crate) fn value(&self, slot: u8) -> Option<&str> {
+        match self.given.get(usize::from(slot)) {
+            Some(Given::Value(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, model: &Model, profile: Profile, name: &str, raw: &'a str) {
+        match model.find(name) {
+            Some(member) if member.access == Access::Open => {
+                let Some(given) = member.slot().and_then(|slot| self.given.get_mut(usize::from(slot))) else {
+                    return;
+                };
+                let read =
+                    if raw == "null" { Ok(Given::Null) } else { member.rule.read(raw).map(Given::Value) };
+                let twice = *given != Given::Nothing;
+                *given = if twice {
+                    Given::Fault
+                } else {
+                    read.unwrap_or_else(|phrase| self.faults.fault(name, phrase))
+                };
+                if twice {
+                    self.faults.add(name, "is given twice");
+                }
+            }
+            Some(_) if profile == Profile::Strict => self.faults.add(name, "is read-only"),
+            None if profile == Profile::Strict => self.faults.add(name, "is not a member"),
+            _ => {}
+        }
+    }
+}
+
+impl Faults {
+    fn fault<'a>(&mut self, name: &str, phrase: Phrase) -> Given<'a> {
+        self.add(name, phrase);
+        Given::Fault
+    }
+}
+
+struct BodyVisitor<'m> {
+    model: &'m Model,
+    profile: Profile,
+}
+
+impl<'de> Visitor<'de> for BodyVisitor<'_> {
+    type Value = Body<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body<'de>, A::Error> {
+        let mut body = Body { given: std::array::from_fn(|_| Given::Nothing), faults: Faults::new() };
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            let raw: &'de RawValue = map.next_value()?;
+            body.take(self.model, self.profile, &name.0, raw.get());
+        }
+        Ok(body)
+    }
+}
+
+/// A member's name, borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Splits a JSON array of objects into the text of each.
+///
+/// # Errors
+/// When it is not JSON, or no array.
+pub(crate) fn items(json: &[u8]) -> Result<Vec<&[u8]>, Error> {
+    let text = utf8(json)?;
+    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
+        if error.is_data() { wrong_shape("the body must be a JSON array") } else { malformed(&error) }
+    })?;
+    Ok(items.into_iter().map(|item| item.get().as_bytes()).collect())
+}
+
+fn utf8(json: &[u8]) -> Result<&str, Error> {
+    if json.starts_with(b"\xEF\xBB\xBF") {
+        return Err(Error::new(
+            Code::MalformedJson,
+            "the body begins with a byte order mark; send it without",
+        ));
+    }
+    std::str::from_utf8(json).map_err(|error| {
+        let place = error.valid_up_to();
+        Error::new(Code::MalformedJson, format!("the body is not UTF-8 at byte {place}"))
+    })
+}
+
+fn not_an_object(text: &str, error: &serde_json::Error) -> Error {
+    let object = text.trim_start().starts_with('{');
+    if error.is_data() && !object { wrong_shape("the body must be a JSON object") } else { malformed(error) }
+}
+
+fn wrong_shape(detail: &str) -> Error {
+    Error::new(Code::Validation, detail)
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    Error::new(Code::MalformedJson, format!("the body is not JSON: {error}"))
+}

@@ -1,0 +1,105 @@
+//! The bytes of stored values. This module alone knows how they are made.
+//!
+//! A value is an envelope (what kind of row it is, in which format) and a body that must be read to its last byte.
+//! Each format has a struct of its own; a new member is a new format, and files of every released format are read.
+
+mod rows;
+mod slots;
+
+use bincode::{
+    Decode, Encode,
+    config::{self, Configuration},
+};
+
+pub(crate) use bytes::Bytes;
+pub(crate) use rows::{
+    AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, HeadV1, MarkV1, NodeV1, SpineNodeV1, SpineV1, TrimV1,
+};
+pub(crate) use slots::{MAX_SLOTS, RecordParts, encode_record};
+
+use crate::store::StoreError;
+
+/// The most that a body may claim to need while it is decoded.
+const DECODE_LIMIT: usize = 32 << 20;
+
+/// A row's struct in one format.
+pub(crate) trait Wire: Encode + Decode<()> {
+    /// Which row it is.
+    const ROW: u8;
+    /// Which format of it.
+    const FORMAT: u8;
+}
+
+fn configuration() -> Configuration<config::LittleEndian, config::Varint, config::Limit<DECODE_LIMIT>> {
+    config::standard().with_limit::<DECODE_LIMIT>()
+}
+
+/// The bytes of a row.
+pub(crate) fn encode<T: Wire>(row: &T) -> Result<Bytes, StoreError> {
+    let mut bytes = vec![T::ROW, T::FORMAT];
+    bincode::encode_into_std_write(row, &mut bytes, configuration())
+        .map_err(|error| StoreError::Backend { source: error.into() })?;
+    Ok(bytes.into())
+}
+
+/// Reads a row back.
+pub(crate) fn decode<T: Wire>(bytes: &[u8]) -> Result<T, StoreError> {
+    let body = open_envelope(bytes, T::ROW, T::FORMAT)?;
+    let (row, read) = bincode::decode_from_slice(body, configuration())
+        .map_err(|error| damaged(T::ROW, &error.to_string()))?;
+    if read == body.len() { Ok(row) } else { Err(damaged(T::ROW, "bytes are left over")) }
+}
+
+fn open_envelope(bytes: &[u8], row: u8, format: u8) -> Result<&[u8], StoreError> {
+    match bytes {
+        [found, version, body @ ..] if *found == row && *version == format => Ok(body),
+        [found, version, ..] if *found == row => {
+            Err(damaged(row, &format!("format {version} was written by a newer version")))
+        }
+        _ => Err(damaged(row, "another row's bytes")),
+    }
+}
+
+fn damaged(row: u8, how: &str) -> StoreError {
+    StoreError::Corrupt { what: format!("row {row}: {how}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_damaged<T>(result: Result<T, StoreError>) -> bool {
+        matches!(result, Err(StoreError::Corrupt { .. }))
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_row_or_damaged_and_never_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = decode::<SpineV1>(&bytes);
+            let _ = decode::<AnswerV1>(&bytes);
+            for row in [HeadV1::ROW, SpineV1::ROW, AnswerV1::ROW, FeedEntryV1::ROW] {
+                if let [first, second, ..] = bytes.as_mut_slice() {
+                    (*first, *second) = (row, 1);
+                }
+                let _ = decode::<HeadV1>(&bytes);
+                let _ = decode::<SpineV1>(&bytes);
+                let _ = decode::<AnswerV1>(&bytes);
+                let _ = decode::<FeedEntryV1>(&bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_is_read_to_its_last_byte_and_no_further() {
+        let head = HeadV1 { number: 7, instant: 1_700_000_000_000_000, trimmed: None };
+        let bytes = encode(&head).unwrap();
+        assert_eq!(decode::<HeadV1>(&bytes).unwrap(), head);
+        assert!(is_damaged(decode::<HeadV1>(&[&bytes[..], &[0]].concat())));
+        assert!(is_damaged(decode::<HeadV1>(&bytes[..bytes.len() - 1])));
+        assert!(is_damaged(decode::<MarkV1>(&bytes)));
+        assert!(is_damaged(decode::<HeadV1>(&[HeadV1::ROW, 99])));
+        assert!(is_damaged(decode::<HeadV1>(&[])));
+    }
+}

@@ -1,0 +1,112 @@
+use bincode::{Decode, Encode};
+
+use super::Wire;
+
+/// The last change of a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct HeadV1 {
+    pub(crate) number: u64,
+    pub(crate) instant: i64,
+    /// The last change that the feed has no more.
+    pub(crate) trimmed: Option<TrimV1>,
+}
+
+/// Where a feed was trimmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct TrimV1 {
+    pub(crate) number: u64,
+    pub(crate) instant: i64,
+}
+
+/// The open end of a sequence, from the lowest level up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SpineV1 {
+    pub(crate) open: Vec<SpineNodeV1>,
+}
+
+/// One block that still grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SpineNodeV1 {
+    /// The first key it was opened with; empty before there is one.
+    pub(crate) first: Vec<u8>,
+    /// Entries below it that are still there.
+    pub(crate) count: u64,
+    /// Entries or blocks that were put below it.
+    pub(crate) filled: u8,
+}
+
+/// A closed block: how many of its entries are still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct NodeV1 {
+    pub(crate) count: u64,
+}
+
+/// A change in the feed; its kind and instant are in its key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct FeedEntryV1 {
+    pub(crate) number: u64,
+    pub(crate) entity: [u8; 16],
+    pub(crate) action: u8,
+    pub(crate) changed_by: Option<String>,
+}
+
+/// The instant of a change whose number is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct MarkV1 {
+    pub(crate) instant: i64,
+}
+
+/// The answer kept for an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct AnswerV1 {
+    pub(crate) kept_at: i64,
+    pub(crate) fingerprint: [u8; 32],
+    pub(crate) body: AnswerBody,
+}
+
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum AnswerBody {
+    Written { outcome: u8, id: [u8; 16], record: Vec<u8> },
+    Deleted { id: [u8; 16] },
+    Bulk { items: Vec<AnswerItem> },
+}
+
+/// What was answered for one item of a bulk.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum AnswerItem {
+    Created { id: [u8; 16] },
+    Failed { code: u8, detail: String, faults: Vec<(String, Vec<String>)>, existing: Option<[u8; 16]> },
+}
+
+impl Wire for HeadV1 {
+    const ROW: u8 = 1;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for SpineV1 {
+    const ROW: u8 = 2;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for NodeV1 {
+    const ROW: u8 = 3;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for FeedEntryV1 {
+    const ROW: u8 = 4;
+    const FORMAT: u8 = 1;
+}
+
+// Row 5 is a record; see `slots`.
+
+impl Wire for AnswerV1 {
+    const ROW: u8 = 6;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for MarkV1 {
+    const ROW: u8 = 7;
+    const FORMAT: u8 = 1;
+}

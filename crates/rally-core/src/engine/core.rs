@@ -1,0 +1,186 @@
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::{Allowance, Limiter, Profile, Session, TenantInfo};
+use crate::{
+    base::{Clock, Environment, TenantId, Timestamp, limits},
+    store::{Store, StoreError},
+};
+
+/// A CRM engine on one store. Clones share it.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    environment: Environment,
+    config: Config,
+    limiter: Limiter<TenantId>,
+    tenants: RwLock<HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>>,
+    /// Idempotency keys of writes that are under way here.
+    under_way: Mutex<HashSet<(TenantId, String)>>,
+}
+
+/// How an engine treats tenants that have no setting of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Requests a minute; 0 for no limit.
+    pub requests_per_minute: u32,
+    /// How strictly requests are read.
+    pub profile: Profile,
+    /// True when keys are made for tests: they begin with `rk_test_` instead of `rk_live_`.
+    pub test_keys: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            profile: Profile::Documented,
+            test_keys: false,
+        }
+    }
+}
+
+impl Engine {
+    /// An engine on a store, in the operating system's time.
+    #[must_use]
+    pub fn new(store: impl Store) -> Self {
+        Self::with(Arc::new(store), Environment::system(), Config::default())
+    }
+
+    /// An engine with everything chosen by the host.
+    #[must_use]
+    pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            environment,
+            config,
+            limiter: Limiter::new(),
+            tenants: RwLock::default(),
+            under_way: Mutex::default(),
+        }))
+    }
+
+    /// How tenants without a setting of their own are treated.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.0.config
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.environment.clock
+    }
+
+    /// Asks the store whether it can answer.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when it cannot.
+    pub fn ready(&self) -> Result<(), crate::Error> {
+        self.store().snapshot(TenantId::DIRECTORY)?.get(&super::spaces::head())?;
+        Ok(())
+    }
+
+    /// Takes one of a tenant's requests of this minute; nothing is counted for a tenant without a limit.
+    #[must_use]
+    pub fn take_request(&self, session: &Session) -> Option<Allowance> {
+        let capacity = session.tenant().requests_per_minute;
+        (capacity > 0).then(|| self.0.limiter.take(session.tenant().id, capacity, self.clock().now()))
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.0.environment
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.environment.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// What is known of a tenant, read anew when it is older than a second.
+    pub(crate) fn tenant_info(
+        &self,
+        id: TenantId,
+        read: impl FnOnce() -> Result<Option<TenantInfo>, crate::Error>,
+    ) -> Result<Option<Arc<TenantInfo>>, crate::Error> {
+        let now = self.clock().now();
+        if let Some((read_at, info)) = self.0.tenants.read().get(&id)
+            && now < read_at.plus_micros(1_000_000)
+            && *read_at <= now
+        {
+            return Ok(Some(Arc::clone(info)));
+        }
+        let Some(info) = read()?.map(Arc::new) else { return Ok(None) };
+        self.0.tenants.write().insert(id, (now, Arc::clone(&info)));
+        Ok(Some(info))
+    }
+
+    /// Marks a key as under way until the guard is dropped; nothing when it already is.
+    pub(crate) fn begin(&self, tenant: TenantId, key: &str) -> Option<UnderWay<'_>> {
+        let entry = (tenant, key.to_owned());
+        let is_new = self.0.under_way.lock().insert(entry.clone());
+        is_new.then_some(UnderWay { engine: self, entry })
+    }
+}
+
+/// A write with an idempotency key that has not been answered yet.
+pub(crate) struct UnderWay<'e> {
+    engine: &'e Engine,
+    entry: (TenantId, String),
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.engine.0.under_way.lock().remove(&self.entry);
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.0.store)
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl crate::Error {
+    /// True when the store asks for the write to be built again.
+    pub(crate) fn is_store_conflict(&self) -> bool {
+        let cause = std::error::Error::source(self).and_then(|cause| cause.downcast_ref());
+        matches!(cause, Some(StoreError::Conflict))
+    }
+}
+
+impl From<StoreError> for crate::Error {
+    fn from(error: StoreError) -> Self {
+        use crate::{Code, Error};
+        match &error {
+            StoreError::Conflict | StoreError::Unavailable { .. } | StoreError::NeedsReopen { .. } => {
+                Error::new(Code::Unavailable, "the store cannot answer at present; try again").caused_by(error)
+            }
+            StoreError::CommitUnknown { .. } => Error::new(
+                Code::Unavailable,
+                "the connection to the store was lost and the write may or may not have happened; look before you repeat \
+                 it, or repeat it with the same Idempotency-Key",
+            )
+            .caused_by(error),
+            StoreError::TooLarge { .. } => {
+                Error::new(Code::LimitExceeded, "this is larger than the store can hold").caused_by(error)
+            }
+            StoreError::Corrupt { .. } | StoreError::Backend { .. } => Error::internal(error),
+        }
+    }
+}

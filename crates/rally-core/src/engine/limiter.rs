@@ -1,0 +1,103 @@
+use std::{collections::HashMap, hash::Hash};
+
+use parking_lot::Mutex;
+
+use crate::base::Timestamp;
+
+const MINUTE: i64 = 60_000_000;
+
+/// Counts requests a minute for many keys: for each a token bucket that is full again at each whole minute.
+#[derive(Debug)]
+pub struct Limiter<K> {
+    windows: Mutex<Windows<K>>,
+}
+
+#[derive(Debug)]
+struct Windows<K> {
+    /// The minute that all counts are of. It never steps back, even when the clock does.
+    minute: i64,
+    used: HashMap<K, u32>,
+}
+
+/// What a limiter said to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Whether the request may go on.
+    pub granted: bool,
+    /// Requests in a whole minute.
+    pub limit: u32,
+    /// Requests left in this one.
+    pub remaining: u32,
+    /// When the next minute begins, in seconds since 1970-01-01 UTC.
+    pub reset: i64,
+    /// Seconds until then, at least 1.
+    pub retry_after: i64,
+}
+
+impl<K: Eq + Hash> Limiter<K> {
+    /// A limiter that has counted nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { windows: Mutex::new(Windows { minute: i64::MIN, used: HashMap::new() }) }
+    }
+
+    /// Takes one of the `capacity` requests that this key has in the minute of `now`. A refused request takes nothing.
+    #[must_use]
+    pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
+        let mut windows = self.windows.lock();
+        let minute = now.as_micros().div_euclid(MINUTE);
+        if minute > windows.minute {
+            windows.minute = minute;
+            windows.used.clear();
+        }
+        let reset = windows.minute.saturating_add(1).saturating_mul(60);
+        let used = windows.used.entry(key).or_insert(0);
+        let granted = *used < capacity;
+        if granted {
+            *used += 1;
+        }
+        Allowance {
+            granted,
+            limit: capacity,
+            remaining: capacity.saturating_sub(*used),
+            reset,
+            retry_after: reset.saturating_sub(now.as_seconds()).max(1),
+        }
+    }
+}
+
+impl<K: Eq + Hash> Default for Limiter<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_window_never_serves_more_than_the_limit_and_the_next_is_full() {
+        let limiter = Limiter::new();
+        for left in (0..3).rev() {
+            let allowance = limiter.take("acme", 3, at(65));
+            assert_eq!((allowance.granted, allowance.remaining, allowance.reset), (true, left, 120));
+        }
+        let refused = limiter.take("acme", 3, at(119));
+        assert_eq!((refused.granted, refused.remaining, refused.retry_after), (false, 0, 1));
+        assert!(limiter.take("other", 3, at(119)).granted);
+        assert!(limiter.take("acme", 3, at(120)).granted);
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_opens_no_second_window() {
+        let limiter = Limiter::new();
+        assert!(limiter.take("acme", 1, at(60)).granted);
+        let refused = limiter.take("acme", 1, at(59));
+        assert_eq!((refused.granted, refused.reset, refused.retry_after), (false, 120, 61));
+    }
+}

@@ -1,0 +1,117 @@
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::store::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError};
+
+/// A snapshot as it will look when a batch has been applied.
+pub(crate) struct Overlay<'s> {
+    below: &'s dyn Snapshot,
+    pub(crate) batch: Batch,
+}
+
+impl<'s> Overlay<'s> {
+    pub(crate) fn new(below: &'s dyn Snapshot) -> Self {
+        Self { below, batch: Batch::new() }
+    }
+}
+
+impl Snapshot for Overlay<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        match self.batch.get(key) {
+            Some(changed) => Ok(changed.cloned()),
+            None => self.below.get(key),
+        }
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let mut values = self.below.get_many(keys)?;
+        for (key, value) in keys.iter().zip(&mut values) {
+            if let Some(changed) = self.batch.get(key) {
+                *value = changed.cloned();
+            }
+        }
+        Ok(values)
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let deleted =
+            self.batch.range(range.start(), range.end()).filter(|(_, value)| value.is_none()).count();
+        // Deletions hide at most so many of the entries below.
+        let below = self.below.scan(range, direction, limit.saturating_add(deleted))?;
+        let mut merged: BTreeMap<Key, Bytes> =
+            below.into_iter().map(|entry| (entry.key, entry.value)).collect();
+        for (key, value) in self.batch.range(range.start(), range.end()) {
+            match value {
+                Some(value) => merged.insert(key.clone(), value.clone()),
+                None => merged.remove(key),
+            };
+        }
+        let entries = merged.into_iter().map(|(key, value)| Entry { key, value });
+        Ok(match direction {
+            Direction::Forward => entries.take(limit).collect(),
+            Direction::Backward => entries.rev().take(limit).collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        base::TenantId,
+        store::{Commit, MemoryStore, Space, Store},
+    };
+
+    type Changes = Vec<(u8, Option<u8>)>;
+
+    fn batch(changes: &Changes) -> Batch {
+        let mut batch = Batch::new();
+        for (key, value) in changes {
+            let key = Key::new(Space(1)).byte(*key);
+            match value {
+                Some(value) => batch.put(key, vec![*value]),
+                None => batch.delete(key),
+            }
+        }
+        batch
+    }
+
+    fn changes() -> impl Strategy<Value = Changes> {
+        prop::collection::vec((0u8..12, prop::option::of(any::<u8>())), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn an_overlay_reads_as_if_its_batch_were_applied(
+            below in changes(), above in changes(), from in 0u8..12, to in 0u8..12, limit in 0usize..14, forward: bool,
+        ) {
+            let store = MemoryStore::new();
+            let tenant = TenantId::DIRECTORY;
+            prop_assert_eq!(store.write(tenant, &mut |_| Ok(batch(&below))).unwrap(), Commit::Applied);
+            let before = store.snapshot(tenant).unwrap();
+            let mut overlay = Overlay::new(&*before);
+            overlay.batch = batch(&above);
+            prop_assert_eq!(store.write(tenant, &mut |_| Ok(batch(&above))).unwrap(), Commit::Applied);
+            let after = store.snapshot(tenant).unwrap();
+
+            let space = Key::new(Space(1));
+            let range = KeyRange::prefix(&space).from(space.clone().byte(from)).until(space.clone().byte(to));
+            let direction = if forward { Direction::Forward } else { Direction::Backward };
+            prop_assert_eq!(
+                overlay.scan(&range, direction, limit).unwrap(),
+                after.scan(&range, direction, limit).unwrap()
+            );
+            let keys: Vec<Key> = (0..12).map(|key| space.clone().byte(key)).collect();
+            prop_assert_eq!(overlay.get_many(&keys).unwrap(), after.get_many(&keys).unwrap());
+            for key in &keys {
+                prop_assert_eq!(overlay.get(key).unwrap(), after.get(key).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+use std::{fmt, marker::PhantomData};
+
+use uuid::Uuid;
+
+use super::{Bytes, Fields, Resource, codec::RecordParts, member::Source};
+use crate::{
+    base::{Error, Id, TenantId, Timestamp},
+    store::StoreError,
+};
+
+/// A record as it is stored, its members still JSON text, borrowed from the bytes that the store gave.
+#[derive(Clone, Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) id: Uuid,
+    pub(crate) parts: RecordParts<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// The JSON text of a stored member, empty without a value.
+    pub(crate) fn slot(&self, slot: u8) -> &'a [u8] {
+        self.parts.slot(slot)
+    }
+
+    pub(crate) fn write_value(&self, source: Source, out: &mut Vec<u8>) {
+        match source {
+            Source::Slot(slot) => match self.slot(slot) {
+                [] => out.extend_from_slice(b"null"),
+                json => out.extend_from_slice(json),
+            },
+            Source::Id => write_uuid(self.id, out),
+            Source::TenantId => write_uuid(self.tenant.as_uuid(), out),
+            Source::CreatedAt => write_instant(self.parts.created_at, out),
+            Source::UpdatedAt => write_instant(self.parts.updated_at, out),
+            Source::Computed(write) => write(self, out),
+        }
+    }
+}
+
+fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
+    let mut text = [b'"'; 38];
+    if let Some(inner) = text.get_mut(1..37) {
+        uuid.hyphenated().encode_lower(inner);
+    }
+    out.extend_from_slice(&text);
+}
+
+fn write_instant(instant: Timestamp, out: &mut Vec<u8>) {
+    out.push(b'"');
+    instant.write(out);
+    out.push(b'"');
+}
+
+/// A record that has been read: its bytes, decoded no further than what is asked of them.
+pub struct Row<R> {
+    tenant: TenantId,
+    id: Uuid,
+    bytes: Bytes,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R: Resource> Row<R> {
+    pub(crate) fn new(tenant: TenantId, id: Uuid, bytes: Bytes) -> Self {
+        Self { tenant, id, bytes, of: PhantomData }
+    }
+
+    pub(crate) fn record(&self) -> Result<Record<'_>, StoreError> {
+        Ok(Record { tenant: self.tenant, id: self.id, parts: RecordParts::read(&self.bytes)? })
+    }
+
+    /// The record's id.
+    #[must_use]
+    pub fn id(&self) -> Id<R> {
+        Id::from_uuid(self.id)
+    }
+
+    /// The instant of its last change, which no two versions of it share.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged.
+    pub fn updated_at(&self) -> Result<Timestamp, Error> {
+        Ok(self.record()?.parts.updated_at)
+    }
+
+    /// Appends the JSON object of the named members.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged; nothing is appended then.
+    pub fn write_json(&self, fields: &Fields, out: &mut Vec<u8>) -> Result<(), Error> {
+        fields.write(&self.record()?, out);
+        Ok(())
+    }
+
+    /// The record as a Rust value.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged.
+    pub fn read(&self) -> Result<R, Error> {
+        let mut json = Vec::with_capacity(1024);
+        self.write_json(R::model().whole(), &mut json)?;
+        serde_json::from_slice(&json).map_err(Error::internal)
+    }
+}
+
+impl<R> Clone for Row<R> {
+    fn clone(&self) -> Self {
+        Self { tenant: self.tenant, id: self.id, bytes: self.bytes.clone(), of: PhantomData }
+    }
+}
+
+impl<R> PartialEq for Row<R> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.tenant, self.id, &self.bytes) == (other.tenant, other.id, &other.bytes)
+    }
+}
+
+impl<R> fmt::Debug for Row<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row").field("tenant", &self.tenant).field("id", &self.id).finish_non_exhaustive()
+    }
+}

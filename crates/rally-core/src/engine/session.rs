@@ -1,0 +1,119 @@
+use std::{fmt, sync::Arc};
+
+use uuid::Uuid;
+
+use super::Engine;
+use crate::{
+    base::{Error, Scope, TenantId},
+    store::Snapshot,
+};
+
+/// A caller who is in: one tenant, who is asking, and what they may do.
+///
+/// There is no other way to a tenant's records. A session is made by authenticating, or by a host that trusts itself.
+#[derive(Clone, Debug)]
+pub struct Session {
+    engine: Engine,
+    tenant: Arc<TenantInfo>,
+    caller: Caller,
+    scope: Scope,
+}
+
+/// What the engine must know of a tenant to serve it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantInfo {
+    /// The tenant's id.
+    pub id: TenantId,
+    /// Its name in host names.
+    pub slug: String,
+    /// How strictly its requests are read.
+    pub profile: Profile,
+    /// Its requests a minute; 0 for no limit.
+    pub requests_per_minute: u32,
+}
+
+/// How strictly requests are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// As documented: what is not known is passed over.
+    Documented,
+    /// Unknown members, query names and fields are refused.
+    Strict,
+}
+
+/// Who is asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A program with an API key.
+    ApiKey {
+        /// The key's id.
+        id: Uuid,
+        /// The key's name.
+        name: String,
+    },
+    /// The host itself, under a name of its choosing.
+    Host {
+        /// The name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Caller {
+    /// The caller as the feed names it: `apikey:<name>`, or the host's own name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caller::ApiKey { name, .. } => write!(f, "apikey:{name}"),
+            Caller::Host { name } => f.write_str(name),
+        }
+    }
+}
+
+impl Session {
+    /// A session for whoever has proved to be this caller.
+    pub(crate) fn open(engine: Engine, tenant: Arc<TenantInfo>, caller: Caller, scope: Scope) -> Self {
+        Self { engine, tenant, caller, scope }
+    }
+
+    /// The engine that it is a session of.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantInfo {
+        &self.tenant
+    }
+
+    /// Who is asking.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// What they may do.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The same session with no more than this scope.
+    #[must_use]
+    pub fn limited_to(mut self, scope: Scope) -> Self {
+        self.scope = self.scope.min(scope);
+        self
+    }
+
+    /// Checks that the caller may do what takes this scope.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) with the scope that is missing.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scope >= scope { Ok(()) } else { Err(Error::forbidden(scope)) }
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, Error> {
+        Ok(self.engine.store().snapshot(self.tenant.id)?)
+    }
+}

@@ -1,0 +1,292 @@
+//! The one write path. A change of a record becomes bytes, natural keys, its places in the sequences and an entry of
+//! the feed here, and nowhere else.
+
+use uuid::Uuid;
+
+use super::{
+    Bytes, Engine, Member, Model, Rule, Session,
+    body::Slots,
+    codec::{self, FeedEntryV1, HeadV1, MarkV1, RecordParts},
+    feed::{Action, MARK_EVERY},
+    overlay::Overlay,
+    rule,
+    sequence::{Order, Sequence},
+    spaces,
+};
+use crate::{
+    base::{Code, Entropy, Error, Faults, Kind, Timestamp, uuid_at},
+    store::{Batch, Key, Snapshot, StoreError},
+};
+
+/// The changes of one write while they are put together.
+pub(crate) struct Stage<'s> {
+    pub(crate) overlay: Overlay<'s>,
+    entropy: &'s dyn Entropy,
+    changed_by: String,
+    /// The clock's instant when the write began.
+    pub(crate) now: Timestamp,
+    head: HeadV1,
+    head_before: HeadV1,
+    sequences: Vec<((Kind, Order), Sequence)>,
+}
+
+/// What a record is an instance of.
+#[derive(Clone, Copy)]
+pub(crate) struct Of {
+    pub(crate) kind: Kind,
+    pub(crate) model: &'static Model,
+}
+
+impl<'s> Stage<'s> {
+    pub(crate) fn new(session: &'s Session, newest: &'s dyn Snapshot) -> Result<Self, Error> {
+        let engine: &Engine = session.engine();
+        let head: HeadV1 = match newest.get(&spaces::head())? {
+            Some(bytes) => codec::decode(&bytes)?,
+            None => HeadV1::default(),
+        };
+        Ok(Self {
+            overlay: Overlay::new(newest),
+            entropy: &*engine.environment().entropy,
+            changed_by: session.caller().to_string(),
+            now: engine.clock().now(),
+            head,
+            head_before: head,
+            sequences: Vec::new(),
+        })
+    }
+
+    /// A record's bytes, with the changes so far.
+    pub(crate) fn find(&self, kind: Kind, id: Uuid) -> Result<Option<Bytes>, StoreError> {
+        self.overlay.get(&spaces::record(kind, id))
+    }
+
+    /// The record that has a natural key.
+    pub(crate) fn find_by_key(&self, kind: Kind, slot: u8, folded: &str) -> Result<Option<Uuid>, StoreError> {
+        match self.overlay.get(&spaces::unique(kind, slot, folded))? {
+            Some(bytes) => match Uuid::from_slice(&bytes) {
+                Ok(id) => Ok(Some(id)),
+                Err(_) => Err(StoreError::Corrupt { what: format!("a natural key of {}", kind.plural()) }),
+            },
+            None => Ok(None),
+        }
+    }
+
+    /// Checks what only the store can tell of a record's members: natural keys and references.
+    pub(crate) fn check(
+        &self,
+        of: Of,
+        id: Option<Uuid>,
+        old: &Slots<'_>,
+        new: &Slots<'_>,
+    ) -> Result<(), Error> {
+        let changed = |slot: u8| text_of(old, slot) != text_of(new, slot);
+        let mut unknown = Faults::new();
+        for (slot, member) in of.model.stored().filter(|(slot, _)| changed(*slot)) {
+            if let Rule::Reference(kind) = member.rule
+                && let Some(target) = rule::reference_id(text_of(new, slot).as_bytes())
+                && self.find(kind, target)?.is_none()
+            {
+                unknown.add(member.name, format!("names no {kind}"));
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(bad_reference(unknown));
+        }
+        for (slot, member, fold) in of.model.natural_keys().filter(|(slot, ..)| changed(*slot)) {
+            if let Some(folded) = fold(&rule::unquote(text_of(new, slot).as_bytes()))
+                && let Some(existing) = self.find_by_key(of.kind, slot, &folded)?
+                && Some(existing) != id
+            {
+                return Err(duplicate(of.kind, member, existing));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a record whose members have been checked.
+    pub(crate) fn create(&mut self, of: Of, slots: &Slots<'_>) -> Result<(Uuid, Bytes), Error> {
+        let mut random = [0; 8];
+        self.entropy.fill(&mut random);
+        let instant = self.next_instant();
+        let id = uuid_at(instant, random);
+        let bytes = encode(of.model, instant, instant, slots);
+        let key = spaces::record(of.kind, id);
+        self.sequence(of.kind, Order::Created, |sequence, overlay| {
+            sequence.append(&mut overlay.batch, &key)
+        })?;
+        self.overlay.batch.put(key, bytes.clone());
+        self.move_keys(of, id, &Slots::default(), slots);
+        self.enter(of.kind, id, instant)?;
+        self.announce(of.kind, id, instant, Action::Inserted)?;
+        Ok((id, bytes))
+    }
+
+    /// Gives a record other members, which have been checked.
+    pub(crate) fn update(&mut self, of: Of, id: Uuid, old: &[u8], slots: &Slots<'_>) -> Result<Bytes, Error> {
+        let parts = RecordParts::read(old)?;
+        let instant = self.next_instant();
+        let bytes = encode(of.model, parts.created_at, instant, slots);
+        self.overlay.batch.put(spaces::record(of.kind, id), bytes.clone());
+        self.move_keys(of, id, &slots_of(&parts)?, slots);
+        self.leave(of.kind, parts.updated_at)?;
+        self.enter(of.kind, id, instant)?;
+        self.announce(of.kind, id, instant, Action::Updated)?;
+        Ok(bytes)
+    }
+
+    /// Takes a record away.
+    pub(crate) fn delete(&mut self, of: Of, id: Uuid, old: &[u8]) -> Result<(), Error> {
+        let parts = RecordParts::read(old)?;
+        let key = spaces::record(of.kind, id);
+        let instant = self.next_instant();
+        self.take_out(of.kind, Order::Created, &key)?;
+        self.overlay.batch.delete(key);
+        self.move_keys(of, id, &slots_of(&parts)?, &Slots::default());
+        self.leave(of.kind, parts.updated_at)?;
+        self.announce(of.kind, id, instant, Action::Deleted)
+    }
+
+    /// Gives a record other members without that being a change: neither its instant nor the feed moves.
+    pub(crate) fn touch(&mut self, of: Of, id: Uuid, old: &[u8], slots: &Slots<'_>) -> Result<(), Error> {
+        let parts = RecordParts::read(old)?;
+        let bytes = encode(of.model, parts.created_at, parts.updated_at, slots);
+        self.overlay.batch.put(spaces::record(of.kind, id), bytes);
+        Ok(())
+    }
+
+    /// What there is of the feed.
+    pub(crate) fn head(&mut self) -> &mut HeadV1 {
+        &mut self.head
+    }
+
+    /// The whole write as one batch.
+    pub(crate) fn finish(mut self) -> Result<Batch, Error> {
+        for (_, sequence) in &self.sequences {
+            sequence.save(&mut self.overlay.batch)?;
+        }
+        if self.head != self.head_before {
+            self.overlay.batch.put(spaces::head(), codec::encode(&self.head)?);
+        }
+        Ok(self.overlay.batch)
+    }
+
+    /// The instant of the next change: the clock's, but always later than the last one's.
+    fn next_instant(&mut self) -> Timestamp {
+        let after_last = Timestamp::from_micros(self.head.instant).plus_micros(1);
+        let instant = self.now.max(after_last);
+        self.head.instant = instant.as_micros();
+        instant
+    }
+
+    fn announce(&mut self, kind: Kind, id: Uuid, instant: Timestamp, action: Action) -> Result<(), Error> {
+        if !Kind::IN_FEED.contains(&kind) {
+            return Ok(());
+        }
+        self.head.number += 1;
+        let entry = FeedEntryV1 {
+            number: self.head.number,
+            entity: id.into_bytes(),
+            action: action.number(),
+            changed_by: Some(self.changed_by.clone()),
+        };
+        self.overlay.batch.put(spaces::feed(kind, instant), codec::encode(&entry)?);
+        if self.head.number.is_multiple_of(MARK_EVERY) {
+            let mark = MarkV1 { instant: instant.as_micros() };
+            self.overlay.batch.put(spaces::feed_mark(self.head.number / MARK_EVERY), codec::encode(&mark)?);
+        }
+        Ok(())
+    }
+
+    /// Moves the natural keys that have changed.
+    fn move_keys(&mut self, of: Of, id: Uuid, old: &Slots<'_>, new: &Slots<'_>) {
+        for (slot, _, fold) in of.model.natural_keys() {
+            let folded = |slots: &Slots<'_>| fold(&rule::unquote(text_of(slots, slot).as_bytes()));
+            let (before, after) = (folded(old), folded(new));
+            if before == after {
+                continue;
+            }
+            if let Some(before) = before {
+                self.overlay.batch.delete(spaces::unique(of.kind, slot, &before));
+            }
+            if let Some(after) = after {
+                self.overlay.batch.put(spaces::unique(of.kind, slot, &after), id.into_bytes().to_vec());
+            }
+        }
+    }
+
+    /// Puts a record last in the order of changes.
+    fn enter(&mut self, kind: Kind, id: Uuid, instant: Timestamp) -> Result<(), Error> {
+        let key = spaces::updated(kind, instant);
+        self.sequence(kind, Order::Updated, |sequence, overlay| sequence.append(&mut overlay.batch, &key))?;
+        self.overlay.batch.put(key, id.into_bytes().to_vec());
+        Ok(())
+    }
+
+    /// Takes a record out of the order of changes.
+    fn leave(&mut self, kind: Kind, updated_at: Timestamp) -> Result<(), Error> {
+        let key = spaces::updated(kind, updated_at);
+        self.take_out(kind, Order::Updated, &key)?;
+        self.overlay.batch.delete(key);
+        Ok(())
+    }
+
+    fn take_out(&mut self, kind: Kind, order: Order, key: &Key) -> Result<(), Error> {
+        self.sequence(kind, order, |sequence, overlay| {
+            for (place, node) in sequence.remove(overlay, key)? {
+                match node {
+                    Some(node) => overlay.batch.put(place, codec::encode(&node)?),
+                    None => overlay.batch.delete(place),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn sequence(
+        &mut self,
+        kind: Kind,
+        order: Order,
+        change: impl FnOnce(&mut Sequence, &mut Overlay<'s>) -> Result<(), StoreError>,
+    ) -> Result<(), Error> {
+        let name = (kind, order);
+        if let Some((_, sequence)) = self.sequences.iter_mut().find(|(known, _)| *known == name) {
+            return Ok(change(sequence, &mut self.overlay)?);
+        }
+        let mut sequence = Sequence::load(kind, order, &self.overlay)?;
+        change(&mut sequence, &mut self.overlay)?;
+        self.sequences.push((name, sequence));
+        Ok(())
+    }
+}
+
+/// The stored members of a record.
+pub(crate) fn slots_of<'a>(parts: &RecordParts<'a>) -> Result<Slots<'a>, StoreError> {
+    let mut slots = Slots::default();
+    for (slot, bytes) in slots.iter_mut().zip(parts.slots()) {
+        *slot = std::str::from_utf8(bytes)
+            .map_err(|_| StoreError::Corrupt { what: "a member that is not UTF-8".to_owned() })?
+            .into();
+    }
+    Ok(slots)
+}
+
+pub(crate) fn text_of<'a>(slots: &'a Slots<'_>, slot: u8) -> &'a str {
+    slots.get(usize::from(slot)).map_or("", |text| text)
+}
+
+fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, slots: &Slots<'_>) -> Bytes {
+    let used = slots.get(..model.slot_count()).unwrap_or_default();
+    codec::encode_record(created_at, updated_at, used.iter().map(|slot| slot.as_bytes()))
+}
+
+fn bad_reference(unknown: Faults) -> Error {
+    let names: Vec<&str> = unknown.by_member().keys().map(String::as_str).collect();
+    let detail = format!("{} must name a record of this tenant", names.join(" and "));
+    Error::new(Code::BadReference, detail).with_faults(unknown)
+}
+
+fn duplicate(kind: Kind, member: &Member, existing: Uuid) -> Error {
+    Error::new(Code::Duplicate, format!("another {kind} has this {}", member.name))
+        .with_faults(Faults::one(member.name, format!("is taken by another {kind}")))
+        .with_existing(Some(existing))
+}

@@ -1,0 +1,208 @@
+use uuid::Uuid;
+
+use super::{
+    Change, Collection, Deleted, Draft, Editable, IdempotencyKey, Json, Outcome, Resource, Upsertable,
+    Written,
+    body::{Body, Slots},
+    codec::RecordParts,
+    idempotency::Done,
+    rule,
+    stage::{Of, Stage, slots_of},
+    written::Answer,
+};
+use crate::base::{Code, Error, Id, Timestamp};
+
+/// What a write may ask for besides its content.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// Only if the record's last change is of this instant.
+    pub if_version: Option<Timestamp>,
+    /// Only once for this key.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+impl<R: Editable> Collection<'_, R> {
+    /// Adds a record.
+    ///
+    /// # Errors
+    /// [`Code::Validation`] with all that is wrong with the draft, [`Code::BadReference`] or [`Code::Duplicate`].
+    pub fn create(&self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
+        self.create_with(draft, &WriteOptions::default())
+    }
+
+    /// [`create`](Collection::create), with options.
+    ///
+    /// # Errors
+    /// Those of `create`, and those of the options.
+    pub fn create_with(&self, draft: &impl Draft<R>, options: &WriteOptions) -> Result<Written<R>, Error> {
+        self.session.require(R::WRITE)?;
+        let json = draft.to_json();
+        let slots = self.body(&json)?.create(R::model())?;
+        let done = self.session.write(options, &mut |stage| create_checked::<R>(stage, &slots))?;
+        self.written(done)
+    }
+
+    /// Lays a change over a record. A change that makes no difference writes nothing.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], and those of [`create`](Collection::create).
+    pub fn update(&self, id: Id<R>, change: &impl Change<R>) -> Result<Written<R>, Error> {
+        self.update_with(id, change, &WriteOptions::default())
+    }
+
+    /// [`update`](Collection::update), with options.
+    ///
+    /// # Errors
+    /// Those of `update`, and those of the options.
+    pub fn update_with(
+        &self,
+        id: Id<R>,
+        change: &impl Change<R>,
+        options: &WriteOptions,
+    ) -> Result<Written<R>, Error> {
+        self.session.require(R::WRITE)?;
+        let json = change.to_json();
+        let body = self.body(&json)?;
+        let done = self
+            .session
+            .write(options, &mut |stage| merge::<R>(stage, id.as_uuid(), body.clone(), options.if_version))?;
+        self.written(done)
+    }
+
+    /// Takes a record away.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`].
+    pub fn delete(&self, id: Id<R>) -> Result<Deleted<R>, Error> {
+        self.delete_with(id, &WriteOptions::default())
+    }
+
+    /// [`delete`](Collection::delete), with options.
+    ///
+    /// # Errors
+    /// Those of `delete`, and those of the options.
+    pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
+        self.session.require(R::WRITE)?;
+        let done = self.session.write(options, &mut |stage| {
+            let old = existing::<R>(stage, id.as_uuid(), options.if_version)?;
+            stage.delete(of::<R>(), id.as_uuid(), &old)?;
+            Ok(Answer::Deleted { id: id.as_uuid() })
+        })?;
+        match done.answer {
+            Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: done.replayed }),
+            _ => Err(Answer::of_another_kind()),
+        }
+    }
+
+    fn written(&self, done: Done) -> Result<Written<R>, Error> {
+        match done.answer {
+            Answer::Written { outcome, id, record } => {
+                Ok(Written { outcome, row: self.row(id, record), replayed: done.replayed })
+            }
+            _ => Err(Answer::of_another_kind()),
+        }
+    }
+}
+
+impl<R: Resource> Collection<'_, R> {
+    pub(crate) fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
+        Body::read(R::model(), json, self.session.tenant().profile)
+    }
+}
+
+impl<R: Upsertable> Collection<'_, R> {
+    /// Updates the record with the draft's natural key, or adds one.
+    ///
+    /// # Errors
+    /// Those of [`create`](Collection::create) and [`update`](Collection::update); [`Code::Validation`] without a
+    /// natural key.
+    pub fn upsert(&self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
+        let json = draft.to_json();
+        self.upsert_with(&Json(&json), &WriteOptions::default())
+    }
+
+    /// [`upsert`](Collection::upsert), with options; the JSON may be of a draft or of a change with the natural key.
+    ///
+    /// # Errors
+    /// Those of `upsert`, and those of the options.
+    pub fn upsert_with(&self, json: &Json<'_>, options: &WriteOptions) -> Result<Written<R>, Error> {
+        self.session.require(R::WRITE)?;
+        let body = self.body(json.0)?;
+        let done = self.session.write(options, &mut |stage| match natural_owner::<R>(stage, &body)? {
+            Some(id) => merge::<R>(stage, id, body.clone(), options.if_version),
+            None if options.if_version.is_some() => Err(stale()),
+            None => create_checked::<R>(stage, &body.clone().create(R::model())?),
+        })?;
+        self.written(done)
+    }
+}
+
+fn of<R: Resource>() -> Of {
+    Of { kind: R::KIND, model: R::model() }
+}
+
+/// Checks and adds a record.
+pub(crate) fn create_checked<R: Resource>(stage: &mut Stage<'_>, slots: &Slots<'_>) -> Result<Answer, Error> {
+    stage.check(of::<R>(), None, &Slots::default(), slots)?;
+    let (id, record) = stage.create(of::<R>(), slots)?;
+    Ok(Answer::Written { outcome: Outcome::Created, id, record })
+}
+
+/// Gives one member another value without that being a change of the record.
+pub(crate) fn touch<R: Resource>(
+    stage: &mut Stage<'_>,
+    id: Uuid,
+    slot: u8,
+    json: String,
+) -> Result<Answer, Error> {
+    let record = existing::<R>(stage, id, None)?;
+    let mut slots = slots_of(&RecordParts::read(&record)?)?;
+    if let Some(value) = slots.get_mut(usize::from(slot)) {
+        *value = json.into();
+    }
+    stage.touch(of::<R>(), id, &record, &slots)?;
+    Ok(Answer::Nothing)
+}
+
+fn merge<R: Resource>(
+    stage: &mut Stage<'_>,
+    id: Uuid,
+    body: Body<'_>,
+    if_version: Option<Timestamp>,
+) -> Result<Answer, Error> {
+    let record = existing::<R>(stage, id, if_version)?;
+    let old = slots_of(&RecordParts::read(&record)?)?;
+    let mut new = old.clone();
+    body.apply(R::model(), &mut new)?;
+    if new == old {
+        return Ok(Answer::Written { outcome: Outcome::Unchanged, id, record: record.clone() });
+    }
+    stage.check(of::<R>(), Some(id), &old, &new)?;
+    let record = stage.update(of::<R>(), id, &record, &new)?;
+    Ok(Answer::Written { outcome: Outcome::Updated, id, record })
+}
+
+fn existing<R: Resource>(
+    stage: &Stage<'_>,
+    id: Uuid,
+    if_version: Option<Timestamp>,
+) -> Result<super::Bytes, Error> {
+    let record = stage.find(R::KIND, id)?.ok_or_else(|| Error::not_found(R::KIND.noun()))?;
+    match if_version {
+        Some(version) if RecordParts::read(&record)?.updated_at != version => Err(stale()),
+        _ => Ok(record),
+    }
+}
+
+/// The record that has a body's natural key.
+fn natural_owner<R: Resource>(stage: &Stage<'_>, body: &Body<'_>) -> Result<Option<Uuid>, Error> {
+    let Some((slot, _, fold)) = R::model().natural_keys().next() else { return Ok(None) };
+    match body.value(slot).and_then(|json| fold(&rule::unquote(json.as_bytes()))) {
+        Some(folded) => Ok(stage.find_by_key(R::KIND, slot, &folded)?),
+        None => Ok(None),
+    }
+}
+
+fn stale() -> Error {
+    Error::new(Code::PreconditionFailed, "the record is not at this version any more; read it anew")
+}

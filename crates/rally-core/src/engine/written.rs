@@ -1,0 +1,125 @@
+use uuid::Uuid;
+
+use super::{
+    Bytes, Resource, Row,
+    bulk::ItemAnswer,
+    codec::{AnswerBody, AnswerItem},
+};
+use crate::{
+    base::{Error, Id},
+    store::StoreError,
+};
+
+/// What a write did to a record, and the record as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written<R> {
+    /// What was done.
+    pub outcome: Outcome,
+    /// The record.
+    pub row: Row<R>,
+    /// True when this is the kept answer of an earlier write with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What a write did to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new.
+    Created,
+    /// It has changed.
+    Updated,
+    /// It already was as asked, so nothing was written.
+    Unchanged,
+}
+
+/// Says that a record is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted<R> {
+    /// The record that was.
+    pub id: Id<R>,
+    /// True when this is the kept answer of an earlier write with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// What any write answers, whatever the resource.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Written {
+        outcome: Outcome,
+        id: Uuid,
+        record: Bytes,
+    },
+    Deleted {
+        id: Uuid,
+    },
+    Bulk {
+        items: Vec<ItemAnswer>,
+    },
+    /// Nothing that anyone asked for.
+    Nothing,
+}
+
+impl Outcome {
+    const ALL: [Outcome; 3] = [Outcome::Created, Outcome::Updated, Outcome::Unchanged];
+
+    const fn number(self) -> u8 {
+        match self {
+            Outcome::Created => 1,
+            Outcome::Updated => 2,
+            Outcome::Unchanged => 3,
+        }
+    }
+}
+
+impl Answer {
+    /// The answer as it is kept for an idempotency key.
+    pub(crate) fn to_body(&self) -> AnswerBody {
+        match self {
+            Answer::Written { outcome, id, record } => AnswerBody::Written {
+                outcome: outcome.number(),
+                id: id.into_bytes(),
+                record: record.to_vec(),
+            },
+            Answer::Deleted { id } => AnswerBody::Deleted { id: id.into_bytes() },
+            Answer::Bulk { items } => {
+                AnswerBody::Bulk { items: items.iter().map(ItemAnswer::to_wire).collect() }
+            }
+            Answer::Nothing => AnswerBody::Bulk { items: Vec::new() },
+        }
+    }
+
+    /// Takes a kept answer back.
+    pub(crate) fn from_body(body: AnswerBody) -> Result<Self, StoreError> {
+        let damaged = || StoreError::Corrupt { what: "a kept answer".to_owned() };
+        Ok(match body {
+            AnswerBody::Written { outcome, id, record } => Answer::Written {
+                outcome: Outcome::ALL
+                    .into_iter()
+                    .find(|known| known.number() == outcome)
+                    .ok_or_else(damaged)?,
+                id: Uuid::from_bytes(id),
+                record: record.into(),
+            },
+            AnswerBody::Deleted { id } => Answer::Deleted { id: Uuid::from_bytes(id) },
+            AnswerBody::Bulk { items } => {
+                let read = |item: AnswerItem| ItemAnswer::from_wire(item).ok_or_else(damaged);
+                Answer::Bulk { items: items.into_iter().map(read).collect::<Result<_, _>>()? }
+            }
+        })
+    }
+
+    /// Says that a key's kept answer is of another kind of write than the one it is now used for.
+    pub(crate) fn of_another_kind() -> Error {
+        Error::internal("a write was answered with another's kind of answer")
+    }
+}
+
+impl<R: Resource> Written<R> {
+    /// The record as a Rust value.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged.
+    pub fn read(&self) -> Result<R, Error> {
+        self.row.read()
+    }
+}

@@ -1,0 +1,273 @@
+//! Keys that programs authenticate with.
+//!
+//! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), and 22 that say which
+//! tenant to look in. The store holds the SHA-256 hash of the whole and nothing that the key could be made from.
+
+use std::{borrow::Cow, fmt, sync::LazyLock};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, limits},
+    engine::{
+        self, Answer, Body, Caller, Collection, Draft, Engine, Model, Outcome, Resource, Rule, Session,
+        Slots, WriteOptions, quote, stored,
+    },
+};
+
+const KEY_PREFIX: u8 = 0;
+const SECRET_HASH: u8 = 1;
+const IS_ACTIVE: u8 = 5;
+const LAST_USED_AT: u8 = 6;
+const CREATED_BY: u8 = 7;
+const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
+/// How long a key's `lastUsedAt` may be behind.
+const LAST_USED_GRAIN_MICROS: i64 = 60_000_000;
+
+const LIVE: &str = "rk_live_";
+const TEST: &str = "rk_test_";
+const SECRET_CHARACTERS: usize = 32;
+const TENANT_CHARACTERS: usize = 22;
+const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+static MODEL: LazyLock<Model> = LazyLock::new(|| {
+    Model::new(&[
+        engine::id(),
+        stored(KEY_PREFIX, "keyPrefix", SHORT).read_only(),
+        stored(SECRET_HASH, "secretHash", SHORT)
+            .natural_key(|hash| Some(hash.to_owned()).filter(|h| !h.is_empty()))
+            .hidden(),
+        stored(2, "name", SHORT).required(),
+        stored(3, "scopes", Rule::Scopes).default("\"read\""),
+        stored(4, "expiresAt", Rule::Instant),
+        stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only(),
+        stored(IS_ACTIVE, "isActive", Rule::Boolean).read_only(),
+        engine::created_at(),
+        stored(CREATED_BY, "createdBy", SHORT).read_only(),
+    ])
+});
+
+/// A key that a program authenticates with, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ApiKey {
+    /// The key's id.
+    pub id: Id<ApiKey>,
+    /// How the key begins, to tell it from others.
+    pub key_prefix: String,
+    /// What it is for.
+    pub name: String,
+    /// Scopes, separated by commas; the highest counts.
+    pub scopes: String,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When it last worked, at most a minute behind.
+    pub last_used_at: Option<Timestamp>,
+    /// Whether it works.
+    pub is_active: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub created_by: Option<String>,
+}
+
+/// What makes an [`ApiKey`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKeyDraft {
+    /// What it is for.
+    pub name: String,
+    /// Scopes, separated by commas; `read` if none are given.
+    pub scopes: Option<String>,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A key that was just made: the only time that all of it is known.
+pub struct NewApiKey {
+    /// What is kept of it.
+    pub model: ApiKey,
+    /// The whole key.
+    pub key: String,
+}
+
+impl fmt::Debug for NewApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewApiKey").field("model", &self.model).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens a session for whoever has this API key.
+    ///
+    /// # Errors
+    /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
+    pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
+        let tenant = tenant_of(key).ok_or_else(unknown_key)?;
+        let info = self.tenant_by_id(tenant)?.ok_or_else(unknown_key)?;
+        // Until the key has been seen to be good, nobody is asking.
+        let nobody = Caller::Host { name: "authentication".to_owned() };
+        let lookup = Session::open(self.clone(), info.clone(), nobody, Scope::Admin);
+        let id = lookup.api_keys().find(SECRET_HASH, &hash(key))?.ok_or_else(unknown_key)?;
+        let found: ApiKey = lookup.api_keys().get(id)?.read()?;
+        let now = self.clock().now();
+        let expired = found.expires_at.is_some_and(|end| end <= now);
+        let scope = Scope::highest(&found.scopes).map_err(Error::internal)?;
+        if expired || !found.is_active {
+            return Err(unknown_key());
+        }
+        if found.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now) {
+            lookup.api_keys().note_use(id, now);
+        }
+        let caller = Caller::ApiKey { id: id.as_uuid(), name: found.name };
+        Ok(Session::open(self.clone(), info, caller, scope))
+    }
+}
+
+impl Session {
+    /// The tenant's API keys.
+    #[must_use]
+    pub fn api_keys(&self) -> Collection<'_, ApiKey> {
+        Collection::new(self)
+    }
+}
+
+impl Collection<'_, ApiKey> {
+    /// Makes a key. Nobody makes one that may do more than they may themselves.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] when the scopes go beyond the session's own, or it may not make keys at all;
+    /// [`Code::Validation`] with all that is wrong with the draft.
+    pub fn mint(&self, draft: &impl Draft<ApiKey>) -> Result<NewApiKey, Error> {
+        self.session.require(ApiKey::READ)?;
+        let json = draft.to_json();
+        let body: Body<'_> = self.body(&json)?;
+        let mut slots: Slots<'_> = body.create(ApiKey::model())?;
+        let key = self.session.engine().new_key(self.session.tenant().id);
+        let prefix: String = key.chars().take(LIVE.len() + 4).collect();
+        for (slot, value) in [
+            (KEY_PREFIX, quote(&prefix)),
+            (SECRET_HASH, quote(&hash(&key))),
+            (IS_ACTIVE, "true".to_owned()),
+            (CREATED_BY, quote(&self.session.caller().to_string())),
+        ] {
+            set(&mut slots, slot, value);
+        }
+        let done = self
+            .session
+            .write(&WriteOptions::default(), &mut |stage| engine::create_checked::<ApiKey>(stage, &slots))?;
+        match done.answer {
+            Answer::Written { outcome: Outcome::Created, id, record } => {
+                Ok(NewApiKey { model: self.row(id, record).read()?, key })
+            }
+            _ => Err(Answer::of_another_kind()),
+        }
+    }
+
+    /// Notes that a key has just worked. That this fails is no reason to turn its owner away.
+    fn note_use(&self, id: Id<ApiKey>, now: Timestamp) {
+        let engine = self.session.engine();
+        let Some(_noting) = engine.begin(self.session.tenant().id, &format!("lastUsedAt {id}")) else {
+            return;
+        };
+        let noted = self.session.write(&WriteOptions::default(), &mut |stage| {
+            engine::touch::<ApiKey>(stage, id.as_uuid(), LAST_USED_AT, quote(&now.to_string()))
+        });
+        drop(noted);
+    }
+}
+
+impl Resource for ApiKey {
+    const KIND: Kind = Kind::ApiKey;
+    const READ: Scope = Scope::Admin;
+
+    fn model() -> &'static Model {
+        &MODEL
+    }
+}
+
+impl Draft<ApiKey> for ApiKeyDraft {
+    fn to_json(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+impl Engine {
+    fn new_key(&self, tenant: TenantId) -> String {
+        let prefix = if self.config().test_keys { TEST } else { LIVE };
+        let mut key = String::from(prefix);
+        while key.len() < prefix.len() + SECRET_CHARACTERS {
+            let [byte] = self.random();
+            // 248 is the greatest multiple of 62 in a byte; above it the first letters would come too often.
+            if let Some(letter) = BASE_62.get(usize::from(byte % 62)).filter(|_| byte < 248) {
+                key.push(char::from(*letter));
+            }
+        }
+        key.push_str(&base_62(tenant.as_uuid().as_u128()));
+        key
+    }
+}
+
+fn base_62(mut number: u128) -> String {
+    let mut letters = [b'0'; TENANT_CHARACTERS];
+    for letter in letters.iter_mut().rev() {
+        let digit = usize::try_from(number % 62).unwrap_or_default();
+        *letter = BASE_62.get(digit).copied().unwrap_or(b'0');
+        number /= 62;
+    }
+    letters.iter().map(|letter| char::from(*letter)).collect()
+}
+
+/// The tenant that a key says it belongs to; nothing if it is no key at all.
+fn tenant_of(key: &str) -> Option<TenantId> {
+    let letters = key.strip_prefix(LIVE).or_else(|| key.strip_prefix(TEST))?;
+    if letters.len() != SECRET_CHARACTERS + TENANT_CHARACTERS {
+        return None;
+    }
+    let mut number = 0u128;
+    for (place, letter) in letters.bytes().enumerate() {
+        let digit = BASE_62.iter().position(|known| *known == letter)?;
+        if place >= SECRET_CHARACTERS {
+            number = number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)?;
+        }
+    }
+    Some(TenantId::from_uuid(Uuid::from_u128(number)))
+}
+
+fn hash(key: &str) -> String {
+    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn set(slots: &mut Slots<'_>, slot: u8, json: String) {
+    if let Some(value) = slots.get_mut(usize::from(slot)) {
+        *value = json.into();
+    }
+}
+
+fn unknown_key() -> Error {
+    Error::new(Code::Unauthorized, "the API key or token is missing, unknown, expired or revoked")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_says_which_tenant_it_belongs_to(tenant: u128, secret in "[0-9A-Za-z]{32}") {
+            let tenant = TenantId::from_uuid(Uuid::from_u128(tenant));
+            let key = format!("{LIVE}{secret}{}", base_62(tenant.as_uuid().as_u128()));
+            prop_assert_eq!(tenant_of(&key), Some(tenant));
+        }
+
+        #[test]
+        fn any_text_is_a_key_or_none_and_never_a_panic(text in "(rk_live_)?[0-9A-Za-zé]{0,56}") {
+            let _ = tenant_of(&text);
+        }
+    }
+}

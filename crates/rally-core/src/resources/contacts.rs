@@ -1,0 +1,235 @@
+use std::{borrow::Cow, sync::LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Company, User};
+use crate::{
+    base::{Id, Kind, Patch, TenantId, Timestamp, limits},
+    engine::{
+        self, Bulkable, Change, Collection, Draft, Editable, Model, Record, Resource, Rule, Session,
+        Upsertable, computed, stored,
+    },
+};
+
+const FIRST_NAME: u8 = 0;
+const LAST_NAME: u8 = 1;
+const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
+const STAGES: Rule = Rule::Choice(&["lead", "qualified", "opportunity", "customer", "evangelist"]);
+const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
+
+static MODEL: LazyLock<Model> = LazyLock::new(|| {
+    Model::new(&[
+        engine::id(),
+        engine::tenant_id(),
+        stored(FIRST_NAME, "firstName", SHORT).required(),
+        stored(LAST_NAME, "lastName", SHORT).required(),
+        computed("fullName", 2 * limits::SHORT_TEXT + 1, full_name),
+        stored(2, "email", Rule::Email).required().natural_key(fold_email),
+        stored(3, "phone", SHORT),
+        stored(4, "mobile", SHORT),
+        stored(5, "title", SHORT),
+        stored(6, "department", SHORT),
+        stored(7, "companyId", Rule::Reference(Kind::Company)),
+        stored(8, "lifecycleStage", STAGES).default("\"lead\""),
+        stored(9, "leadSource", SHORT),
+        stored(10, "leadScore", SCORE),
+        stored(11, "tags", Rule::TagLine),
+        stored(12, "linkedInUrl", Rule::Url),
+        stored(13, "twitterHandle", SHORT),
+        stored(14, "address", SHORT),
+        stored(15, "city", SHORT),
+        stored(16, "state", SHORT),
+        stored(17, "country", SHORT),
+        stored(18, "postalCode", SHORT),
+        stored(19, "notes", Rule::LongText),
+        stored(20, "ownerId", Rule::Reference(Kind::User)),
+        engine::created_at(),
+        engine::updated_at(),
+    ])
+});
+
+/// A person that a tenant deals with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Contact {
+    /// The contact's id.
+    pub id: Id<Contact>,
+    /// The tenant that it belongs to.
+    pub tenant_id: TenantId,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// Both names, a space between them.
+    pub full_name: String,
+    /// E-mail address as it was typed; unique in the tenant, compared without regard to case.
+    pub email: String,
+    /// Telephone number.
+    pub phone: Option<String>,
+    /// Mobile number.
+    pub mobile: Option<String>,
+    /// Position held.
+    pub title: Option<String>,
+    /// Department worked in.
+    pub department: Option<String>,
+    /// The company worked for.
+    pub company_id: Option<Id<Company>>,
+    /// `lead`, `qualified`, `opportunity`, `customer` or `evangelist`.
+    pub lifecycle_stage: String,
+    /// Where the contact came from.
+    pub lead_source: Option<String>,
+    /// 0 to 100.
+    pub lead_score: Option<u8>,
+    /// Tags, separated by commas.
+    pub tags: Option<String>,
+    /// Profile on LinkedIn.
+    pub linked_in_url: Option<String>,
+    /// Name on Twitter.
+    pub twitter_handle: Option<String>,
+    /// Street and number.
+    pub address: Option<String>,
+    /// City.
+    pub city: Option<String>,
+    /// State or province.
+    pub state: Option<String>,
+    /// Country.
+    pub country: Option<String>,
+    /// Postal code.
+    pub postal_code: Option<String>,
+    /// Free text.
+    pub notes: Option<String>,
+    /// The user responsible.
+    pub owner_id: Option<Id<User>>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What creates a [`Contact`]; only the two names and the e-mail address are required.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "each member is that of `Contact`")]
+pub struct ContactDraft {
+    pub first_name: String,
+    pub last_name: String,
+    pub email: String,
+    pub phone: Option<String>,
+    pub mobile: Option<String>,
+    pub title: Option<String>,
+    pub department: Option<String>,
+    pub company_id: Option<Id<Company>>,
+    pub lifecycle_stage: Option<String>,
+    pub lead_source: Option<String>,
+    pub lead_score: Option<u8>,
+    pub tags: Option<String>,
+    pub linked_in_url: Option<String>,
+    pub twitter_handle: Option<String>,
+    pub address: Option<String>,
+    pub city: Option<String>,
+    pub state: Option<String>,
+    pub country: Option<String>,
+    pub postal_code: Option<String>,
+    pub notes: Option<String>,
+    pub owner_id: Option<Id<User>>,
+}
+
+/// What updates a [`Contact`]; each member stays, is cleared or is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "each member is that of `Contact`")]
+pub struct ContactChange {
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub first_name: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub last_name: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub email: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub phone: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub mobile: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub title: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub department: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub company_id: Patch<Id<Company>>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub lifecycle_stage: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub lead_source: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub lead_score: Patch<u8>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub tags: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub linked_in_url: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub twitter_handle: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub address: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub city: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub state: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub country: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub postal_code: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub notes: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub owner_id: Patch<Id<User>>,
+}
+
+impl Session {
+    /// The tenant's contacts.
+    #[must_use]
+    pub fn contacts(&self) -> Collection<'_, Contact> {
+        Collection::new(self)
+    }
+}
+
+impl Resource for Contact {
+    const KIND: Kind = Kind::Contact;
+
+    fn model() -> &'static Model {
+        &MODEL
+    }
+}
+
+impl Editable for Contact {
+    type Draft = ContactDraft;
+    type Change = ContactChange;
+}
+
+impl Upsertable for Contact {}
+
+impl Bulkable for Contact {}
+
+impl Draft<Contact> for ContactDraft {
+    fn to_json(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+impl Change<Contact> for ContactChange {
+    fn to_json(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+/// Both names are JSON strings; without the quotes between them, so is the whole.
+fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {
+    let (first, last) = (contact.slot(FIRST_NAME), contact.slot(LAST_NAME));
+    out.extend_from_slice(first.strip_suffix(b"\"").unwrap_or_default());
+    out.push(b' ');
+    out.extend_from_slice(last.strip_prefix(b"\"").unwrap_or_default());
+}
+
+/// Addresses are compared trimmed and without regard to case.
+fn fold_email(email: &str) -> Option<String> {
+    (!email.is_empty()).then(|| email.to_lowercase())
+}
