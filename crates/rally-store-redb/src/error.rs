@@ -34,7 +34,9 @@ pub enum OpenError {
         place: String,
     },
     /// The file holds something else, or its creation was cut short.
-    #[error("{place} is not a Rally file, or its creation was cut short; use another path, or delete it to begin anew")]
+    #[error(
+        "{place} is not a Rally file, or its creation was cut short; use another path, or delete it to begin anew"
+    )]
     NotRally {
         /// The file.
         place: String,
@@ -88,7 +90,9 @@ impl OpenError {
                 Self::InUse { place: place.to_owned() }
             }
             DatabaseError::Storage(StorageError::Io(error)) => Self::from_io(place, error),
-            DatabaseError::Storage(StorageError::Corrupted(what)) => Self::Damaged { place: place.to_owned(), what },
+            DatabaseError::Storage(StorageError::Corrupted(what)) => {
+                Self::Damaged { place: place.to_owned(), what }
+            }
             error => Self::Failed { place: place.to_owned(), source: error.into() },
         }
     }

@@ -111,7 +111,12 @@ impl Queue {
 
     /// Takes the group from the turn if it must be closed before the turn ends.
     pub(crate) fn take_ripe(&self, turn: &mut Turn) -> Option<Group> {
-        turn.group.take_if(|group| group.is_full() || self.waiting.load(Ordering::Acquire) == 0)
+        turn.group.take_if(|group| group.is_full() || self.waiting() == 0)
+    }
+
+    /// How many threads wait for the turn, or are about to get it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
     }
 }
 

@@ -95,7 +95,9 @@ fn tenant_end(tenant: TenantId) -> Option<FullKey> {
 }
 
 /// Gathers the values of a page in one buffer, of which each value is a slice.
-fn collect<'a>(found: impl Iterator<Item = Result<Found<'a>, StorageError>>) -> Result<Vec<Entry>, StorageError> {
+fn collect<'a>(
+    found: impl Iterator<Item = Result<Found<'a>, StorageError>>,
+) -> Result<Vec<Entry>, StorageError> {
     let mut buffer = Vec::new();
     let mut places = Vec::new();
     for entry in found {

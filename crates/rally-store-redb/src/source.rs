@@ -82,6 +82,9 @@ impl Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("place", &self.place).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("place", &self.place)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

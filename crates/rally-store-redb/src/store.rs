@@ -22,7 +22,8 @@ use crate::{
     source::{Content, Open, Source},
 };
 
-const LIMITS: Limits = Limits { key_bytes: Limits::LEAST.key_bytes, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
+const LIMITS: Limits =
+    Limits { key_bytes: Limits::LEAST.key_bytes, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
 
 /// A [`Store`] in one file.
 ///
@@ -69,7 +70,7 @@ impl RedbStore {
         backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
         options: Options,
     ) -> Result<Self, OpenError> {
-        let backend = move || Ok(Box::new(backend()?) as Box<dyn StorageBackend>);
+        let backend = move || -> io::Result<Box<dyn StorageBackend>> { Ok(Box::new(backend()?)) };
         Self::start(Source::new("the given storage".to_owned(), backend, options), Content::MayBeMissing)
     }
 
@@ -257,3 +258,6 @@ impl fmt::Debug for RedbStore {
         f.debug_struct("RedbStore").field("source", &self.source).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

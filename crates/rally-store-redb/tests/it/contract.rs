@@ -10,7 +10,7 @@ use rally_core::{
 };
 use rally_store_redb::{Options, RedbStore};
 
-use crate::support::{batch, get, key, put, tenant};
+use crate::support::{batch, get, key, put, tenant, try_put};
 
 /// Tenants whose keys lie side by side, the first and the last there is among them.
 const TENANTS: [u128; 6] = [0, 1, 0xFF, 0x100, u128::MAX - 1, u128::MAX];
@@ -29,9 +29,9 @@ fn the_last_space_ends_where_the_tenant_does() {
     let store = store();
     let last = [Key::new(Space(0xFF)), Key::new(Space(0xFF)).bytes(&[0xFF; 20])];
     for number in TENANTS {
-        put(&store, tenant(number), &Key::new(Space(0)), b"first").unwrap();
+        put(&store, tenant(number), &Key::new(Space(0)), b"first");
         for key in &last {
-            put(&store, tenant(number), key, b"last").unwrap();
+            put(&store, tenant(number), key, b"last");
         }
     }
     let range = KeyRange::prefix(&Key::new(Space(0xFF)));
@@ -49,12 +49,12 @@ fn the_largest_sizes_are_kept_and_one_byte_more_is_refused() {
     let limits = store.limits();
     let longest = |bytes: usize| Key::new(Space(1)).bytes(&vec![b'k'; bytes - 1]);
     let value = Bytes::from(vec![b'v'; limits.value_bytes]);
-    put(&store, tenant(1), &longest(limits.key_bytes), &value).unwrap();
+    put(&store, tenant(1), &longest(limits.key_bytes), &value);
     assert_eq!(get(&store, tenant(1), &longest(limits.key_bytes)), Some(value));
 
-    let refused = put(&store, tenant(1), &longest(limits.key_bytes + 1), b"");
+    let refused = try_put(&store, tenant(1), &longest(limits.key_bytes + 1), b"");
     assert!(matches!(refused, Err(StoreError::TooLarge { what: "key", .. })), "{refused:?}");
-    let refused = put(&store, tenant(1), &key("a"), &vec![0; limits.value_bytes + 1]);
+    let refused = try_put(&store, tenant(1), &key("a"), &vec![0; limits.value_bytes + 1]);
     assert!(matches!(refused, Err(StoreError::TooLarge { what: "value", .. })), "{refused:?}");
     assert_eq!(get(&store, tenant(1), &key("a")), None);
 }
@@ -72,7 +72,7 @@ fn a_batch_of_64_mib_is_applied() {
 #[test]
 fn a_panic_in_build_changes_nothing_and_wedges_nobody() {
     let store = store();
-    put(&store, tenant(1), &key("a"), b"1").unwrap();
+    put(&store, tenant(1), &key("a"), b"1");
     let payload = panic::catch_unwind(AssertUnwindSafe(|| {
         store.write(tenant(1), &mut |state| {
             state.get(&key("a"))?;
@@ -80,24 +80,25 @@ fn a_panic_in_build_changes_nothing_and_wedges_nobody() {
         })
     }));
     assert_eq!(payload.unwrap_err().downcast_ref::<&str>(), Some(&"on purpose"));
-    put(&store, tenant(1), &key("b"), b"2").unwrap();
+    put(&store, tenant(1), &key("b"), b"2");
     assert_eq!(get(&store, tenant(1), &key("a")).as_deref(), Some(&b"1"[..]));
 }
 
 #[test]
 fn an_error_of_the_build_is_handed_back_as_it_is() {
     let store = store();
-    let answer = store.write(tenant(1), &mut |_| Err(StoreError::Corrupt { what: "a record".to_owned() }.into()));
+    let answer =
+        store.write(tenant(1), &mut |_| Err(StoreError::Corrupt { what: "a record".to_owned() }.into()));
     assert!(matches!(answer, Err(StoreError::Corrupt { what }) if what == "a record"));
 }
 
 #[test]
 fn a_snapshot_stays_as_it_was() {
     let store = store();
-    put(&store, tenant(1), &key("a"), b"1").unwrap();
+    put(&store, tenant(1), &key("a"), b"1");
     let before = store.snapshot(tenant(1)).unwrap();
     for number in 2..200 {
-        put(&store, tenant(1), &key("a"), number.to_string().as_bytes()).unwrap();
+        put(&store, tenant(1), &key("a"), number.to_string().as_bytes());
     }
     assert_eq!(before.get(&key("a")).unwrap().as_deref(), Some(&b"1"[..]));
     assert_eq!(get(&store, tenant(1), &key("a")).as_deref(), Some(&b"199"[..]));
@@ -113,7 +114,8 @@ struct Step {
 
 fn any_key() -> impl Strategy<Value = Key> {
     let byte = || prop_oneof![Just(0u8), Just(1), Just(0xFE), Just(0xFF)];
-    (byte(), prop::collection::vec(byte(), 0..4)).prop_map(|(space, rest)| Key::new(Space(space)).bytes(&rest))
+    (byte(), prop::collection::vec(byte(), 0..4))
+        .prop_map(|(space, rest)| Key::new(Space(space)).bytes(&rest))
 }
 
 fn any_step() -> impl Strategy<Value = Step> {

@@ -19,7 +19,7 @@ fn write(store: &dyn Store, number: u64) {
         changes.put(key(&format!("spoke {spoke}")), text.clone());
     }
     changes.put(key(&format!("mark {number}")), "set");
-    let commit = store.write(tenant(number % 2), &mut |_| Ok(changes.clone())).unwrap();
+    let commit = store.write(tenant((number % 2).into()), &mut |_| Ok(changes.clone())).unwrap();
     assert_eq!(commit, Commit::Applied);
 }
 
@@ -29,7 +29,11 @@ fn last_write(store: &dyn Store, of: u64, story: &str) -> Option<u64> {
     let text = hub.map(|number| number.to_string().repeat(1500));
     for spoke in 0..SPOKES {
         let found = get(store, tenant(of.into()), &key(&format!("spoke {spoke}")));
-        assert_eq!(found.as_deref(), text.as_ref().map(|text| text.as_bytes()), "{story}: spoke {spoke} of {hub:?}");
+        assert_eq!(
+            found.as_deref(),
+            text.as_ref().map(|text| text.as_bytes()),
+            "{story}: spoke {spoke} of {hub:?}"
+        );
     }
     for number in (0..WRITES).filter(|number| number % 2 == of) {
         let there = get(store, tenant(of.into()), &key(&format!("mark {number}"))).is_some();
@@ -95,7 +99,11 @@ fn a_crash_while_the_store_is_made_leaves_it_new_or_not_a_store() {
                 made += 1;
             }
             Err(error) => {
-                assert!(matches!(error, rally_store_redb::OpenError::NotRally { .. }), "{}: {error}", image.story);
+                assert!(
+                    matches!(error, rally_store_redb::OpenError::NotRally { .. }),
+                    "{}: {error}",
+                    image.story
+                );
                 unmade += 1;
             }
         }

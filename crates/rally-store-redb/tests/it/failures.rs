@@ -9,7 +9,7 @@ use rally_store_redb::{Durability, Options, RedbStore};
 use crate::{
     crash_backend::CrashDisk,
     faults::Faults,
-    support::{batch, get, key, number, put, tenant},
+    support::{batch, get, key, number, put, tenant, try_put},
 };
 
 const WRITES: u64 = 5;
@@ -18,7 +18,9 @@ const WRITES: u64 = 5;
 fn write(store: &dyn Store, number: u64) -> Result<Commit, StoreError> {
     let text = number.to_string();
     let (left, right) = (key(&format!("left {number}")), key(&format!("right {number}")));
-    store.write(tenant(7), &mut |_| Ok(batch(&[(&left, Some(text.as_bytes())), (&right, Some(text.as_bytes()))])))
+    store.write(tenant(7), &mut |_| {
+        Ok(batch(&[(&left, Some(text.as_bytes())), (&right, Some(text.as_bytes()))]))
+    })
 }
 
 fn is_there(store: &dyn Store, tenant: TenantId, number: u64) -> bool {
@@ -45,21 +47,25 @@ fn fail(durability: Durability, after: usize, calls: usize) -> (bool, usize) {
     let options = Options { durability, ..Options::default() };
     let (disk, faults) = (CrashDisk::new(), Faults::default());
     let store = RedbStore::with_backend(faults.opener(&disk), options.clone()).unwrap();
-    put(&store, tenant(7), &key("before"), b"1").unwrap();
+    put(&store, tenant(7), &key("before"), b"1");
 
     faults.fail(after, calls);
     let answers: Vec<_> = (0..WRITES).map(|number| write(&store, number)).collect();
     let reached = faults.heal();
 
-    let again = put(&store, tenant(7), &key("after"), b"1");
+    let again = try_put(&store, tenant(7), &key("after"), b"1");
     assert!(matches!(again, Ok(Commit::Applied)), "{story}: the store does not serve again: {again:?}");
     check_answers(&store, &answers, &story);
 
     let image = CrashDisk::from_image(&disk.synced_image());
     let reopened = RedbStore::with_backend(image.opener(), options).unwrap();
     check_answers(&reopened, &answers, &format!("{story}, then the power"));
-    assert!(get(&reopened, tenant(7), &key("before")).is_some() && get(&reopened, tenant(7), &key("after")).is_some());
-    let unknown = answers.iter().filter(|answer| matches!(answer, Err(StoreError::CommitUnknown { .. }))).count();
+    assert!(
+        get(&reopened, tenant(7), &key("before")).is_some()
+            && get(&reopened, tenant(7), &key("after")).is_some()
+    );
+    let unknown =
+        answers.iter().filter(|answer| matches!(answer, Err(StoreError::CommitUnknown { .. }))).count();
     (reached, unknown)
 }
 
@@ -96,7 +102,7 @@ fn a_failed_read_heals_at_the_next_snapshot() {
     let options = Options { cache_bytes: 0, ..Options::default() };
     let store = RedbStore::with_backend(faults.opener(&disk), options).unwrap();
     for number in 0..500 {
-        put(&store, tenant(1), &key(&format!("key {number}")), &[b'x'; 100]).unwrap();
+        put(&store, tenant(1), &key(&format!("key {number}")), &[b'x'; 100]);
     }
 
     faults.fail(0, 1);
@@ -112,12 +118,12 @@ fn a_failed_read_heals_at_the_next_snapshot() {
 fn a_disk_that_stays_dead_makes_the_store_unavailable_and_not_wrong() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
     let store = RedbStore::with_backend(faults.opener(&disk), Options::default()).unwrap();
-    put(&store, tenant(1), &key("a"), b"1").unwrap();
+    put(&store, tenant(1), &key("a"), b"1");
 
     faults.fail(0, usize::MAX);
-    assert!(put(&store, tenant(1), &key("a"), b"2").is_err());
+    assert!(try_put(&store, tenant(1), &key("a"), b"2").is_err());
     for _ in 0..3 {
-        let error = put(&store, tenant(1), &key("a"), b"2");
+        let error = try_put(&store, tenant(1), &key("a"), b"2");
         assert!(matches!(error, Err(StoreError::Unavailable { .. })), "{error:?}");
         let error = store.snapshot(tenant(1)).err();
         assert!(matches!(error, Some(StoreError::Unavailable { .. })), "{error:?}");
@@ -125,7 +131,7 @@ fn a_disk_that_stays_dead_makes_the_store_unavailable_and_not_wrong() {
     faults.heal();
     let found = get(&store, tenant(1), &key("a")).unwrap();
     assert!(number(&found) <= 2);
-    put(&store, tenant(1), &key("a"), b"3").unwrap();
+    put(&store, tenant(1), &key("a"), b"3");
     assert_eq!(get(&store, tenant(1), &key("a")).as_deref(), Some(&b"3"[..]));
 }
 
@@ -133,12 +139,12 @@ fn a_disk_that_stays_dead_makes_the_store_unavailable_and_not_wrong() {
 fn a_snapshot_from_before_a_failure_is_right_or_unavailable() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
     let store = RedbStore::with_backend(faults.opener(&disk), Options::default()).unwrap();
-    put(&store, tenant(1), &key("a"), b"1").unwrap();
+    put(&store, tenant(1), &key("a"), b"1");
     let before = store.snapshot(tenant(1)).unwrap();
 
     faults.fail(0, 1);
-    put(&store, tenant(1), &key("a"), b"2").unwrap_err();
-    put(&store, tenant(1), &key("a"), b"3").unwrap();
+    try_put(&store, tenant(1), &key("a"), b"2").unwrap_err();
+    put(&store, tenant(1), &key("a"), b"3");
 
     match before.get(&key("a")) {
         Ok(value) => assert_eq!(value.as_deref(), Some(&b"1"[..])),

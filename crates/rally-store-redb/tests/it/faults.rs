@@ -34,7 +34,10 @@ pub(crate) struct FaultyBackend {
 
 impl Faults {
     /// What `RedbStore::with_backend` asks for.
-    pub(crate) fn opener(&self, disk: &CrashDisk) -> impl Fn() -> io::Result<FaultyBackend> + Send + Sync + 'static {
+    pub(crate) fn opener(
+        &self,
+        disk: &CrashDisk,
+    ) -> impl Fn() -> io::Result<FaultyBackend> + Send + Sync + 'static {
         let (disk, faults) = (disk.clone(), self.clone());
         move || Ok(FaultyBackend { inner: disk.backend(), disk: disk.clone(), faults: faults.clone() })
     }

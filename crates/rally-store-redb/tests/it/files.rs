@@ -28,9 +28,12 @@ fn a_file_keeps_everything_at_each_level() {
         for round in 0..3 {
             let store = RedbStore::open(&path, options.clone()).unwrap();
             for before in 0..round {
-                assert_eq!(get(&store, tenant(1), &key(&format!("round {before}"))).as_deref(), Some(&b"kept"[..]));
+                assert_eq!(
+                    get(&store, tenant(1), &key(&format!("round {before}"))).as_deref(),
+                    Some(&b"kept"[..])
+                );
             }
-            put(&store, tenant(1), &key(&format!("round {round}")), b"kept").unwrap();
+            put(&store, tenant(1), &key(&format!("round {round}")), b"kept");
         }
     }
 }
@@ -40,7 +43,7 @@ fn a_file_in_use_says_so_to_another_process_and_to_this_one() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("crm.redb");
     let store = open(&path).unwrap();
-    put(&store, tenant(1), &key("a"), b"1").unwrap();
+    put(&store, tenant(1), &key("a"), b"1");
 
     let text = message(&path);
     assert!(text.contains("crm.redb is in use by another process; stop it or use another file"), "{text}");
@@ -123,7 +126,7 @@ fn damage_is_an_error_and_no_panic() {
     let path = folder.path().join("crm.redb");
     let store = open(&path).unwrap();
     for number in 0..300 {
-        put(&store, tenant(1), &key(&format!("key {number}")), &[b'x'; 500]).unwrap();
+        put(&store, tenant(1), &key(&format!("key {number}")), &[b'x'; 500]);
     }
     drop(store);
     let whole = fs::read(&path).unwrap();

@@ -29,7 +29,7 @@ fn sixteen_writers_share_commits_and_lose_nothing() {
                     // Every other write is of a tenant of its own, which shares commits all the same.
                     let made = increment(store, tenant(1), &key("counter")).unwrap();
                     assert!(seen.lock().insert(made), "{made} was given twice");
-                    put(store, tenant(u128::from(thread) + 2), &key(&write.to_string()), b"x").unwrap();
+                    put(store, tenant(u128::from(thread) + 2), &key(&write.to_string()), b"x");
                 }
             });
         }
@@ -38,7 +38,8 @@ fn sixteen_writers_share_commits_and_lose_nothing() {
     assert!(u64::try_from(syncs).unwrap() < writes / 2, "{syncs} syncs for {writes} writes");
 
     drop(store);
-    let reopened = RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).opener(), Options::default());
+    let reopened =
+        RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).opener(), Options::default());
     let reopened = reopened.unwrap();
     assert_eq!(number(&get(&reopened, tenant(1), &key("counter")).unwrap()), THREADS * WRITES);
     for thread in 0..THREADS {
@@ -60,7 +61,7 @@ fn a_snapshot_taken_after_an_answer_shows_the_write_whoever_else_writes() {
                     let shown = number(&get(store, tenant(1), &key("shared")).unwrap());
                     assert!(shown >= made, "{made} was answered and {shown} is shown");
                     let own = key(&format!("own {thread}"));
-                    put(store, tenant(1), &own, write.to_string().as_bytes()).unwrap();
+                    put(store, tenant(1), &own, write.to_string().as_bytes());
                     assert_eq!(number(&get(store, tenant(1), &own).unwrap()), write);
                 }
             });
@@ -72,10 +73,10 @@ fn a_snapshot_taken_after_an_answer_shows_the_write_whoever_else_writes() {
 fn a_lone_writer_commits_once_a_write_and_never_for_nothing() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
     let store = RedbStore::with_backend(faults.opener(&disk), Options::default()).unwrap();
-    put(&store, tenant(1), &key("a"), b"1").unwrap();
+    put(&store, tenant(1), &key("a"), b"1");
 
     let before = faults.syncs();
-    put(&store, tenant(1), &key("a"), b"2").unwrap();
+    put(&store, tenant(1), &key("a"), b"2");
     assert_eq!(faults.syncs() - before, 1);
 
     let before = faults.calls();

@@ -28,8 +28,17 @@ pub(crate) fn batch(changes: &[(&Key, Option<&[u8]>)]) -> Batch {
     batch
 }
 
-pub(crate) fn put(store: &dyn Store, tenant: TenantId, key: &Key, value: &[u8]) -> Result<Commit, StoreError> {
+pub(crate) fn try_put(
+    store: &dyn Store,
+    tenant: TenantId,
+    key: &Key,
+    value: &[u8],
+) -> Result<Commit, StoreError> {
     store.write(tenant, &mut |_| Ok(batch(&[(key, Some(value))])))
+}
+
+pub(crate) fn put(store: &dyn Store, tenant: TenantId, key: &Key, value: &[u8]) {
+    assert_eq!(try_put(store, tenant, key, value).unwrap(), Commit::Applied);
 }
 
 pub(crate) fn get(store: &dyn Store, tenant: TenantId, key: &Key) -> Option<Bytes> {
