@@ -62,7 +62,7 @@ pub(crate) enum Closed {
     /// It must not be committed.
     Broken(Pledge),
     /// It is to be committed.
-    Changed(WriteTransaction, Pledge),
+    Changed(Box<WriteTransaction>, Pledge),
 }
 
 /// A write that has had its turn.
@@ -176,7 +176,7 @@ impl Group {
         match self {
             Self { broken: true, pledge, .. } => Closed::Broken(pledge),
             Self { changed: false, pledge, .. } => Closed::Unchanged(pledge),
-            Self { txn, pledge, .. } => Closed::Changed(txn, pledge),
+            Self { txn, pledge, .. } => Closed::Changed(Box::new(txn), pledge),
         }
     }
 }

@@ -130,7 +130,7 @@ impl RedbStore {
                 drop(self.reopen(turn));
                 pledge.settle(Fate::Lost("a batch of the same group could not be written".to_owned()));
             }
-            Closed::Changed(txn, pledge) => pledge.settle(self.commit(turn, txn)),
+            Closed::Changed(txn, pledge) => pledge.settle(self.commit(turn, *txn)),
         }
     }
 

@@ -14,9 +14,9 @@ use crate::{
 
 const WRITES: u64 = 5;
 
-/// Two keys a write, so that half a batch would show.
+/// Two keys a write, so that half a batch would show, in pages that no later write touches.
 fn write(store: &dyn Store, number: u64) -> Result<Commit, StoreError> {
-    let text = number.to_string();
+    let text = number.to_string().repeat(3000);
     let (left, right) = (key(&format!("left {number}")), key(&format!("right {number}")));
     store.write(tenant(7), &mut |_| {
         Ok(batch(&[(&left, Some(text.as_bytes())), (&right, Some(text.as_bytes()))]))
@@ -41,6 +41,21 @@ fn check_answers(store: &dyn Store, answers: &[Result<Commit, StoreError>], stor
     }
 }
 
+fn open_after_a_crash(
+    disk: &CrashDisk,
+    options: &Options,
+    answers: &[Result<Commit, StoreError>],
+    story: &str,
+) -> RedbStore {
+    let image = CrashDisk::from_image(&disk.synced_image());
+    let story = format!("{story}, then the power");
+    let reopened = RedbStore::with_backend(image.opener(), options.clone())
+        .unwrap_or_else(|error| panic!("{story}: {error}: {error:?}"));
+    check_answers(&reopened, answers, &story);
+    assert!(get(&reopened, tenant(7), &key("before")).is_some());
+    reopened
+}
+
 /// Fails so many calls after so many, and says whether that point was reached, and how often the outcome was unknown.
 fn fail(durability: Durability, after: usize, calls: usize) -> (bool, usize) {
     let story = format!("{durability:?}, {calls} calls failed after {after}");
@@ -52,18 +67,14 @@ fn fail(durability: Durability, after: usize, calls: usize) -> (bool, usize) {
     faults.fail(after, calls);
     let answers: Vec<_> = (0..WRITES).map(|number| write(&store, number)).collect();
     let reached = faults.heal();
+    drop(open_after_a_crash(&disk, &options, &answers, &story));
 
     let again = try_put(&store, tenant(7), &key("after"), b"1");
     assert!(matches!(again, Ok(Commit::Applied)), "{story}: the store does not serve again: {again:?}");
     check_answers(&store, &answers, &story);
 
-    let image = CrashDisk::from_image(&disk.synced_image());
-    let reopened = RedbStore::with_backend(image.opener(), options).unwrap();
-    check_answers(&reopened, &answers, &format!("{story}, then the power"));
-    assert!(
-        get(&reopened, tenant(7), &key("before")).is_some()
-            && get(&reopened, tenant(7), &key("after")).is_some()
-    );
+    let reopened = open_after_a_crash(&disk, &options, &answers, &story);
+    assert!(get(&reopened, tenant(7), &key("after")).is_some());
     let unknown =
         answers.iter().filter(|answer| matches!(answer, Err(StoreError::CommitUnknown { .. }))).count();
     (reached, unknown)
