@@ -5,14 +5,18 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use libtest_mimic::Arguments;
 use rally_core::{
     base::TenantId,
     store::{Abort, Batch, Commit, Key, Limits, Snapshot, Space, Store, StoreError},
 };
-use rally_testkit::properties::{Place, Property, of_a_file};
+use rally_testkit::{
+    file_trials,
+    properties::{Place, Property, of_a_file, of_a_store},
+};
 
 use super::store::{Map, Mutant, Wrong};
 
@@ -136,7 +140,7 @@ impl Store for FileStore {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
-        let mut touches = self.one_at_a_time.lock().unwrap();
+        let mut touches = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         let mut empty = false;
         let outcome = self.inner.write(tenant, &mut |now| match build(now) {
             Err(Abort::Refused) if self.slip == Slip::RefusalsAreKept => {
@@ -202,4 +206,12 @@ fn a_file_with_nothing_wrong_passes_them_all() {
     for property in of_a_file() {
         assert!(!fails(Slip::Nothing, &property), "{}", property.name());
     }
+}
+
+#[test]
+fn the_trials_of_a_file_run_every_property_on_a_file_of_its_own() {
+    let trials = file_trials("file", |path| Arc::new(FileStore::open(Slip::Nothing, path)));
+    let count = of_a_store().len() + of_a_file().len();
+    let conclusion = libtest_mimic::run(&Arguments { quiet: true, ..Arguments::default() }, trials);
+    assert_eq!((conclusion.num_passed, conclusion.num_failed), (u64::try_from(count).unwrap(), 0));
 }
