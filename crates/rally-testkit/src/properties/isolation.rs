@@ -7,7 +7,7 @@ use std::{
 
 use rally_core::{
     base::TenantId,
-    store::{Abort, Batch, Direction, Store},
+    store::{Abort, Batch, Direction, Snapshot, Store},
 };
 use uuid::Uuid;
 
@@ -164,15 +164,17 @@ fn writes_of_different_tenants_do_not_disturb_one_another(store: &Arc<dyn Store>
 }
 
 fn failures_of_one_tenant_do_not_disturb_another(store: &Arc<dyn Store>) {
-    let writer = Arc::clone(store);
     let all: Vec<_> = tenants().take(6).collect();
-    let threads = all.clone();
+    for count in 0..3 {
+        put(&**store, all[5], &key(7, &[count]), "1");
+        (0..3).for_each(|way| write_in_vain(&**store, all[way], way));
+    }
+    assert_eq!(newest(&**store, all[5]).len(), 3, "writes before the failures of others");
+    let (writer, threads) = (Arc::clone(store), all.clone());
     all_at_once(threads.len(), move |thread| {
-        for count in 0..15u8 {
+        for count in 0..15 {
             match thread {
-                0 => assert!(try_write(&*writer, threads[0], |_| Err(Abort::Refused)).is_ok()),
-                1 => assert!(write_a_panic(&*writer, threads[1]), "a panic reaches the caller"),
-                2 => assert!(write_too_much(&*writer, threads[2]), "a batch beyond the limit is refused"),
+                0..3 => write_in_vain(&*writer, threads[thread], thread),
                 _ => put(&*writer, threads[thread], &key(7, &[count]), "1"),
             }
         }
@@ -183,8 +185,17 @@ fn failures_of_one_tenant_do_not_disturb_another(store: &Arc<dyn Store>) {
     }
 }
 
+/// Writes in one of three ways that change nothing.
+fn write_in_vain(store: &dyn Store, tenant: TenantId, way: usize) {
+    match way {
+        0 => assert!(try_write(store, tenant, |_| Err(Abort::Refused)).is_ok(), "a refusal is no error"),
+        1 => assert!(write_a_panic(store, tenant), "a panic in build reaches the caller"),
+        _ => assert!(write_too_much(store, tenant), "a batch beyond the limit is refused"),
+    }
+}
+
 fn write_a_panic(store: &dyn Store, tenant: TenantId) -> bool {
-    let build = |_: &dyn rally_core::store::Snapshot| std::panic::resume_unwind(Box::new("on purpose"));
+    let build = |_: &dyn Snapshot| std::panic::resume_unwind(Box::new("on purpose"));
     catch_unwind(AssertUnwindSafe(|| try_write(store, tenant, build))).is_err()
 }
 

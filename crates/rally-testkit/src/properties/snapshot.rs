@@ -151,14 +151,16 @@ fn reading_a_snapshot_never_waits_for_a_writer(store: &Arc<dyn Store>) {
         let view = snapshot(&*reader, TENANT);
         let _ = taken.send(());
         wait_for(&may_read);
-        contents(&*view)
+        let first = key(SPACES[0], &[0]);
+        (contents(&*view), get(&*view, &first), get_many(&*view, &[first]))
     });
     wait_for(&is_taken);
     let seen = while_building(store, TENANT, &generation(2), || {
         drop(go);
         task.finish("reading a snapshot while another thread builds")
     });
-    assert_eq!(seen, before);
+    let first = before.values().next().cloned();
+    assert_eq!(seen, (before, first.clone(), vec![first]));
 }
 
 fn a_snapshot_can_be_taken_within_build(store: &Arc<dyn Store>) {
