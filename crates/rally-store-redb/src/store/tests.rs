@@ -71,6 +71,7 @@ fn is_there(store: &RedbStore, name: &str) -> bool {
 }
 
 type Answer = Result<Commit, StoreError>;
+type IsRight = fn(&Answer) -> bool;
 type Build = fn(&dyn Snapshot) -> Result<Batch, Abort>;
 
 /// Runs a write that puts `first`, and in the same group another of any build.
@@ -136,7 +137,7 @@ fn two_writers_share_one_sync() {
 
 #[test]
 fn a_member_without_a_batch_does_not_disturb_its_group() {
-    let cases: [(Build, fn(&Answer) -> bool); 3] = [
+    let cases: [(Build, IsRight); 3] = [
         (refuse, |answer| matches!(answer, Ok(Commit::Refused))),
         (change_nothing, |answer| matches!(answer, Ok(Commit::Applied))),
         (put_too_much, |answer| matches!(answer, Err(StoreError::TooLarge { .. }))),
