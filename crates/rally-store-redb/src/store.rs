@@ -1,7 +1,7 @@
 use std::{
     fmt, fs, io,
     panic::{self, AssertUnwindSafe},
-    path::Path,
+    path::{self, Path},
     sync::Arc,
 };
 
@@ -41,8 +41,9 @@ impl RedbStore {
     /// # Errors
     /// See [`OpenError`]: each says what to do about it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
-        let path = path.as_ref().to_path_buf();
-        let place = path.display().to_string();
+        let place = path.as_ref().display().to_string();
+        // The store may have to open the file again after the program has changed its folder.
+        let path = path::absolute(path).map_err(|error| OpenError::from_io(&place, error))?;
         let content = create(&path).map_err(|error| OpenError::from_io(&place, error))?;
         let backend = move || -> io::Result<Box<dyn StorageBackend>> {
             let file = fs::OpenOptions::new().read(true).write(true).open(&path)?;
@@ -234,10 +235,7 @@ fn create(path: &Path) -> io::Result<Content> {
 /// A new file's name must be as durable as what is in it.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
-        _ => fs::File::open(".")?.sync_all(),
-    }
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
 #[cfg(not(unix))]

@@ -71,6 +71,8 @@ fn is_there(store: &RedbStore, name: &str) -> bool {
 }
 
 type Answer = Result<Commit, StoreError>;
+type IsRight = fn(&Answer) -> bool;
+type Build = fn(&dyn Snapshot) -> Result<Batch, Abort>;
 
 /// Runs a write that puts `first`, and in the same group another of any build.
 fn run_pair(
@@ -135,7 +137,7 @@ fn two_writers_share_one_sync() {
 
 #[test]
 fn a_member_without_a_batch_does_not_disturb_its_group() {
-    let cases: [(fn(&dyn Snapshot) -> Result<Batch, Abort>, fn(&Answer) -> bool); 3] = [
+    let cases: [(Build, IsRight); 3] = [
         (refuse, |answer| matches!(answer, Ok(Commit::Refused))),
         (change_nothing, |answer| matches!(answer, Ok(Commit::Applied))),
         (put_too_much, |answer| matches!(answer, Err(StoreError::TooLarge { .. }))),
@@ -175,9 +177,8 @@ fn a_lost_commit_is_lost_to_all_who_saw_it() {
 
 #[test]
 fn only_writers_hear_of_an_unknown_commit() {
-    for (build, changes) in
-        [(put_second as fn(&dyn Snapshot) -> _, true), (refuse, false), (change_nothing, false)]
-    {
+    let cases: [(Build, bool); 3] = [(put_second, true), (refuse, false), (change_nothing, false)];
+    for (build, changes) in cases {
         let memory = Memory::default();
         let store = store(&memory);
         memory.failing.store(true, Ordering::SeqCst);

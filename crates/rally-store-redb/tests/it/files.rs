@@ -16,7 +16,7 @@ fn open(path: &Path) -> Result<RedbStore, OpenError> {
 }
 
 fn message(path: &Path) -> String {
-    open(path).err().expect("it opened").to_string()
+    open(path).expect_err("it opened").to_string()
 }
 
 #[test]
