@@ -1,10 +1,13 @@
-//! The store in memory keeps every promise of the store contract.
+//! The store in memory keeps every promise of the store contract, and the engine on it those of the API.
 
 use std::{process::ExitCode, sync::Arc};
 
-use rally_core::store::MemoryStore;
-use rally_testkit::{run, store_trials};
+use rally_core::store::{MemoryStore, Store};
+use rally_testkit::{model_trials, run, store_trials};
 
 fn main() -> ExitCode {
-    run(store_trials("memory", || Arc::new(MemoryStore::new())))
+    let make = || -> Arc<dyn Store> { Arc::new(MemoryStore::new()) };
+    let mut trials = store_trials("memory", make);
+    trials.extend(model_trials("memory", make));
+    run(trials)
 }

@@ -1,6 +1,7 @@
 //! What Rally's own tests share.
 //!
 //! - [`properties`]: what the store contract promises, as named checks that any backend runs on a fresh store;
+//! - [`model_trials`]: random operations on an engine and on plain maps, compared after each one;
 //! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
 //! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated.
 //!
@@ -28,6 +29,7 @@
 mod counting;
 mod environment;
 mod faulty;
+mod model;
 pub mod properties;
 mod random;
 mod trials;
@@ -35,5 +37,6 @@ mod trials;
 pub use counting::{CountingStore, Counts};
 pub use environment::{FixedClock, SeededEntropy, environment};
 pub use faulty::{FaultyStore, ReadFault, WriteFault};
+pub use model::{model_trials, walk};
 pub use random::Random;
 pub use trials::{file_trials, reopen_trials, run, store_trials};
