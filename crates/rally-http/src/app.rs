@@ -1,5 +1,9 @@
-use axum::Router;
-use rally_core::{Engine, limits};
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{Router, middleware, routing::MethodRouter};
+use rally_core::{Code, Engine, Error, Limiter, limits};
+
+use crate::{door, problem::Problem, routes};
 
 /// How an engine is offered over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub enum WorkOn {
     /// On threads that may wait, for a store that does.
     #[default]
     BlockingThreads,
-    /// On the thread that serves the connection, for a store that never waits: it saves two changes of thread.
+    /// On the thread that serves the connection, for a store that never waits: it saves the changes of thread.
     ServingThread,
 }
 
@@ -33,10 +37,52 @@ impl Default for Config {
     }
 }
 
+/// What every request needs.
+#[derive(Clone, Debug)]
+pub(crate) struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    config: Config,
+    /// Counts the requests without a valid credential of each source.
+    strangers: Limiter<IpAddr>,
+}
+
+impl App {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn strangers(&self) -> &Limiter<IpAddr> {
+        &self.0.strangers
+    }
+}
+
 /// The whole API of an engine, as a service that may stand in a host's own server.
 ///
-/// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as one source.
+/// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
-    drop((engine, config));
+    let app = App(Arc::new(Inner { engine, config, strangers: Limiter::new() }));
+    let api = routes::api().into_iter().fold(Router::new(), |router, route| {
+        let handler: MethodRouter<App> = route.handler;
+        router.route(&route.path, handler)
+    });
+    let operations = routes::operations()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(&route.path, route.handler));
     Router::new()
+        .nest("/api/v1", api.clone())
+        .nest("/api", api)
+        .merge(operations)
+        .method_not_allowed_fallback(async || {
+            Problem(Error::new(Code::MethodNotAllowed, "this path does not take this method; see Allow"))
+        })
+        .fallback(async || Problem(Error::new(Code::NotFound, "there is nothing at this path")))
+        .layer(middleware::from_fn_with_state(app.clone(), door::pass))
+        .with_state(app)
 }

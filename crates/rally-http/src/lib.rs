@@ -18,7 +18,21 @@
 //!
 //! This crate turns requests into calls of [`rally_core`] and its answers into responses; the rules are all there.
 
+mod answer;
 mod app;
+mod body;
+mod call;
+mod caller;
+mod conditional;
+mod crud;
+mod door;
+mod openapi;
+mod prefer;
+mod problem;
+mod query;
+mod request_id;
+mod routes;
+mod run;
 mod serve;
 pub mod testing;
 
