@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Rally over HTTP: the documented API as a [`router`] for a host's own server, as a server ([`serve`]), and as a fake
+//! for the tests of whoever calls it ([`testing::Fake`]).
+//!
+//! ```
+//! use axum::{body::Body, http::Request};
+//! use rally_core::{Engine, store::MemoryStore};
+//! use tower::ServiceExt;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let rally = rally_http::router(Engine::new(MemoryStore::new()), rally_http::Config::default());
+//! let request = Request::get("/api/v1/contacts").body(Body::empty())?;
+//! assert_eq!(rally.oneshot(request).await?.status(), 401);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate turns requests into calls of [`rally_core`] and its answers into responses; the rules are all there.
+
+mod answer;
+mod app;
+mod body;
+mod call;
+mod caller;
+mod conditional;
+mod crud;
+mod door;
+mod openapi;
+mod prefer;
+mod problem;
+mod query;
+mod request_id;
+mod routes;
+mod run;
+mod serve;
+pub mod testing;
+
+pub use app::{Config, WorkOn, router};
+pub use serve::serve;

@@ -1,0 +1,166 @@
+//! From what the engine says to a response.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use rally_core::{
+    Bulk, Deleted, Error, FeedEntry, FeedFields, Fields, Outcome, Page, Resource, Row, Written,
+};
+
+use crate::{
+    call::Call,
+    conditional::{etag, has_version},
+    prefer, problem,
+};
+
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Bytes of the JSON of a record, on the large side: a body that fits at once is never moved.
+const RECORD_BYTES: usize = 900;
+/// Bytes of the JSON of a feed entry.
+const ENTRY_BYTES: usize = 240;
+
+/// A response with this JSON.
+pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// One record, or 304 when the caller has it.
+pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) -> Result<Response, Error> {
+    let version = row.updated_at()?;
+    let mut response = if has_version(&call.headers, version) {
+        empty(StatusCode::NOT_MODIFIED)
+    } else {
+        json(StatusCode::OK, object(row, fields)?)
+    };
+    response.headers_mut().insert(header::ETAG, etag(version));
+    Ok(response)
+}
+
+/// A page of records.
+pub(crate) fn page<R: Resource>(page: &Page<R>, fields: &Fields) -> Result<Response, Error> {
+    let body = array(&page.rows, RECORD_BYTES, |row, out| row.write_json(fields, out))?;
+    let mut response = json(StatusCode::OK, body);
+    if let Some(total) = page.total {
+        response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
+    }
+    Ok(response)
+}
+
+/// A page of the feed.
+pub(crate) fn changes(changes: &[FeedEntry], fields: &FeedFields) -> Result<Response, Error> {
+    let body = array(changes, ENTRY_BYTES, |entry, out| fields.write_json(entry, out))?;
+    Ok(json(StatusCode::OK, body))
+}
+
+/// The record that a write has made or changed.
+pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<Response, Error> {
+    let is_new = written.outcome == Outcome::Created;
+    let mut response = if prefer::wants_minimal(&call.headers) {
+        let mut response = empty(StatusCode::NO_CONTENT);
+        prefer::write_minimal(response.headers_mut());
+        response
+    } else {
+        let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+        json(status, object(&written.row, R::model().whole())?)
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag(written.row.updated_at()?));
+    if is_new {
+        let path = call.path_of(written.row.id());
+        headers.insert(header::LOCATION, HeaderValue::try_from(path).map_err(Error::internal)?);
+    }
+    write_replayed(headers, written.replayed);
+    Ok(response)
+}
+
+/// The end of a record.
+pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
+    let body = format!("{{\"id\":\"{}\",\"deleted\":true}}", deleted.id);
+    let mut response = json(StatusCode::OK, body.into_bytes());
+    write_replayed(response.headers_mut(), deleted.replayed);
+    response
+}
+
+/// What became of each item of a bulk.
+pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
+    let failed = bulk.items.iter().filter(|item| item.is_err()).count();
+    let created = bulk.items.len() - failed;
+    let mut body = Vec::with_capacity(bulk.items.len() * 80 + failed * 300 + 50);
+    body.extend_from_slice(format!("{{\"created\":{created},\"failed\":{failed},\"results\":[").as_bytes());
+    for (index, item) in bulk.items.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let status =
+            item.as_ref().map_or_else(|error| problem::status(error.code()), |_| StatusCode::CREATED);
+        let opening = format!("{comma}{{\"index\":{index},\"status\":{},", status.as_u16());
+        body.extend_from_slice(opening.as_bytes());
+        match item {
+            Ok(id) => body.extend_from_slice(format!("\"id\":\"{id}\"").as_bytes()),
+            Err(error) => {
+                body.extend_from_slice(b"\"error\":");
+                problem::write_item(error, &mut body)?;
+            }
+        }
+        body.push(b'}');
+    }
+    body.extend_from_slice(b"]}");
+    let mut response = json(if failed == 0 { StatusCode::CREATED } else { StatusCode::OK }, body);
+    write_replayed(response.headers_mut(), bulk.replayed);
+    Ok(response)
+}
+
+/// Names other pages of a list (RFC 8288), each by its relation and its query, as paths of this server.
+pub(crate) fn write_links(
+    response: &mut Response,
+    path: &str,
+    links: &[(&str, String)],
+) -> Result<(), Error> {
+    let links = links.iter().map(|(relation, query)| format!("<{path}?{query}>; rel=\"{relation}\""));
+    let links = links.collect::<Vec<_>>().join(", ");
+    if !links.is_empty() {
+        let links = HeaderValue::try_from(links).map_err(Error::internal)?;
+        response.headers_mut().insert(header::LINK, links);
+    }
+    Ok(())
+}
+
+fn object<R: Resource>(row: &Row<R>, fields: &Fields) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::with_capacity(RECORD_BYTES);
+    row.write_json(fields, &mut body)?;
+    Ok(body)
+}
+
+fn array<T>(
+    items: &[T],
+    bytes: usize,
+    mut write: impl FnMut(&T, &mut Vec<u8>) -> Result<(), Error>,
+) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::with_capacity(items.len() * bytes + 2);
+    body.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        write(item, &mut body)?;
+    }
+    body.push(b']');
+    Ok(body)
+}
+
+fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn write_replayed(headers: &mut HeaderMap, replayed: bool) {
+    if replayed {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+}

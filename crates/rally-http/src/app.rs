@@ -1,0 +1,88 @@
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{Router, middleware, routing::MethodRouter};
+use rally_core::{Code, Engine, Error, Limiter, limits};
+
+use crate::{door, problem::Problem, routes};
+
+/// How an engine is offered over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Hosts under which the first label names a tenant: with `localhost`, `acme.localhost` names `acme`.
+    pub host_suffixes: Vec<String>,
+    /// Requests without a valid credential a minute and source address; 0 for no limit.
+    pub failed_credentials_per_minute: u32,
+    /// Where the engine works.
+    pub work_on: WorkOn,
+}
+
+/// Where the engine works on a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkOn {
+    /// On threads that may wait, for a store that does.
+    #[default]
+    BlockingThreads,
+    /// On the thread that serves the connection, for a store that never waits: it saves the changes of thread.
+    ServingThread,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host_suffixes: vec!["localhost".to_owned()],
+            failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
+            work_on: WorkOn::BlockingThreads,
+        }
+    }
+}
+
+/// What every request needs.
+#[derive(Clone, Debug)]
+pub(crate) struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    config: Config,
+    /// Counts the requests without a valid credential of each source.
+    strangers: Limiter<IpAddr>,
+}
+
+impl App {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn strangers(&self) -> &Limiter<IpAddr> {
+        &self.0.strangers
+    }
+}
+
+/// The whole API of an engine, as a service that may stand in a host's own server.
+///
+/// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
+pub fn router(engine: Engine, config: Config) -> Router {
+    let app = App(Arc::new(Inner { engine, config, strangers: Limiter::new() }));
+    let api = routes::api().into_iter().fold(Router::new(), |router, route| {
+        let handler: MethodRouter<App> = route.handler;
+        router.route(&route.path, handler)
+    });
+    let operations = routes::operations()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(&route.path, route.handler));
+    Router::new()
+        .nest("/api/v1", api.clone())
+        .nest("/api", api)
+        .merge(operations)
+        .method_not_allowed_fallback(async || {
+            Problem(Error::new(Code::MethodNotAllowed, "this path does not take this method; see Allow"))
+        })
+        .fallback(async || Problem(Error::new(Code::NotFound, "there is nothing at this path")))
+        .layer(middleware::from_fn_with_state(app.clone(), door::pass))
+        .with_state(app)
+}

@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, header},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use rally_core::{Code, Error};
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads the JSON of a request, of at most so many bytes. What it means, the engine will say.
+///
+/// # Errors
+/// [`Code::UnsupportedMediaType`], [`Code::PayloadTooLarge`], or [`Code::MalformedJson`] when it is cut off.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Error> {
+    check_type(headers)?;
+    if declared_length(headers).is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
+    }
+    let read = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
+    match read {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+        Ok(Err(_)) => Err(Error::new(Code::MalformedJson, "the body ended before it was whole")),
+        Err(_) => Err(Error::new(
+            Code::MalformedJson,
+            format!("the body was not whole after {} seconds", PATIENCE.as_secs()),
+        )),
+    }
+}
+
+/// A body without a type is taken for JSON; it is what many small clients send.
+fn check_type(headers: &HeaderMap) -> Result<(), Error> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(unsupported("send the body without a Content-Encoding"));
+    }
+    match headers.get(header::CONTENT_TYPE) {
+        Some(kind) if !kind.to_str().is_ok_and(is_json) => {
+            Err(unsupported("send the body as application/json, in UTF-8"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_json(kind: &str) -> bool {
+    let mut parts = kind.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_json =
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    is_json && parts.all(is_no_other_charset)
+}
+
+fn is_no_other_charset(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let value = value.trim().trim_matches('"');
+            value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii")
+        }
+        _ => true,
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(limit: usize) -> Error {
+    Error::new(Code::PayloadTooLarge, format!("the body must not be larger than {limit} bytes"))
+}
+
+fn unsupported(detail: &str) -> Error {
+    Error::new(Code::UnsupportedMediaType, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn json_goes_by_several_names() {
+        for kind in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/merge-patch+json",
+        ] {
+            assert!(is_json(kind), "{kind}");
+        }
+        for kind in
+            ["text/plain", "application/xml", "application/json; charset=latin1", "json", "", "text/json"]
+        {
+            assert!(!is_json(kind), "{kind}");
+        }
+    }
+}

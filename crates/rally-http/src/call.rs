@@ -1,0 +1,78 @@
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+    http::{HeaderMap, HeaderName, Method, Uri, request::Parts},
+};
+use rally_core::{Code, Error, Faults, Id, IdempotencyKey, Kind, Profile, Resource, Scope, Session};
+
+use crate::{app::App, body, problem::Problem, query};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request of a caller who is in.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) session: Session,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    method: Method,
+    body: Body,
+}
+
+impl FromRequest<App> for Call {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
+        let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
+        let session = extensions.remove().ok_or_else(|| Error::internal("the door let in nobody"))?;
+        Ok(Self { session, uri, headers, method, body })
+    }
+}
+
+impl Call {
+    pub(crate) fn profile(&self) -> Profile {
+        self.session.tenant().profile
+    }
+
+    /// The parameters of the query.
+    pub(crate) fn parameters(&self) -> Result<Vec<(String, String)>, Error> {
+        query::pairs(self.uri.query())
+    }
+
+    /// The id that the path ends in. What is no id names no record.
+    pub(crate) fn id<R: Resource>(&self) -> Result<Id<R>, Error> {
+        let last = self.uri.path().rsplit('/').next().unwrap_or_default();
+        last.parse().map_err(|_| no_such(R::KIND))
+    }
+
+    /// The JSON of the body, for a caller whose scope may write.
+    pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Error> {
+        self.session.require(scope)?;
+        body::read(&self.headers, std::mem::take(&mut self.body), limit).await
+    }
+
+    /// The path of a record, in the form of version that the caller uses.
+    pub(crate) fn path_of<R: Resource>(&self, id: Id<R>) -> String {
+        let base = if self.uri.path().starts_with("/api/v1/") { "/api/v1" } else { "/api" };
+        format!("{base}/{}/{id}", R::KIND.plural())
+    }
+
+    /// The key under which this write is to happen once. Both forms of the path are the same request.
+    pub(crate) fn idempotency_key(&self, body: &[u8]) -> Result<Option<IdempotencyKey>, Error> {
+        let mut keys = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(key) = keys.next() else { return Ok(None) };
+        if keys.next().is_some() {
+            return Err(Faults::one("Idempotency-Key", "is given twice").into());
+        }
+        let path = self.uri.path();
+        let path = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api")).unwrap_or(path);
+        let query = self.uri.query().unwrap_or_default();
+        let content = [self.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body];
+        // A key that is not ASCII is empty here, which is as wrong.
+        IdempotencyKey::new(key.to_str().unwrap_or_default(), &content).map(Some)
+    }
+}
+
+fn no_such(kind: Kind) -> Error {
+    Error::new(Code::NotFound, format!("there is no such {}", kind.noun()))
+}

@@ -1,0 +1,161 @@
+//! Who is asking: credentials, the tenant that the host names, and what they may still ask in this minute.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
+};
+use rally_core::{Allowance, Code, Error, Session};
+
+use crate::app::App;
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+/// What a request says of its caller.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    /// The API key, empty for none.
+    key: String,
+    /// The tenant that the host names.
+    tenant: Option<String>,
+    source: IpAddr,
+}
+
+impl App {
+    pub(crate) fn claim(&self, request: &Request) -> Claim {
+        Claim {
+            key: api_key(request.headers()).unwrap_or_default().to_owned(),
+            tenant: self.named_tenant(request.uri(), request.headers()).map(str::to_owned),
+            source: source(request),
+        }
+    }
+
+    /// Lets a caller in, or says why not. What is left of the caller's requests is noted in both cases.
+    ///
+    /// # Errors
+    /// [`Code::Unauthorized`], [`Code::RateLimited`] or what the store says.
+    pub(crate) async fn admit(
+        &self,
+        claim: Claim,
+        allowance: &mut Option<Allowance>,
+    ) -> Result<Session, Error> {
+        let (app, source) = (self.clone(), claim.source);
+        let admitted = self.run(move || app.authenticate(&claim.key, claim.tenant.as_deref())).await;
+        *allowance = match &admitted {
+            Ok(session) => self.engine().take_request(session),
+            Err(error) if error.code() == Code::Unauthorized => self.note_stranger(source),
+            Err(_) => None,
+        };
+        match allowance {
+            Some(spent) if !spent.granted => Err(too_many(spent, admitted.is_ok())),
+            _ => admitted,
+        }
+    }
+
+    fn authenticate(&self, key: &str, tenant: Option<&str>) -> Result<Session, Error> {
+        let session = self.engine().authenticate(key)?;
+        match tenant {
+            // No text is a key that is empty, so this answers as for any unknown one.
+            Some(name) if !name.eq_ignore_ascii_case(&session.tenant().slug) => {
+                self.engine().authenticate("")
+            }
+            _ => Ok(session),
+        }
+    }
+
+    fn note_stranger(&self, source: IpAddr) -> Option<Allowance> {
+        let capacity = self.config().failed_credentials_per_minute;
+        (capacity > 0).then(|| self.strangers().take(source, capacity, self.engine().clock().now()))
+    }
+
+    /// The tenant that the request's host names: its first label, if what follows ends in one of the suffixes.
+    fn named_tenant<'r>(&self, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+        let host = match uri.host() {
+            Some(host) => host,
+            None => without_port(headers.get(header::HOST)?.to_str().ok()?),
+        };
+        let (label, parent) = host.trim_end_matches('.').split_once('.')?;
+        let is_under = |suffix: &String| is_or_is_under(parent, suffix.trim_matches('.'));
+        self.config().host_suffixes.iter().any(is_under).then_some(label)
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn is_or_is_under(host: &str, suffix: &str) -> bool {
+    let Some(start) = host.len().checked_sub(suffix.len()) else { return false };
+    let ends = host.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix));
+    ends && (start == 0 || host.get(..start).is_some_and(|before| before.ends_with('.')))
+}
+
+/// The API key of a request. A header that is there twice says nothing that can be trusted.
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    let is_single = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_none();
+    // There are no logins yet, so no bearer token opens a session, whatever it looks like.
+    if !is_single(&X_API_KEY) || !is_single(&header::AUTHORIZATION) {
+        return None;
+    }
+    headers.get(X_API_KEY)?.to_str().ok()
+}
+
+/// The address that a request comes from; this machine's own when the router is called in process.
+fn source(request: &Request) -> IpAddr {
+    let connection: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
+    connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| connection.0.ip().to_canonical())
+}
+
+fn too_many(spent: &Allowance, is_known: bool) -> Error {
+    let limit = spent.limit;
+    let detail = if is_known {
+        format!("all {limit} requests of this minute are spent")
+    } else {
+        format!("all {limit} requests of this minute without a valid credential are spent")
+    };
+    Error::new(Code::RateLimited, detail)
+}
+
+/// Says in the headers of an answer what is left of the caller's requests.
+pub(crate) fn write_allowance(allowance: &Allowance, headers: &mut HeaderMap) {
+    headers.insert(X_RATELIMIT_LIMIT, HeaderValue::from(allowance.limit));
+    headers.insert(X_RATELIMIT_REMAINING, HeaderValue::from(allowance.remaining));
+    headers.insert(X_RATELIMIT_RESET, HeaderValue::from(allowance.reset));
+    if !allowance.granted {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(allowance.retry_after));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_told_from_addresses() {
+        for (host, name) in [
+            ("acme.localhost:8080", "acme.localhost"),
+            ("acme.localhost", "acme.localhost"),
+            ("acme.localhost:", "acme.localhost"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
+
+    #[test]
+    fn a_suffix_is_whole_labels() {
+        assert!(is_or_is_under("localhost", "LOCALHOST"));
+        assert!(is_or_is_under("eu.localhost", "localhost"));
+        assert!(!is_or_is_under("notlocalhost", "localhost"));
+        assert!(!is_or_is_under("host", "localhost"));
+        assert!(!is_or_is_under("ölocalhost", "xlocalhost"));
+    }
+}

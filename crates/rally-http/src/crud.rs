@@ -1,0 +1,157 @@
+//! The verbs that resources share, each written once.
+
+use axum::{extract::State, http::Method, response::Response};
+use rally_core::{
+    Bulkable, Collection, Editable, Faults, Fields, Json, ListQuery, Page, Session, Upsertable, WriteOptions,
+    atomic_parameter, limits, no_parameters,
+};
+
+use crate::{
+    answer,
+    app::App,
+    call::Call,
+    conditional::IfMatch,
+    problem::Problem,
+    query,
+    routes::{Operation, Route, Verb},
+};
+
+/// A resource that has a room of its own under `/api`.
+pub(crate) trait Served: Editable {
+    /// The tenant's records of this kind.
+    fn of(session: &Session) -> Collection<'_, Self>;
+}
+
+type Answered = Result<Response, Problem>;
+
+/// List, get, create, update and delete.
+pub(crate) fn crud<R: Served>() -> Vec<Route> {
+    let (all, one) = (format!("/{}", R::KIND.plural()), format!("/{}/{{id}}", R::KIND.plural()));
+    let operation = |verb| Operation::on::<R>(verb);
+    vec![
+        Route::new(Method::GET, &all, list::<R>, operation(Verb::List)),
+        Route::new(Method::POST, &all, create::<R>, operation(Verb::Create)),
+        Route::new(Method::GET, &one, get::<R>, operation(Verb::Get)),
+        Route::new(Method::PUT, &one, update::<R>, operation(Verb::Put)),
+        Route::new(Method::PATCH, &one, update::<R>, operation(Verb::Patch)),
+        Route::new(Method::DELETE, &one, delete::<R>, operation(Verb::Delete)),
+    ]
+}
+
+/// Create or update by the natural key.
+pub(crate) fn upsert<R: Served + Upsertable>() -> Vec<Route> {
+    let path = format!("/{}/upsert", R::KIND.plural());
+    vec![Route::new(Method::PUT, &path, upsert_one::<R>, Operation::on::<R>(Verb::Upsert))]
+}
+
+/// Create many in one request.
+pub(crate) fn bulk<R: Served + Bulkable>() -> Vec<Route> {
+    let path = format!("/{}/bulk", R::KIND.plural());
+    vec![Route::new(Method::POST, &path, create_many::<R>, Operation::on::<R>(Verb::Bulk))]
+}
+
+async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
+    let answered = app.run(move || {
+        call.session.require(R::READ)?;
+        let (list, fields) = ListQuery::parse(&call.parameters()?, R::model(), call.profile())?;
+        let page = R::of(&call.session).list(&list)?;
+        let mut response = answer::page(&page, &fields)?;
+        answer::write_links(&mut response, call.uri.path(), &links(&call, &list, &page))?;
+        Ok(response)
+    });
+    Ok(answered.await?)
+}
+
+/// The pages around one.
+fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str, String)> {
+    let at = |offset: u64| query::with(call.uri.query(), &["offset"], "offset", &offset.to_string());
+    let step = u64::try_from(list.limit).unwrap_or(u64::MAX);
+    let mut links = vec![("first", at(0))];
+    if list.offset > 0 {
+        links.push(("prev", at(list.offset.saturating_sub(step))));
+    }
+    if page.has_more {
+        links.push(("next", at(list.offset.saturating_add(step))));
+    }
+    links
+}
+
+async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
+    let answered = app.run(move || {
+        call.session.require(R::READ)?;
+        let fields = Fields::from_query(&call.parameters()?, R::model(), call.profile())?;
+        let row = R::of(&call.session).get(call.id()?)?;
+        answer::record(&call, &row, &fields)
+    });
+    Ok(answered.await?)
+}
+
+async fn create<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
+    let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
+    let answered = app.run(move || {
+        no_parameters(&call.parameters()?, call.profile())?;
+        let options =
+            WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
+        let written = R::of(&call.session).create_with(&Json(&json), &options)?;
+        answer::written(&call, &written)
+    });
+    Ok(answered.await?)
+}
+
+async fn update<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
+    let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
+    let answered = app.run(move || {
+        no_parameters(&call.parameters()?, call.profile())?;
+        let (id, idempotency_key) = (call.id()?, call.idempotency_key(&json)?);
+        let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
+            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
+            R::of(&call.session).update_with(id, &Json(&json), &options)
+        })?;
+        answer::written(&call, &written)
+    });
+    Ok(answered.await?)
+}
+
+async fn delete<R: Served>(State(app): State<App>, call: Call) -> Answered {
+    let answered = app.run(move || {
+        call.session.require(R::WRITE)?;
+        no_parameters(&call.parameters()?, call.profile())?;
+        let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
+        let deleted = IfMatch::of(&call.headers)?.attempt(|if_version| {
+            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
+            R::of(&call.session).delete_with(id, &options)
+        })?;
+        Ok(answer::deleted(&deleted))
+    });
+    Ok(answered.await?)
+}
+
+async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Call) -> Answered {
+    let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
+    let answered = app.run(move || {
+        no_parameters(&call.parameters()?, call.profile())?;
+        let if_match = IfMatch::of(&call.headers)?;
+        if if_match == IfMatch::Any {
+            return Err(Faults::one("If-Match", "must name a version here").into());
+        }
+        let idempotency_key = call.idempotency_key(&json)?;
+        let written = if_match.attempt(|if_version| {
+            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
+            R::of(&call.session).upsert_with(&Json(&json), &options)
+        })?;
+        answer::written(&call, &written)
+    });
+    Ok(answered.await?)
+}
+
+async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Call) -> Answered {
+    let json = call.json(R::WRITE, limits::BULK_BODY_BYTES).await?;
+    let answered = app.run(move || {
+        let atomic = atomic_parameter(&call.parameters()?, call.profile())?;
+        let options =
+            WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
+        let bulk = R::of(&call.session).create_many(&Json(&json), atomic, &options)?;
+        answer::bulk(&bulk)
+    });
+    Ok(answered.await?)
+}

@@ -1,0 +1,91 @@
+//! What happens to every request, in one layer: its id, its caller, its panic, its headers and its line in the log.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use rally_core::{Allowance, Code, Error};
+
+use crate::{
+    app::App,
+    caller::write_allowance,
+    problem::{Problem, render},
+    request_id::{RequestId, X_REQUEST_ID},
+};
+
+pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = RequestId::of(request.headers());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let mut allowance = None;
+    let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|panic| Problem(panicked(&*panic)).into_response());
+    if let Some(Problem(error)) = response.extensions_mut().remove() {
+        log_fault(&error, &id);
+        render(&error, uri.path(), &id, &mut response);
+    }
+    log_access(&method, &uri, &response, &id, began);
+    write_headers(response.headers_mut(), &uri, id, allowance.as_ref());
+    response
+}
+
+async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Option<Allowance>) -> Response {
+    if !is_api(request.uri()) {
+        return next.run(request).await;
+    }
+    let claim = app.claim(&request);
+    match app.admit(claim, allowance).await {
+        Ok(session) => {
+            request.extensions_mut().insert(session);
+            next.run(request).await
+        }
+        Err(error) => Problem(error).into_response(),
+    }
+}
+
+/// True where credentials are asked for and requests are counted: on every path under `/api`, known or not.
+fn is_api(uri: &Uri) -> bool {
+    uri.path().strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::internal(format!("panic: {}", text.unwrap_or("without a message")))
+}
+
+fn write_headers(headers: &mut HeaderMap, uri: &Uri, id: RequestId, allowance: Option<&Allowance>) {
+    headers.insert(X_REQUEST_ID, id.into_header());
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_api(uri) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+    if let Some(allowance) = allowance {
+        write_allowance(allowance, headers);
+    }
+}
+
+/// What the caller is not told, under the id that the caller is told.
+fn log_fault(error: &Error, id: &RequestId) {
+    match error.code() {
+        Code::Internal => tracing::error!(trace_id = id.as_str(), ?error, "a request failed"),
+        Code::Unavailable => tracing::warn!(trace_id = id.as_str(), ?error, "the store did not answer"),
+        _ => {}
+    }
+}
+
+fn log_access(method: &Method, uri: &Uri, response: &Response, id: &RequestId, began: Instant) {
+    tracing::info!(
+        target: "rally_http::access",
+        %method,
+        path = uri.path(),
+        status = response.status().as_u16(),
+        duration = ?began.elapsed(),
+        trace_id = id.as_str(),
+    );
+}

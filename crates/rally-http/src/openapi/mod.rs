@@ -1,0 +1,3 @@
+pub(crate) fn document() -> &'static [u8] {
+    b"{}"
+}

@@ -1,0 +1,44 @@
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// True when the caller wants no record back (RFC 7240, section 4.2). Of two wishes the first counts.
+pub(crate) fn wants_minimal(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(PREFER).into_iter().filter_map(|line| line.to_str().ok());
+    let preferences = lines.flat_map(|line| line.split(',')).map(|preference| {
+        let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
+        preference.split_once('=').map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+    });
+    let mut returns = preferences.flatten().filter(|(name, _)| name.eq_ignore_ascii_case("return"));
+    returns.next().is_some_and(|(_, value)| value.eq_ignore_ascii_case("minimal"))
+}
+
+/// Says in an answer that it is minimal because that was asked for.
+pub(crate) fn write_minimal(headers: &mut HeaderMap) {
+    headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("return=minimal"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(lines: &[&'static str], expected: bool) {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(PREFER, HeaderValue::from_static(line));
+        }
+        assert_eq!(wants_minimal(&headers), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn the_first_wish_for_a_return_counts() {
+        check(&[], false);
+        check(&["return=minimal"], true);
+        check(&["respond-async, RETURN = \"minimal\"; foo=bar"], true);
+        check(&["wait=5", "return=minimal"], true);
+        check(&["return=representation, return=minimal"], false);
+        check(&["minimal"], false);
+    }
+}

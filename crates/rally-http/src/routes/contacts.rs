@@ -1,0 +1,14 @@
+use rally_core::{Collection, Contact, Session};
+
+use super::Route;
+use crate::crud::{Served, bulk, crud, upsert};
+
+pub(crate) fn routes() -> Vec<Route> {
+    [crud::<Contact>(), upsert::<Contact>(), bulk::<Contact>()].into_iter().flatten().collect()
+}
+
+impl Served for Contact {
+    fn of(session: &Session) -> Collection<'_, Self> {
+        session.contacts()
+    }
+}

@@ -1,0 +1,44 @@
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use axum::serve::ListenerExt;
+use rally_core::Engine;
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{Config, router};
+
+/// How long requests that are running may go on after the shutdown has begun.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Serves an engine on a listener until `shutdown` is done: then no connection is taken any more, requests that are
+/// running are finished for up to ten seconds, and this returns.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router(engine, config).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays with Nagle's algorithm");
+        }
+    });
+    let (begun, has_begun) = oneshot::channel();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        shutdown.await;
+        // Nobody listens when serving has ended by itself.
+        let _ = begun.send(());
+    });
+    let overdue = async {
+        // An error here means that the sender is gone, which it is only once serving has ended.
+        drop(has_begun.await);
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = serving => result,
+        () = overdue => Ok(()),
+    }
+}

@@ -1,0 +1,197 @@
+//! A whole Rally in one line, for the tests of programs that call it.
+
+use std::{io, net::Ipv4Addr, sync::Arc, thread};
+
+use rally_core::{ApiKeyDraft, Clock, Engine, Environment, Profile, TenantDraft, store::MemoryStore};
+use tokio::{net::TcpListener, runtime, sync::oneshot};
+
+use crate::{Config, WorkOn, serve};
+
+/// A Rally on a free loopback port and in memory, which is gone when this is dropped.
+///
+/// It runs on a thread of its own, so tests of any kind can use it, with or without an async runtime. It is strict:
+/// what it does not know, it refuses. Its keys begin with `rk_test_`.
+///
+/// ```
+/// let rally = rally_http::testing::Fake::start();
+/// let contacts = format!("{}/api/v1/contacts", rally.url());
+/// # assert!(contacts.starts_with("http://127.0.0.1:"));
+/// # assert!(rally.api_key().starts_with("rk_test_"));
+/// // … point the client under test at `contacts`, with `rally.api_key()` in `X-Api-Key` …
+/// let acme = rally.engine().trusted_session(rally.tenant(), "test")?;
+/// assert!(acme.contacts().list(&Default::default())?.rows.is_empty());
+/// # Ok::<(), rally_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Fake {
+    engine: Engine,
+    url: String,
+    tenants: Vec<FakeTenant>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct FakeTenant {
+    slug: String,
+    api_key: String,
+}
+
+/// What a [`Fake`] is to be like.
+#[derive(Clone, Debug)]
+pub struct FakeBuilder {
+    tenants: Vec<String>,
+    environment: Environment,
+    engine: rally_core::Config,
+}
+
+impl Fake {
+    /// Starts one with the tenant `acme`, the documented rate limit and the system's clock.
+    ///
+    /// # Panics
+    /// When the machine has no free port or no thread left.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test has nothing better to do with this failure")]
+    pub fn start() -> Self {
+        Self::builder().start().expect("a fake Rally starts")
+    }
+
+    /// Chooses what it is to be like.
+    #[must_use]
+    pub fn builder() -> FakeBuilder {
+        FakeBuilder {
+            tenants: Vec::new(),
+            environment: Environment::system(),
+            engine: rally_core::Config {
+                profile: Profile::Strict,
+                test_keys: true,
+                ..rally_core::Config::default()
+            },
+        }
+    }
+
+    /// Where it is, without a slash at the end: `http://127.0.0.1:49152`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A key of the first tenant, with every scope.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        self.tenants.first().map_or("", |tenant| &tenant.api_key)
+    }
+
+    /// A key of the tenant with that slug, with every scope.
+    #[must_use]
+    pub fn api_key_of(&self, tenant: &str) -> Option<&str> {
+        self.tenants.iter().find(|known| known.slug == tenant).map(|known| known.api_key.as_str())
+    }
+
+    /// The slug of the first tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.tenants.first().map_or("", |tenant| &tenant.slug)
+    }
+
+    /// The engine within, to seed it and to look at what the program under test has done.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl FakeBuilder {
+    /// Adds a tenant; without any there is `acme`.
+    #[must_use]
+    pub fn tenant(mut self, slug: &str) -> Self {
+        self.tenants.push(slug.to_owned());
+        self
+    }
+
+    /// Requests a minute for each tenant.
+    #[must_use]
+    pub fn requests_per_minute(mut self, limit: u32) -> Self {
+        self.engine.requests_per_minute = limit;
+        self
+    }
+
+    /// As many requests as the machine can answer.
+    #[must_use]
+    pub fn without_rate_limit(self) -> Self {
+        self.requests_per_minute(0)
+    }
+
+    /// Its source of time.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.environment.clock = Arc::new(clock);
+        self
+    }
+
+    /// Reads requests as the documentation has it, passing over what it does not know.
+    #[must_use]
+    pub fn documented_profile(mut self) -> Self {
+        self.engine.profile = Profile::Documented;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When there is no free port or no thread left, or a slug is not one or is there twice.
+    pub fn start(mut self) -> io::Result<Fake> {
+        if self.tenants.is_empty() {
+            self.tenants.push("acme".to_owned());
+        }
+        let engine = Engine::with(Arc::new(MemoryStore::new()), self.environment, self.engine);
+        let tenants = self.tenants.into_iter().map(|slug| FakeTenant::create(&engine, slug));
+        let tenants = tenants.collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = oneshot::channel();
+        let served = engine.clone();
+        let thread = thread::Builder::new()
+            .name("rally-fake".to_owned())
+            .spawn(move || run(runtime, listener, served, stopped))?;
+        Ok(Fake { engine, url, tenants, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Serves until it is told to stop, and then drops every connection at once: nobody is to wait for a test's end.
+fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped: oneshot::Receiver<()>) {
+    let config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
+    let served = runtime.block_on(async {
+        tokio::select! {
+            result = serve(listener, engine, config, std::future::pending()) => result,
+            _ = stopped => Ok(()),
+        }
+    });
+    if let Err(error) = served {
+        tracing::error!(%error, "the fake has stopped serving");
+    }
+}
+
+impl FakeTenant {
+    fn create(engine: &Engine, slug: String) -> Result<Self, rally_core::Error> {
+        engine.create_tenant(&TenantDraft { slug: slug.clone(), ..TenantDraft::default() })?;
+        let draft = ApiKeyDraft {
+            name: "fake".to_owned(),
+            scopes: Some("admin".to_owned()),
+            ..ApiKeyDraft::default()
+        };
+        let key = engine.trusted_session(&slug, "fake")?.api_keys().mint(&draft)?;
+        Ok(Self { slug, api_key: key.key })
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported by then; a second one here would end the whole test run.
+            drop(thread.join());
+        }
+    }
+}
