@@ -8,7 +8,7 @@ use rally_core::{
     base::TenantId,
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
-use redb::{AccessGuard, Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageError};
+use redb::{AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageError};
 use smallvec::SmallVec;
 
 use crate::{error::store_error, format::DATA};
@@ -23,6 +23,19 @@ pub(crate) struct View<'t, T> {
     table: &'t T,
     tenant: TenantId,
 }
+
+/// A way through a table from key to key, upwards.
+///
+/// A step to the next entry costs about half a lookup, if that is the key wanted; a new range for each key costs more
+/// than one. So it steps as long as the keys prove to be neighbours.
+struct Walk<'t, T> {
+    table: &'t T,
+    entries: Option<Range<'t, &'static [u8], &'static [u8]>>,
+    detours: usize,
+}
+
+/// How often the next entry may be another than the key wanted before keys are looked up one by one.
+const MOST_DETOURS: usize = 2;
 
 /// The newest durable state, opened once for all snapshots that are taken of it.
 pub(crate) struct Newest {
@@ -55,15 +68,15 @@ impl<'t, T: ReadableTable<&'static [u8], &'static [u8]>> View<'t, T> {
         Ok(found.map(|value| Bytes::copy_from_slice(value.value())))
     }
 
-    /// Visits keys in their order, so that neighbours are looked for in pages just read. A lookup there costs less than
-    /// two steps of an iterator, which is why none is kept from key to key.
+    /// Visits keys in their order, so that neighbours are looked for in pages just read.
     fn find_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StorageError> {
         let mut order: Vec<(&Key, usize)> = keys.iter().zip(0..).collect();
         order.sort_unstable();
         let mut answers = vec![None; keys.len()];
+        let mut walk = Walk { table: self.table, entries: None, detours: 0 };
         for (key, place) in order {
             if let Some(answer) = answers.get_mut(place) {
-                *answer = self.find(key)?;
+                *answer = walk.find(full_key(self.tenant, key).as_slice())?;
             }
         }
         Ok(answers)
@@ -86,6 +99,27 @@ impl<'t, T: ReadableTable<&'static [u8], &'static [u8]>> View<'t, T> {
             Direction::Forward => collect(found.take(limit)),
             Direction::Backward => collect(found.rev().take(limit)),
         }
+    }
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> Walk<'_, T> {
+    fn find(&mut self, key: &[u8]) -> Result<Option<Bytes>, StorageError> {
+        if let Some(entries) = &mut self.entries {
+            match entries.next().transpose()? {
+                Some((next, value)) if next.value() == key => {
+                    return Ok(Some(Bytes::copy_from_slice(value.value())));
+                }
+                _ => self.detours += 1,
+            }
+        }
+        if self.detours >= MOST_DETOURS {
+            self.entries = None;
+            return Ok(self.table.get(key)?.map(|value| Bytes::copy_from_slice(value.value())));
+        }
+        let mut entries = self.table.range(key..)?;
+        let found = entries.next().transpose()?.filter(|(next, _)| next.value() == key);
+        self.entries = Some(entries);
+        Ok(found.map(|(_, value)| Bytes::copy_from_slice(value.value())))
     }
 }
 
