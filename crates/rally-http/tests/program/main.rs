@@ -1,0 +1,7 @@
+//! The program `rally`, started as a newcomer starts it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod commands;
+mod running;
+mod serving;
