@@ -1,9 +1,13 @@
 use std::{net::IpAddr, sync::Arc};
 
-use axum::{Router, middleware, routing::MethodRouter};
+use axum::{Router, middleware};
 use rally_core::{Code, Engine, Error, Limiter, limits};
 
-use crate::{door, problem::Problem, routes};
+use crate::{
+    door,
+    problem::Problem,
+    routes::{self, Route},
+};
 
 /// How an engine is offered over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,21 +72,20 @@ impl App {
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
     let app = App(Arc::new(Inner { engine, config, strangers: Limiter::new() }));
-    let api = routes::api().into_iter().fold(Router::new(), |router, route| {
-        let handler: MethodRouter<App> = route.handler;
-        router.route(&route.path, handler)
-    });
-    let operations = routes::operations()
-        .into_iter()
-        .fold(Router::new(), |router, route| router.route(&route.path, route.handler));
+    let api = table(routes::api());
     Router::new()
         .nest("/api/v1", api.clone())
         .nest("/api", api)
-        .merge(operations)
+        .merge(table(routes::operations()))
+        .merge(table(routes::assets()))
         .method_not_allowed_fallback(async || {
             Problem(Error::new(Code::MethodNotAllowed, "this path does not take this method; see Allow"))
         })
         .fallback(async || Problem(Error::new(Code::NotFound, "there is nothing at this path")))
         .layer(middleware::from_fn_with_state(app.clone(), door::pass))
         .with_state(app)
+}
+
+fn table(routes: Vec<Route>) -> Router<App> {
+    routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handler))
 }
