@@ -1,1 +1,42 @@
-//! Placeholder.
+//! What Rally's own tests share.
+//!
+//! - [`properties`]: what the store contract promises, as named checks that any backend runs on a fresh store;
+//! - [`model_trials`]: random operations on an engine and on plain maps, compared after each one;
+//! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
+//! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated.
+//!
+//! A backend's `tests/properties.rs` (with `harness = false`) is this:
+//!
+//! ```no_run
+//! use std::{process::ExitCode, sync::Arc};
+//!
+//! use rally_core::store::MemoryStore;
+//!
+//! fn main() -> ExitCode {
+//!     rally_testkit::run(rally_testkit::store_trials("memory", || Arc::new(MemoryStore::new())))
+//! }
+//! ```
+//!
+//! A backend that keeps one file adds [`file_trials`], which hand it the path.
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a check says that something does not hold by a panic, and is wrong itself if it meets another"
+)]
+
+mod counting;
+mod environment;
+mod faulty;
+mod model;
+pub mod properties;
+mod random;
+mod trials;
+
+pub use counting::{CountingStore, Counts};
+pub use environment::{FixedClock, SeededEntropy, environment};
+pub use faulty::{FaultyStore, ReadFault, WriteFault};
+pub use model::{model_trials, walk};
+pub use random::Random;
+pub use trials::{file_trials, reopen_trials, run, store_trials};

@@ -1,0 +1,190 @@
+//! House rules that no lint holds.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const LINES: usize = 500;
+
+/// The floors of the core, from the ground up.
+const FLOORS: [&str; 4] = ["base", "store", "engine", "resources"];
+
+/// What may stand at the top level, beside dot-files.
+const TOP: [&str; 10] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "benches",
+    "crates",
+    "fuzz",
+    "target",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// All Rust sources below a folder, each with its text.
+fn sources(below: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(below).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() && !entry.ends_with("target") {
+            found.extend(sources(&entry));
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&entry).unwrap();
+            found.push((entry, text));
+        }
+    }
+    found
+}
+
+fn everything() -> Vec<(PathBuf, String)> {
+    ["crates", "benches", "fuzz"].iter().flat_map(|folder| sources(&root().join(folder))).collect()
+}
+
+#[track_caller]
+fn none(rule: &str, broken: Vec<String>) {
+    assert!(broken.is_empty(), "{rule}:\n{}", broken.join("\n"));
+}
+
+fn lines_with(wanted: impl Fn(&Path, &str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in everything() {
+        let hits = text.lines().enumerate().filter(|(_, line)| wanted(&path, line));
+        found
+            .extend(hits.map(|(number, line)| format!("{}:{}: {}", path.display(), number + 1, line.trim())));
+    }
+    found
+}
+
+#[test]
+fn imports_point_down() {
+    let core = root().join("crates/rally-core/src");
+    let mut broken = Vec::new();
+    for (floor, above) in FLOORS.iter().enumerate().map(|(at, floor)| (floor, &FLOORS[at + 1..])) {
+        for (path, text) in sources(&core.join(floor)) {
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let upward = above.iter().filter(|name| names_floor(code, name));
+            broken.extend(upward.map(|name| format!("{} imports {name}", path.display())));
+        }
+    }
+    none("a floor knows only those below it", broken);
+}
+
+/// Whether code imports from a floor: as `crate::floor` or in a list behind `crate::{`.
+fn names_floor(code: &str, floor: &str) -> bool {
+    let code: String = code.split_whitespace().collect();
+    let listed = code.split("usecrate::{").skip(1).any(|list| {
+        let list = list.split(";").next().unwrap();
+        list.starts_with(&format!("{floor}::"))
+            || list.contains(&format!("}},{floor}::"))
+            || list.contains(&format!(",{floor}::{{"))
+    });
+    listed || code.contains(&format!("crate::{floor}::"))
+}
+
+#[test]
+fn an_upward_import_would_be_seen() {
+    assert!(names_floor("use crate::engine::Session;", "engine"));
+    assert!(names_floor("use crate::{\n    base::{Error, Id},\n    engine::{Session},\n};", "engine"));
+    assert!(!names_floor("use crate::{\n    base::{Error, Id},\n};", "engine"));
+}
+
+#[test]
+fn the_engine_names_no_resource() {
+    let nouns = ["Contact", "Company", "Companies", "Deal", "Activity", "Pipeline"];
+    let engine = sources(&root().join("crates/rally-core/src/engine"));
+    let mut broken = Vec::new();
+    for (path, text) in engine {
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap().to_owned();
+        broken.extend(
+            nouns
+                .iter()
+                .filter(|noun| code.contains(*noun))
+                .map(|noun| format!("{}: {noun}", path.display())),
+        );
+    }
+    // The kinds are words of the ground floor; a rule's test may use them.
+    none("the engine is true of every resource", broken);
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    let long = everything().into_iter().filter(|(_, text)| text.lines().count() > LINES);
+    none("a file has at most 500 lines", long.map(|(path, _)| path.display().to_string()).collect());
+}
+
+#[test]
+fn only_the_codec_knows_how_values_are_encoded() {
+    let broken = lines_with(|path, line| {
+        let home = path.starts_with(root().join("crates/rally-core/src/engine/codec"));
+        !home && !path.ends_with("tidy.rs") && line.contains("bincode")
+    });
+    none("bincode is named in the codec alone", broken);
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let words =
+        ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "XX".to_owned() + "X", "HA".to_owned() + "CK"];
+    none(
+        "what is not done is not in the code",
+        lines_with(|_, line| words.iter().any(|word| line.contains(word))),
+    );
+    let ignored = ["#[ig".to_owned() + "nore", "#[all".to_owned() + "ow("];
+    none(
+        "nothing is ignored or allowed",
+        lines_with(|_, line| ignored.iter().any(|word| line.contains(word))),
+    );
+}
+
+#[test]
+fn no_module_is_a_drawer() {
+    let drawers = ["utils", "util", "helpers", "common", "misc"];
+    let named =
+        |path: &Path| path.file_stem().is_some_and(|stem| drawers.iter().any(|drawer| stem == *drawer));
+    let found = everything().into_iter().filter(|(path, _)| named(path));
+    none("a module is named for what it holds", found.map(|(path, _)| path.display().to_string()).collect());
+}
+
+#[test]
+fn tests_do_not_sleep() {
+    let sleep = "thread::sl".to_owned() + "eep";
+    none("a test waits for what it waits for", lines_with(|_, line| line.contains(&sleep)));
+}
+
+#[test]
+fn the_top_level_holds_the_agreed_names_only() {
+    let entries =
+        fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let strange = entries.filter(|name| !name.starts_with('.') && !TOP.contains(&name.as_str()));
+    // A store that somebody made by following the README is nobody's fault.
+    none("the top level is small", strange.filter(|name| !name.ends_with(".redb")).collect());
+}
+
+#[test]
+fn versions_stand_in_the_root_manifest_alone() {
+    let mut broken = Vec::new();
+    for folder in [
+        "crates/rally-core",
+        "crates/rally-http",
+        "crates/rally-store-redb",
+        "crates/rally-testkit",
+        "benches",
+        "fuzz",
+    ] {
+        let text = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        let dependencies =
+            text.split("dependencies]").skip(1).flat_map(|section| section.split("\n[").next());
+        for line in dependencies.flat_map(str::lines).filter(|line| line.contains('=')) {
+            if !line.contains("workspace = true") {
+                broken.push(format!("{folder}: {line}"));
+            }
+        }
+    }
+    none("a dependency's version stands in the root manifest", broken);
+}

@@ -1,0 +1,104 @@
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::store::Location;
+
+/// A multi-tenant CRM over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "rally", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API on a store
+    Serve(ServeArguments),
+    /// Serve the API as a fake for tests: in memory, on a free port of this machine, strict about requests
+    Fake(FakeArguments),
+    /// Make API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// List and create tenants
+    #[command(subcommand)]
+    Tenants(TenantsCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "RALLY_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FakeArguments {
+    /// Address of this machine and port to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CommonArguments {
+    /// A tenant that there must be; one that is missing is created and its admin key printed once. May be repeated
+    #[arg(long = "tenant", value_name = "SLUG")]
+    pub(crate) tenants: Vec<String>,
+    /// Hosts directly below this one name their tenant, as acme.localhost does. May be repeated
+    #[arg(long = "host-suffix", value_name = "HOST", default_value = "localhost")]
+    pub(crate) host_suffixes: Vec<String>,
+    /// Requests a minute of tenants without a setting of their own; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = rally_core::limits::REQUESTS_PER_MINUTE)]
+    pub(crate) rate_limit: u32,
+    /// Print one line of JSON when ready, and log in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArguments {
+    /// Where the records are: redb:PATH, or memory
+    #[arg(long, value_name = "STORE", default_value = "redb:rally.redb", env = "RALLY_STORE")]
+    pub(crate) store: Location,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make an API key and print it, once
+    Create {
+        #[command(flatten)]
+        store: StoreArguments,
+        /// The tenant that it opens
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// What it is for
+        #[arg(long)]
+        name: String,
+        /// Comma-separated: read, write, admin
+        #[arg(long, default_value = "read")]
+        scopes: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// List all tenants
+    List {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Create a tenant and print its admin key, once
+    Create {
+        #[command(flatten)]
+        store: StoreArguments,
+        /// Its name in host names
+        slug: String,
+    },
+}

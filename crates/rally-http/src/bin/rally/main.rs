@@ -1,0 +1,30 @@
+//! `rally`: serves the engine over HTTP, as a server on a file or as a fake for tests, and minds its tenants and keys.
+
+mod admin;
+mod arguments;
+mod failure;
+mod serve;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Fake(arguments) => serve::fake(&arguments),
+        Command::Keys(command) => admin::keys(&command),
+        Command::Tenants(command) => admin::tenants(&command),
+    }
+}

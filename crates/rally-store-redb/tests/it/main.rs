@@ -1,0 +1,19 @@
+//! The store in one file: what it promises beyond the properties that every store has.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "clippy knows tests by their attribute, and these are their helpers"
+)]
+
+mod contract;
+mod crash_backend;
+mod crashes;
+mod failures;
+mod faults;
+mod files;
+mod groups;
+mod support;

@@ -1,0 +1,19 @@
+//! The store in one file keeps every promise of the store contract, in memory and on a disk, and the engine on it
+//! those of the API.
+
+use std::{process::ExitCode, sync::Arc};
+
+use rally_core::store::Store;
+use rally_store_redb::{Options, RedbStore};
+use rally_testkit::{file_trials, model_trials, run, store_trials};
+
+fn main() -> ExitCode {
+    let memory =
+        || -> Arc<dyn Store> { Arc::new(RedbStore::in_memory(Options::default()).expect("memory is there")) };
+    let mut trials = store_trials("redb in memory", memory);
+    trials.extend(model_trials("redb in memory", memory));
+    trials.extend(file_trials("redb on a file", |path| {
+        Arc::new(RedbStore::open(path, Options::default()).expect("the file can be opened"))
+    }));
+    run(trials)
+}

@@ -1,0 +1,118 @@
+use std::{ops::Deref, sync::Arc};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rally_core::{
+    base::TenantId,
+    store::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError},
+};
+
+/// A store that counts what it is asked, for tests that say what an operation costs.
+#[derive(Debug)]
+pub struct CountingStore {
+    inner: Arc<dyn Store>,
+    counts: Mutex<Counts>,
+}
+
+/// How often a store was asked for what. Reads within `build` count like those of a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Snapshots taken.
+    pub snapshots: usize,
+    /// Calls of `get`.
+    pub gets: usize,
+    /// Calls of `get_many`.
+    pub get_manys: usize,
+    /// Keys that those calls asked for.
+    pub keys_asked: usize,
+    /// Calls of `scan`.
+    pub scans: usize,
+    /// Entries that those calls returned.
+    pub entries: usize,
+    /// Calls of `write`.
+    pub writes: usize,
+    /// Runs of `build`.
+    pub builds: usize,
+    /// Keys of the batches that were applied.
+    pub changes: usize,
+}
+
+struct CountingSnapshot<'a, P> {
+    inner: P,
+    counts: &'a Mutex<Counts>,
+}
+
+impl CountingStore {
+    /// A store that counts from nought and does all else as the other does.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, counts: Mutex::default() }
+    }
+
+    /// What was counted since it was made or reset.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        *self.counts.lock()
+    }
+
+    /// Starts again from nought.
+    pub fn reset(&self) {
+        *self.counts.lock() = Counts::default();
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Store for CountingStore {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.counts.lock().snapshots += 1;
+        let inner = self.inner.snapshot(tenant)?;
+        Ok(Box::new(CountingSnapshot { inner, counts: &self.counts }))
+    }
+
+    fn write(
+        &self,
+        tenant: TenantId,
+        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
+    ) -> Result<Commit, StoreError> {
+        self.counts.lock().writes += 1;
+        let mut changes = 0;
+        let commit = self.inner.write(tenant, &mut |inner| {
+            self.counts.lock().builds += 1;
+            let batch = build(&CountingSnapshot { inner, counts: &self.counts })?;
+            changes = batch.len();
+            Ok(batch)
+        })?;
+        if commit == Commit::Applied {
+            self.counts.lock().changes += changes;
+        }
+        Ok(commit)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for CountingSnapshot<'_, P> {
+    fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        self.counts.lock().gets += 1;
+        self.inner.get(key)
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let mut counts = self.counts.lock();
+        counts.get_manys += 1;
+        counts.keys_asked += keys.len();
+        drop(counts);
+        self.inner.get_many(keys)
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let entries = self.inner.scan(range, direction, limit)?;
+        let mut counts = self.counts.lock();
+        counts.scans += 1;
+        counts.entries += entries.len();
+        Ok(entries)
+    }
+}

@@ -1,0 +1,39 @@
+//! The engine held against plain maps: random operations on both, compared after each one, with faults of the store.
+//!
+//! The maps know the contract and nothing of how the engine keeps it: what a member becomes is written down beside the
+//! value that is sent, and a list is a list.
+
+mod compare;
+mod members;
+mod state;
+mod walk;
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+use rally_core::store::Store;
+
+pub use walk::walk;
+
+/// Walks that differ in their seed and in whether the store fails, each on a fresh store from `make`.
+#[must_use]
+pub fn model_trials(backend: &str, make: impl Fn() -> Arc<dyn Store> + Send + Sync + 'static) -> Vec<Trial> {
+    let make = Arc::new(make);
+    let walks = [
+        ("random_operations_do_what_they_do_to_plain_maps", 0..4, 0),
+        ("random_operations_on_a_store_that_fails_do_what_they_do_to_plain_maps", 4..8, 3),
+    ];
+    walks
+        .into_iter()
+        .map(|(name, seeds, faults)| {
+            let make = Arc::clone(&make);
+            Trial::test(format!("{backend}::{name}"), move || {
+                seeds.clone().for_each(|seed| walk(make(), seed, STEPS, faults));
+                Ok(())
+            })
+        })
+        .collect()
+}
+
+/// Operations of one walk: enough for blocks of the lists to be closed.
+const STEPS: usize = 400;

@@ -1,0 +1,80 @@
+//! What the store contract promises, as named checks.
+//!
+//! Each line under "To be correct" in [`rally_core::store`] is one or more of these. A check is given a fresh store,
+//! panics with what it saw if the store breaks the promise, and hangs for no more than a bounded time.
+
+mod at_random;
+mod batch;
+mod file;
+mod given;
+mod isolation;
+mod limits;
+mod read;
+mod scan;
+mod snapshot;
+mod threads;
+mod write;
+
+use std::{any::type_name, fmt, sync::Arc};
+
+use rally_core::store::Store;
+
+pub use file::{Open, Place};
+
+/// A promise with a sentence for a name, and how to find out whether a fresh subject keeps it.
+pub struct Property<S> {
+    name: &'static str,
+    check: Box<dyn Fn(&S) + Send + Sync>,
+}
+
+/// The promises of every store. The subject must be fresh.
+#[must_use]
+pub fn of_a_store() -> Vec<Property<Arc<dyn Store>>> {
+    [
+        batch::properties(),
+        read::properties(),
+        scan::properties(),
+        snapshot::properties(),
+        write::properties(),
+        isolation::properties(),
+        limits::properties(),
+        at_random::properties(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The further promises of a store that keeps one file. Nothing may be at the path yet.
+#[must_use]
+pub fn of_a_file() -> Vec<Property<Place>> {
+    file::properties()
+}
+
+impl<S> Property<S> {
+    /// The property that a function checks; the function's name is the sentence.
+    fn of<F: Fn(&S) + Send + Sync + 'static>(check: F) -> Self {
+        let name = type_name::<F>().rsplit("::").next().unwrap_or_default();
+        Self { name, check: Box::new(check) }
+    }
+
+    /// The sentence.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Finds out whether a fresh subject keeps the promise.
+    ///
+    /// # Panics
+    /// If it does not, with what was seen.
+    pub fn check(&self, subject: &S) {
+        (self.check)(subject);
+    }
+}
+
+impl<S> fmt::Debug for Property<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Property").field(&self.name).finish()
+    }
+}
