@@ -11,7 +11,6 @@ use crate::{
 
 /// How an engine is offered over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Config {
     /// Hosts under which the first label names a tenant: with `localhost`, `acme.localhost` names `acme`.
     pub host_suffixes: Vec<String>,
@@ -72,12 +71,12 @@ impl App {
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
     let app = App(Arc::new(Inner { engine, config, strangers: Limiter::new() }));
-    let api = table(routes::api());
     Router::new()
-        .nest("/api/v1", api.clone())
-        .nest("/api", api)
-        .merge(table(routes::operations()))
-        .merge(table(routes::assets()))
+        .merge(table("/api/v1", routes::api()))
+        // Not nested, as the path of a nested route lacks what it is nested under.
+        .merge(table("/api", routes::api()))
+        .merge(table("", routes::operations()))
+        .merge(table("", routes::assets()))
         .method_not_allowed_fallback(async || {
             Problem(Error::new(Code::MethodNotAllowed, "this path does not take this method; see Allow"))
         })
@@ -86,6 +85,8 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .with_state(app)
 }
 
-fn table(routes: Vec<Route>) -> Router<App> {
-    routes.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handler))
+fn table(base: &str, routes: Vec<Route>) -> Router<App> {
+    let add =
+        |router: Router<App>, route: Route| router.route(&format!("{base}{}", route.path), route.handler);
+    routes.into_iter().fold(Router::new(), add)
 }
