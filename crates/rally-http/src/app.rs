@@ -1,13 +1,16 @@
 use std::{net::IpAddr, sync::Arc};
 
-use axum::{Router, middleware, routing::MethodRouter};
+use axum::{Router, middleware};
 use rally_core::{Code, Engine, Error, Limiter, limits};
 
-use crate::{door, problem::Problem, routes};
+use crate::{
+    door,
+    problem::Problem,
+    routes::{self, Route},
+};
 
 /// How an engine is offered over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Config {
     /// Hosts under which the first label names a tenant: with `localhost`, `acme.localhost` names `acme`.
     pub host_suffixes: Vec<String>,
@@ -68,21 +71,22 @@ impl App {
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
     let app = App(Arc::new(Inner { engine, config, strangers: Limiter::new() }));
-    let api = routes::api().into_iter().fold(Router::new(), |router, route| {
-        let handler: MethodRouter<App> = route.handler;
-        router.route(&route.path, handler)
-    });
-    let operations = routes::operations()
-        .into_iter()
-        .fold(Router::new(), |router, route| router.route(&route.path, route.handler));
     Router::new()
-        .nest("/api/v1", api.clone())
-        .nest("/api", api)
-        .merge(operations)
+        .merge(table("/api/v1", routes::api()))
+        // Not nested, as the path of a nested route lacks what it is nested under.
+        .merge(table("/api", routes::api()))
+        .merge(table("", routes::operations()))
+        .merge(table("", routes::assets()))
         .method_not_allowed_fallback(async || {
             Problem(Error::new(Code::MethodNotAllowed, "this path does not take this method; see Allow"))
         })
         .fallback(async || Problem(Error::new(Code::NotFound, "there is nothing at this path")))
         .layer(middleware::from_fn_with_state(app.clone(), door::pass))
         .with_state(app)
+}
+
+fn table(base: &str, routes: Vec<Route>) -> Router<App> {
+    let add =
+        |router: Router<App>, route: Route| router.route(&format!("{base}{}", route.path), route.handler);
+    routes.into_iter().fold(Router::new(), add)
 }

@@ -25,6 +25,7 @@ mod call;
 mod caller;
 mod conditional;
 mod crud;
+mod docs;
 mod door;
 mod openapi;
 mod prefer;

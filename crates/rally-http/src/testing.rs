@@ -1,9 +1,14 @@
 //! A whole Rally in one line, for the tests of programs that call it.
 
-use std::{io, net::Ipv4Addr, sync::Arc, thread};
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener},
+    sync::Arc,
+    thread,
+};
 
 use rally_core::{ApiKeyDraft, Clock, Engine, Environment, Profile, TenantDraft, store::MemoryStore};
-use tokio::{net::TcpListener, runtime, sync::oneshot};
+use tokio::{runtime, sync::oneshot};
 
 use crate::{Config, WorkOn, serve};
 
@@ -148,7 +153,8 @@ impl FakeBuilder {
         let tenants = self.tenants.into_iter().map(|slug| FakeTenant::create(&engine, slug));
         let tenants = tenants.collect::<Result<_, _>>().map_err(io::Error::other)?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel();
         let served = engine.clone();
@@ -163,6 +169,7 @@ impl FakeBuilder {
 fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped: oneshot::Receiver<()>) {
     let config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
     let served = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
             result = serve(listener, engine, config, std::future::pending()) => result,
             _ = stopped => Ok(()),

@@ -75,3 +75,8 @@ pub(crate) fn api() -> Vec<Route> {
 pub(crate) fn operations() -> Vec<Route> {
     operations::routes()
 }
+
+/// What those are made of; nobody asks for it by itself.
+pub(crate) fn assets() -> Vec<Route> {
+    operations::assets()
+}

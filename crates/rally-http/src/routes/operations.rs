@@ -1,42 +1,28 @@
 use axum::{
     extract::State,
-    http::{HeaderValue, Method, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    response::Response,
 };
+use rally_core::{Code, Error};
 
 use super::{Operation, Route};
-use crate::{answer, app::App, openapi, problem::Problem};
-
-const DOCS: &str = include_str!("../openapi/docs.html");
+use crate::{answer, app::App, docs, openapi, problem::Problem};
 
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = |id, summary, content_type| Operation::Operating { id, summary, content_type };
+    let json = |id, summary| Operation::Operating { id, summary, content_type: "application/json" };
+    let page = |id, summary| Operation::Operating { id, summary, content_type: "text/html" };
     vec![
-        Route::new(
-            Method::GET,
-            "/healthz",
-            health,
-            operation("checkHealth", "Whether the process answers", "application/json"),
-        ),
-        Route::new(
-            Method::GET,
-            "/readyz",
-            readiness,
-            operation("checkReadiness", "Whether the store answers", "application/json"),
-        ),
-        Route::new(
-            Method::GET,
-            "/openapi.json",
-            document,
-            operation("getOpenApi", "This document", "application/json"),
-        ),
-        Route::new(
-            Method::GET,
-            "/docs",
-            docs,
-            operation("getDocs", "This document, to be read by people", "text/html"),
-        ),
+        Route::new(Method::GET, "/healthz", health, json("checkHealth", "Whether the process answers")),
+        Route::new(Method::GET, "/readyz", readiness, json("checkReadiness", "Whether the store answers")),
+        Route::new(Method::GET, "/openapi.json", document, json("getOpenApi", "This document")),
+        Route::new(Method::GET, "/docs", docs_page, page("getDocs", "This document, for people")),
     ]
+}
+
+/// What the page under `/docs` is made of.
+pub(crate) fn assets() -> Vec<Route> {
+    let file = Operation::Operating { id: "getDocsFile", summary: "A part of the page", content_type: "*/*" };
+    vec![Route::new(Method::GET, "/docs/{file}", docs_file, file)]
 }
 
 async fn health() -> Response {
@@ -53,8 +39,14 @@ async fn document() -> Response {
     answer::json(StatusCode::OK, openapi::document().to_vec())
 }
 
-async fn docs() -> Response {
-    Html(DOCS).into_response()
+async fn docs_page() -> Result<Response, Problem> {
+    docs::page().map_err(Problem)
+}
+
+async fn docs_file(uri: Uri) -> Result<Response, Problem> {
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
+    let file = docs::file(name)?;
+    file.ok_or_else(|| Problem(Error::new(Code::NotFound, "there is nothing at this path")))
 }
 
 fn uncached(mut response: Response) -> Response {

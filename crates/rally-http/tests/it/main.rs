@@ -1,1 +1,9 @@
-//! The HTTP door, from outside.
+//! The HTTP door from outside: requests in, statuses, headers and bodies out.
+
+mod contacts;
+mod credentials;
+mod operations;
+mod protocol;
+mod rate;
+mod support;
+mod sync;

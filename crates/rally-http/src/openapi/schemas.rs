@@ -1,0 +1,245 @@
+use rally_core::{Access, Code, FeedFields, Kind, Member, Model, Rule, limits};
+use serde_json::{Map, Value, json};
+
+/// Whether a schema is of what is sent or of what is answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// What creates a record.
+    Draft,
+    /// What changes one.
+    Change,
+    /// What is answered, every member of it.
+    Whole,
+    /// What is answered of the members that were asked for.
+    Fields,
+}
+
+/// The name of a kind's schema: `Contact`.
+pub(super) fn name(kind: Kind) -> String {
+    let words = kind.noun().split(' ').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect()
+}
+
+pub(super) fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// Adds the schemas of a resource.
+pub(super) fn add(schemas: &mut Map<String, Value>, kind: Kind, model: &Model) {
+    let name = name(kind);
+    let noun = kind.noun();
+    for (suffix, form, description) in [
+        ("", Form::Whole, format!("A {noun}")),
+        (
+            "Fields",
+            Form::Fields,
+            format!("The members of a {noun} that `fields` names; all of them without it"),
+        ),
+        ("Draft", Form::Draft, format!("What creates a {noun}")),
+        ("Change", Form::Change, format!("What changes a {noun}: a member left out stays, `null` clears it")),
+    ] {
+        schemas.insert(format!("{name}{suffix}"), object(model, form, &description));
+    }
+}
+
+fn object(model: &Model, form: Form, description: &str) -> Value {
+    let is_answer = matches!(form, Form::Whole | Form::Fields);
+    let is_part = |member: &&Member| match member.access {
+        Access::Open => true,
+        Access::ReadOnly => is_answer,
+        Access::Hidden => false,
+    };
+    let members: Vec<&Member> = model.members().iter().filter(is_part).collect();
+    let properties: Map<String, Value> =
+        members.iter().map(|member| (member.name.to_owned(), property(member, form))).collect();
+    let required: Vec<&str> = members
+        .iter()
+        .filter(|member| match form {
+            Form::Whole => true,
+            Form::Draft => member.required,
+            Form::Change | Form::Fields => false,
+        })
+        .map(|member| member.name)
+        .collect();
+    let mut schema = json!({ "type": "object", "description": description, "properties": properties });
+    if !required.is_empty() {
+        set(&mut schema, "required", json!(required));
+    }
+    schema
+}
+
+fn property(member: &Member, form: Form) -> Value {
+    let is_answer = matches!(form, Form::Whole | Form::Fields);
+    let mut schema = rule(&member.rule);
+    if is_answer && matches!(member.name, "id" | "tenantId") {
+        schema = json!({ "type": "string", "format": "uuid" });
+    }
+    if member.access == Access::ReadOnly {
+        set(&mut schema, "readOnly", json!(true));
+    }
+    if member.required && member.access == Access::Open && matches!(member.rule, Rule::Text { .. }) {
+        set(&mut schema, "minLength", json!(1));
+    }
+    let default = member.default.and_then(|json| serde_json::from_str::<Value>(json).ok());
+    // A record without a value has the default, so it is never answered as null.
+    let always_has_value = member.required || (is_answer && default.is_some());
+    if !always_has_value {
+        allow_null(&mut schema);
+    }
+    if let Some(default) = default.filter(|_| form == Form::Draft) {
+        set(&mut schema, "default", default);
+    }
+    schema
+}
+
+fn rule(rule: &Rule) -> Value {
+    match rule {
+        Rule::Text { characters } => json!({ "type": "string", "maxLength": characters }),
+        Rule::LongText => json!({
+            "type": "string",
+            "maxLength": limits::LONG_TEXT_BYTES,
+            "description": format!("At most {} bytes of UTF-8", limits::LONG_TEXT_BYTES),
+        }),
+        Rule::Email => json!({ "type": "string", "format": "email", "maxLength": limits::EMAIL }),
+        Rule::Url => json!({ "type": "string", "format": "uri", "maxLength": limits::URL }),
+        Rule::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Rule::Boolean => json!({ "type": "boolean" }),
+        Rule::Choice(words) => json!({ "type": "string", "enum": words }),
+        Rule::Reference(kind) => json!({
+            "type": "string",
+            "format": "uuid",
+            "description": format!("The id of a {}", kind.noun()),
+        }),
+        Rule::TagLine => json!({
+            "type": "string",
+            "description": format!(
+                "Tags separated by commas, at most {} of at most {} characters",
+                limits::TAGS,
+                limits::TAG
+            ),
+        }),
+        Rule::Instant => instant(),
+        Rule::Scopes => json!({ "type": "string", "description": "Scopes separated by commas" }),
+        Rule::Slug => json!({
+            "type": "string",
+            "maxLength": limits::SLUG,
+            "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        }),
+    }
+}
+
+pub(super) fn instant() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+fn allow_null(schema: &mut Value) {
+    if let Some(kind) = schema.get("type").cloned() {
+        set(schema, "type", json!([kind, "null"]));
+    }
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+}
+
+fn set(schema: &mut Value, key: &str, value: Value) {
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert(key.to_owned(), value);
+    }
+}
+
+/// The schemas that belong to no resource.
+pub(super) fn shared() -> Map<String, Value> {
+    [
+        ("Problem", problem()),
+        ("FeedEntry", feed_entry()),
+        ("Deleted", deleted()),
+        ("BulkResult", bulk_result()),
+        ("Status", json!({ "type": "object", "properties": { "status": { "type": "string" } } })),
+    ]
+    .map(|(name, schema)| (name.to_owned(), schema))
+    .into_iter()
+    .collect()
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "What went wrong (RFC 9457)",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": { "type": "string", "format": "uri" },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "code": { "type": "string", "enum": Code::ALL.map(Code::name) },
+            "detail": { "type": "string" },
+            "instance": { "type": "string", "description": "The path; left out of the items of a bulk" },
+            "traceId": { "type": "string", "description": "`X-Request-Id`; left out of the items of a bulk" },
+            "errors": {
+                "type": "object",
+                "description": "What is wrong with each member or parameter",
+                "additionalProperties": { "type": "array", "items": { "type": "string" } },
+            },
+            "existingId": { "type": "string", "format": "uuid", "description": "The record with this natural key" },
+            "requiredScope": { "type": "string", "enum": ["read", "write", "admin"] },
+            "oldestChangedAt": instant(),
+        },
+    })
+}
+
+fn feed_entry() -> Value {
+    let mut properties = json!({
+        "id": { "type": "integer", "minimum": 1 },
+        "entityType": { "type": "string", "enum": Kind::IN_FEED.map(Kind::noun) },
+        "entityId": { "type": "string", "format": "uuid" },
+        "action": { "type": "string", "enum": ["inserted", "updated", "deleted"] },
+        "changedAt": instant(),
+        "changedBy": { "type": ["string", "null"], "description": "A user's e-mail, or `apikey:` and a key's name" },
+    });
+    if let Some(properties) = properties.as_object_mut() {
+        properties.retain(|name, _| FeedFields::members().contains(&name.as_str()));
+    }
+    json!({
+        "type": "object",
+        "description": "The members of a change that `fields` names; all of them without it",
+        "properties": properties,
+    })
+}
+
+fn deleted() -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "deleted"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "deleted": { "type": "boolean", "const": true },
+        },
+    })
+}
+
+fn bulk_result() -> Value {
+    json!({
+        "type": "object",
+        "required": ["created", "failed", "results"],
+        "properties": {
+            "created": { "type": "integer", "minimum": 0 },
+            "failed": { "type": "integer", "minimum": 0 },
+            "results": {
+                "type": "array",
+                "description": "One for each item, in the order sent",
+                "items": {
+                    "type": "object",
+                    "required": ["index", "status"],
+                    "properties": {
+                        "index": { "type": "integer", "minimum": 0 },
+                        "status": { "type": "integer" },
+                        "id": { "type": "string", "format": "uuid" },
+                        "error": reference("Problem"),
+                    },
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,326 @@
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderMap, Method, Request, StatusCode},
+    response::Response,
+};
+use http_body_util::BodyExt;
+use rally_core::{
+    ApiKeyDraft, Contact, ContactDraft, Engine, Profile, TenantDraft, TenantId,
+    store::{Abort, Batch, Commit, Limits, MemoryStore, Snapshot, Store, StoreError},
+};
+use rally_http::{Config, router};
+use rally_testkit::FixedClock;
+use serde_json::Value;
+use tokio::runtime::{self, Runtime};
+use tower::ServiceExt;
+
+/// An id that no record has.
+pub(crate) const NOWHERE: &str = "0190c000-0000-7000-8000-000000000000";
+
+/// The body of a contact with nothing but what it needs.
+pub(crate) const ADA: &str = r#"{"firstName":"Ada","lastName":"Lovelace","email":"ada@x.example"}"#;
+
+/// An API in process, at an instant that stands still, with the tenants `acme` and `other`.
+pub(crate) struct Api {
+    pub(crate) engine: Engine,
+    pub(crate) clock: FixedClock,
+    pub(crate) admin: String,
+    pub(crate) reader: String,
+    pub(crate) other: String,
+    router: Router,
+    runtime: Runtime,
+}
+
+/// What an [`Api`] is to be like.
+pub(crate) struct Setting {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) engine: rally_core::Config,
+    pub(crate) http: Config,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            engine: rally_core::Config::default(),
+            http: Config::default(),
+        }
+    }
+}
+
+impl Api {
+    pub(crate) fn new() -> Self {
+        Self::with(Setting::default())
+    }
+
+    pub(crate) fn strict() -> Self {
+        let engine = rally_core::Config { profile: Profile::Strict, ..rally_core::Config::default() };
+        Self::with(Setting { engine, ..Setting::default() })
+    }
+
+    pub(crate) fn limited_to(requests_per_minute: u32) -> Self {
+        let engine = rally_core::Config { requests_per_minute, ..rally_core::Config::default() };
+        Self::with(Setting { engine, ..Setting::default() })
+    }
+
+    pub(crate) fn with(setting: Setting) -> Self {
+        let (environment, clock) = rally_testkit::environment(7);
+        let engine = Engine::with(setting.store, environment, setting.engine);
+        for slug in ["acme", "other"] {
+            engine.create_tenant(&TenantDraft { slug: slug.into(), ..TenantDraft::default() }).unwrap();
+        }
+        Self {
+            admin: mint(&engine, "acme", "admin"),
+            reader: mint(&engine, "acme", "read"),
+            other: mint(&engine, "other", "admin"),
+            router: router(engine.clone(), setting.http),
+            runtime: runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            engine,
+            clock,
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: impl Into<Body>) -> Ask<'_> {
+        self.ask(Method::POST, path).json(body)
+    }
+
+    pub(crate) fn put(&self, path: &str, body: impl Into<Body>) -> Ask<'_> {
+        self.ask(Method::PUT, path).json(body)
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: impl Into<Body>) -> Ask<'_> {
+        self.ask(Method::PATCH, path).json(body)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::DELETE, path)
+    }
+
+    /// A request with the admin's key of `acme`, called `t` in answers.
+    pub(crate) fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().unwrap();
+        Ask { api: self, request }.header("X-Api-Key", &self.admin).header("X-Request-Id", "t")
+    }
+
+    /// Adds a contact of `acme` without a request.
+    pub(crate) fn add(&self, email: &str) -> String {
+        self.add_to("acme", email)
+    }
+
+    pub(crate) fn add_to(&self, tenant: &str, email: &str) -> String {
+        let draft = ContactDraft {
+            first_name: "Ada".into(),
+            last_name: "Lovelace".into(),
+            email: email.into(),
+            ..ContactDraft::default()
+        };
+        let session = self.engine.trusted_session(tenant, "test").unwrap();
+        session.contacts().create(&draft).unwrap().row.id().to_string()
+    }
+
+    pub(crate) fn contact(&self, id: &str) -> Contact {
+        let session = self.engine.trusted_session("acme", "test").unwrap();
+        session.contacts().get(id.parse().unwrap()).unwrap().read().unwrap()
+    }
+}
+
+pub(crate) fn mint(engine: &Engine, tenant: &str, scopes: &str) -> String {
+    let session = engine.trusted_session(tenant, "test").unwrap();
+    let draft = ApiKeyDraft { name: scopes.into(), scopes: Some(scopes.into()), ..ApiKeyDraft::default() };
+    session.api_keys().mint(&draft).unwrap().key
+}
+
+/// A request that has not been sent.
+#[must_use]
+pub(crate) struct Ask<'a> {
+    api: &'a Api,
+    request: Request<Body>,
+}
+
+impl Ask<'_> {
+    /// With another key, or none when it is empty.
+    pub(crate) fn key(mut self, key: &str) -> Self {
+        self.request.headers_mut().remove("X-Api-Key");
+        if key.is_empty() { self } else { self.header("X-Api-Key", key) }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.request.headers_mut().insert(name, value.parse().unwrap());
+        self
+    }
+
+    /// With a header beside those of the same name.
+    pub(crate) fn another(mut self, name: &'static str, value: &str) -> Self {
+        self.request.headers_mut().append(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn json(self, body: impl Into<Body>) -> Self {
+        self.body(body).header("Content-Type", "application/json")
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    /// As from this address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        self.request.extensions_mut().insert(ConnectInfo(address));
+        self
+    }
+
+    pub(crate) fn send(self) -> Answer {
+        let Self { api, request } = self;
+        api.runtime.block_on(async { Answer::of(api.router.clone().oneshot(request).await.unwrap()).await })
+    }
+}
+
+/// An answer that has arrived.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Self { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self}");
+        self
+    }
+
+    /// The value of a header, empty when it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// The body as a list.
+    #[track_caller]
+    pub(crate) fn items(&self) -> Vec<Value> {
+        self.value().as_array().unwrap().clone()
+    }
+
+    /// A problem's code and its faults, `member phrase` each; its detail where it has no faults.
+    #[track_caller]
+    pub(crate) fn told(&self) -> String {
+        let problem = self.value();
+        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        assert_eq!(self.header("Content-Type"), "application/problem+json", "{self}");
+        let faults: Vec<String> = problem["errors"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .flat_map(|(member, phrases)| {
+                let phrases = phrases.as_array().unwrap().iter();
+                phrases.map(move |phrase| format!("{member} {}", phrase.as_str().unwrap()))
+            })
+            .collect();
+        let what = if faults.is_empty() { text("detail") } else { faults.join("; ") };
+        format!("{} {}: {what}", self.status.as_u16(), text("code"))
+    }
+}
+
+/// The status and the body, a problem's and a record's members one a line.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status.as_u16())?;
+        match serde_json::from_str::<Value>(&self.body) {
+            Ok(body) => write!(f, "\n{body:#}"),
+            Err(_) if self.body.is_empty() => Ok(()),
+            Err(_) => write!(f, "\n{}", self.body),
+        }
+    }
+}
+
+/// A store in which a write can be held up, and a read can meet a bug.
+#[derive(Debug, Default)]
+pub(crate) struct HeldStore {
+    inner: MemoryStore,
+    gate: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
+    has_bug: AtomicBool,
+}
+
+/// A write that is held up, or will be.
+pub(crate) struct Held {
+    entered: mpsc::Receiver<()>,
+    release: mpsc::Sender<()>,
+}
+
+impl HeldStore {
+    pub(crate) fn hold_next_write(&self) -> Held {
+        let ((enter, entered), (release, released)) = (mpsc::channel(), mpsc::channel());
+        *self.gate.lock().unwrap() = Some((enter, released));
+        Held { entered, release }
+    }
+
+    pub(crate) fn panic_at_next_read(&self) {
+        self.has_bug.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Held {
+    /// Returns once the write is being held up.
+    pub(crate) fn wait(&self) {
+        self.entered.recv().unwrap();
+    }
+
+    pub(crate) fn release(&self) {
+        self.release.send(()).unwrap();
+    }
+}
+
+impl Store for HeldStore {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        assert!(!self.has_bug.swap(false, Ordering::SeqCst), "a bug that a test has asked for");
+        self.inner.snapshot(tenant)
+    }
+
+    fn write(
+        &self,
+        tenant: TenantId,
+        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
+    ) -> Result<Commit, StoreError> {
+        let gate = self.gate.lock().unwrap().take();
+        if let Some((enter, released)) = gate {
+            enter.send(()).unwrap();
+            released.recv().unwrap();
+        }
+        self.inner.write(tenant, build)
+    }
+}

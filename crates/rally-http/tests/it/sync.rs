@@ -1,0 +1,123 @@
+//! `/sync/changes`.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::support::{ADA, Api};
+
+const CHANGES: &str = "/api/v1/sync/changes";
+const LONG_AGO: &str = "since=2000-01-01";
+
+#[test]
+fn changes_are_told_in_their_order() {
+    let api = Api::new();
+    let created = api.post("/api/v1/contacts", ADA).send().is(201);
+    let path = created.header("Location").to_owned();
+    api.patch(&path, r#"{"title":"Countess"}"#).send().is(200);
+    api.delete(&path).send().is(200);
+    let answer = api.get(&format!("{CHANGES}?{LONG_AGO}")).key(&api.reader).send();
+    assert_snapshot!(answer, @r#"
+    200
+    [
+      {
+        "action": "inserted",
+        "changedAt": "2025-02-01T10:15:00.000002Z",
+        "changedBy": "apikey:admin",
+        "entityId": "0194c101-aca0-7002-ba2c-e1764691ac6d",
+        "entityType": "contact",
+        "id": 1
+      },
+      {
+        "action": "updated",
+        "changedAt": "2025-02-01T10:15:00.000003Z",
+        "changedBy": "apikey:admin",
+        "entityId": "0194c101-aca0-7002-ba2c-e1764691ac6d",
+        "entityType": "contact",
+        "id": 2
+      },
+      {
+        "action": "deleted",
+        "changedAt": "2025-02-01T10:15:00.000004Z",
+        "changedBy": "apikey:admin",
+        "entityId": "0194c101-aca0-7002-ba2c-e1764691ac6d",
+        "entityType": "contact",
+        "id": 3
+      }
+    ]
+    "#);
+    assert_eq!(answer.body, api.get(&format!("/api/sync/changes?{LONG_AGO}")).send().body);
+    assert_eq!(answer.header("Link"), "", "the page is not full");
+}
+
+#[test]
+fn going_on_neither_skips_nor_repeats() {
+    let api = Api::new();
+    let ids: Vec<String> = (0..7).map(|n| api.add(&format!("{n}@x.example"))).collect();
+    for start in [LONG_AGO, "after=0"] {
+        let (mut path, mut seen) = (format!("{CHANGES}?limit=3&{start}&fields=entityId"), Vec::new());
+        loop {
+            let page = api.get(&path).send().is(200);
+            seen.extend(page.items().iter().map(|entry| entry["entityId"].as_str().unwrap().to_owned()));
+            match page.header("Link").split(['<', '>']).nth(1) {
+                Some(next) => path = next.to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(seen, ids, "{start}");
+    }
+    let page = api.get(&format!("{CHANGES}?{LONG_AGO}&limit=3")).send();
+    assert_snapshot!(page.header("Link"), @r#"</api/v1/sync/changes?limit=3&since=2025-02-01T10:15:00.000004Z>; rel="next""#);
+}
+
+#[test]
+fn only_the_kinds_asked_for_are_told() {
+    let api = Api::new();
+    api.add("ada@x.example");
+    let count = |query: &str| api.get(&format!("{CHANGES}?{LONG_AGO}&{query}")).send().is(200).items().len();
+    assert_eq!((count("entities=contacts,deals"), count("entities=deals"), count("entities=")), (1, 0, 1));
+}
+
+#[test]
+fn parameters_that_are_wrong_are_named() {
+    let api = Api::strict();
+    let told = |query: &str| api.get(&format!("{CHANGES}{query}")).send().told();
+    assert_snapshot!(told(""), @"400 validation: since is required");
+    assert_snapshot!(told("?since=yesterday&limit=0&entities=users&fields=x&page=1"), @r#"400 validation: entities names "users"; use contacts, companies, deals, activities; fields names "x", which is not a member; limit must be a whole number from 1 to 1000; page is not a parameter here; since must be a date-time such as 2025-02-01T10:15:00Z, or a date"#);
+    assert_snapshot!(told("?since=2000-01-01&limit=1001"), @"400 validation: limit must be a whole number from 1 to 1000");
+    assert_snapshot!(told("?since=2000-01-01&after=1"), @"400 validation: after must not be given together with since");
+    assert_snapshot!(told("?after=x"), @"400 validation: after must be the id of a change");
+    api.get(&format!("{CHANGES}?{LONG_AGO}&limit=1000")).send().is(200);
+}
+
+#[test]
+fn changes_are_told_to_their_tenant_alone_and_to_nobody_without_a_key() {
+    let api = Api::new();
+    api.add("ada@x.example");
+    let path = format!("{CHANGES}?{LONG_AGO}");
+    assert_eq!(api.get(&path).key(&api.other).send().is(200).body, "[]");
+    api.get(&path).key("").send().is(401);
+}
+
+#[test]
+fn what_is_trimmed_is_said_to_be_gone() {
+    let api = Api::new();
+    let ids = ["a@x.example", "b@x.example"].map(|email| api.add(email));
+    let session = api.engine.trusted_session("acme", "test").unwrap();
+    session.trim_changes(api.contact(&ids[0]).updated_at).unwrap();
+    let answer = api.get(&format!("{CHANGES}?{LONG_AGO}")).send();
+    assert_snapshot!(answer, @r#"
+    400
+    {
+      "code": "feed_trimmed",
+      "detail": "changes before 2025-02-01T10:15:00.000003Z are gone; read the lists anew and go on from there",
+      "instance": "/api/v1/sync/changes",
+      "oldestChangedAt": "2025-02-01T10:15:00.000003Z",
+      "status": 400,
+      "title": "Changes no longer kept",
+      "traceId": "t",
+      "type": "https://rally.example/problems/feed_trimmed"
+    }
+    "#);
+    let oldest = answer.value()["oldestChangedAt"].clone();
+    assert_eq!(oldest, Value::from(api.contact(&ids[1]).updated_at.to_string()));
+}
