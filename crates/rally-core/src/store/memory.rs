@@ -10,7 +10,7 @@ use crate::base::TenantId;
 /// A store in memory, for tests, fakes and caches that may be lost.
 ///
 /// Each tenant's state is one persistent map. A snapshot is a reference to it, so taking one costs the same whatever
-/// the tenant's size, and neither readers nor writers wait for each other. Nothing is durable.
+/// the tenant's size, and nobody waits while a write is built. Nothing is durable.
 #[derive(Default)]
 pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
@@ -22,7 +22,7 @@ type Map = OrdMap<Key, Bytes>;
 struct Tenant {
     /// Held for the whole of a write, so that no other comes between.
     writer: Mutex<()>,
-    /// Held only as long as it takes to copy or swap a reference.
+    /// Held only as long as it takes to copy a reference or to put a finished batch in.
     newest: RwLock<Map>,
 }
 
@@ -60,21 +60,21 @@ impl Store for MemoryStore {
     ) -> Result<Commit, StoreError> {
         let tenant = self.tenant(tenant);
         let _writing = tenant.writer.lock();
-        let mut next = MemorySnapshot(tenant.newest.read().clone());
-        let batch = match build(&next) {
+        // A snapshot of its own, gone before the batch is applied: a map that nobody else holds is changed in place,
+        // one that somebody holds is copied where it is changed.
+        let batch = match build(&MemorySnapshot(tenant.newest.read().clone())) {
             Ok(batch) => batch,
             Err(Abort::Refused) => return Ok(Commit::Refused),
             Err(Abort::Store(error)) => return Err(error),
         };
         self.limits().check(&batch)?;
+        let mut newest = tenant.newest.write();
         for (key, value) in batch.into_changes() {
             match value {
-                Some(value) => next.0.insert(key, value),
-                None => next.0.remove(&key),
+                Some(value) => newest.insert(key, value),
+                None => newest.remove(&key),
             };
         }
-        let before = std::mem::replace(&mut *tenant.newest.write(), next.0);
-        drop(before);
         Ok(Commit::Applied)
     }
 }
