@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use super::{Access, Member, Model, Profile, Record, codec::put_wide, member::Source};
 use crate::base::Faults;
 
-/// Which members of a record to write, in the model's order.
+/// Which members of a record to write, in the model's order. Clones share the list.
 #[derive(Clone, Debug)]
 pub struct Fields {
-    steps: Vec<Step>,
+    steps: Arc<[Step]>,
 }
 
 /// `,"name":` of a member, and where its value comes from.
@@ -34,7 +36,7 @@ impl Fields {
             opening.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
             steps.push(Step { opening, opening_length: text.len(), source: member.source });
         }
-        Self { steps }
+        Self { steps: steps.into() }
     }
 
     /// The members that a comma-separated list names; all of them when it names none.
@@ -62,7 +64,7 @@ impl Fields {
             return out.extend_from_slice(b"{}");
         }
         out.reserve(record.parts.bytes() + self.steps.len() * NAME + BESIDES);
-        for step in &self.steps {
+        for step in &*self.steps {
             put_wide(&step.opening, step.opening_length, out);
             record.write_value(step.source, out);
         }

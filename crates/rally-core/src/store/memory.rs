@@ -10,13 +10,17 @@ use crate::base::TenantId;
 /// A store in memory, for tests, fakes and caches that may be lost.
 ///
 /// Each tenant's state is one persistent map. A snapshot is a reference to it, so taking one costs the same whatever
-/// the tenant's size, and nobody waits while a write is built. Nothing is durable.
+/// the tenant's size, and no reader waits for a write to be built. Nothing is durable.
 #[derive(Default)]
 pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
 }
 
 type Map = OrdMap<Key, Bytes>;
+
+/// A batch of so many changes is put in place while readers wait, for a few microseconds: that is much less work than
+/// copying what it touches. A larger one is put into a copy.
+const SMALL: usize = 32;
 
 /// After so many keys that did not follow the one before, keys are taken to be scattered.
 const SCATTERED: usize = 2;
@@ -25,7 +29,7 @@ const SCATTERED: usize = 2;
 struct Tenant {
     /// Held for the whole of a write, so that no other comes between.
     writer: Mutex<()>,
-    /// Held only as long as it takes to copy a reference or to put a finished batch in.
+    /// Held only as long as it takes to copy a reference or to put a small batch in.
     newest: RwLock<Map>,
 }
 
@@ -63,22 +67,31 @@ impl Store for MemoryStore {
     ) -> Result<Commit, StoreError> {
         let tenant = self.tenant(tenant);
         let _writing = tenant.writer.lock();
-        // A snapshot of its own, gone before the batch is applied: a map that nobody else holds is changed in place,
-        // one that somebody holds is copied where it is changed.
+        // The snapshot is gone before the batch is applied, so that a map that nobody else holds is changed in place.
         let batch = match build(&MemorySnapshot(tenant.newest.read().clone())) {
             Ok(batch) => batch,
             Err(Abort::Refused) => return Ok(Commit::Refused),
             Err(Abort::Store(error)) => return Err(error),
         };
         self.limits().check(&batch)?;
-        let mut newest = tenant.newest.write();
-        for (key, value) in batch.into_changes() {
-            match value {
-                Some(value) => newest.insert(key, value),
-                None => newest.remove(&key),
-            };
+        if batch.len() <= SMALL {
+            apply(batch, &mut tenant.newest.write());
+        } else {
+            let mut next = tenant.newest.read().clone();
+            apply(batch, &mut next);
+            let before = std::mem::replace(&mut *tenant.newest.write(), next);
+            drop(before);
         }
         Ok(Commit::Applied)
+    }
+}
+
+fn apply(batch: Batch, map: &mut Map) {
+    for (key, value) in batch.into_changes() {
+        match value {
+            Some(value) => map.insert(key, value),
+            None => map.remove(&key),
+        };
     }
 }
 
