@@ -39,3 +39,8 @@ pub mod testing;
 
 pub use app::{Config, WorkOn, router};
 pub use serve::serve;
+
+/// The examples of the README are tests.
+#[cfg(all(doctest, feature = "cli"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

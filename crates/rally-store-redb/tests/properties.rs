@@ -1,6 +1,8 @@
 //! The store in one file keeps every promise of the store contract, in memory and on a disk, and the engine on it
 //! those of the API.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::{process::ExitCode, sync::Arc};
 
 use rally_core::store::Store;

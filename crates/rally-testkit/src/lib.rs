@@ -2,6 +2,7 @@
 //!
 //! - [`properties`]: what the store contract promises, as named checks that any backend runs on a fresh store;
 //! - [`model_trials`]: random operations on an engine and on plain maps, compared after each one;
+//! - [`check_consistency`]: whether records, lists, totals, natural keys and feed tell the same story;
 //! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
 //! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated.
 //!
@@ -26,6 +27,7 @@
     reason = "a check says that something does not hold by a panic, and is wrong itself if it meets another"
 )]
 
+mod consistency;
 mod counting;
 mod environment;
 mod faulty;
@@ -34,6 +36,7 @@ pub mod properties;
 mod random;
 mod trials;
 
+pub use consistency::check_consistency;
 pub use counting::{CountingStore, Counts};
 pub use environment::{FixedClock, SeededEntropy, environment};
 pub use faulty::{FaultyStore, ReadFault, WriteFault};

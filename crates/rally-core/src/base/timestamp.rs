@@ -56,15 +56,18 @@ impl Timestamp {
         let days = self.0.div_euclid(86_400_000_000);
         let (year, month, day) = civil(days);
         let micros = self.0.rem_euclid(86_400_000_000);
-        let seconds = micros / 1_000_000;
-        let mut text = *b"0000-00-00T00:00:00.000000Z";
-        put(&mut text, 0, 4, year);
-        put(&mut text, 5, 2, month);
-        put(&mut text, 8, 2, day);
-        put(&mut text, 11, 2, seconds / 3_600);
-        put(&mut text, 14, 2, seconds / 60 % 60);
-        put(&mut text, 17, 2, seconds % 60);
-        put(&mut text, 20, 6, micros % 1_000_000);
+        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        let ([y1, y2], [y3, y4]) = (digits(year / 100), digits(year % 100));
+        let ([m1, m2], [d1, d2]) = (digits(month), digits(day));
+        let ([h1, h2], [n1, n2], [s1, s2]) =
+            (digits(seconds / 3_600), digits(seconds / 60 % 60), digits(seconds % 60));
+        let ([f1, f2], [f3, f4], [f5, f6]) =
+            (digits(micros / 10_000), digits(micros / 100 % 100), digits(micros % 100));
+        #[rustfmt::skip]
+        let text = [
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.',
+            f1, f2, f3, f4, f5, f6, b'Z',
+        ];
         out.extend_from_slice(&text);
     }
 }
@@ -84,11 +87,10 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-fn put(text: &mut [u8; 27], start: usize, width: usize, mut value: i64) {
-    for digit in text.iter_mut().skip(start).take(width).rev() {
-        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
-        value /= 10;
-    }
+/// The two decimal digits of a number below a hundred.
+fn digits(number: i64) -> [u8; 2] {
+    let number = u8::try_from(number).unwrap_or(0);
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 impl fmt::Display for Timestamp {

@@ -1,30 +1,42 @@
-use super::{Access, Member, Model, Profile, Record, member::Source};
+use std::sync::Arc;
+
+use super::{Access, Member, Model, Profile, Record, codec::put_wide, member::Source};
 use crate::base::Faults;
 
-/// Which members of a record to write, in the model's order.
+/// Which members of a record to write, in the model's order. Clones share the list.
 #[derive(Clone, Debug)]
 pub struct Fields {
-    /// `,"name":` of every member, one behind the other.
-    names: Vec<u8>,
-    steps: Vec<Step>,
+    steps: Arc<[Step]>,
 }
 
+/// `,"name":` of a member, and where its value comes from.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    /// Where its name ends in `names`; it starts where the one before ends.
-    name_end: usize,
+    /// The opening is copied whole and cut, which costs less than a copy of its own length.
+    opening: [u8; NAME],
+    opening_length: usize,
     source: Source,
 }
 
+/// Bytes of the longest name of a member, with what stands around it.
+const NAME: usize = 32;
+
+/// Bytes of the longest name of a member.
+pub(crate) const LONGEST_NAME: usize = NAME - 4;
+
+/// Room for what is not in a record's bytes: its ids, instants, brackets and `null`s.
+const BESIDES: usize = 320;
+
 impl Fields {
     pub(crate) fn of<'m>(members: impl Iterator<Item = &'m Member>) -> Self {
-        let mut fields = Self { names: Vec::new(), steps: Vec::new() };
+        let mut steps = Vec::new();
         for member in members {
-            let opening = if fields.steps.is_empty() { '{' } else { ',' };
-            fields.names.extend_from_slice(format!("{opening}\"{}\":", member.name).as_bytes());
-            fields.steps.push(Step { name_end: fields.names.len(), source: member.source });
+            let text = format!("{}\"{}\":", if steps.is_empty() { '{' } else { ',' }, member.name);
+            let mut opening = [0; NAME];
+            opening.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
+            steps.push(Step { opening, opening_length: text.len(), source: member.source });
         }
-        fields
+        Self { steps: steps.into() }
     }
 
     /// The members that a comma-separated list names; all of them when it names none.
@@ -51,10 +63,9 @@ impl Fields {
         if self.steps.is_empty() {
             return out.extend_from_slice(b"{}");
         }
-        let mut name_start = 0;
-        for step in &self.steps {
-            out.extend_from_slice(self.names.get(name_start..step.name_end).unwrap_or_default());
-            name_start = step.name_end;
+        out.reserve(record.parts.bytes() + self.steps.len() * NAME + BESIDES);
+        for step in &*self.steps {
+            put_wide(&step.opening, step.opening_length, out);
             record.write_value(step.source, out);
         }
         out.push(b'}');

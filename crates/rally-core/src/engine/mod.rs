@@ -31,7 +31,7 @@ pub(crate) use self::{
     list::Parameters,
     member::{computed, created_at, id, stored, tenant_id, updated_at},
     record::Record,
-    rule::quote,
+    rule::{quote, unquote},
     verbs::{create_checked, touch},
     written::Answer,
 };

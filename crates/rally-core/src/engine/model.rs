@@ -1,6 +1,7 @@
 use super::{
     Access, Fields, Member,
     codec::MAX_SLOTS,
+    fields::LONGEST_NAME,
     member::{Fold, Source},
 };
 
@@ -16,7 +17,7 @@ impl Model {
     /// Takes the members in the order in which they are written.
     ///
     /// # Panics
-    /// When two members share a slot or a slot is left out: a mistake in the table that its first use shows.
+    /// When two members share a slot, a slot is left out or a name is too long: a mistake in the table that its first use shows.
     #[must_use]
     pub(crate) fn new(members: &[Member]) -> Self {
         let slot_count = members.iter().filter(|member| member.slot().is_some()).count();
@@ -24,6 +25,8 @@ impl Model {
             let users = members.iter().filter(|member| member.slot().map(usize::from) == Some(slot)).count();
             assert!(users == 1, "slot {slot} must have one member");
         }
+        let longest = members.iter().map(|member| member.name.len()).max().unwrap_or(0);
+        assert!(longest <= LONGEST_NAME, "a member's name has at most {LONGEST_NAME} bytes");
         assert!(slot_count <= MAX_SLOTS, "a record has at most {MAX_SLOTS} stored members");
         let members = members.to_vec();
         let whole = Fields::of(members.iter().filter(|member| member.access != Access::Hidden));

@@ -24,10 +24,7 @@ impl<'a> Record<'a> {
 
     pub(crate) fn write_value(&self, source: Source, out: &mut Vec<u8>) {
         match source {
-            Source::Slot(slot) => match self.slot(slot) {
-                [] => out.extend_from_slice(b"null"),
-                json => out.extend_from_slice(json),
-            },
+            Source::Slot(slot) => self.parts.write_slot(slot, out),
             Source::Id => write_uuid(self.id, out),
             Source::TenantId => write_uuid(self.tenant.as_uuid(), out),
             Source::CreatedAt => write_instant(self.parts.created_at, out),

@@ -12,13 +12,16 @@ use uuid::Uuid;
 use crate::{
     base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, limits},
     engine::{
-        self, Answer, Body, Caller, Collection, Draft, Engine, Model, Outcome, Resource, Rule, Session,
-        Slots, WriteOptions, quote, stored,
+        self, Answer, Body, Caller, Collection, Draft, Engine, Model, Outcome, Resource, Row, Rule, Session,
+        Slots, WriteOptions, quote, stored, unquote,
     },
 };
 
 const KEY_PREFIX: u8 = 0;
 const SECRET_HASH: u8 = 1;
+const NAME: u8 = 2;
+const SCOPES: u8 = 3;
+const EXPIRES_AT: u8 = 4;
 const IS_ACTIVE: u8 = 5;
 const LAST_USED_AT: u8 = 6;
 const CREATED_BY: u8 = 7;
@@ -39,9 +42,9 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
         stored(SECRET_HASH, "secretHash", SHORT)
             .natural_key(|hash| Some(hash.to_owned()).filter(|h| !h.is_empty()))
             .hidden(),
-        stored(2, "name", SHORT).required(),
-        stored(3, "scopes", Rule::Scopes).default("\"read\""),
-        stored(4, "expiresAt", Rule::Instant),
+        stored(NAME, "name", SHORT).required(),
+        stored(SCOPES, "scopes", Rule::Scopes).default("\"read\""),
+        stored(EXPIRES_AT, "expiresAt", Rule::Instant),
         stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only(),
         stored(IS_ACTIVE, "isActive", Rule::Boolean).read_only(),
         engine::created_at(),
@@ -112,18 +115,43 @@ impl Engine {
         let nobody = Caller::Host { name: "authentication".to_owned() };
         let lookup = Session::open(self.clone(), info.clone(), nobody, Scope::Admin);
         let id = lookup.api_keys().find(SECRET_HASH, &hash(key))?.ok_or_else(unknown_key)?;
-        let found: ApiKey = lookup.api_keys().get(id)?.read()?;
+        let row = lookup.api_keys().get(id)?;
         let now = self.clock().now();
-        let expired = found.expires_at.is_some_and(|end| end <= now);
-        let scope = Scope::highest(&found.scopes).map_err(Error::internal)?;
-        if expired || !found.is_active {
+        let grant = Grant::read(&row)?;
+        if !grant.is_active || grant.expires_at.is_some_and(|end| end <= now) {
             return Err(unknown_key());
         }
-        if found.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now) {
+        if grant.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now) {
             lookup.api_keys().note_use(id, now);
         }
-        let caller = Caller::ApiKey { id: id.as_uuid(), name: found.name };
-        Ok(Session::open(self.clone(), info, caller, scope))
+        let caller = Caller::ApiKey { id: id.as_uuid(), name: grant.name };
+        Ok(Session::open(self.clone(), info, caller, grant.scope))
+    }
+}
+
+/// What a key allows, read straight from its stored members: this happens at every request.
+struct Grant {
+    name: String,
+    scope: Scope,
+    is_active: bool,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+}
+
+impl Grant {
+    fn read(row: &Row<ApiKey>) -> Result<Self, Error> {
+        let record = row.record()?;
+        let instant = |slot| match record.slot(slot) {
+            [] => Ok(None),
+            json => unquote(json).parse().map(Some).map_err(Error::internal),
+        };
+        Ok(Self {
+            name: unquote(record.slot(NAME)),
+            scope: Scope::highest(&unquote(record.slot(SCOPES))).map_err(Error::internal)?,
+            is_active: record.slot(IS_ACTIVE) == b"true",
+            expires_at: instant(EXPIRES_AT)?,
+            last_used_at: instant(LAST_USED_AT)?,
+        })
     }
 }
 
@@ -237,8 +265,10 @@ fn tenant_of(key: &str) -> Option<TenantId> {
     Some(TenantId::from_uuid(Uuid::from_u128(number)))
 }
 
+/// The SHA-256 hash of a key, in hexadecimal.
 fn hash(key: &str) -> String {
-    Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    Sha256::digest(key).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn set(slots: &mut Slots<'_>, slot: u8, json: String) {

@@ -15,7 +15,7 @@ pub(crate) use bytes::Bytes;
 pub(crate) use rows::{
     AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, HeadV1, MarkV1, NodeV1, SpineNodeV1, SpineV1, TrimV1,
 };
-pub(crate) use slots::{MAX_SLOTS, RecordParts, encode_record};
+pub(crate) use slots::{MAX_SLOTS, RecordParts, encode_record, put_wide};
 
 use crate::store::StoreError;
 

@@ -49,7 +49,8 @@ fn start(
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
         let tenants = ensure_tenants(&engine, &common.tenants)?;
         announce(&Ready { url: format!("http://{address}"), tenants }, common.json)?;
-        let http = rally_http::Config { host_suffixes: common.host_suffixes.clone(), ..Default::default() };
+        let mut http = rally_http::Config::default();
+        http.host_suffixes.clone_from(&common.host_suffixes);
         let served = rally_http::serve(listener, engine, http, stop_signal()).await;
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     })

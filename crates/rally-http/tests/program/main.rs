@@ -1,0 +1,13 @@
+//! The program `rally`, started as a newcomer starts it.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod commands;
+mod readme;
+mod running;
+mod serving;

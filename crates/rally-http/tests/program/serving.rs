@@ -1,0 +1,112 @@
+use std::{collections::BTreeMap, thread};
+
+use serde_json::{Value, json};
+
+use crate::running::{Folder, send};
+
+fn contact(email: &str) -> String {
+    json!({"firstName": "Ada", "lastName": "Lovelace", "email": email}).to_string()
+}
+
+#[test]
+fn a_new_store_has_the_tenant_demo_whose_key_is_printed_once() {
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    assert_eq!(server.ready["tenants"][0]["slug"], "demo");
+    let key = server.key();
+    assert!(key.starts_with("rk_live_"));
+    assert_eq!(server.send("POST", "/api/v1/contacts", &key, &contact("a@x.example")).0, 201);
+    assert_eq!(server.terminate(), Some(0));
+    let server = folder.serve(&[]);
+    assert_eq!(server.ready["tenants"][0]["apiKey"], Value::Null);
+    let (status, list) = server.send("GET", "/api/v1/contacts", &key, "");
+    assert_eq!((status, list[0]["email"].as_str()), (200, Some("a@x.example")));
+}
+
+#[test]
+fn missing_tenants_are_made_and_hosts_name_them() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--tenant", "acme", "--tenant", "other", "--tenant", "acme"]);
+    let tenants = server.ready["tenants"].as_array().unwrap();
+    assert_eq!(tenants.iter().map(|tenant| &tenant["slug"]).collect::<Vec<_>>(), ["acme", "other"]);
+    let keys: Vec<&str> = tenants.iter().map(|tenant| tenant["apiKey"].as_str().unwrap()).collect();
+    let id = server.send("POST", "/api/contacts", keys[0], &contact("a@x.example")).1["id"].clone();
+    let path = format!("/api/contacts/{}", id.as_str().unwrap());
+    assert_eq!(server.send("GET", &path, keys[0], "").0, 200);
+    assert_eq!(server.send("GET", &path, keys[1], "").0, 404);
+}
+
+#[test]
+fn the_rate_limit_is_the_one_that_was_asked_for() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--rate-limit", "1"]);
+    let key = server.key();
+    // The clock may reach the next minute between two requests, but not twice between three.
+    let statuses: Vec<u16> = (0..3).map(|_| server.send("GET", "/api/contacts", &key, "").0).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn a_fake_is_strict_and_makes_test_keys() {
+    let folder = Folder::new();
+    let server = folder.start(&["fake", "--json"]);
+    let key = server.key();
+    assert!(key.starts_with("rk_test_"));
+    assert_eq!(server.send("GET", "/api/contacts?page=1", &key, "").0, 400);
+    assert_eq!(server.send("GET", "/api/contacts", &key, "").0, 200);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn nothing_acknowledged_is_missing_after_the_process_was_killed() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--rate-limit", "0"]);
+    let (key, address) = (server.key(), server.address().to_owned());
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let (key, address) = (key.clone(), address.clone());
+            thread::spawn(move || {
+                let mut acknowledged = Vec::new();
+                for number in 0.. {
+                    let email = format!("w{writer}-{number}@x.example");
+                    match send(&address, "POST", "/api/contacts", &key, &contact(&email)) {
+                        Some((201, _)) => acknowledged.push(email),
+                        _ => break,
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    while server.send("GET", "/api/contacts?limit=1&offset=100", &key, "").1 == json!([]) {}
+    server.kill();
+    let acknowledged: Vec<String> = writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect();
+
+    let server = folder.serve(&["--rate-limit", "0"]);
+    let listed = everything(|offset| {
+        server.send("GET", &format!("/api/contacts?limit=37&offset={offset}"), &key, "").1
+    });
+    let emails: BTreeMap<&str, &str> = listed
+        .iter()
+        .map(|contact| (contact["email"].as_str().unwrap(), contact["id"].as_str().unwrap()))
+        .collect();
+    assert!(acknowledged.len() > 100 && acknowledged.iter().all(|email| emails.contains_key(email.as_str())));
+    assert_eq!(emails.len(), listed.len());
+
+    let changes = server.send("GET", "/api/sync/changes?after=0", &key, "").1;
+    let changes = changes.as_array().unwrap();
+    let expected = u64::try_from(listed.len().min(1_000)).unwrap();
+    assert!(changes.iter().map(|change| change["id"].as_u64().unwrap()).eq(1..=expected));
+    let told: Vec<&Value> = changes.iter().map(|change| &change["entityId"]).collect();
+    assert_eq!(told, listed.iter().take(1_000).map(|contact| &contact["id"]).collect::<Vec<_>>());
+}
+
+fn everything(page: impl Fn(usize) -> Value) -> Vec<Value> {
+    let mut all = Vec::new();
+    loop {
+        match page(all.len()).as_array().unwrap() {
+            end if end.is_empty() => return all,
+            more => all.extend(more.iter().cloned()),
+        }
+    }
+}

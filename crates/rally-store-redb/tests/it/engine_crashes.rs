@@ -1,0 +1,74 @@
+//! The power fails under an engine: records, lists, totals, natural keys and feed still tell the same story, and no
+//! acknowledged write is missing from it.
+
+use std::sync::Arc;
+
+use rally_core::{Config, Engine, Json, Session, TenantDraft, WriteOptions, store::Store};
+use rally_store_redb::{Durability, Options, RedbStore};
+use rally_testkit::check_consistency;
+
+use crate::crash_backend::{CrashDisk, Image};
+
+fn open(disk: &CrashDisk, options: &Options) -> Engine {
+    let store: Arc<dyn Store> = Arc::new(RedbStore::with_backend(disk.opener(), options.clone()).unwrap());
+    let (environment, _) = rally_testkit::environment(7);
+    Engine::with(store, environment, Config::default())
+}
+
+fn contact(number: usize) -> String {
+    let notes = "x".repeat(1_500);
+    format!(r#"{{"firstName":"A","lastName":"B","email":"c{number}@x.example","notes":"{notes}"}}"#)
+}
+
+/// Creates, updates and deletes contacts, and closes a block of their list, noting each answer on the disk.
+fn work(session: &Session, disk: &CrashDisk) {
+    let contacts = session.contacts();
+    let acknowledge = || disk.acknowledge(session.last_change().unwrap().0);
+    let many: Vec<String> = (100..162).map(contact).collect();
+    let many = format!("[{}]", many.join(","));
+    contacts.create_many(&Json(many.as_bytes()), true, &WriteOptions::default()).unwrap();
+    acknowledge();
+    for number in 0..5 {
+        let id = contacts.create(&Json(contact(number).as_bytes())).unwrap().row.id();
+        acknowledge();
+        contacts.update(id, &Json(br#"{"email":"other@x.example"}"#)).unwrap();
+        acknowledge();
+        if number % 2 == 0 {
+            contacts.delete(id).unwrap();
+        } else {
+            contacts.update(id, &Json(contact(number).as_bytes())).unwrap();
+        }
+        acknowledge();
+    }
+}
+
+fn check(image: &Image, options: &Options) {
+    let engine = open(&CrashDisk::from_image(&image.bytes), options);
+    let session = engine.trusted_session("acme", "host").unwrap();
+    let owed = image.acknowledged.last().copied().unwrap_or_default();
+    let (last, _) = session.last_change().unwrap();
+    assert!(last >= owed, "{}: change {owed} was acknowledged, {last} is the last", image.story);
+    check_consistency(&session);
+    session.contacts().create(&Json(contact(7).as_bytes())).unwrap();
+    check_consistency(&session);
+}
+
+#[test]
+fn no_crash_loses_a_write_or_parts_records_from_their_lists_and_feed() {
+    let options = Options { durability: Durability::Standard, cache_bytes: 16 << 20, ..Options::default() };
+    let fresh = CrashDisk::new();
+    let engine = open(&fresh, &options);
+    engine.create_tenant(&TenantDraft { slug: "acme".to_owned(), ..TenantDraft::default() }).unwrap();
+    drop(engine);
+    let disk = CrashDisk::from_image(&fresh.synced_image());
+    let engine = open(&disk, &options);
+    work(&engine.trusted_session("acme", "host").unwrap(), &disk);
+    drop(engine);
+
+    let mut images = 0;
+    disk.visit_images(3, |image| {
+        images += 1;
+        check(&image, &options);
+    });
+    assert!(images > 100, "only {images} images");
+}
