@@ -23,10 +23,13 @@ pub struct Config {
 /// Where the engine works on a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WorkOn {
-    /// On threads that may wait, for a store that does.
+    /// On threads that may wait: for a store whose reads wait too, such as one behind a network.
     #[default]
     BlockingThreads,
-    /// On the thread that serves the connection, for a store that never waits: it saves the changes of thread.
+    /// Reads on the thread that serves the connection, writes on threads that may wait: for a store in a file, whose
+    /// reads seldom wait. It saves a read its changes of thread, which cost more than the read.
+    BlockingThreadsForWrites,
+    /// On the thread that serves the connection: for a store that never waits.
     ServingThread,
 }
 

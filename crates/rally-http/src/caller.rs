@@ -44,7 +44,7 @@ impl App {
         allowance: &mut Option<Allowance>,
     ) -> Result<Session, Error> {
         let (app, source) = (self.clone(), claim.source);
-        let admitted = self.run(move || app.authenticate(&claim.key, claim.tenant.as_deref())).await;
+        let admitted = self.read(move || app.authenticate(&claim.key, claim.tenant.as_deref())).await;
         *allowance = match &admitted {
             Ok(session) => self.engine().take_request(session),
             Err(error) if error.code() == Code::Unauthorized => self.note_stranger(source),

@@ -51,7 +51,7 @@ pub(crate) fn bulk<R: Served + Bulkable>() -> Vec<Route> {
 }
 
 async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
-    let answered = app.run(move || {
+    let answered = app.read(move || {
         call.session.require(R::READ)?;
         let (list, fields) = ListQuery::parse(&call.parameters()?, R::model(), call.profile())?;
         let page = R::of(&call.session).list(&list)?;
@@ -77,7 +77,7 @@ fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str,
 }
 
 async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
-    let answered = app.run(move || {
+    let answered = app.read(move || {
         call.session.require(R::READ)?;
         let fields = Fields::from_query(&call.parameters()?, R::model(), call.profile())?;
         let row = R::of(&call.session).get(call.id()?)?;
@@ -88,7 +88,7 @@ async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
 
 async fn create<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.run(move || {
+    let answered = app.write(move || {
         no_parameters(&call.parameters()?, call.profile())?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
@@ -100,7 +100,7 @@ async fn create<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
 
 async fn update<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.run(move || {
+    let answered = app.write(move || {
         no_parameters(&call.parameters()?, call.profile())?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(&json)?);
         let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
@@ -113,7 +113,7 @@ async fn update<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
 }
 
 async fn delete<R: Served>(State(app): State<App>, call: Call) -> Answered {
-    let answered = app.run(move || {
+    let answered = app.write(move || {
         call.session.require(R::WRITE)?;
         no_parameters(&call.parameters()?, call.profile())?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
@@ -128,7 +128,7 @@ async fn delete<R: Served>(State(app): State<App>, call: Call) -> Answered {
 
 async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.run(move || {
+    let answered = app.write(move || {
         no_parameters(&call.parameters()?, call.profile())?;
         let if_match = IfMatch::of(&call.headers)?;
         if if_match == IfMatch::Any {
@@ -146,7 +146,7 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
 
 async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BULK_BODY_BYTES).await?;
-    let answered = app.run(move || {
+    let answered = app.write(move || {
         let atomic = atomic_parameter(&call.parameters()?, call.profile())?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };

@@ -2,19 +2,35 @@ use rally_core::Error;
 
 use crate::app::{App, WorkOn};
 
+/// This is the only way from a request to the engine.
 impl App {
-    /// Runs the engine's work where it may wait. This is the only way from a request to the engine.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Runs the engine's work on a request that changes nothing where it may wait.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.config().work_on {
+            WorkOn::ServingThread | WorkOn::BlockingThreadsForWrites => work(),
+            WorkOn::BlockingThreads => elsewhere(work).await,
+        }
+    }
+
+    /// Runs the engine's work on any other request where it may wait.
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         match self.config().work_on {
             WorkOn::ServingThread => work(),
-            WorkOn::BlockingThreads => {
-                // It ends without a result only by a panic, which the log is to have.
-                let done = tokio::task::spawn_blocking(work).await;
-                done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
-            }
+            WorkOn::BlockingThreads | WorkOn::BlockingThreadsForWrites => elsewhere(work).await,
         }
     }
+}
+
+async fn elsewhere<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    // It ends without a result only by a panic, which the log is to have.
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
 }

@@ -31,7 +31,7 @@ async fn health() -> Response {
 
 async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
     let engine = app.engine().clone();
-    app.run(move || engine.ready()).await?;
+    app.read(move || engine.ready()).await?;
     Ok(uncached(answer::json(StatusCode::OK, br#"{"status":"ready"}"#.to_vec())))
 }
 

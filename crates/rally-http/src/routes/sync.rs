@@ -9,7 +9,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.run(move || {
+    let answered = app.read(move || {
         call.session.require(Scope::Read)?;
         let (feed, fields) = FeedQuery::parse(&call.parameters()?, call.profile())?;
         let changes = call.session.changes(&feed)?;

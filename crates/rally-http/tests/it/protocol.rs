@@ -219,7 +219,7 @@ fn a_body_that_breaks_off_is_named() {
 
 #[test]
 fn a_panic_is_the_problem_of_its_request_alone() {
-    for work_on in [WorkOn::BlockingThreads, WorkOn::ServingThread] {
+    for work_on in [WorkOn::BlockingThreads, WorkOn::BlockingThreadsForWrites, WorkOn::ServingThread] {
         let store = Arc::new(HeldStore::default());
         let http = rally_http::Config { work_on, ..rally_http::Config::default() };
         let api = Api::with(Setting { store: store.clone(), http, ..Setting::default() });

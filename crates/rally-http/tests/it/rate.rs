@@ -126,8 +126,7 @@ fn a_stranger_has_a_window_by_address() {
 fn without_a_limit_there_are_no_figures() {
     let api = Api::limited_to(0);
     assert_eq!(figures(&api.get(CONTACTS).send().is(200)), (String::new(), String::new(), String::new()));
-    let mut http = rally_http::Config::default();
-    http.failed_credentials_per_minute = 0;
+    let http = rally_http::Config { failed_credentials_per_minute: 0, ..rally_http::Config::default() };
     let api = Api::with(Setting { http, ..Setting::default() });
     for _ in 0..=limits::FAILED_CREDENTIALS_PER_MINUTE {
         assert_eq!(api.get(CONTACTS).key("").send().is(401).header("X-RateLimit-Limit"), "");
