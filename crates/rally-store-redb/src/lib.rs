@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Rally's store in one file, over [redb].
+//!
+//! A write answers when it is durable; writers that arrive while a commit is being synced share the next one, so
+//! sixteen of them cost about as many syncs as two. Readers see durable state only and wait for nobody. After a failure
+//! of the disk the store opens itself again and says truthfully what became of each write.
+//!
+//! ```
+//! use rally_core::{
+//!     base::TenantId,
+//!     store::{Batch, Commit, Key, Space, Store},
+//! };
+//! use rally_store_redb::{Options, RedbStore};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let store = RedbStore::open(folder.path().join("crm.redb"), Options::default())?;
+//! let (tenant, key) = (TenantId::DIRECTORY, Key::new(Space(1)).bytes(b"greeting"));
+//!
+//! let commit = store.write(tenant, &mut |state| {
+//!     assert_eq!(state.get(&key)?, None);
+//!     let mut batch = Batch::new();
+//!     batch.put(key.clone(), "hello");
+//!     Ok(batch)
+//! })?;
+//!
+//! assert_eq!(commit, Commit::Applied);
+//! assert_eq!(store.snapshot(tenant)?.get(&key)?.as_deref(), Some(&b"hello"[..]));
+//! # Ok(())
+//! # }
+//! ```
+
+mod disk;
+mod error;
+mod format;
+mod group;
+mod options;
+mod snapshot;
+mod source;
+mod store;
+
+pub use error::OpenError;
+pub use options::{Durability, IntegrityCheck, Options};
+pub use store::RedbStore;

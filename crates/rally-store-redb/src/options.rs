@@ -1,0 +1,42 @@
+/// How a store is opened. [`Options::default`] suits a disk that the operator trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What a commit withstands.
+    pub durability: Durability,
+    /// The most memory that pages of the file are kept in, in bytes.
+    pub cache_bytes: usize,
+    /// When the whole file is read and verified.
+    pub integrity_check: IntegrityCheck,
+}
+
+/// What a commit withstands. Each is on disk before a write answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// One sync a commit. A torn commit is told from a whole one by its checksums, and opening after a crash reads the
+    /// whole file.
+    #[default]
+    Standard,
+    /// Two syncs a commit, and the map of free pages with each. A commit is told by the order of the syncs, which
+    /// nobody who can choose the stored bytes can forge; opening after a crash takes no time whatever the size.
+    Strict,
+}
+
+/// When the whole file is read and its checksums are verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IntegrityCheck {
+    /// After a crash, and with [`Durability::Strict`] never.
+    #[default]
+    AfterCrash,
+    /// At every opening, also when the store opens itself again; right for a file that came from elsewhere.
+    Always,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::default(),
+            cache_bytes: 256 << 20,
+            integrity_check: IntegrityCheck::default(),
+        }
+    }
+}

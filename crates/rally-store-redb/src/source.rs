@@ -1,0 +1,90 @@
+use std::{
+    fmt, io,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
+
+use redb::{Builder, Database, StorageBackend};
+
+use crate::{
+    IntegrityCheck, OpenError, Options,
+    disk::{Disk, Unsynced},
+    format::{self, Token},
+    snapshot::Newest,
+};
+
+/// Where a database comes from, as often as it must be opened.
+pub(crate) struct Source {
+    place: String,
+    backend: Box<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>,
+    unsynced: Unsynced,
+    options: Options,
+}
+
+/// A database that is open.
+pub(crate) struct Open {
+    /// Stands before the database, so that closing finds no reader and can trim the file.
+    pub(crate) newest: Arc<Newest>,
+    pub(crate) db: Database,
+}
+
+/// Whether nothing at all may be found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    MayBeMissing,
+    Expected,
+}
+
+impl Source {
+    pub(crate) fn new(
+        place: String,
+        backend: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
+        options: Options,
+    ) -> Self {
+        Self { place, backend: Box::new(backend), unsynced: Unsynced::default(), options }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Opens the database and gives the token of its last commit.
+    pub(crate) fn open(&self, content: Content) -> Result<(Open, Token), OpenError> {
+        // A damaged file makes redb panic in places; whoever opens it is owed an error.
+        panic::catch_unwind(AssertUnwindSafe(|| self.try_open(content))).unwrap_or_else(|_| {
+            Err(OpenError::Damaged { place: self.place.clone(), what: "it cannot be understood".to_owned() })
+        })
+    }
+
+    fn try_open(&self, content: Content) -> Result<(Open, Token), OpenError> {
+        let backend = (self.backend)().map_err(|error| OpenError::from_io(&self.place, error))?;
+        let bytes = backend.len().map_err(|error| OpenError::from_io(&self.place, error))?;
+        if bytes == 0 && content == Content::Expected {
+            return Err(OpenError::Empty { place: self.place.clone() });
+        }
+        let db = self
+            .builder()
+            .create_with_backend(Disk::new(backend, self.unsynced.clone()))
+            .map_err(|error| OpenError::from_database(&self.place, error))?;
+        let token = format::check(&db, &self.place)?;
+        let newest = Newest::of(&db)
+            .map_err(|error| OpenError::Damaged { place: self.place.clone(), what: error.to_string() })?;
+        Ok((Open { newest, db }, token))
+    }
+
+    fn builder(&self) -> Builder {
+        let mut builder = Builder::new();
+        builder.set_cache_size(self.options.cache_bytes);
+        builder.set_check_integrity_on_open(self.options.integrity_check == IntegrityCheck::Always);
+        builder
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("place", &self.place)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
