@@ -77,7 +77,7 @@ const READS: [Operation; 6] = [
         name: "list 100, deep",
         on_memory: Times(100.0),
         on_redb: Times(40.0),
-        work: Work::Read(|subject, _, out| {
+        work: Work::Read(|subject, asked, out| {
             {
                 subject.list(fixture::deep(asked.records), Members::All, out);
             };
