@@ -33,8 +33,19 @@ impl Rally {
     #[must_use]
     pub fn on_redb() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = RedbStore::open(folder.path().join("rally.redb"), Options::default()).expect("a store");
-        Self::on(store, Some(folder))
+        Self::on(redb(&folder), Some(folder))
+    }
+
+    /// The bytes of the closed file, and the store opened again. Closing cuts off what was kept free for more.
+    ///
+    /// # Panics
+    /// When the store is not in a file.
+    #[must_use]
+    pub fn reopened(self) -> (u64, Self) {
+        let Self { session, folder, .. } = self;
+        drop(session);
+        let folder = folder.expect("only a store in a file is opened again");
+        (crate::subject::folder_bytes(&folder), Self::open(redb(&folder), Some(folder)))
     }
 
     fn on(store: impl Store, folder: Option<TempDir>) -> Self {
@@ -42,6 +53,14 @@ impl Rally {
         engine
             .create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() })
             .expect("a tenant");
+        Self::with(&engine, folder)
+    }
+
+    fn open(store: impl Store, folder: Option<TempDir>) -> Self {
+        Self::with(&Engine::new(store), folder)
+    }
+
+    fn with(engine: &Engine, folder: Option<TempDir>) -> Self {
         let session = engine.trusted_session("acme", "bench").expect("a session");
         let three = Fields::parse(Contact::model(), "id,email,fullName", Profile::Strict).expect("fields");
         Self { session, three, noted: Vec::new(), folder }
@@ -69,6 +88,10 @@ impl Rally {
         let index = usize::try_from(index % count).unwrap_or(0);
         *self.noted.get(index).expect("a noted contact")
     }
+}
+
+fn redb(folder: &TempDir) -> RedbStore {
+    RedbStore::open(folder.path().join("rally.redb"), Options::default()).expect("a store")
 }
 
 fn answer(row: &Row<Contact>, out: &mut Vec<u8>) {
@@ -126,9 +149,5 @@ impl Subject for Rally {
         // Reads jump about, as callers do.
         noted.sort_by_key(|(id, _)| crate::fixture::mix(id.as_uuid().as_u64_pair().1));
         self.noted = noted;
-    }
-
-    fn disk_bytes(&self) -> u64 {
-        self.folder.as_ref().map_or(0, crate::subject::folder_bytes)
     }
 }

@@ -194,6 +194,16 @@ impl Sqlite {
         Self { inner, noted: Vec::new(), tenant: Uuid::now_v7(), folder }
     }
 
+    /// The bytes of its file, all that was written included.
+    ///
+    /// # Panics
+    /// When the database cannot be brought together.
+    #[must_use]
+    pub fn disk_bytes(&self) -> u64 {
+        self.inner.lock().connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").expect("a checkpoint");
+        crate::subject::folder_bytes(&self.folder)
+    }
+
     fn page(&self, sql: &str, bounds: [i64; 2], members: Members, out: &mut Vec<u8>) -> bool {
         let inner = self.inner.lock();
         let mut statement = inner.connection.prepare_cached(sql).expect("a statement");
@@ -480,13 +490,50 @@ impl Subject for Sqlite {
         drop(inner);
         self.noted = noted;
     }
-
-    fn disk_bytes(&self) -> u64 {
-        self.inner.lock().connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").expect("a checkpoint");
-        crate::subject::folder_bytes(&self.folder)
-    }
 }
 
 fn one_more() -> i64 {
     i64::try_from(limits::PAGE + 1).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rally, fixture, load};
+
+    /// What a subject answers to a few questions, without what no two of them share.
+    fn answers(subject: &mut dyn Subject) -> Vec<serde_json::Value> {
+        load(subject, 0..450, 1);
+        subject.note_loaded();
+        let mut out = Vec::new();
+        let mut answers = Vec::new();
+        let mut note = |out: &mut Vec<u8>| {
+            let mut answer: serde_json::Value = serde_json::from_slice(out).unwrap();
+            let contacts = answer.as_array_mut().map_or_else(Vec::new, std::mem::take);
+            for mut contact in contacts {
+                for own in ["id", "tenantId", "createdAt", "updatedAt"] {
+                    contact.as_object_mut().unwrap().remove(own).unwrap_or_default();
+                }
+                answers.push(contact);
+            }
+            out.clear();
+        };
+        assert!(subject.list(0, Members::All, &mut out));
+        note(&mut out);
+        assert!(!subject.list(400, Members::Three, &mut out));
+        note(&mut out);
+        subject.create(&fixture::draft(450), &mut out);
+        subject.upsert(&fixture::changed(1, 450), &mut out);
+        subject.upsert(&fixture::draft(451), &mut out);
+        assert_eq!(subject.total(), 452);
+        answers
+    }
+
+    #[test]
+    fn the_baseline_answers_what_rally_answers() {
+        let known = answers(&mut Rally::in_memory());
+        assert_eq!(known.len(), 150);
+        assert_eq!(answers(&mut Rally::on_redb()), known);
+        assert_eq!(answers(&mut Sqlite::open(Synchronous::Off)), known);
+    }
 }

@@ -36,8 +36,6 @@ pub trait Subject: Sync {
     fn upsert(&self, body: &str, out: &mut Vec<u8>);
     /// Notes what reads ask for by index. Called once, when everything is loaded.
     fn note_loaded(&mut self);
-    /// Bytes of its files.
-    fn disk_bytes(&self) -> u64;
 }
 
 /// Contacts of one bulk.
