@@ -6,7 +6,7 @@ use std::{
 };
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use rally_benches::{Rally, Sqlite, Subject, Synchronous, fixture, write_in_parallel};
+use rally_benches::{Rally, Sqlite, Subject, Synchronous, fixture, load, write_in_parallel};
 
 fn writes(criterion: &mut Criterion) {
     write_all(criterion, "sqlite-full", &Sqlite::open(Synchronous::Full));
@@ -16,7 +16,9 @@ fn writes(criterion: &mut Criterion) {
 }
 
 fn write_all(criterion: &mut Criterion, name: &str, subject: &dyn Subject) {
-    let next = Cell::new(0);
+    // Upserts must find something, whatever else is measured.
+    load(subject, 0..1_000, 1);
+    let next = Cell::new(1_000);
     let take = |count: u64| next.replace(next.get() + count);
     let mut out = Vec::new();
     criterion.bench_function(&format!("create/{name}"), |bencher| {
