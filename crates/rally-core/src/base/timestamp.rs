@@ -53,10 +53,9 @@ impl Timestamp {
 
     /// Appends the 27 bytes of the written form.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        let days = self.0.div_euclid(86_400_000_000);
-        let (year, month, day) = civil(days);
+        let (year, month, day) = civil(self.0.div_euclid(86_400_000_000));
         let micros = self.0.rem_euclid(86_400_000_000);
-        let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+        let (seconds, micros) = (small(micros / 1_000_000), small(micros % 1_000_000));
         let ([y1, y2], [y3, y4]) = (digits(year / 100), digits(year % 100));
         let ([m1, m2], [d1, d2]) = (digits(month), digits(day));
         let ([h1, h2], [n1, n2], [s1, s2]) =
@@ -72,23 +71,27 @@ impl Timestamp {
     }
 }
 
-/// The proleptic Gregorian date of a day counted from 1970-01-01.
+/// The proleptic Gregorian date of a day counted from 1970-01-01, in the years 0000 to 9999.
 ///
-/// The arithmetic is Howard Hinnant's `civil_from_days`.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
+/// The arithmetic is Howard Hinnant's `civil_from_days`, begun one era of 400 years early so that nothing is negative.
+fn civil(days: i64) -> (u32, u32, u32) {
+    let shifted = small(days + 719_468 + 146_097);
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    (year_of_era + era * 400 + u32::from(month <= 2) - 400, month, day)
+}
+
+/// A number that fits 32 bits, whose arithmetic is quicker.
+fn small(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
 }
 
 /// The two decimal digits of a number below a hundred.
-fn digits(number: i64) -> [u8; 2] {
+fn digits(number: u32) -> [u8; 2] {
     let number = u8::try_from(number).unwrap_or(0);
     [b'0' + number / 10 % 10, b'0' + number % 10]
 }
