@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = RequestId::of(request.headers());
+    let id = app.request_ids().of(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;

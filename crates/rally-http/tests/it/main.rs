@@ -7,8 +7,10 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod conditional;
 mod contacts;
 mod credentials;
+mod idempotency;
 mod operations;
 mod protocol;
 mod rate;
