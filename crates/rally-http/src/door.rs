@@ -85,7 +85,7 @@ fn log_access(method: &Method, uri: &Uri, response: &Response, id: &RequestId, b
         %method,
         path = uri.path(),
         status = response.status().as_u16(),
-        duration = ?began.elapsed(),
+        duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         trace_id = id.as_str(),
     );
 }

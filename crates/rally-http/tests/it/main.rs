@@ -11,6 +11,7 @@ mod conditional;
 mod contacts;
 mod credentials;
 mod idempotency;
+mod log;
 mod operations;
 mod protocol;
 mod rate;

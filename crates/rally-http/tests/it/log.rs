@@ -1,0 +1,65 @@
+//! What a request leaves in the log.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use rally_core::store::MemoryStore;
+use rally_testkit::{FaultyStore, ReadFault};
+
+use crate::support::{Api, Setting};
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that are logged while `work` runs.
+fn logged(work: impl FnOnce()) -> Vec<String> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_request_is_one_line_that_holds_no_key() {
+    let api = Api::new();
+    let lines = logged(|| drop(api.get("/api/v1/contacts?limit=7").send().is(200)));
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    for part in [
+        r#""method":"GET""#,
+        r#""path":"/api/v1/contacts""#,
+        r#""status":200"#,
+        r#""trace_id":"t""#,
+        "duration",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(!line.contains("rk_") && !line.contains("limit"), "{line}");
+}
+
+#[test]
+fn what_the_caller_is_not_told_is_logged() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    api.get("/api/contacts").send().is(200);
+    store.fail_read(0, ReadFault::Corrupt);
+    let lines = logged(|| drop(api.get("/api/contacts").send().is(500)));
+    let errors: Vec<&String> = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#)).collect();
+    let [error] = errors.as_slice() else { panic!("{lines:?}") };
+    assert!(error.contains("Corrupt") && error.contains(r#""trace_id":"t""#), "{error}");
+}
