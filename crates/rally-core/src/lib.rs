@@ -30,7 +30,7 @@
 
 #[doc = include_str!("../ARCHITECTURE.md")]
 pub mod architecture {}
-pub mod base;
+mod base;
 mod engine;
 mod resources;
 pub mod store;

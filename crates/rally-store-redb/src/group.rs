@@ -11,7 +11,7 @@ use std::sync::{
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Limits, Snapshot, StoreError},
 };
 use redb::{StorageError, Table, WriteTransaction};

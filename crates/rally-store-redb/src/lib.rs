@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use rally_core::{
-//!     base::TenantId,
+//!     TenantId,
 //!     store::{Batch, Commit, Key, Space, Store},
 //! };
 //! use rally_store_redb::{Options, RedbStore};

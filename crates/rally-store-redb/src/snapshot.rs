@@ -5,7 +5,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
 use redb::{AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageError};

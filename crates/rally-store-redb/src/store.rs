@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::{MutexGuard, RwLock};
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Limits, Snapshot, Store, StoreError},
 };
 use redb::{StorageBackend, WriteTransaction, backends::FileBackend};

@@ -3,7 +3,7 @@ use std::{ops::Deref, sync::Arc};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError},
 };
 

@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
-use rally_core::base::{Clock, Entropy, Environment, Timestamp};
+use rally_core::{Clock, Entropy, Environment, Timestamp};
 
 use crate::Random;
 
@@ -20,7 +20,7 @@ pub struct SeededEntropy(Arc<Mutex<Random>>);
 /// to move it.
 ///
 /// ```
-/// use rally_core::base::Clock;
+/// use rally_core::Clock;
 ///
 /// let (environment, clock) = rally_testkit::environment(7);
 /// clock.advance(1_500_000);

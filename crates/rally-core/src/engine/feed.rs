@@ -13,7 +13,7 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Error, Kind, Scope, Timestamp},
+    base::{Error, Faults, Kind, Scope, Timestamp, limits},
     store::{Direction, KeyRange, Snapshot, StoreError, read_instant},
 };
 
@@ -97,9 +97,12 @@ impl Session {
     /// The next changes of some kinds. It costs what is answered, not what is passed over.
     ///
     /// # Errors
-    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes that would have been answered are gone.
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes that would have been answered are gone;
+    /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
+    /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &Query) -> Result<Changes, Error> {
         self.require(Scope::Read)?;
+        query.check()?;
         let snapshot = self.snapshot()?;
         let snapshot = &*snapshot;
         let head = head(snapshot)?;
@@ -166,6 +169,15 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+impl Query {
+    fn check(&self) -> Result<(), Error> {
+        if (1..=limits::FEED_PAGE).contains(&self.limit) {
+            return Ok(());
+        }
+        Err(Faults::one("limit", format!("must be a whole number from 1 to {}", limits::FEED_PAGE)).into())
     }
 }
 

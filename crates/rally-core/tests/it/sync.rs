@@ -138,3 +138,12 @@ fn fields_name_the_members_of_an_entry() {
     fields.write_json(&since(&world, Timestamp::MIN, 1)[0], &mut json).unwrap();
     assert_eq!(String::from_utf8(json).unwrap(), r#"{"id":1,"action":"inserted"}"#);
 }
+
+#[test]
+fn a_limit_outside_1_to_1000_is_refused_of_hosts_too() {
+    let world = world_of(1);
+    for limit in [0, 1_001] {
+        let query = FeedQuery { from: FeedFrom::After(0), kinds: vec![Kind::Contact], limit };
+        assert!(world.acme.changes(&query).unwrap_err().is_invalid());
+    }
+}

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use bytes::Bytes;
 use proptest::prelude::*;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store, StoreError},
 };
 use rally_store_redb::{Options, RedbStore};

@@ -1,7 +1,7 @@
 //! A disk that fails: every answer is true, and the store serves again by itself.
 
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Commit, Store, StoreError},
 };
 use rally_store_redb::{Durability, Options, RedbStore};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Key, Space, Store, StoreError},
 };
 use uuid::Uuid;

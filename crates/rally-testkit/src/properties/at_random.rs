@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Direction, Key, KeyRange, Snapshot, Store},
 };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Direction, Key, KeyRange, Snapshot, Space, Store, StoreError},
 };
 use uuid::Uuid;

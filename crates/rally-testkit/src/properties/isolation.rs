@@ -6,7 +6,7 @@ use std::{
 };
 
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Direction, Snapshot, Store},
 };
 use uuid::Uuid;

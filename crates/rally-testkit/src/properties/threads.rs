@@ -12,7 +12,7 @@ use std::{
 };
 
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Batch, Store},
 };
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store, StoreError},
 };
 use rally_testkit::{CountingStore, Counts, FaultyStore, ReadFault, WriteFault};

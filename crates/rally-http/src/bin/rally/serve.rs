@@ -51,6 +51,7 @@ fn start(
         announce(&Ready { url: format!("http://{address}"), tenants }, common.json)?;
         let mut http = rally_http::Config::default();
         http.host_suffixes.clone_from(&common.host_suffixes);
+        http.work_on = location.work_on();
         let served = rally_http::serve(listener, engine, http, stop_signal()).await;
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     })

@@ -1,6 +1,7 @@
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 use rally_core::store::{MemoryStore, Store};
+use rally_http::WorkOn;
 use rally_store_redb::{Options, RedbStore};
 
 use crate::failure::Failure;
@@ -34,6 +35,16 @@ impl Location {
                 Ok(store) => Ok(Arc::new(store)),
                 Err(error) => Err(Failure::new(error.to_string())),
             },
+        }
+    }
+}
+
+impl Location {
+    /// Memory never waits; a file waits for its disk when it is written.
+    pub(crate) const fn work_on(&self) -> WorkOn {
+        match self {
+            Location::Memory => WorkOn::ServingThread,
+            Location::Redb(_) => WorkOn::BlockingThreadsForWrites,
         }
     }
 }

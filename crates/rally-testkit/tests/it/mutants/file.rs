@@ -10,7 +10,7 @@ use std::{
 
 use libtest_mimic::Arguments;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{Abort, Batch, Commit, Key, Limits, Snapshot, Space, Store, StoreError},
 };
 use rally_testkit::{

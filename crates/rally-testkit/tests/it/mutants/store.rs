@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use rally_core::{
-    base::TenantId,
+    TenantId,
     store::{
         Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Space, Store, StoreError,
     },
