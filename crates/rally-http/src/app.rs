@@ -6,6 +6,7 @@ use rally_core::{Code, Engine, Error, Limiter, limits};
 use crate::{
     door,
     problem::Problem,
+    request_id::RequestIds,
     routes::{self, Route},
 };
 
@@ -53,6 +54,7 @@ struct Inner {
     config: Config,
     /// Counts the requests without a valid credential of each source.
     strangers: Limiter<IpAddr>,
+    request_ids: RequestIds,
 }
 
 impl App {
@@ -67,13 +69,18 @@ impl App {
     pub(crate) fn strangers(&self) -> &Limiter<IpAddr> {
         &self.0.strangers
     }
+
+    pub(crate) fn request_ids(&self) -> &RequestIds {
+        &self.0.request_ids
+    }
 }
 
 /// The whole API of an engine, as a service that may stand in a host's own server.
 ///
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
-    let app = App(Arc::new(Inner { engine, config, strangers: Limiter::new() }));
+    let app =
+        App(Arc::new(Inner { engine, config, strangers: Limiter::new(), request_ids: RequestIds::new() }));
     Router::new()
         .merge(table("/api/v1", routes::api()))
         // Not nested, as the path of a nested route lacks what it is nested under.

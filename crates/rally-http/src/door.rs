@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let id = RequestId::of(request.headers());
+    let id = app.request_ids().of(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
@@ -85,7 +85,7 @@ fn log_access(method: &Method, uri: &Uri, response: &Response, id: &RequestId, b
         %method,
         path = uri.path(),
         status = response.status().as_u16(),
-        duration = ?began.elapsed(),
+        duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         trace_id = id.as_str(),
     );
 }

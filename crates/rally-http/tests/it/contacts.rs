@@ -1,13 +1,11 @@
 //! `/contacts` and what is below it.
 
-use std::{sync::Arc, thread};
-
 use axum::http::Method;
 use insta::assert_snapshot;
 use rally_core::limits;
 use serde_json::json;
 
-use crate::support::{ADA, Answer, Api, HeldStore, NOWHERE, Setting};
+use crate::support::{ADA, Api, NOWHERE};
 
 const CONTACTS: &str = "/api/v1/contacts";
 
@@ -455,170 +453,6 @@ fn nesting_has_an_end() {
     assert_snapshot!(api.post(CONTACTS, ADA.replace('}', &format!(r#","title":{nested}}}"#))).send().told(), @"400 validation: title must be a string");
     let unknown = api.post(CONTACTS, ADA.replace('}', &format!(r#","x":{nested}}}"#))).send();
     assert!(unknown.status.as_u16() < 500, "{unknown}");
-}
-
-#[test]
-fn a_version_that_is_known_is_not_sent_again() {
-    let api = Api::new();
-    let id = api.add("ada@x.example");
-    let tag = api.get(&at(&id)).send().is(200).header("ETag").to_owned();
-    assert_eq!(tag, format!("\"{:x}\"", api.contact(&id).updated_at.as_micros()));
-    for known in [tag.as_str(), "*", &format!("W/{tag}"), &format!("\"x\", {tag}")] {
-        let answer = api.get(&at(&id)).header("If-None-Match", known).send().is(304);
-        assert_eq!((answer.body.as_str(), answer.header("ETag")), ("", tag.as_str()));
-        assert_ne!(answer.header("X-RateLimit-Remaining"), "");
-    }
-    api.get(&at(&id)).header("If-None-Match", "\"1\"").send().is(200);
-    api.get(&at(NOWHERE)).header("If-None-Match", "*").send().is(404);
-}
-
-#[test]
-fn a_write_may_be_meant_for_one_version() {
-    let api = Api::new();
-    let id = api.add("ada@x.example");
-    let tag = api.get(&at(&id)).send().header("ETag").to_owned();
-    let change = |tag: &str, title: &str| {
-        api.patch(&at(&id), json!({"title": title}).to_string()).header("If-Match", tag).send()
-    };
-    let newer = change(&tag, "one").is(200).header("ETag").to_owned();
-    assert_snapshot!(change(&tag, "two"), @r#"
-    412
-    {
-      "code": "precondition_failed",
-      "detail": "the record is not at this version any more; read it anew",
-      "instance": "/api/v1/contacts/0194c101-aca0-7002-ba2c-e1764691ac6d",
-      "status": 412,
-      "title": "Precondition failed",
-      "traceId": "t",
-      "type": "https://rally.example/problems/precondition_failed"
-    }
-    "#);
-    for stale in ["\"nonsense\"", "nonsense", "", &format!("W/{newer}")] {
-        change(stale, "two").is(412);
-    }
-    change(&format!("{tag}, {newer}"), "three").is(200);
-    change("*", "four").is(200);
-    let many = format!("{tag},").repeat(11);
-    assert_snapshot!(change(&many, "five").told(), @"400 validation: If-Match must not name more than 10 versions");
-    api.patch(&at(NOWHERE), "{}").header("If-Match", "\"x\"").send().is(404);
-    api.delete(&at(&id)).header("If-Match", &tag).send().is(412);
-    assert_eq!(api.contact(&id).title.as_deref(), Some("four"));
-    let present = api.get(&at(&id)).send().header("ETag").to_owned();
-    api.delete(&at(&id)).header("If-Match", &present).send().is(200);
-}
-
-#[test]
-fn an_upsert_may_be_meant_for_one_version() {
-    let api = Api::new();
-    let upsert = |tag: &str| api.put(&at("upsert"), ADA).header("If-Match", tag).send();
-    upsert("\"1\"").is(412);
-    assert_snapshot!(upsert("*").told(), @"400 validation: If-Match must name a version here");
-    assert_eq!(api.get(CONTACTS).send().body, "[]");
-    let tag = api.put(&at("upsert"), ADA).send().is(201).header("ETag").to_owned();
-    upsert(&tag).is(200);
-}
-
-#[test]
-fn whoever_wants_no_record_gets_none() {
-    let api = Api::new();
-    let minimal = |answer: &Answer| {
-        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""), "{answer}");
-        assert_eq!(answer.header("Preference-Applied"), "return=minimal");
-        assert_ne!(answer.header("ETag"), "");
-        answer.header("Location").to_owned()
-    };
-    let created = api.post(CONTACTS, ADA).header("Prefer", "return=minimal").send();
-    let path = minimal(&created);
-    assert_eq!(minimal(&api.put(&path, "{}").header("Prefer", "return=minimal").send()), "");
-    assert_eq!(minimal(&api.put(&at("upsert"), ADA).header("Prefer", "return=minimal").send()), "");
-    assert_eq!(
-        api.get(&path).header("Prefer", "return=minimal").send().is(200).header("Preference-Applied"),
-        ""
-    );
-}
-
-#[test]
-fn a_key_makes_a_write_happen_once() {
-    let api = Api::new();
-    let create =
-        |path: &str, body: &str| api.post(path, body.to_owned()).header("Idempotency-Key", "k").send();
-    let first = create(CONTACTS, ADA).is(201);
-    assert_eq!(first.header("Idempotent-Replayed"), "");
-    api.clock.advance(1_000_000);
-    for path in [CONTACTS, "/api/contacts"] {
-        let again = create(path, ADA).is(201);
-        assert_eq!(again.header("Idempotent-Replayed"), "true");
-        assert_eq!(again.body, first.body);
-    }
-    assert_snapshot!(create(CONTACTS, &contact("b@x.example")).told(), @"422 idempotency_mismatch: this Idempotency-Key was used for another request; use a new one");
-    assert_snapshot!(create("/api/contacts/bulk", ADA).told(), @"400 validation: the body must be a JSON array");
-    assert_eq!(api.get(CONTACTS).send().items().len(), 1);
-}
-
-#[test]
-fn a_key_covers_every_kind_of_write() {
-    let api = Api::new();
-    let id = api.add("ada@x.example");
-    let bulk = format!("[{}]", contact("b@x.example"));
-    for (number, (method, path, body)) in [
-        (Method::PUT, at(&id), r#"{"title":"x"}"#),
-        (Method::PATCH, at(&id), r#"{"title":"y"}"#),
-        (Method::PUT, at("upsert"), ADA),
-        (Method::POST, at("bulk"), bulk.as_str()),
-        (Method::DELETE, at(&id), ""),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let write = || {
-            let ask = api.ask(method.clone(), &path).json(body.to_owned());
-            ask.header("Idempotency-Key", &number.to_string()).send()
-        };
-        let (first, second) = (write(), write());
-        assert!(first.status.is_success(), "{first}");
-        assert_eq!((first.status, &first.body), (second.status, &second.body));
-        assert_eq!((first.header("Idempotent-Replayed"), second.header("Idempotent-Replayed")), ("", "true"));
-    }
-}
-
-#[test]
-fn keys_that_are_none_are_named() {
-    let api = Api::new();
-    let told = |key: &str| api.post(CONTACTS, ADA).header("Idempotency-Key", key).send().told();
-    assert_snapshot!(told(""), @"400 validation: Idempotency-Key must be 1 to 255 visible ASCII characters");
-    assert_eq!(told(&"x".repeat(256)), told(""));
-    assert_eq!(told("schlüssel"), told(""));
-    let twice =
-        api.post(CONTACTS, ADA).another("Idempotency-Key", "a").another("Idempotency-Key", "a").send();
-    assert_snapshot!(twice.told(), @"400 validation: Idempotency-Key is given twice");
-    api.post(CONTACTS, ADA).header("Idempotency-Key", &"x".repeat(255)).send().is(201);
-}
-
-#[test]
-fn a_refused_write_leaves_its_key_free() {
-    let api = Api::new();
-    let create = |body: &str| api.post(CONTACTS, body.to_owned()).header("Idempotency-Key", "k").send();
-    create("{}").is(400);
-    create(ADA).is(201);
-}
-
-#[test]
-fn of_two_writes_at_once_under_one_key_the_second_waits_for_nothing() {
-    let store = Arc::new(HeldStore::default());
-    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
-    let create = || api.post(CONTACTS, ADA).header("Idempotency-Key", "k").send();
-    // The first use of a key is noted, which is a write of its own.
-    api.get(CONTACTS).send().is(200);
-    let held = store.hold_next_write();
-    thread::scope(|scope| {
-        let first = scope.spawn(create);
-        held.wait();
-        let second = create().told();
-        held.release();
-        first.join().unwrap().is(201);
-        assert_snapshot!(second, @"409 conflict: a request with this Idempotency-Key is still running; try again");
-    });
-    assert_eq!(create().is(201).header("Idempotent-Replayed"), "true");
 }
 
 #[test]

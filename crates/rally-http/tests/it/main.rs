@@ -7,8 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod conditional;
 mod contacts;
 mod credentials;
+mod idempotency;
+mod log;
 mod operations;
 mod protocol;
 mod rate;
