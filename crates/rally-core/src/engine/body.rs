@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Access, Model, Profile, codec::MAX_SLOTS, rule::Phrase};
+use super::{Access, Member, Model, Profile, codec::MAX_SLOTS, rule::Phrase};
 use crate::base::{Code, Error, Faults};
 
 /// What creates an `R`: a typed draft, or the [`Json`] of one.
@@ -45,15 +45,15 @@ enum Given<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Reads a JSON object. What is wrong with its members is kept in `faults`.
+    /// Reads a JSON object. What is wrong with its members is kept in `faults`; `what` is its name in an error.
     ///
     /// # Errors
     /// When it is not JSON, or no object.
-    pub(crate) fn read(model: &Model, json: &'a [u8], profile: Profile) -> Result<Self, Error> {
+    pub(crate) fn read(model: &Model, json: &'a [u8], profile: Profile, what: &str) -> Result<Self, Error> {
         let text = utf8(json)?;
         let mut reader = serde_json::Deserializer::from_str(text);
         let visitor = BodyVisitor { model, profile };
-        let body = reader.deserialize_map(visitor).map_err(|error| not_an_object(text, &error))?;
+        let body = reader.deserialize_map(visitor).map_err(|error| not_an_object(text, &error, what))?;
         reader.end().map_err(|error| malformed(&error))?;
         Ok(body)
     }
@@ -89,6 +89,11 @@ impl<'a> Body<'a> {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// The members that are given a value, each with its slot and the JSON text of the value.
+    pub(crate) fn values<'m>(&self, model: &'m Model) -> impl Iterator<Item = (&'m Member, &str)> {
+        model.stored().filter_map(|(slot, member)| self.value(slot).map(|value| (member, value)))
     }
 
     /// The value that is given for a slot.
@@ -182,12 +187,16 @@ fn utf8(json: &[u8]) -> Result<&str, Error> {
     })
 }
 
-fn not_an_object(text: &str, error: &serde_json::Error) -> Error {
+fn not_an_object(text: &str, error: &serde_json::Error, what: &str) -> Error {
     let object = text.trim_start().starts_with('{');
-    if error.is_data() && !object { wrong_shape("the body must be a JSON object") } else { malformed(error) }
+    if error.is_data() && !object {
+        wrong_shape(format!("{what} must be a JSON object"))
+    } else {
+        malformed(error)
+    }
 }
 
-fn wrong_shape(detail: &str) -> Error {
+fn wrong_shape(detail: impl Into<String>) -> Error {
     Error::new(Code::Validation, detail)
 }
 

@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::{
     Bulkable, Collection, Json, Outcome, WriteOptions,
-    body::{self, Slots},
+    body::{self, Body},
     codec::AnswerItem,
     stage::Stage,
     verbs,
@@ -27,7 +27,7 @@ pub type BulkItem<R> = Result<Id<R>, Error>;
 pub(crate) struct ItemAnswer(Result<Uuid, Error>);
 
 /// What is read of a bulk before the store is asked.
-type Prepared<'a> = Result<Slots<'a>, Error>;
+type Prepared<'a> = Result<Body<'a>, Error>;
 
 impl<R: Bulkable> Collection<'_, R> {
     /// Adds a record for each draft of a JSON array, all in one transaction. An item that is at fault does not keep
@@ -48,15 +48,13 @@ impl<R: Bulkable> Collection<'_, R> {
             let phrase = format!("must be 1 to {}, not {}", limits::BULK_ITEMS, items.len());
             return Err(Faults::one("items", phrase).into());
         }
-        let prepared: Vec<Prepared<'_>> = items.into_iter().map(|item| self.prepare(item)).collect();
+        let profile = self.session.tenant().profile;
+        let read = |item| Body::read(R::model(), item, profile, "the item");
+        let prepared: Vec<Prepared<'_>> = items.into_iter().map(read).collect();
         let done = self.session.write(options, &mut |stage| create_each::<R>(stage, &prepared, atomic))?;
         let Answer::Bulk { items } = done.answer else { return Err(Answer::of_another_kind()) };
         let items = items.into_iter().map(|item| item.0.map(Id::from_uuid)).collect();
         Ok(Bulk { items, replayed: done.replayed })
-    }
-
-    fn prepare<'j>(&self, item: &'j [u8]) -> Prepared<'j> {
-        Ok(self.body(item)?.create(R::model())?)
     }
 }
 
@@ -67,8 +65,7 @@ fn create_each<R: Bulkable>(
 ) -> Result<Answer, Error> {
     let mut items = Vec::with_capacity(prepared.len());
     for item in prepared {
-        let created =
-            item.as_ref().map_err(Clone::clone).and_then(|slots| verbs::create_checked::<R>(stage, slots));
+        let created = item.as_ref().map_err(Clone::clone).and_then(|body| verbs::create::<R>(stage, body));
         items.push(ItemAnswer(match created {
             Ok(Answer::Written { outcome: Outcome::Created, id, .. }) => Ok(id),
             Ok(_) => return Err(Answer::of_another_kind()),

@@ -80,15 +80,8 @@ impl<'s> Stage<'s> {
         new: &Slots<'_>,
     ) -> Result<(), Error> {
         let changed = |slot: u8| text_of(old, slot) != text_of(new, slot);
-        let mut unknown = Faults::new();
-        for (slot, member) in of.model.stored().filter(|(slot, _)| changed(*slot)) {
-            if let Rule::Reference(kind) = member.rule
-                && let Some(target) = rule::reference_id(text_of(new, slot).as_bytes())
-                && self.find(kind, target)?.is_none()
-            {
-                unknown.add(member.name, format!("names no {kind}"));
-            }
-        }
+        let news = of.model.stored().filter(|(slot, _)| changed(*slot));
+        let unknown = self.unknown_references(news.map(|(slot, member)| (member, text_of(new, slot))))?;
         if !unknown.is_empty() {
             return Err(bad_reference(unknown));
         }
@@ -101,6 +94,37 @@ impl<'s> Stage<'s> {
             }
         }
         Ok(())
+    }
+
+    /// Adds references that lead nowhere to what is wrong with members already, so that all is told at once.
+    pub(crate) fn with_unknown_references<'m>(
+        &self,
+        mut faults: Faults,
+        values: impl Iterator<Item = (&'m Member, &'m str)>,
+    ) -> Error {
+        match self.unknown_references(values) {
+            Ok(unknown) => {
+                faults.add_all("", unknown);
+                faults.into()
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    fn unknown_references<'m>(
+        &self,
+        values: impl Iterator<Item = (&'m Member, &'m str)>,
+    ) -> Result<Faults, StoreError> {
+        let mut unknown = Faults::new();
+        for (member, value) in values {
+            if let Rule::Reference(kind) = member.rule
+                && let Some(target) = rule::reference_id(value.as_bytes())
+                && self.find(kind, target)?.is_none()
+            {
+                unknown.add(member.name, format!("names no {kind}"));
+            }
+        }
+        Ok(unknown)
     }
 
     /// Adds a record whose members have been checked.

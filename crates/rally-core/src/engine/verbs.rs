@@ -37,8 +37,8 @@ impl<R: Editable> Collection<'_, R> {
     pub fn create_with(&self, draft: &impl Draft<R>, options: &WriteOptions) -> Result<Written<R>, Error> {
         self.session.require(R::WRITE)?;
         let json = draft.to_json();
-        let slots = self.body(&json)?.create(R::model())?;
-        let done = self.session.write(options, &mut |stage| create_checked::<R>(stage, &slots))?;
+        let body = self.body(&json)?;
+        let done = self.session.write(options, &mut |stage| create::<R>(stage, &body))?;
         self.written(done)
     }
 
@@ -65,7 +65,7 @@ impl<R: Editable> Collection<'_, R> {
         let body = self.body(&json)?;
         let done = self
             .session
-            .write(options, &mut |stage| merge::<R>(stage, id.as_uuid(), body.clone(), options.if_version))?;
+            .write(options, &mut |stage| merge::<R>(stage, id.as_uuid(), &body, options.if_version))?;
         self.written(done)
     }
 
@@ -106,7 +106,7 @@ impl<R: Editable> Collection<'_, R> {
 
 impl<R: Resource> Collection<'_, R> {
     pub(crate) fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
-        Body::read(R::model(), json, self.session.tenant().profile)
+        Body::read(R::model(), json, self.session.tenant().profile, "the body")
     }
 }
 
@@ -129,9 +129,9 @@ impl<R: Upsertable> Collection<'_, R> {
         self.session.require(R::WRITE)?;
         let body = self.body(json.0)?;
         let done = self.session.write(options, &mut |stage| match natural_owner::<R>(stage, &body)? {
-            Some(id) => merge::<R>(stage, id, body.clone(), options.if_version),
+            Some(id) => merge::<R>(stage, id, &body, options.if_version),
             None if options.if_version.is_some() => Err(stale()),
-            None => create_checked::<R>(stage, &body.clone().create(R::model())?),
+            None => create::<R>(stage, &body),
         })?;
         self.written(done)
     }
@@ -139,6 +139,14 @@ impl<R: Upsertable> Collection<'_, R> {
 
 fn of<R: Resource>() -> Of {
     Of { kind: R::KIND, model: R::model() }
+}
+
+/// Adds a record of what a body gives.
+pub(crate) fn create<R: Resource>(stage: &mut Stage<'_>, body: &Body<'_>) -> Result<Answer, Error> {
+    match body.clone().create(R::model()) {
+        Ok(slots) => create_checked::<R>(stage, &slots),
+        Err(faults) => Err(stage.with_unknown_references(faults, body.values(R::model()))),
+    }
 }
 
 /// Checks and adds a record.
@@ -167,13 +175,15 @@ pub(crate) fn touch<R: Resource>(
 fn merge<R: Resource>(
     stage: &mut Stage<'_>,
     id: Uuid,
-    body: Body<'_>,
+    body: &Body<'_>,
     if_version: Option<Timestamp>,
 ) -> Result<Answer, Error> {
     let record = existing::<R>(stage, id, if_version)?;
     let old = slots_of(&RecordParts::read(&record)?)?;
     let mut new = old.clone();
-    body.apply(R::model(), &mut new)?;
+    if let Err(faults) = body.clone().apply(R::model(), &mut new) {
+        return Err(stage.with_unknown_references(faults, body.values(R::model())));
+    }
     if new == old {
         return Ok(Answer::Written { outcome: Outcome::Unchanged, id, record: record.clone() });
     }

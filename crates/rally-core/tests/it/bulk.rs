@@ -102,7 +102,7 @@ fn an_atomic_bulk_with_a_bad_item_creates_nothing_and_names_all_faults() {
                 "items[1].firstName must be a string",
                 "items[1].lastName is required",
                 "items[2].email is taken by another contact",
-                "items[3] the body must be a JSON object",
+                "items[3] the item must be a JSON object",
             ],
         ),
     )

@@ -179,6 +179,13 @@ fn companies_and_owners_must_exist() {
     )
     "#);
     let id = world.add("a@x.example");
+    let error = world.update(id, json!({"ownerId": nobody, "leadScore": -1})).unwrap_err();
+    assert_eq!(
+        told(&error),
+        ("validation", vec!["leadScore must be 0 to 100".into(), "ownerId names no user".into()])
+    );
+    let error = world.create(json!({"firstName": "A", "companyId": nobody})).unwrap_err();
+    assert!(told(&error).1.contains(&"companyId names no company".to_owned()));
     assert_eq!(world.update(id, json!({"ownerId": nobody})).unwrap_err().code(), Code::BadReference);
     assert_eq!(world.update(id, json!({"ownerId": null})).unwrap().outcome, Outcome::Unchanged);
 }

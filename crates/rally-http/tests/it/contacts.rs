@@ -147,8 +147,11 @@ fn all_faults_of_a_body_are_told_at_once() {
     400
     {
       "code": "validation",
-      "detail": "5 fields are invalid",
+      "detail": "6 fields are invalid",
       "errors": {
+        "companyId": [
+          "names no company"
+        ],
         "email": [
           "is not an e-mail address"
         ],
@@ -439,7 +442,7 @@ fn nesting_has_an_end() {
         {
           "error": {
             "code": "validation",
-            "detail": "the body must be a JSON object",
+            "detail": "the item must be a JSON object",
             "status": 400,
             "title": "Invalid input",
             "type": "https://rally.example/problems/validation"

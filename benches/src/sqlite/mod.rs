@@ -1,5 +1,7 @@
 //! The baseline: contacts in a SQLite table, as one would write it by hand.
 
+mod statements;
+
 use std::fmt;
 
 use parking_lot::Mutex;
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use self::statements::{CHANGE, GET, INSERT, LIST, LIST_THREE, SCHEMA, UPDATED, UPSERT};
 use crate::{Members, Subject};
 
 /// A column for each member, and the statements that a server would keep ready.
@@ -32,60 +35,6 @@ pub enum Synchronous {
     /// A commit is left to the operating system.
     Off,
 }
-
-const SCHEMA: &str = "
-    CREATE TABLE contacts (
-        id BLOB NOT NULL PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT NOT NULL,
-        email_folded TEXT NOT NULL UNIQUE, phone TEXT, mobile TEXT, title TEXT, department TEXT, company_id BLOB,
-        lifecycle_stage TEXT NOT NULL, lead_source TEXT, lead_score INTEGER, tags TEXT, linked_in_url TEXT,
-        twitter_handle TEXT, address TEXT, city TEXT, state TEXT, country TEXT, postal_code TEXT, notes TEXT,
-        owner_id BLOB, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
-    );
-    CREATE INDEX contacts_created ON contacts (created_at, id);
-    CREATE INDEX contacts_updated ON contacts (updated_at, id);
-    CREATE TABLE changes (
-        number INTEGER PRIMARY KEY, entity_type TEXT NOT NULL, entity_id BLOB NOT NULL, action TEXT NOT NULL,
-        changed_at INTEGER NOT NULL, changed_by TEXT
-    );
-    CREATE INDEX changes_at ON changes (changed_at);";
-
-macro_rules! columns {
-    () => {
-        "id, first_name, last_name, email, phone, mobile, title, department, company_id, lifecycle_stage, lead_source, \
-         lead_score, tags, linked_in_url, twitter_handle, address, city, state, country, postal_code, notes, owner_id, \
-         created_at, updated_at"
-    };
-}
-
-const GET: &str = concat!("SELECT ", columns!(), " FROM contacts WHERE id = ?1");
-const LIST: &str =
-    concat!("SELECT ", columns!(), " FROM contacts ORDER BY created_at, id LIMIT ?1 OFFSET ?2");
-const LIST_THREE: &str =
-    "SELECT id, email, first_name, last_name FROM contacts ORDER BY created_at, id LIMIT ?1 OFFSET ?2";
-const UPDATED: &str =
-    concat!("SELECT ", columns!(), " FROM contacts WHERE updated_at > ?1 ORDER BY updated_at, id LIMIT ?2");
-const INSERT: &str = concat!(
-    "INSERT INTO contacts (",
-    columns!(),
-    ", email_folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22, ?23, ?24, ?25)"
-);
-const UPSERT: &str = concat!(
-    "INSERT INTO contacts (",
-    columns!(),
-    ", email_folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT (email_folded) DO UPDATE SET first_name = excluded.first_name, \
-     last_name = excluded.last_name, email = excluded.email, phone = excluded.phone, mobile = excluded.mobile, \
-     title = excluded.title, department = excluded.department, company_id = excluded.company_id, \
-     lifecycle_stage = excluded.lifecycle_stage, lead_source = excluded.lead_source, \
-     lead_score = excluded.lead_score, tags = excluded.tags, linked_in_url = excluded.linked_in_url, \
-     twitter_handle = excluded.twitter_handle, address = excluded.address, city = excluded.city, \
-     state = excluded.state, country = excluded.country, postal_code = excluded.postal_code, \
-     notes = excluded.notes, owner_id = excluded.owner_id, updated_at = excluded.updated_at \
-     RETURNING id, created_at"
-);
-const CHANGE: &str = "INSERT INTO changes (entity_type, entity_id, action, changed_at, changed_by) \
-                      VALUES ('contact', ?1, ?2, ?3, 'bench')";
 
 /// What a request says.
 #[derive(Deserialize)]
