@@ -127,11 +127,11 @@ impl Places<'_> {
                 let numbers = || places.iter().map(|place| u16::from_le_bytes(*place));
                 numbers().is_sorted()
                     && numbers().next() == Some(0)
-                    && numbers().last().map(usize::from) == Some(end)
+                    && numbers().next_back().map(usize::from) == Some(end)
             }
             Places::Four(places) => {
                 let numbers = || places.iter().map(wide);
-                numbers().is_sorted() && numbers().next() == Some(0) && numbers().last() == Some(end)
+                numbers().is_sorted() && numbers().next() == Some(0) && numbers().next_back() == Some(end)
             }
         }
     }
