@@ -77,6 +77,9 @@ impl App {
 
 /// The whole API of an engine, as a service that may stand in a host's own server.
 ///
+/// A host may nest it under a path of its own, or merge it into a router that has no fallback, as this one has: what is
+/// nowhere is answered as a problem.
+///
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
     let app =

@@ -1,7 +1,7 @@
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, Request},
-    http::{HeaderMap, HeaderName, Method, Uri, request::Parts},
+    extract::{FromRequest, OriginalUri, Request},
+    http::{Extensions, HeaderMap, HeaderName, Method, Uri, request::Parts},
 };
 use rally_core::{Code, Error, Faults, Id, IdempotencyKey, Kind, Profile, Resource, Scope, Session};
 
@@ -10,9 +10,10 @@ use crate::{app::App, body, problem::Problem, query};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request of a caller who is in.
-#[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) session: Session,
+    /// What a host has put the router under; empty at the root.
+    mount: String,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     method: Method,
@@ -25,7 +26,8 @@ impl FromRequest<App> for Call {
     async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
         let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
         let session = extensions.remove().ok_or_else(|| Error::internal("the door let in nobody"))?;
-        Ok(Self { session, uri, headers, method, body })
+        let mount = mount(&uri, &extensions).to_owned();
+        Ok(Self { session, mount, uri, headers, method, body })
     }
 }
 
@@ -51,10 +53,15 @@ impl Call {
         body::read(&self.headers, std::mem::take(&mut self.body), limit).await
     }
 
+    /// The path as the caller knows it.
+    pub(crate) fn path(&self) -> String {
+        format!("{}{}", self.mount, self.uri.path())
+    }
+
     /// The path of a record, in the form of version that the caller uses.
     pub(crate) fn path_of<R: Resource>(&self, id: Id<R>) -> String {
         let base = if self.uri.path().starts_with("/api/v1/") { "/api/v1" } else { "/api" };
-        format!("{base}/{}/{id}", R::KIND.plural())
+        format!("{}{base}/{}/{id}", self.mount, R::KIND.plural())
     }
 
     /// The key under which this write is to happen once. Both forms of the path are the same request.
@@ -71,6 +78,12 @@ impl Call {
         // A key that is not ASCII is empty here, which is as wrong.
         IdempotencyKey::new(key.to_str().unwrap_or_default(), &content).map(Some)
     }
+}
+
+/// What a host has nested the router under: what the caller's path has before the router's own.
+pub(crate) fn mount<'r>(uri: &Uri, extensions: &'r Extensions) -> &'r str {
+    let whole = extensions.get().map_or("", |OriginalUri(whole)| whole.path());
+    whole.strip_suffix(uri.path()).unwrap_or_default()
 }
 
 fn no_such(kind: Kind) -> Error {

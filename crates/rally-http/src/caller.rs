@@ -1,6 +1,6 @@
 //! Who is asking: credentials, the tenant that the host names, and what they may still ask in this minute.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, Request},
@@ -16,7 +16,6 @@ const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-r
 const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// What a request says of its caller.
-#[derive(Debug)]
 pub(crate) struct Claim {
     /// The API key, empty for none.
     key: String,
@@ -51,8 +50,20 @@ impl App {
             Err(_) => None,
         };
         match allowance {
-            Some(spent) if !spent.granted => Err(too_many(spent, admitted.is_ok())),
-            _ => admitted,
+            Some(spent) if !spent.granted => return Err(too_many(spent, admitted.is_ok())),
+            _ => {}
+        }
+        let session = admitted?;
+        if session.has_unnoted_use() {
+            self.note_use(session.clone()).await;
+        }
+        Ok(session)
+    }
+
+    /// Notes that the caller's key was used. The caller is in, whether that succeeds or not.
+    async fn note_use(&self, session: Session) {
+        if let Err(error) = self.write(move || session.note_use()).await {
+            tracing::warn!(?error, "the use of a key was not noted");
         }
     }
 
@@ -107,10 +118,27 @@ fn api_key(headers: &HeaderMap) -> Option<&str> {
     headers.get(X_API_KEY)?.to_str().ok()
 }
 
+/// Keeps credentials out of whatever prints headers.
+pub(crate) fn hide_credentials(headers: &mut HeaderMap) {
+    for (name, value) in headers.iter_mut() {
+        if *name == X_API_KEY || *name == header::AUTHORIZATION {
+            value.set_sensitive(true);
+        }
+    }
+}
+
 /// The address that a request comes from; this machine's own when the router is called in process.
 fn source(request: &Request) -> IpAddr {
     let connection: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
-    connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| connection.0.ip().to_canonical())
+    connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| neighbourhood(connection.0.ip()))
+}
+
+/// What counts as one source: an IPv4 address, or the 64 bits of an IPv6 address that one customer has below them.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 fn too_many(spent: &Allowance, is_known: bool) -> Error {
@@ -148,6 +176,18 @@ mod tests {
         ] {
             assert_eq!(without_port(host), name);
         }
+    }
+
+    #[test]
+    fn all_addresses_of_one_customer_are_one_source() {
+        let same = |one: &str, other: &str| {
+            let source = |text: &str| text.parse().map(neighbourhood);
+            source(one) == source(other)
+        };
+        assert!(same("2001:db8:1:2::3", "2001:db8:1:2:ffff::1"));
+        assert!(!same("2001:db8:1:2::3", "2001:db8:1:3::3"));
+        assert!(same("::ffff:192.0.2.1", "192.0.2.1"));
+        assert!(!same("192.0.2.1", "192.0.2.2"));
     }
 
     #[test]

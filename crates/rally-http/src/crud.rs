@@ -56,19 +56,24 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
         let (list, fields) = ListQuery::parse(&call.parameters()?, R::model(), call.profile())?;
         let page = R::of(&call.session).list(&list)?;
         let mut response = answer::page(&page, &fields)?;
-        answer::write_links(&mut response, call.uri.path(), &links(&call, &list, &page))?;
+        answer::write_links(&mut response, &call.path(), &links(&call, &list, &page))?;
         Ok(response)
     });
     Ok(answered.await?)
 }
 
-/// The pages around one.
+/// The pages around one. The one before begins at the beginning when there is less than a page before this one, and then
+/// ends where this one begins.
 fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str, String)> {
-    let at = |offset: u64| query::with(call.uri.query(), &["offset"], "offset", &offset.to_string());
+    let query = call.uri.query();
+    let at = |offset: u64| query::with(query, &["offset"], &[("offset", &offset.to_string())]);
     let step = u64::try_from(list.limit).unwrap_or(u64::MAX);
     let mut links = vec![("first", at(0))];
-    if list.offset > 0 {
-        links.push(("prev", at(list.offset.saturating_sub(step))));
+    if list.offset >= step {
+        links.push(("prev", at(list.offset - step)));
+    } else if list.offset > 0 {
+        let rest = list.offset.to_string();
+        links.push(("prev", query::with(query, &["offset", "limit"], &[("offset", "0"), ("limit", &rest)])));
     }
     if page.has_more {
         links.push(("next", at(list.offset.saturating_add(step))));

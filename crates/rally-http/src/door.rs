@@ -13,21 +13,24 @@ use rally_core::{Allowance, Code, Error};
 
 use crate::{
     app::App,
-    caller::write_allowance,
+    call::mount,
+    caller::{hide_credentials, write_allowance},
     problem::{Problem, render},
     request_id::{RequestId, X_REQUEST_ID},
 };
 
-pub(crate) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
+    hide_credentials(request.headers_mut());
     let id = app.request_ids().of(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let path = format!("{}{}", mount(&uri, request.extensions()), uri.path());
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|panic| Problem(panicked(&*panic)).into_response());
     if let Some(Problem(error)) = response.extensions_mut().remove() {
         log_fault(&error, &id);
-        render(&error, uri.path(), &id, &mut response);
+        render(&error, &path, &id, &mut response);
     }
     log_access(&method, &uri, &response, &id, began);
     write_headers(response.headers_mut(), &uri, id, allowance.as_ref());

@@ -144,18 +144,19 @@ pub(crate) fn render(error: &Error, path: &str, id: &RequestId, response: &mut R
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.remove(header::CONTENT_LENGTH);
-    if let Some((name, value)) = headers_of(error.code()) {
+    if let Some((name, value)) = header_of(error) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     *response.body_mut() = Body::from(body);
 }
 
-fn headers_of(code: Code) -> Option<(HeaderName, &'static str)> {
-    match code {
+fn header_of(error: &Error) -> Option<(HeaderName, &'static str)> {
+    match error.code() {
         Code::Unauthorized => {
             Some((header::WWW_AUTHENTICATE, "ApiKey realm=\"rally\", Bearer realm=\"rally\""))
         }
-        Code::Unavailable => Some((header::RETRY_AFTER, "1")),
+        // What may have happened is not to be repeated without a look.
+        Code::Unavailable if !error.is_outcome_unknown() => Some((header::RETRY_AFTER, "1")),
         _ => None,
     }
 }

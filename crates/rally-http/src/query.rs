@@ -9,14 +9,12 @@ pub(crate) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Error>
     raw(query).map(|(name, value)| Ok((decode(name, name)?, decode(name, value)?))).collect()
 }
 
-/// The query of another page: this one's with some parameters set anew.
-pub(crate) fn with(query: Option<&str>, replaced: &[&str], name: &str, value: &str) -> String {
-    let mut other = String::with_capacity(query.map_or(0, str::len) + 40);
-    for (kept, value) in raw(query).filter(|(kept, _)| !replaced.contains(kept)) {
-        other.extend([kept, "=", value, "&"]);
-    }
-    other.extend([name, "=", value]);
-    other
+/// The query of another page: this one's without some parameters and with others.
+pub(crate) fn with(query: Option<&str>, left_out: &[&str], added: &[(&str, &str)]) -> String {
+    let is_kept = |name: &str| decode(name, name).is_ok_and(|name| !left_out.contains(&name.as_str()));
+    let kept = raw(query).filter(|(name, _)| is_kept(name));
+    let pairs = kept.chain(added.iter().copied()).map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 fn raw(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
@@ -52,10 +50,10 @@ mod tests {
         let other = with(
             Some("limit=2&offset=4&updatedSince=2025-02-01T10:15:00%2B02:00"),
             &["offset"],
-            "offset",
-            "6",
+            &[("offset", "6")],
         );
         assert_eq!(other, "limit=2&updatedSince=2025-02-01T10:15:00%2B02:00&offset=6");
-        assert_eq!(with(None, &["offset"], "offset", "100"), "offset=100");
+        assert_eq!(with(None, &["offset"], &[("offset", "100")]), "offset=100");
+        assert_eq!(with(Some("%6fffset=1&limit=2"), &["offset"], &[("offset", "3")]), "limit=2&offset=3");
     }
 }

@@ -1,7 +1,7 @@
 //! A whole Rally in one line, for the tests of programs that call it.
 
 use std::{
-    io,
+    fmt, io,
     net::{Ipv4Addr, TcpListener},
     sync::Arc,
     thread,
@@ -27,7 +27,6 @@ use crate::{Config, WorkOn, serve};
 /// assert!(acme.contacts().list(&Default::default())?.rows.is_empty());
 /// # Ok::<(), rally_core::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Fake {
     engine: Engine,
     url: String,
@@ -36,7 +35,6 @@ pub struct Fake {
     thread: Option<thread::JoinHandle<()>>,
 }
 
-#[derive(Debug)]
 struct FakeTenant {
     slug: String,
     api_key: String,
@@ -121,7 +119,7 @@ impl FakeBuilder {
         self
     }
 
-    /// As many requests as the machine can answer.
+    /// As many requests as the machine can answer, with and without a valid credential; the headers are left out.
     #[must_use]
     pub fn without_rate_limit(self) -> Self {
         self.requests_per_minute(0)
@@ -167,7 +165,10 @@ impl FakeBuilder {
 
 /// Serves until it is told to stop, and then drops every connection at once: nobody is to wait for a test's end.
 fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped: oneshot::Receiver<()>) {
-    let config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
+    let mut config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
+    if engine.config().requests_per_minute == 0 {
+        config.failed_credentials_per_minute = 0;
+    }
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
@@ -190,6 +191,14 @@ impl FakeTenant {
         };
         let key = engine.trusted_session(&slug, "fake")?.api_keys().mint(&draft)?;
         Ok(Self { slug, api_key: key.key })
+    }
+}
+
+impl fmt::Debug for Fake {
+    /// Everything but the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenants: Vec<&str> = self.tenants.iter().map(|tenant| tenant.slug.as_str()).collect();
+        f.debug_struct("Fake").field("url", &self.url).field("tenants", &tenants).finish_non_exhaustive()
     }
 }
 

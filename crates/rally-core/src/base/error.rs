@@ -112,6 +112,7 @@ struct Parts {
     existing_id: Option<Uuid>,
     required_scope: Option<Scope>,
     oldest_change: Option<Timestamp>,
+    outcome_unknown: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -126,6 +127,7 @@ impl Error {
             existing_id: None,
             required_scope: None,
             oldest_change: None,
+            outcome_unknown: false,
             cause: None,
         }))
     }
@@ -153,6 +155,11 @@ impl Error {
         );
         error.0.oldest_change = Some(oldest);
         error
+    }
+
+    pub(crate) fn with_unknown_outcome(mut self) -> Self {
+        self.0.outcome_unknown = true;
+        self
     }
 
     pub(crate) fn with_faults(mut self, faults: Faults) -> Self {
@@ -224,16 +231,28 @@ impl Error {
         matches!(self.code(), Code::Validation | Code::MalformedJson | Code::BadReference)
     }
 
-    /// True when the same request may succeed later, unchanged.
+    /// True when nothing has happened and the same request may succeed later, unchanged.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.code() == Code::Unavailable
+        self.code() == Code::Unavailable && !self.0.outcome_unknown
+    }
+
+    /// True when the write may have happened or not: look before repeating it.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.0.outcome_unknown
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.detail)
+        f.write_str(&self.0.detail)?;
+        let faults = self.0.faults.by_member();
+        // One fault is told in the detail already.
+        for (place, (member, phrases)) in faults.iter().enumerate().filter(|_| faults.len() > 1) {
+            write!(f, "{} {member} {}", if place == 0 { ":" } else { ";" }, phrases.join(" and "))?;
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,11 @@ use std::collections::BTreeMap;
 
 use super::{Code, Error};
 
-/// All that is wrong with an input, by member name, each a phrase that completes "*member* …".
+/// Members whose faults are told, at the most. Whoever gets more wrong is not helped by a longer list.
+const TOLD: usize = 200;
+
+/// All that is wrong with an input, by member name, each a phrase that completes "*member* …". Of a great many members
+/// only the first are told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(BTreeMap<String, Vec<String>>);
 
@@ -23,13 +27,23 @@ impl Faults {
 
     /// Adds a fault of a member.
     pub fn add(&mut self, member: &str, phrase: impl Into<String>) {
-        self.0.entry(member.to_owned()).or_default().push(phrase.into());
+        if let Some(phrases) = self.phrases(member) {
+            phrases.push(phrase.into());
+        }
+    }
+
+    /// Where a member's phrases stand, if there is room for them.
+    fn phrases(&mut self, member: &str) -> Option<&mut Vec<String>> {
+        let is_told = self.0.len() < TOLD || self.0.contains_key(member);
+        is_told.then(|| self.0.entry(member.to_owned()).or_default()).filter(|phrases| phrases.len() < TOLD)
     }
 
     /// Adds another's faults, each member's name behind a prefix such as `items[3].`.
     pub fn add_all(&mut self, prefix: &str, other: Faults) {
         for (member, phrases) in other.0 {
-            self.0.entry(format!("{prefix}{member}")).or_default().extend(phrases);
+            if let Some(known) = self.phrases(&format!("{prefix}{member}")) {
+                known.extend(phrases);
+            }
         }
     }
 
@@ -63,5 +77,21 @@ impl From<Faults> for Error {
             _ => format!("{} fields are invalid", faults.0.len()),
         };
         Error::new(Code::Validation, detail).with_faults(faults)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_great_many_faults_are_told_in_part() {
+        let mut faults = Faults::new();
+        for number in 0..100_000 {
+            faults.add(&number.to_string(), "is wrong");
+            faults.add("0", "is wrong");
+        }
+        assert_eq!(faults.by_member().len(), TOLD);
+        assert!(faults.by_member().values().all(|phrases| phrases.len() <= TOLD));
     }
 }

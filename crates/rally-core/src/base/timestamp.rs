@@ -151,6 +151,13 @@ impl From<Timestamp> for DateTime<chrono::Utc> {
     }
 }
 
+impl From<DateTime<chrono::Utc>> for Timestamp {
+    /// What is finer than a microsecond is left out.
+    fn from(instant: DateTime<chrono::Utc>) -> Self {
+        Self::from_micros(instant.timestamp_micros())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::SecondsFormat;

@@ -2,8 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{error::Category, value::RawValue};
 
 use super::{Access, Member, Model, Profile, codec::MAX_SLOTS, rule::Phrase};
 use crate::base::{Code, Error, Faults};
@@ -162,16 +162,47 @@ impl<'de> Visitor<'de> for BodyVisitor<'_> {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Splits a JSON array of objects into the text of each.
+/// Splits a JSON array into the text of each item, and stops when there are more than `most`.
 ///
 /// # Errors
-/// When it is not JSON, or no array.
-pub(crate) fn items(json: &[u8]) -> Result<Vec<&[u8]>, Error> {
+/// When it is not JSON, no array, or has no item or too many.
+pub(crate) fn items(json: &[u8], most: usize) -> Result<Vec<&[u8]>, Error> {
     let text = utf8(json)?;
-    let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
-        if error.is_data() { wrong_shape("the body must be a JSON array") } else { malformed(&error) }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let items = reader.deserialize_seq(ItemsVisitor { most }).map_err(|error| match error.classify() {
+        Category::Data if text.trim_start().starts_with('[') => miscounted(most),
+        Category::Data => wrong_shape("the body must be a JSON array"),
+        _ => malformed(&error),
     })?;
-    Ok(items.into_iter().map(|item| item.get().as_bytes()).collect())
+    reader.end().map_err(|error| malformed(&error))?;
+    if items.is_empty() { Err(miscounted(most)) } else { Ok(items) }
+}
+
+fn miscounted(most: usize) -> Error {
+    Faults::one("items", format!("must be 1 to {most}")).into()
+}
+
+struct ItemsVisitor {
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Vec<&'de [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a JSON array of at most {} items", self.most)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = array.next_element::<&'de RawValue>()? {
+            if items.len() == self.most {
+                return Err(de::Error::invalid_length(self.most + 1, &self));
+            }
+            items.push(item.get().as_bytes());
+        }
+        Ok(items)
+    }
 }
 
 fn utf8(json: &[u8]) -> Result<&str, Error> {

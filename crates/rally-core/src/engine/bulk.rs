@@ -43,15 +43,12 @@ impl<R: Bulkable> Collection<'_, R> {
         options: &WriteOptions,
     ) -> Result<Bulk<R>, Error> {
         self.session.require(R::WRITE)?;
-        let items = body::items(drafts.0)?;
-        if !(1..=limits::BULK_ITEMS).contains(&items.len()) {
-            let phrase = format!("must be 1 to {}, not {}", limits::BULK_ITEMS, items.len());
-            return Err(Faults::one("items", phrase).into());
-        }
+        let items = body::items(drafts.0, limits::BULK_ITEMS)?;
         let profile = self.session.tenant().profile;
         let read = |item| Body::read(R::model(), item, profile, "the item");
         let prepared: Vec<Prepared<'_>> = items.into_iter().map(read).collect();
-        let done = self.session.write(options, &mut |stage| create_each::<R>(stage, &prepared, atomic))?;
+        let options = options.for_act::<R>(if atomic { "atomic bulk" } else { "bulk" }, None);
+        let done = self.session.write(&options, &mut |stage| create_each::<R>(stage, &prepared, atomic))?;
         let Answer::Bulk { items } = done.answer else { return Err(Answer::of_another_kind()) };
         let items = items.into_iter().map(|item| item.0.map(Id::from_uuid)).collect();
         Ok(Bulk { items, replayed: done.replayed })

@@ -13,14 +13,23 @@ use crate::{
 };
 
 /// All records of one kind of a tenant, as far as the session's scope allows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Collection<'s, R> {
     pub(crate) session: &'s Session,
     of: PhantomData<fn() -> R>,
 }
 
+// Derives would ask the same of `R`.
+impl<R> Clone for Collection<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Collection<'_, R> {}
+
 /// Part of a list.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Page<R> {
     /// The records.
     pub rows: Vec<Row<R>>,

@@ -5,6 +5,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
+use uuid::Uuid;
 
 use super::{Allowance, Limiter, Profile, Session, TenantInfo};
 use crate::{
@@ -21,6 +22,8 @@ struct Inner {
     environment: Environment,
     config: Config,
     limiter: Limiter<TenantId>,
+    /// Attempts to note the use of a credential.
+    noted_uses: Limiter<(TenantId, Uuid)>,
     tenants: RwLock<HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>>,
     /// Idempotency keys of writes that are under way here.
     under_way: Mutex<HashSet<(TenantId, String)>>,
@@ -62,6 +65,7 @@ impl Engine {
             environment,
             config,
             limiter: Limiter::new(),
+            noted_uses: Limiter::new(),
             tenants: RwLock::default(),
             under_way: Mutex::default(),
         }))
@@ -93,6 +97,11 @@ impl Engine {
     pub fn take_request(&self, session: &Session) -> Option<Allowance> {
         let capacity = session.tenant().requests_per_minute;
         (capacity > 0).then(|| self.0.limiter.take(session.tenant().id, capacity, self.clock().now()))
+    }
+
+    /// True once a minute for each credential.
+    pub(crate) fn may_note_use(&self, tenant: TenantId, credential: Uuid, now: Timestamp) -> bool {
+        self.0.noted_uses.take((tenant, credential), 1, now).granted
     }
 
     pub(crate) fn store(&self) -> &dyn Store {
@@ -176,6 +185,7 @@ impl From<StoreError> for crate::Error {
                 "the connection to the store was lost and the write may or may not have happened; look before you repeat \
                  it, or repeat it with the same Idempotency-Key",
             )
+            .with_unknown_outcome()
             .caused_by(error),
             StoreError::TooLarge { .. } => {
                 Error::new(Code::LimitExceeded, "this is larger than the store can hold").caused_by(error)

@@ -28,7 +28,7 @@ const TRIMMED_AT_ONCE: usize = 10_000;
 pub struct Query {
     /// Where to go on from.
     pub from: From,
-    /// The kinds whose changes are wanted.
+    /// The kinds whose changes are wanted; of those that are not in the feed there are none.
     pub kinds: Vec<Kind>,
     /// How many at most; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub limit: usize,
@@ -97,7 +97,7 @@ impl Session {
     /// The next changes of some kinds. It costs what is answered, not what is passed over.
     ///
     /// # Errors
-    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes that would have been answered are gone;
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place are gone, of whatever kind;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &Query) -> Result<Changes, Error> {
@@ -112,18 +112,17 @@ impl Session {
         };
         if head.trimmed.is_some_and(|trim| is_before_trim(query.from, trim)) {
             return Err(Error::feed_trimmed(
-                oldest(snapshot)?.unwrap_or(Timestamp::from_micros(head.instant)),
+                oldest(snapshot)?.unwrap_or(Timestamp::from_micros(head.changed_at)),
             ));
         }
         // Of the block that the number lies in, all may have to be passed over.
         let block = if passed_over == 0 { 0 } else { usize::try_from(MARK_EVERY).unwrap_or(usize::MAX) };
         let mut changes = Changes::new();
-        for kind in &query.kinds {
-            let range =
-                KeyRange::prefix(&spaces::feed_of(*kind)).from(spaces::feed(*kind, start).successor());
+        for kind in Kind::IN_FEED.into_iter().filter(|kind| query.kinds.contains(kind)) {
+            let range = KeyRange::prefix(&spaces::feed_of(kind)).from(spaces::feed(kind, start).successor());
             changes.extend(read(
                 snapshot,
-                *kind,
+                kind,
                 &range,
                 Direction::Forward,
                 query.limit.saturating_add(block),
@@ -135,14 +134,14 @@ impl Session {
         Ok(changes)
     }
 
-    /// The last change of the tenant: its number and its instant.
+    /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn last_change(&self) -> Result<(u64, Timestamp), Error> {
         self.require(Scope::Read)?;
         let head = head(&*self.snapshot()?)?;
-        Ok((head.number, Timestamp::from_micros(head.instant)))
+        Ok((head.number, Timestamp::from_micros(head.changed_at)))
     }
 
     /// Forgets all changes up to an instant, that one included. Asking for them is an error from the first moment on.

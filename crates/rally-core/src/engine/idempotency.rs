@@ -1,4 +1,5 @@
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{
     Session,
@@ -9,7 +10,7 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Code, Error, Faults, Timestamp, limits},
+    base::{Code, Error, Faults, Kind, Timestamp, limits},
     store::{Abort, Batch, Commit, Direction, KeyRange, Snapshot, StoreError},
 };
 
@@ -44,6 +45,16 @@ impl IdempotencyKey {
             hash.update(part);
         }
         Ok(Self { key: key.to_owned(), fingerprint: hash.finalize().into() })
+    }
+
+    /// The key as it stands for one act only: what is done, to which kind, and to which record.
+    pub(crate) fn for_act(&self, act: &str, kind: Kind, id: Option<Uuid>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.fingerprint);
+        hash.update([kind.number()]);
+        hash.update(id.unwrap_or_default());
+        hash.update(act);
+        Self { key: self.key.clone(), fingerprint: hash.finalize().into() }
     }
 }
 

@@ -5,6 +5,8 @@ use parking_lot::Mutex;
 use crate::base::Timestamp;
 
 const MINUTE: i64 = 60_000_000;
+/// Minutes by which a clock may step back without its windows beginning anew.
+const STEP_BACK: i64 = 2;
 
 /// Counts requests a minute for many keys: for each a token bucket that is full again at each whole minute.
 #[derive(Debug)]
@@ -14,7 +16,7 @@ pub struct Limiter<K> {
 
 #[derive(Debug)]
 struct Windows<K> {
-    /// The minute that all counts are of. It never steps back, even when the clock does.
+    /// The minute that all counts are of.
     minute: i64,
     used: HashMap<K, u32>,
 }
@@ -46,9 +48,10 @@ impl<K: Eq + Hash> Limiter<K> {
     pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
         let minute = now.as_micros().div_euclid(MINUTE);
-        if minute > windows.minute {
-            windows.minute = minute;
-            windows.used.clear();
+        // A clock that is set right by a little opens no second window; one that was far off must not shut all out.
+        let has_moved_on = minute > windows.minute || minute < windows.minute.saturating_sub(STEP_BACK);
+        if has_moved_on {
+            *windows = Windows { minute, used: HashMap::new() };
         }
         let reset = windows.minute.saturating_add(1).saturating_mul(60);
         let used = windows.used.entry(key).or_insert(0);
@@ -99,5 +102,13 @@ mod tests {
         assert!(limiter.take("acme", 1, at(60)).granted);
         let refused = limiter.take("acme", 1, at(59));
         assert_eq!((refused.granted, refused.reset, refused.retry_after), (false, 120, 61));
+    }
+
+    #[test]
+    fn a_clock_that_was_hours_ahead_shuts_nobody_out() {
+        let limiter = Limiter::new();
+        assert!(limiter.take("acme", 1, at(7_200)).granted);
+        assert!(limiter.take("acme", 1, at(3_600)).granted);
+        assert!(!limiter.take("acme", 1, at(3_601)).granted);
     }
 }

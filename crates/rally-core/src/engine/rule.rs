@@ -175,12 +175,14 @@ fn tag_line(raw: &str) -> Result<Cow<'_, str>, Phrase> {
         if tag.chars().count() > limits::TAG {
             return Err(format!("has a tag longer than {} characters", limits::TAG).into());
         }
-        if !tags.contains(&tag) {
-            tags.push(tag);
+        if tags.contains(&tag) {
+            continue;
         }
-    }
-    if tags.len() > limits::TAGS {
-        return Err(format!("must not have more than {} tags", limits::TAGS).into());
+        // Before the next one is looked for among all others.
+        if tags.len() == limits::TAGS {
+            return Err(format!("must not have more than {} tags", limits::TAGS).into());
+        }
+        tags.push(tag);
     }
     let value = Cow::Owned(tags.join(","));
     Ok(quote(&value).into())

@@ -17,6 +17,7 @@ pub struct Session {
     tenant: Arc<TenantInfo>,
     caller: Caller,
     scope: Scope,
+    unnoted_use: bool,
 }
 
 /// What the engine must know of a tenant to serve it.
@@ -71,7 +72,19 @@ impl fmt::Display for Caller {
 impl Session {
     /// A session for whoever has proved to be this caller.
     pub(crate) fn open(engine: Engine, tenant: Arc<TenantInfo>, caller: Caller, scope: Scope) -> Self {
-        Self { engine, tenant, caller, scope }
+        Self { engine, tenant, caller, scope, unnoted_use: false }
+    }
+
+    /// The same session, with whether the use of its credential is still to be noted.
+    pub(crate) fn with_unnoted_use(mut self, unnoted_use: bool) -> Self {
+        self.unnoted_use = unnoted_use;
+        self
+    }
+
+    /// True when the use of the session's credential is still to be noted.
+    #[must_use]
+    pub fn has_unnoted_use(&self) -> bool {
+        self.unnoted_use
     }
 
     /// The engine that it is a session of.

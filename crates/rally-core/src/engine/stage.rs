@@ -131,7 +131,7 @@ impl<'s> Stage<'s> {
     pub(crate) fn create(&mut self, of: Of, slots: &Slots<'_>) -> Result<(Uuid, Bytes), Error> {
         let mut random = [0; 8];
         self.entropy.fill(&mut random);
-        let instant = self.next_instant();
+        let instant = self.next_instant()?;
         let id = uuid_at(instant, random);
         let bytes = encode(of.model, instant, instant, slots);
         let key = spaces::record(of.kind, id);
@@ -148,7 +148,7 @@ impl<'s> Stage<'s> {
     /// Gives a record other members, which have been checked.
     pub(crate) fn update(&mut self, of: Of, id: Uuid, old: &[u8], slots: &Slots<'_>) -> Result<Bytes, Error> {
         let parts = RecordParts::read(old)?;
-        let instant = self.next_instant();
+        let instant = self.next_instant()?;
         let bytes = encode(of.model, parts.created_at, instant, slots);
         self.overlay.batch.put(spaces::record(of.kind, id), bytes.clone());
         self.move_keys(of, id, &slots_of(&parts)?, slots);
@@ -162,7 +162,7 @@ impl<'s> Stage<'s> {
     pub(crate) fn delete(&mut self, of: Of, id: Uuid, old: &[u8]) -> Result<(), Error> {
         let parts = RecordParts::read(old)?;
         let key = spaces::record(of.kind, id);
-        let instant = self.next_instant();
+        let instant = self.next_instant()?;
         self.take_out(of.kind, Order::Created, &key)?;
         self.overlay.batch.delete(key);
         self.move_keys(of, id, &slots_of(&parts)?, &Slots::default());
@@ -195,11 +195,16 @@ impl<'s> Stage<'s> {
     }
 
     /// The instant of the next change: the clock's, but always later than the last one's.
-    fn next_instant(&mut self) -> Timestamp {
+    fn next_instant(&mut self) -> Result<Timestamp, Error> {
         let after_last = Timestamp::from_micros(self.head.instant).plus_micros(1);
         let instant = self.now.max(after_last);
+        if instant.as_micros() <= self.head.instant {
+            return Err(Error::internal(
+                "the last change is of the last instant there is; is the clock right?",
+            ));
+        }
         self.head.instant = instant.as_micros();
-        instant
+        Ok(instant)
     }
 
     fn announce(&mut self, kind: Kind, id: Uuid, instant: Timestamp, action: Action) -> Result<(), Error> {
@@ -207,6 +212,7 @@ impl<'s> Stage<'s> {
             return Ok(());
         }
         self.head.number += 1;
+        self.head.changed_at = instant.as_micros();
         let entry = FeedEntryV1 {
             number: self.head.number,
             entity: id.into_bytes(),

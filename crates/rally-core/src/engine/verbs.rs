@@ -21,6 +21,15 @@ pub struct WriteOptions {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
+impl WriteOptions {
+    /// These options for one act only, so that an idempotency key is never answered for another.
+    pub(crate) fn for_act<R: Resource>(&self, act: &str, id: Option<Id<R>>) -> Self {
+        let key = self.idempotency_key.as_ref();
+        let idempotency_key = key.map(|key| key.for_act(act, R::KIND, id.map(Id::as_uuid)));
+        Self { idempotency_key, ..self.clone() }
+    }
+}
+
 impl<R: Editable> Collection<'_, R> {
     /// Adds a record.
     ///
@@ -38,7 +47,8 @@ impl<R: Editable> Collection<'_, R> {
         self.session.require(R::WRITE)?;
         let json = draft.to_json();
         let body = self.body(&json)?;
-        let done = self.session.write(options, &mut |stage| create::<R>(stage, &body))?;
+        let options = options.for_act::<R>("create", None);
+        let done = self.session.write(&options, &mut |stage| create::<R>(stage, &body))?;
         self.written(done)
     }
 
@@ -63,9 +73,10 @@ impl<R: Editable> Collection<'_, R> {
         self.session.require(R::WRITE)?;
         let json = change.to_json();
         let body = self.body(&json)?;
+        let options = options.for_act("update", Some(id));
         let done = self
             .session
-            .write(options, &mut |stage| merge::<R>(stage, id.as_uuid(), &body, options.if_version))?;
+            .write(&options, &mut |stage| merge::<R>(stage, id.as_uuid(), &body, options.if_version))?;
         self.written(done)
     }
 
@@ -83,7 +94,8 @@ impl<R: Editable> Collection<'_, R> {
     /// Those of `delete`, and those of the options.
     pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
         self.session.require(R::WRITE)?;
-        let done = self.session.write(options, &mut |stage| {
+        let options = options.for_act("delete", Some(id));
+        let done = self.session.write(&options, &mut |stage| {
             let old = existing::<R>(stage, id.as_uuid(), options.if_version)?;
             stage.delete(of::<R>(), id.as_uuid(), &old)?;
             Ok(Answer::Deleted { id: id.as_uuid() })
@@ -128,7 +140,8 @@ impl<R: Upsertable> Collection<'_, R> {
     pub fn upsert_with(&self, json: &Json<'_>, options: &WriteOptions) -> Result<Written<R>, Error> {
         self.session.require(R::WRITE)?;
         let body = self.body(json.0)?;
-        let done = self.session.write(options, &mut |stage| match natural_owner::<R>(stage, &body)? {
+        let options = options.for_act::<R>("upsert", None);
+        let done = self.session.write(&options, &mut |stage| match natural_owner::<R>(stage, &body)? {
             Some(id) => merge::<R>(stage, id, &body, options.if_version),
             None if options.if_version.is_some() => Err(stale()),
             None => create::<R>(stage, &body),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What a write did to a record, and the record as it is now.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Written<R> {
     /// What was done.
     pub outcome: Outcome,
@@ -33,7 +33,7 @@ pub enum Outcome {
 }
 
 /// Says that a record is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Deleted<R> {
     /// The record that was.
     pub id: Id<R>,

@@ -104,7 +104,8 @@ impl fmt::Debug for NewApiKey {
 }
 
 impl Engine {
-    /// Opens a session for whoever has this API key.
+    /// Opens a session for whoever has this API key. Whoever lets the caller in goes on to
+    /// [`note_use`](Session::note_use).
     ///
     /// # Errors
     /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
@@ -121,11 +122,9 @@ impl Engine {
         if !grant.is_active || grant.expires_at.is_some_and(|end| end <= now) {
             return Err(unknown_key());
         }
-        if grant.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now) {
-            lookup.api_keys().note_use(id, now);
-        }
+        let is_behind = grant.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now);
         let caller = Caller::ApiKey { id: id.as_uuid(), name: grant.name };
-        Ok(Session::open(self.clone(), info, caller, grant.scope))
+        Ok(Session::open(self.clone(), info, caller, grant.scope).with_unnoted_use(is_behind))
     }
 }
 
@@ -156,6 +155,24 @@ impl Grant {
 }
 
 impl Session {
+    /// Notes that the session's key has been used, if that was last noted a minute ago or more. It is no change of the
+    /// key, so the feed does not tell of it; and it is tried once a minute only, whether it succeeds or not.
+    ///
+    /// # Errors
+    /// What the store says. That is no reason to turn the caller away.
+    pub fn note_use(&self) -> Result<(), Error> {
+        let Caller::ApiKey { id, .. } = self.caller() else { return Ok(()) };
+        let now = self.engine().clock().now();
+        if !self.has_unnoted_use() || !self.engine().may_note_use(self.tenant().id, *id, now) {
+            return Ok(());
+        }
+        let json = quote(&now.to_string());
+        let noted = self.write(&WriteOptions::default(), &mut |stage| {
+            engine::touch::<ApiKey>(stage, *id, LAST_USED_AT, json.clone())
+        });
+        noted.map(drop)
+    }
+
     /// The tenant's API keys.
     #[must_use]
     pub fn api_keys(&self) -> Collection<'_, ApiKey> {
@@ -193,18 +210,6 @@ impl Collection<'_, ApiKey> {
             }
             _ => Err(Answer::of_another_kind()),
         }
-    }
-
-    /// Notes that a key has just worked. That this fails is no reason to turn its owner away.
-    fn note_use(&self, id: Id<ApiKey>, now: Timestamp) {
-        let engine = self.session.engine();
-        let Some(_noting) = engine.begin(self.session.tenant().id, &format!("lastUsedAt {id}")) else {
-            return;
-        };
-        let noted = self.session.write(&WriteOptions::default(), &mut |stage| {
-            engine::touch::<ApiKey>(stage, id.as_uuid(), LAST_USED_AT, quote(&now.to_string()))
-        });
-        drop(noted);
     }
 }
 

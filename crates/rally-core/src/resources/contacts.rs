@@ -1,6 +1,7 @@
 use std::{borrow::Cow, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
+use unicase::UniCase;
 
 use super::{Company, User};
 use crate::{
@@ -107,7 +108,8 @@ pub struct Contact {
     pub updated_at: Timestamp,
 }
 
-/// What creates a [`Contact`]; only the two names and the e-mail address are required.
+/// What creates a [`Contact`]; only the two names and the e-mail address are required. Where it updates one, a member
+/// that is `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "each member is that of `Contact`")]
@@ -115,23 +117,41 @@ pub struct ContactDraft {
     pub first_name: String,
     pub last_name: String,
     pub email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mobile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub department: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub company_id: Option<Id<Company>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle_stage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_score: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub linked_in_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub twitter_handle: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<Id<User>>,
 }
 
@@ -229,7 +249,7 @@ fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(last.strip_prefix(b"\"").unwrap_or_default());
 }
 
-/// Addresses are compared trimmed and without regard to case.
+/// Addresses are compared trimmed and case-folded (Unicode, full folding).
 fn fold_email(email: &str) -> Option<String> {
-    (!email.is_empty()).then(|| email.to_lowercase())
+    (!email.is_empty()).then(|| UniCase::new(email).to_folded_case())
 }

@@ -90,7 +90,10 @@ fn kinds(parameters: &mut Parameters<'_>) -> Vec<Kind> {
         match Kind::IN_FEED.into_iter().find(|kind| kind.plural() == name) {
             Some(kind) if kinds.contains(&kind) => {}
             Some(kind) => kinds.push(kind),
-            None => parameters.fault("entities", format!("names {name:?}; use {}", all_kinds())),
+            None => {
+                parameters.fault("entities", format!("names {name:?}; use {}", all_kinds()));
+                break;
+            }
         }
     }
     if kinds.is_empty() { Kind::IN_FEED.to_vec() } else { kinds }

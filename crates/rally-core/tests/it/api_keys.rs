@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
+use rally_core::store::MemoryStore;
 use rally_core::{ApiKeyDraft, Caller, Code, Engine, FeedFrom, FeedQuery, Kind, NewApiKey, Scope, Session};
+use rally_testkit::{FaultyStore, WriteFault};
 use serde_json::json;
 
 use crate::support::{World, tenant, told};
@@ -84,18 +88,33 @@ fn the_last_use_is_noted_once_a_minute_and_stays_out_of_the_feed() {
     let world = World::new();
     let made = mint(&world.acme, "read");
     let last_used = || world.acme.api_keys().get(made.model.id).unwrap().read().unwrap().last_used_at;
+    let use_it = || world.engine.authenticate(&made.key).unwrap().note_use().unwrap();
     assert_eq!(last_used(), None);
     let start = world.engine.clock().now();
-    world.engine.authenticate(&made.key).unwrap();
+    use_it();
     assert_eq!(last_used(), Some(start));
     world.clock.advance(59_999_999);
-    world.engine.authenticate(&made.key).unwrap();
+    use_it();
     assert_eq!(last_used(), Some(start));
     world.clock.advance(1);
-    world.engine.authenticate(&made.key).unwrap();
+    use_it();
     assert_eq!(last_used(), Some(start.plus_micros(60_000_000)));
     let everything = FeedQuery { from: FeedFrom::After(0), kinds: Kind::ALL.to_vec(), limit: 10 };
     assert!(world.acme.changes(&everything).unwrap().is_empty());
+}
+
+#[test]
+fn a_use_that_cannot_be_noted_is_tried_once_a_minute_only() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone());
+    let made = mint(&world.acme, "read");
+    let session = world.engine.authenticate(&made.key).unwrap();
+    store.fail_write(0, WriteFault::Unavailable);
+    assert!(session.note_use().unwrap_err().is_unavailable());
+    store.fail_write(0, WriteFault::Unavailable);
+    for _ in 0..10 {
+        world.engine.authenticate(&made.key).unwrap().note_use().unwrap();
+    }
 }
 
 #[test]

@@ -118,10 +118,7 @@ fn a_bulk_has_1_to_100_items_in_an_array() {
     let many: Vec<Value> = (0..101).map(|n| contact(&format!("c{n}@x.example"))).collect();
     for items in [&many[..0], &many[..]] {
         let error = bulk(&world, items, false).unwrap_err();
-        assert_eq!(
-            told(&error),
-            ("validation", vec![format!("items must be 1 to 100, not {}", items.len())])
-        );
+        assert_eq!(told(&error), ("validation", vec!["items must be 1 to 100".to_owned()]));
     }
     let send = |body: &[u8]| world.acme.contacts().create_many(&Json(body), false, &WriteOptions::default());
     assert_eq!(send(b"{}").unwrap_err().code(), Code::Validation);

@@ -145,6 +145,47 @@ fn an_email_is_unique_whatever_its_case_and_the_answer_names_the_owner() {
 }
 
 #[test]
+fn emails_are_compared_by_full_case_folding() {
+    let world = World::new();
+    let taken =
+        |email: &str| world.create(json!({"firstName": "B", "lastName": "C", "email": email})).is_err();
+    world.add("ΝΙΚΟΣ@x.example");
+    assert!(taken("νικος@x.example") && taken("νικοσ@x.example"));
+    world.add("straße@x.example");
+    assert!(taken("STRASSE@x.example"));
+}
+
+#[test]
+fn a_great_many_tags_are_refused_without_looking_at_them_all() {
+    let tags: Vec<String> = (0..200_000).map(|number| number.to_string()).collect();
+    let world = World::new();
+    let body = json!({"firstName": "A", "lastName": "B", "email": "a@x.example", "tags": tags.join(",")});
+    assert_eq!(told(&world.create(body).unwrap_err()).1, ["tags must not have more than 50 tags"]);
+}
+
+#[test]
+fn the_largest_contact_fits_the_least_store() {
+    let world = World::new();
+    let body = json!({
+        "firstName": "\"".repeat(255), "lastName": "\"".repeat(255), "email": "a@x.example",
+        "notes": "\"".repeat(65_536), "address": "😀".repeat(255),
+    });
+    let row = world.create(body).unwrap().row;
+    let mut json = Vec::new();
+    row.write_json(Contact::model().whole(), &mut json).unwrap();
+    assert!(json.len() < rally_core::store::Limits::LEAST.value_bytes, "{}", json.len());
+}
+
+#[test]
+fn the_last_instant_there_is_takes_one_change_and_loses_none() {
+    let world = World::new();
+    world.clock.set(rally_core::Timestamp::MAX);
+    let id = world.add("a@x.example");
+    assert_eq!(world.update(id, json!({"phone": "1"})).unwrap_err().code(), Code::Internal);
+    assert_eq!(world.get(id).phone, None);
+}
+
+#[test]
 fn a_taken_email_is_a_duplicate_on_update_too_and_ones_own_is_not() {
     let world = World::new();
     let (first, second) = (world.add("a@x.example"), world.add("b@x.example"));
@@ -373,4 +414,6 @@ fn typed_drafts_and_changes_say_what_their_json_says() {
     let ada = contacts.update(ada.id, &change).unwrap().read().unwrap();
     assert_eq!((ada.lead_score, ada.city.as_deref(), ada.first_name.as_str()), (None, Some("London"), "Ada"));
     assert_eq!(contacts.upsert(&draft).unwrap().read().unwrap().lead_score, Some(7));
+    let bare = ContactDraft { lead_score: None, ..draft };
+    assert_eq!(contacts.upsert(&bare).unwrap().outcome, Outcome::Unchanged);
 }

@@ -65,6 +65,25 @@ fn a_key_used_for_other_content_is_refused() {
 }
 
 #[test]
+fn a_key_is_never_answered_for_another_act() {
+    let world = World::new();
+    let contacts = world.acme.contacts();
+    let (a, b) = (world.add("a@x.example"), world.add("b@x.example"));
+    let change = Json(b"{\"phone\":\"1\"}");
+    contacts.update_with(a, &change, &once("k", b"same")).unwrap();
+    let items = [&b"["[..], &body("c@x.example"), b"]"].concat();
+    for error in [
+        contacts.update_with(b, &change, &once("k", b"same")).unwrap_err(),
+        contacts.delete_with(a, &once("k", b"same")).unwrap_err(),
+        contacts.create_with(&Json(&body("c@x.example")), &once("k", b"same")).unwrap_err(),
+        contacts.upsert_with(&Json(&body("c@x.example")), &once("k", b"same")).unwrap_err(),
+        contacts.create_many(&Json(&items), false, &once("k", b"same")).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), Code::IdempotencyMismatch);
+    }
+}
+
+#[test]
 fn a_refused_write_can_be_mended_under_its_key() {
     let world = World::new();
     let contacts = world.acme.contacts();

@@ -147,3 +147,14 @@ fn a_limit_outside_1_to_1000_is_refused_of_hosts_too() {
         assert!(world.acme.changes(&query).unwrap_err().is_invalid());
     }
 }
+
+#[test]
+fn a_kind_that_is_named_twice_is_told_once_and_other_rows_do_not_move_the_head() {
+    let world = world_of(2);
+    let query = FeedQuery { from: FeedFrom::After(0), kinds: vec![Kind::Contact, Kind::Contact], limit: 10 };
+    let changes = world.acme.changes(&query).unwrap();
+    assert_eq!(changes.iter().map(|change| change.id).collect::<Vec<_>>(), [1, 2]);
+    world.clock.advance(5_000_000);
+    world.acme.api_keys().mint(&rally_core::ApiKeyDraft { name: "n".into(), ..Default::default() }).unwrap();
+    assert_eq!(world.acme.last_change().unwrap(), (2, changes[1].changed_at));
+}

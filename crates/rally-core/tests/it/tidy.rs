@@ -75,23 +75,40 @@ fn imports_point_down() {
     none("a floor knows only those below it", broken);
 }
 
-/// Whether code imports from a floor: as `crate::floor` or in a list behind `crate::{`.
+/// Whether code imports from a floor: as `crate::floor`, or as an item of a list behind `crate::{`.
 fn names_floor(code: &str, floor: &str) -> bool {
     let code: String = code.split_whitespace().collect();
-    let listed = code.split("usecrate::{").skip(1).any(|list| {
-        let list = list.split(";").next().unwrap();
-        list.starts_with(&format!("{floor}::"))
-            || list.contains(&format!("}},{floor}::"))
-            || list.contains(&format!(",{floor}::{{"))
-    });
-    listed || code.contains(&format!("crate::{floor}::"))
+    let lists = code.split("crate::{").skip(1);
+    code.contains(&format!("crate::{floor}::")) || lists.flat_map(first_names).any(|name| name == floor)
+}
+
+/// What each item of an import list begins with, up to the brace that closes the list.
+fn first_names(list: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut names) = (0, 0, Vec::new());
+    for (place, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                names.push(list[start..place].split("::").next().unwrap());
+                start = place + 1;
+                if letter == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    names
 }
 
 #[test]
 fn an_upward_import_would_be_seen() {
     assert!(names_floor("use crate::engine::Session;", "engine"));
     assert!(names_floor("use crate::{\n    base::{Error, Id},\n    engine::{Session},\n};", "engine"));
-    assert!(!names_floor("use crate::{\n    base::{Error, Id},\n};", "engine"));
+    assert!(names_floor("use crate::{base::Error, engine::Session};", "engine"));
+    assert!(names_floor("use crate::{base::{Error, Id}, engine};", "engine"));
+    assert!(!names_floor("use crate::{\n    base::{engine, Id},\n};\nuse other::{engine::X};", "engine"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Pr
         let mut response = answer::changes(&changes, &fields)?;
         if let Some(last) = changes.last().filter(|_| changes.len() == feed.limit) {
             let next = next(&call, feed.from, last);
-            answer::write_links(&mut response, call.uri.path(), &[("next", next)])?;
+            answer::write_links(&mut response, &call.path(), &[("next", next)])?;
         }
         Ok(response)
     });
@@ -29,5 +29,5 @@ fn next(call: &Call, from: FeedFrom, last: &FeedEntry) -> String {
         FeedFrom::Since(_) => ("since", last.changed_at.to_string()),
         FeedFrom::After(_) => ("after", last.id.to_string()),
     };
-    query::with(call.uri.query(), &["since", "after"], name, &value)
+    query::with(call.uri.query(), &["since", "after"], &[(name, &value)])
 }

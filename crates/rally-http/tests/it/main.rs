@@ -10,6 +10,7 @@
 mod conditional;
 mod contacts;
 mod credentials;
+mod hosting;
 mod idempotency;
 mod log;
 mod operations;

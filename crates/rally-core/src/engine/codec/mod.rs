@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_row_is_read_to_its_last_byte_and_no_further() {
-        let head = HeadV1 { number: 7, instant: 1_700_000_000_000_000, trimmed: None };
+        let head = HeadV1 { number: 7, instant: 1_700_000_000_000_000, changed_at: 0, trimmed: None };
         let bytes = encode(&head).unwrap();
         assert_eq!(decode::<HeadV1>(&bytes).unwrap(), head);
         assert!(is_damaged(decode::<HeadV1>(&[&bytes[..], &[0]].concat())));

@@ -6,7 +6,10 @@ use super::Wire;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct HeadV1 {
     pub(crate) number: u64,
+    /// The instant of the last change of any record, in the feed or not.
     pub(crate) instant: i64,
+    /// The instant of the last change in the feed.
+    pub(crate) changed_at: i64,
     /// The last change that the feed has no more.
     pub(crate) trimmed: Option<TrimV1>,
 }

@@ -51,7 +51,7 @@ pub(crate) struct CommonArguments {
     /// A tenant that there must be; one that is missing is created and its admin key printed once. May be repeated
     #[arg(long = "tenant", value_name = "SLUG")]
     pub(crate) tenants: Vec<String>,
-    /// Hosts directly below this one name their tenant, as acme.localhost does. May be repeated
+    /// Hosts below this one name their tenant by their first label, as acme.localhost does. May be repeated
     #[arg(long = "host-suffix", value_name = "HOST", default_value = "localhost")]
     pub(crate) host_suffixes: Vec<String>,
     /// Requests a minute of tenants without a setting of their own; 0 for no limit

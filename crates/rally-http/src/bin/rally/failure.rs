@@ -27,7 +27,7 @@ impl fmt::Display for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let mut sentence = error.detail().to_owned();
+        let mut sentence = error.to_string();
         // The operator is whom the log is for.
         let mut cause = std::error::Error::source(&error);
         while let Some(reason) = cause {

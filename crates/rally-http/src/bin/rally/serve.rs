@@ -52,6 +52,9 @@ fn start(
         let mut http = rally_http::Config::default();
         http.host_suffixes.clone_from(&common.host_suffixes);
         http.work_on = location.work_on();
+        if config.test_keys && config.requests_per_minute == 0 {
+            http.failed_credentials_per_minute = 0;
+        }
         let served = rally_http::serve(listener, engine, http, stop_signal()).await;
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     })
