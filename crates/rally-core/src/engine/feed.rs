@@ -9,7 +9,7 @@ use super::{
     codec::{self, FeedEntryV1, HeadV1, MarkV1, TrimV1},
     spaces,
     stage::Stage,
-    verbs::WriteOptions,
+    write::WriteOptions,
     written::Answer,
 };
 use crate::{

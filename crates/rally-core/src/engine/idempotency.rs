@@ -2,16 +2,14 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Session,
     codec::{self, AnswerV1},
     spaces,
     stage::Stage,
-    verbs::WriteOptions,
     written::Answer,
 };
 use crate::{
     base::{Code, Error, Faults, Kind, Timestamp, limits},
-    store::{Abort, Batch, Commit, Direction, KeyRange, Snapshot, StoreError},
+    store::{Direction, KeyRange, Snapshot, StoreError},
 };
 
 /// How many kept answers that have grown too old each keyed write clears away.
@@ -23,7 +21,7 @@ const CLEARED_AT_ONCE: usize = 4;
 /// nothing and is not kept, so it may be mended and sent again under the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    key: String,
+    pub(crate) key: String,
     fingerprint: [u8; 32],
 }
 
@@ -58,68 +56,8 @@ impl IdempotencyKey {
     }
 }
 
-/// What came of a write: its answer, and whether it is a kept one.
-pub(crate) struct Done {
-    pub(crate) answer: Answer,
-    pub(crate) replayed: bool,
-}
-
-impl Session {
-    /// Runs `work` on the tenant's newest state and commits what it has staged, once for each idempotency key.
-    pub(crate) fn write(
-        &self,
-        options: &WriteOptions,
-        work: &mut dyn FnMut(&mut Stage<'_>) -> Result<Answer, Error>,
-    ) -> Result<Done, Error> {
-        let tenant = self.tenant().id;
-        let _under_way = match &options.idempotency_key {
-            Some(key) => Some(self.engine().begin(tenant, &key.key).ok_or_else(still_running)?),
-            None => None,
-        };
-        let mut done = None;
-        let mut refused = None;
-        let commit = self.engine().store().write(tenant, &mut |newest| {
-            let result = self.build(options, newest, work);
-            match result {
-                Ok((batch, result)) => {
-                    done = Some(result);
-                    Ok(batch)
-                }
-                Err(error) if error.is_store_conflict() => Err(Abort::Store(StoreError::Conflict)),
-                Err(error) => {
-                    refused = Some(error);
-                    Err(Abort::Refused)
-                }
-            }
-        })?;
-        match (commit, done, refused) {
-            (Commit::Applied, Some(done), _) => Ok(done),
-            (Commit::Refused, _, Some(error)) => Err(error),
-            _ => Err(Error::internal("the store ran no build")),
-        }
-    }
-
-    fn build(
-        &self,
-        options: &WriteOptions,
-        newest: &dyn Snapshot,
-        work: &mut dyn FnMut(&mut Stage<'_>) -> Result<Answer, Error>,
-    ) -> Result<(Batch, Done), Error> {
-        let mut stage = Stage::new(self, newest)?;
-        let Some(key) = &options.idempotency_key else {
-            let answer = work(&mut stage)?;
-            return Ok((stage.finish()?, Done { answer, replayed: false }));
-        };
-        if let Some(kept) = kept(&stage, key)? {
-            return Ok((Batch::new(), Done { answer: kept, replayed: true }));
-        }
-        let answer = work(&mut stage)?;
-        keep(&mut stage, key, &answer)?;
-        Ok((stage.finish()?, Done { answer, replayed: false }))
-    }
-}
-
-fn kept(stage: &Stage<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Error> {
+/// The answer that is kept for a key, if there is one that has not grown too old.
+pub(crate) fn kept(stage: &Stage<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Error> {
     let Some(bytes) = stage.overlay.get(&spaces::answer(&key.key))? else { return Ok(None) };
     let kept: AnswerV1 = codec::decode(&bytes)?;
     if Timestamp::from_micros(kept.kept_at) <= oldest(stage.now) {
@@ -132,7 +70,8 @@ fn kept(stage: &Stage<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Error
     Ok(Some(Answer::from_body(kept.body)?))
 }
 
-fn keep(stage: &mut Stage<'_>, key: &IdempotencyKey, answer: &Answer) -> Result<(), StoreError> {
+/// Keeps the answer for a key, with the write itself.
+pub(crate) fn keep(stage: &mut Stage<'_>, key: &IdempotencyKey, answer: &Answer) -> Result<(), StoreError> {
     clear_old(stage)?;
     let row =
         AnswerV1 { kept_at: stage.now.as_micros(), fingerprint: key.fingerprint, body: answer.to_body() };
@@ -162,6 +101,7 @@ fn oldest(now: Timestamp) -> Timestamp {
     now.plus_micros(-limits::IDEMPOTENCY_HOURS * 3_600 * 1_000_000)
 }
 
-fn still_running() -> Error {
+/// Says that the key's first write has no answer yet.
+pub(crate) fn still_running() -> Error {
     Error::new(Code::Conflict, "a request with this Idempotency-Key is still running; try again")
 }

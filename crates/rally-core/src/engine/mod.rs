@@ -23,6 +23,7 @@ mod session;
 mod spaces;
 mod stage;
 mod verbs;
+mod write;
 mod written;
 
 pub(crate) use self::{
@@ -51,6 +52,6 @@ pub use self::{
     resource::{Bulkable, Editable, Resource, Upsertable},
     rule::Rule,
     session::{Caller, Profile, Session, TenantInfo},
-    verbs::WriteOptions,
+    write::WriteOptions,
     written::{Deleted, Outcome, Written},
 };

@@ -1,34 +1,15 @@
 use uuid::Uuid;
 
 use super::{
-    Change, Collection, Deleted, Draft, Editable, IdempotencyKey, Json, Outcome, Resource, Upsertable,
-    Written,
+    Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Upsertable, Written,
     body::{Body, Slots},
     codec::RecordParts,
-    idempotency::Done,
     rule,
     stage::{Of, Stage, slots_of},
+    write::{Done, WriteOptions},
     written::Answer,
 };
 use crate::base::{Code, Error, Id, Timestamp};
-
-/// What a write may ask for besides its content.
-#[derive(Clone, Debug, Default)]
-pub struct WriteOptions {
-    /// Only if the record's last change is of this instant.
-    pub if_version: Option<Timestamp>,
-    /// Only once for this key.
-    pub idempotency_key: Option<IdempotencyKey>,
-}
-
-impl WriteOptions {
-    /// These options for one act only, so that an idempotency key is never answered for another.
-    pub(crate) fn for_act<R: Resource>(&self, act: &str, id: Option<Id<R>>) -> Self {
-        let key = self.idempotency_key.as_ref();
-        let idempotency_key = key.map(|key| key.for_act(act, R::KIND, id.map(Id::as_uuid)));
-        Self { idempotency_key, ..self.clone() }
-    }
-}
 
 impl<R: Editable> Collection<'_, R> {
     /// Adds a record.
