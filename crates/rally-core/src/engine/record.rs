@@ -22,6 +22,7 @@ impl<'a> Record<'a> {
         self.parts.slot(slot)
     }
 
+    #[inline]
     pub(crate) fn write_value(&self, source: Source, out: &mut Vec<u8>) {
         match source {
             Source::Slot(slot) => self.parts.write_slot(slot, out),

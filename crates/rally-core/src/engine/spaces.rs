@@ -9,20 +9,20 @@ use uuid::Uuid;
 
 /// The last change: its number and its instant.
 const HEAD: Space = Space(0x01);
+/// The open end of a sequence: kind, order. Every write changes it with the head, so the two stand together.
+const SPINE: Space = Space(0x02);
+/// Counts of the closed blocks of a sequence: kind, order, level, first key.
+const NODE: Space = Space(0x03);
+/// The instant of each 64th change: number ÷ 64.
+const FEED_MARK: Space = Space(0x04);
 /// Records: kind, id. Ids sort by creation, so this is the list in its order.
 const RECORD: Space = Space(0x10);
 /// Natural keys: kind, slot, folded text; the value is the id.
 const UNIQUE: Space = Space(0x11);
 /// Records by last change: kind, instant; the value is the id.
 const UPDATED: Space = Space(0x12);
-/// The open end of a sequence: kind, order.
-const SPINE: Space = Space(0x18);
-/// Counts of the closed blocks of a sequence: kind, order, level, first key.
-const NODE: Space = Space(0x19);
 /// Changes: kind, instant.
 const FEED: Space = Space(0x20);
-/// The instant of each 64th change: number ÷ 64.
-const FEED_MARK: Space = Space(0x21);
 /// Kept answers: idempotency key.
 const ANSWER: Space = Space(0x30);
 /// Kept answers by age: instant; the value is the idempotency key.
