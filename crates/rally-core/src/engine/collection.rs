@@ -4,11 +4,12 @@ use uuid::Uuid;
 
 use super::{
     Bytes, ListQuery, Resource, Row, Session,
+    list::check_limit,
     sequence::{Order, Place, Sequence},
     spaces,
 };
 use crate::{
-    base::{Error, Id, Timestamp},
+    base::{Error, Id, Timestamp, limits},
     store::{Direction, Key, KeyRange, Snapshot, StoreError},
 };
 
@@ -65,7 +66,7 @@ impl<'s, R: Resource> Collection<'s, R> {
     /// [`limits::PAGE`](crate::limits::PAGE).
     pub fn list(&self, query: &ListQuery) -> Result<Page<R>, Error> {
         self.session.require(R::READ)?;
-        query.check()?;
+        check_limit(query.limit, limits::PAGE)?;
         let snapshot = self.session.snapshot()?;
         match query.updated_since {
             None => self.list_created(&*snapshot, query),
@@ -137,16 +138,6 @@ impl<'s, R: Resource> Collection<'s, R> {
             None => Err(damaged_key()),
         });
         Ok(page(rows.collect::<Result<_, _>>()?, query.limit, total))
-    }
-}
-
-impl ListQuery {
-    fn check(&self) -> Result<(), Error> {
-        use crate::base::{Faults, limits};
-        if (1..=limits::PAGE).contains(&self.limit) {
-            return Ok(());
-        }
-        Err(Faults::one("limit", format!("must be a whole number from 1 to {}", limits::PAGE)).into())
     }
 }
 

@@ -7,13 +7,14 @@ use uuid::Uuid;
 use super::{
     Session,
     codec::{self, FeedEntryV1, HeadV1, MarkV1, TrimV1},
+    list::check_limit,
     spaces,
     stage::Stage,
     write::WriteOptions,
     written::Answer,
 };
 use crate::{
-    base::{Error, Faults, Kind, Scope, Timestamp, limits},
+    base::{Error, Kind, Scope, Timestamp, limits},
     store::{Direction, KeyRange, Snapshot, StoreError, read_instant},
 };
 
@@ -102,7 +103,7 @@ impl Session {
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &Query) -> Result<Changes, Error> {
         self.require(Scope::Read)?;
-        query.check()?;
+        check_limit(query.limit, limits::FEED_PAGE)?;
         let snapshot = self.snapshot()?;
         let snapshot = &*snapshot;
         let head = head(snapshot)?;
@@ -168,15 +169,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-}
-
-impl Query {
-    fn check(&self) -> Result<(), Error> {
-        if (1..=limits::FEED_PAGE).contains(&self.limit) {
-            return Ok(());
-        }
-        Err(Faults::one("limit", format!("must be a whole number from 1 to {}", limits::FEED_PAGE)).into())
     }
 }
 

@@ -152,6 +152,14 @@ impl<'a> Parameters<'a> {
     }
 }
 
+/// Checks how many entries of a list or of the feed a caller wants.
+pub(crate) fn check_limit(limit: usize, most: usize) -> Result<(), Error> {
+    if (1..=most).contains(&limit) {
+        return Ok(());
+    }
+    Err(Faults::one("limit", format!("must be a whole number from 1 to {most}")).into())
+}
+
 /// Checks that a request without parameters has none, where the profile asks for that.
 ///
 /// # Errors
