@@ -22,8 +22,7 @@ use crate::{
     source::{Content, Open, Source},
 };
 
-const LIMITS: Limits =
-    Limits { key_bytes: Limits::LEAST.key_bytes, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
+const LIMITS: Limits = Limits { key_bytes: 8 << 10, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
 
 /// A [`Store`] in one file.
 ///
@@ -204,6 +203,11 @@ impl RedbStore {
 impl Store for RedbStore {
     fn limits(&self) -> Limits {
         LIMITS
+    }
+
+    /// A file has one owner at a time.
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

@@ -25,6 +25,8 @@ pub struct Counts {
     pub get_manys: usize,
     /// Keys that those calls asked for.
     pub keys_asked: usize,
+    /// Calls of `prefetch`.
+    pub prefetches: usize,
     /// Calls of `scan`.
     pub scans: usize,
     /// Entries that those calls returned.
@@ -67,6 +69,10 @@ impl Store for CountingStore {
         self.inner.limits()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.counts.lock().snapshots += 1;
         let inner = self.inner.snapshot(tenant)?;
@@ -106,6 +112,11 @@ impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for CountingSnapshot<'_,
         counts.keys_asked += keys.len();
         drop(counts);
         self.inner.get_many(keys)
+    }
+
+    fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.counts.lock().prefetches += 1;
+        self.inner.prefetch(keys)
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {

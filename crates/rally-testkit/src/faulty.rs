@@ -138,6 +138,10 @@ impl Store for FaultyStore {
         self.inner.limits()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.read()?;
         Ok(Box::new(FaultySnapshot { inner: self.inner.snapshot(tenant)?, store: self }))
@@ -178,6 +182,11 @@ impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for FaultySnapshot<'_, P
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
         self.store.read()?;
         self.inner.get_many(keys)
+    }
+
+    fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.store.read()?;
+        self.inner.prefetch(keys)
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {

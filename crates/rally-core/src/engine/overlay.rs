@@ -34,6 +34,10 @@ impl Snapshot for Overlay<'_> {
         Ok(values)
     }
 
+    fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        self.below.prefetch(keys)
+    }
+
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
         if range.is_empty() {
             return Ok(Vec::new());

@@ -53,7 +53,11 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn limits(&self) -> Limits {
-        Limits { key_bytes: Limits::LEAST.key_bytes, value_bytes: 16 << 20, batch_bytes: 256 << 20 }
+        Limits { key_bytes: 8 << 10, value_bytes: 16 << 20, batch_bytes: 256 << 20 }
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

@@ -33,11 +33,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - a batch within them is applied, one beyond them is refused with [`StoreError::TooLarge`] and changes nothing.
     fn limits(&self) -> Limits;
 
-    /// A view of one tenant.
+    /// Whether other processes may change the same state while this one runs. What is to hold for a tenant as a whole,
+    /// such as its rate limit, is then kept in the store and not beside it.
+    fn is_shared(&self) -> bool;
+
+    /// A view of one tenant at one moment, which is settled no later than by its first read: behind a network, taking it
+    /// and reading it first are then one journey.
     ///
     /// To be correct:
-    /// - it shows every batch whose `write` has returned, wholly, and of others all or nothing;
-    /// - later writes never change what it shows;
+    /// - it shows every batch whose `write` had returned before it was taken, wholly, and of others all or nothing;
+    /// - once it has been read, later writes never change what it shows;
     /// - it never shows a key of another tenant;
     /// - taking and reading it never waits for a writer.
     ///
@@ -85,6 +90,19 @@ pub trait Snapshot {
     /// # Errors
     /// Those of [`get`](Snapshot::get).
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
+
+    /// Says which keys `get` and `get_many` are going to be asked for. A store behind a network reads them all in one
+    /// journey; others have nothing to do.
+    ///
+    /// To be correct:
+    /// - it changes no answer.
+    ///
+    /// # Errors
+    /// Those of [`get`](Snapshot::get).
+    fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let _ = keys;
+        Ok(())
+    }
 
     /// The first `limit` entries of a range, in the direction given.
     ///
@@ -153,9 +171,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What every backend honours at least. The largest contact takes some 200 KiB: notes of 65,536 bytes can be twice
-    /// that as JSON text.
-    pub const LEAST: Limits = Limits { key_bytes: 8 << 10, value_bytes: 256 << 10, batch_bytes: 64 << 20 };
+    /// What every backend honours at least. A key of 2 KiB is about what an index of PostgreSQL takes; the longest of
+    /// the engine's own is a name of 255 characters, which case folding can make 1,530 bytes. The largest contact takes
+    /// some 200 KiB: notes of 65,536 bytes can be twice that as JSON text.
+    pub const LEAST: Limits = Limits { key_bytes: 2 << 10, value_bytes: 256 << 10, batch_bytes: 64 << 20 };
 
     /// Checks a batch, as every backend does before it changes anything.
     ///

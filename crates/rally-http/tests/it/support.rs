@@ -306,6 +306,10 @@ impl Store for HeldStore {
         self.inner.limits()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         assert!(!self.has_bug.swap(false, Ordering::SeqCst), "a bug that a test has asked for");
         self.inner.snapshot(tenant)

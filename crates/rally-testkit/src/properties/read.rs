@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rally_core::store::{Direction, Key, Store};
+use rally_core::store::{Batch, Direction, Key, Snapshot, Store};
 
 use super::{
     Property,
     given::{
-        Contents, SPACES, TENANT, apply, get, get_many, key, keys, newest, puts, scan, snapshot, space, value,
+        Contents, SPACES, TENANT, apply, contents, get, get_many, key, keys, newest, puts, scan, snapshot,
+        space, value, write,
     },
 };
 
@@ -19,6 +20,7 @@ pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
         Property::of(get_many_answers_in_the_order_of_the_keys_asked_for),
         Property::of(get_many_of_no_key_is_no_value),
         Property::of(get_many_takes_thousands_of_keys),
+        Property::of(a_prefetch_changes_no_answer),
         Property::of(a_key_is_looked_for_in_its_own_space_only),
         Property::of(a_key_beyond_the_limit_is_a_missing_key),
     ]
@@ -79,6 +81,32 @@ fn get_many_takes_thousands_of_keys(store: &Arc<dyn Store>) {
     for (number, value) in values.into_iter().enumerate() {
         assert_eq!(value, is_there(number).then(|| number.to_string().into()), "key {number}");
     }
+}
+
+fn a_prefetch_changes_no_answer(store: &Arc<dyn Store>) {
+    let [there, empty, missing, other] =
+        ["there", "empty", "missing", "other"].map(|name| key(7, name.as_bytes()));
+    let expected: Contents =
+        [(there.clone(), "1".into()), (empty.clone(), "".into()), (other.clone(), "2".into())].into();
+    let all = [there, empty, missing, other];
+    apply(&**store, TENANT, &puts(expected.clone()));
+    let check = |view: &dyn Snapshot| {
+        for ahead in [&all[..0], &all[..3], &[all[0].clone(), all[2].clone(), all[0].clone()], &all[1..]] {
+            view.prefetch(ahead).expect("a healthy store reads many keys");
+            for key in &all {
+                assert_eq!(get(view, key), expected.get(key).cloned(), "{key:?} after {ahead:?}");
+            }
+            let values: Vec<_> = all.iter().rev().map(|key| expected.get(key).cloned()).collect();
+            let asked: Vec<_> = all.iter().rev().cloned().collect();
+            assert_eq!(get_many(view, &asked), values, "after {ahead:?}");
+            assert_eq!(contents(view), expected, "after {ahead:?}");
+        }
+    };
+    check(&*snapshot(&**store, TENANT));
+    write(&**store, TENANT, |newest| {
+        check(newest);
+        Batch::new()
+    });
 }
 
 fn a_key_is_looked_for_in_its_own_space_only(store: &Arc<dyn Store>) {

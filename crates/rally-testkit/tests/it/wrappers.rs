@@ -46,12 +46,14 @@ fn counts_are_of_what_was_asked_and_answered() {
     let view = store.snapshot(TENANT).unwrap();
     view.get_many(&[key(1), key(1), key(9)]).unwrap();
     view.get_many(&[]).unwrap();
+    view.prefetch(&[key(1)]).unwrap();
     view.scan(&KeyRange::prefix(&Key::new(Space(7))), Direction::Forward, 2).unwrap();
     let expected = Counts {
         snapshots: 1,
         gets: 1,
         get_manys: 2,
         keys_asked: 3,
+        prefetches: 1,
         scans: 1,
         entries: 2,
         writes: 2,

@@ -131,6 +131,10 @@ impl Store for FileStore {
         self.inner.limits()
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.inner.snapshot(tenant)
     }

@@ -43,6 +43,7 @@ pub(crate) enum Wrong {
     LimitsAreCheckedWhileApplying,
     LongKeyIsAnError,
     PanicPoisons,
+    PrefetchFailsOfMissingKeys,
     PrefixesAreOneKey,
     PutsDoNotReplace,
     ReadsWaitForWriters,
@@ -282,8 +283,12 @@ impl Mutant {
 #[deny(clippy::missing_trait_methods)]
 impl Store for Mutant {
     fn limits(&self) -> Limits {
-        let key_bytes = if self.is(W::KeyLimitIsSmall) { 4_096 } else { Limits::LEAST.key_bytes };
+        let key_bytes = if self.is(W::KeyLimitIsSmall) { 1_024 } else { Limits::LEAST.key_bytes };
         Limits { key_bytes, ..Limits::LEAST }
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
@@ -403,6 +408,11 @@ impl Snapshot for View<'_> {
             _ => {}
         }
         Ok(keys.iter().map(|key| self.find(key)).collect())
+    }
+
+    fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let fails = self.is(W::PrefetchFailsOfMissingKeys) && keys.iter().any(|key| self.find(key).is_none());
+        if fails { Err(StoreError::Corrupt { what: "a missing key".to_owned() }) } else { Ok(()) }
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
