@@ -1,0 +1,175 @@
+use std::{path::PathBuf, time::Duration};
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::config::{Config, Host, SslMode, TargetSessionAttrs};
+
+use crate::{
+    OpenError,
+    tls::{Roots, Tls},
+};
+
+/// Where the tables are, if the URL does not say.
+const SCHEMA: &str = "rally";
+
+/// What a URL says: where the database is, and how to speak to it.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) config: Config,
+    /// The schema that the tables are in: a plain identifier.
+    pub(crate) schema: String,
+    pub(crate) tls: Tls,
+    /// Hosts and database, for messages: nothing secret.
+    pub(crate) place: String,
+}
+
+impl Address {
+    /// Reads a URL as libpq does, with `schema` besides.
+    pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        if !base.starts_with("postgres://") && !base.starts_with("postgresql://") {
+            return Err(wrong("it does not begin with postgres://".to_owned()));
+        }
+        let (mut schema, mut mode, mut roots) = (SCHEMA.to_owned(), "prefer".to_owned(), Roots::System);
+        let mut rest = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = || percent_decode_str(value).decode_utf8_lossy().into_owned();
+            match name {
+                "schema" => schema = value(),
+                "sslmode" => mode = value(),
+                "sslrootcert" if value() == "system" => roots = Roots::System,
+                "sslrootcert" => roots = Roots::File(PathBuf::from(value())),
+                _ => rest.push(pair),
+            }
+        }
+        check_schema(&schema)?;
+        let (ssl_mode, tls) = tls_of(&mode, roots)?;
+        // The driver's own message may quote the URL's parts, but never the password.
+        let parsed = format!("{base}?{}", rest.join("&")).parse::<Config>();
+        let mut config = parsed.map_err(|error| wrong(crate::error::reason(&error)))?;
+        set_defaults(config.ssl_mode(ssl_mode));
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(wrong("it names no host".to_owned()));
+        }
+        let place = place(&config);
+        Ok(Self { config, schema, tls, place })
+    }
+}
+
+/// What libpq's `sslmode` means: which connections are made, and what is checked of the server.
+fn tls_of(mode: &str, roots: Roots) -> Result<(SslMode, Tls), OpenError> {
+    match mode {
+        "disable" => Ok((SslMode::Disable, Tls::Unchecked)),
+        "prefer" => Ok((SslMode::Prefer, Tls::Unchecked)),
+        // As libpq has it: whoever names the root certificates wants them checked.
+        "require" => match roots {
+            Roots::System => Ok((SslMode::Require, Tls::Unchecked)),
+            Roots::File(_) => Ok((SslMode::Require, Tls::Chain(roots))),
+        },
+        "verify-ca" => Ok((SslMode::Require, Tls::Chain(roots))),
+        "verify-full" => Ok((SslMode::Require, Tls::ChainAndName(roots))),
+        other => Err(wrong(format!(
+            "sslmode={other} is none of disable, prefer, require, verify-ca and verify-full"
+        ))),
+    }
+}
+
+/// Writers need a primary, and a server that has gone away must be noticed.
+fn set_defaults(config: &mut Config) {
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    if config.get_application_name().is_none() {
+        config.application_name("rally");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(Duration::from_secs(5));
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(15));
+    }
+    config.keepalives_idle(Duration::from_secs(15));
+    config.keepalives_interval(Duration::from_secs(5));
+    config.keepalives_retries(3);
+}
+
+/// Keeps out what would have to be quoted.
+fn check_schema(name: &str) -> Result<(), OpenError> {
+    let starts = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+    let goes_on = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if starts && goes_on && name.len() <= 63 {
+        return Ok(());
+    }
+    Err(wrong(format!("schema={name:?} must be at most 63 of a to z, 0 to 9 and _, and begin with no digit")))
+}
+
+fn place(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let addresses = config.get_hostaddrs().iter().map(ToString::to_string);
+    let hosts: Vec<String> =
+        if config.get_hosts().is_empty() { addresses.collect() } else { hosts.collect() };
+    match config.get_dbname() {
+        Some(database) => format!("{}, database {database}", hosts.join(",")),
+        None => hosts.join(","),
+    }
+}
+
+fn wrong(reason: String) -> OpenError {
+    OpenError::Address { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_the_tables_are_and_how_to_get_there() {
+        let address = Address::parse("postgres://u:p@db1:5433,db2/crm?schema=acme&sslmode=disable").unwrap();
+        assert_eq!((address.schema.as_str(), address.place.as_str()), ("acme", "db1,db2, database crm"));
+        assert_eq!(address.config.get_ports(), [5433, 5432]);
+        assert_eq!(address.config.get_ssl_mode(), SslMode::Disable);
+        assert_eq!(address.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        let local = Address::parse("postgresql:///crm?host=/var/run/postgresql&connect_timeout=1").unwrap();
+        assert_eq!(
+            (local.schema.as_str(), local.place.as_str()),
+            ("rally", "/var/run/postgresql, database crm")
+        );
+        assert_eq!(local.config.get_connect_timeout(), Some(&Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn sslmode_means_what_it_means_to_libpq() {
+        let tls = |more: &str| {
+            let address = Address::parse(&format!("postgres://h/d?{more}")).unwrap();
+            (address.config.get_ssl_mode(), address.tls)
+        };
+        let file = || Roots::File("ca.pem".into());
+        assert_eq!(tls(""), (SslMode::Prefer, Tls::Unchecked));
+        assert_eq!(tls("sslmode=require"), (SslMode::Require, Tls::Unchecked));
+        assert_eq!(tls("sslrootcert=ca.pem&sslmode=require"), (SslMode::Require, Tls::Chain(file())));
+        assert_eq!(tls("sslmode=verify-ca"), (SslMode::Require, Tls::Chain(Roots::System)));
+        assert_eq!(
+            tls("sslmode=verify-full&sslrootcert=ca.pem"),
+            (SslMode::Require, Tls::ChainAndName(file()))
+        );
+    }
+
+    #[test]
+    fn a_wrong_url_says_what_is_wrong_and_not_the_password() {
+        for (url, what) in [
+            ("mysql://h/d", "does not begin with postgres://"),
+            ("postgres://u:hush@h/d?sslmode=verify", "sslmode=verify is none of"),
+            ("postgres://u:hush@h/d?schema=a-b", "schema=\"a-b\""),
+            ("postgres://u:hush@h/d?schema=", "schema=\"\""),
+            ("postgres://u:hush@h:port/d", "invalid value for option `port`"),
+            ("postgres://u:hush@h/d?colour=blue", "unknown option `colour`"),
+            ("postgres:///d", "names no host"),
+        ] {
+            let Err(error) = Address::parse(url) else { panic!("{url} was taken") };
+            assert!(error.to_string().contains(what), "{url}: {error}");
+            assert!(!error.to_string().contains("hush"), "{url}: {error}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Rally's store in PostgreSQL: any number of servers on one database.
+//!
+//! The rows of a tenant begin with its id, and one row per tenant is locked by whoever writes, so writes of one tenant
+//! follow one another and those of different tenants do not meet. A read costs one journey to the database, a write two.
+//! When a connection is lost at the commit, the store finds out what became of it before anyone is answered.
+//!
+//! ```no_run
+//! use rally_core::Engine;
+//! use rally_store_postgres::{Options, PostgresStore};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = "postgres://rally:secret@db1.example,db2.example/crm?sslmode=verify-full";
+//! let engine = Engine::new(PostgresStore::open(url, Options::default())?);
+//! assert!(engine.ready().is_ok());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The schema, and how to run several servers, stand in the README of this crate.
+
+mod address;
+mod connection;
+mod error;
+mod options;
+mod outcome;
+mod queue;
+mod schema;
+mod statements;
+mod store;
+mod tls;
+mod transaction;
+
+pub use error::OpenError;
+pub use options::Options;
+pub use store::PostgresStore;

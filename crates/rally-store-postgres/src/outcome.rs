@@ -1,0 +1,155 @@
+//! How a write ends: the batch and the commit in one journey, and what is done when nobody answers.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::future::join;
+use rally_core::{
+    TenantId,
+    store::{Batch, Key, StoreError},
+};
+use tokio_postgres::{Error, types::ToSql};
+use uuid::Uuid;
+
+use crate::{
+    connection::{Connection, Pooled},
+    error::{is_lost, reason, store_error, unavailable},
+    store::Database,
+    transaction::{Open, Purpose, Transaction, place},
+};
+
+/// What became of a batch that was sent.
+pub(crate) enum Fate {
+    /// It is applied, and durable.
+    Applied,
+    /// It is not, and never will be; running the write again may go well.
+    Lost(StoreError),
+    /// It is not, and never will be.
+    Refused(StoreError),
+}
+
+/// What a commit leaves behind by which it is known again.
+struct Token {
+    tenant: Uuid,
+    /// The version that it makes of the tenant.
+    version: i64,
+    token: Uuid,
+}
+
+/// A batch as the statement takes it.
+#[derive(Default)]
+struct Columns<'b> {
+    gone_spaces: Vec<i16>,
+    gone_keys: Vec<&'b [u8]>,
+    spaces: Vec<i16>,
+    keys: Vec<&'b [u8]>,
+    values: Vec<&'b [u8]>,
+}
+
+impl Transaction<'_> {
+    /// Applies a batch and commits.
+    pub(crate) fn commit(&self, batch: &Batch) -> Result<Fate, StoreError> {
+        let Open { connection, version } = self.take_open()?;
+        let token = Token { tenant: self.tenant, version: version.saturating_add(1), token: Uuid::new_v4() };
+        let sent = self.database.wait_for(send(&connection, &token, batch));
+        let lost = match sent {
+            Some((Ok(_), Ok(()))) => return Ok(Fate::Applied),
+            Some((Err(error), _) | (_, Err(error))) if !is_lost(&error) => {
+                // The server has answered: a transaction with a failed statement is rolled back by its commit.
+                return Ok(Fate::Refused(store_error(error)));
+            }
+            Some((applied, committed)) => {
+                applied.err().or(committed.err()).map_or_else(String::new, |error| reason(&error))
+            }
+            None => "the database did not answer".to_owned(),
+        };
+        drop(Pooled::take(connection));
+        tracing::warn!(reason = lost, "the connection was lost at a commit");
+        token.find_out(self.database, &lost)
+    }
+}
+
+async fn send(
+    connection: &Connection,
+    token: &Token,
+    batch: &Batch,
+) -> (Result<u64, Error>, Result<(), Error>) {
+    let columns = Columns::of(batch);
+    let parameters: [&(dyn ToSql + Sync); 8] = [
+        &token.tenant,
+        &token.version,
+        &token.token,
+        &columns.gone_spaces,
+        &columns.gone_keys,
+        &columns.spaces,
+        &columns.keys,
+        &columns.values,
+    ];
+    let apply = connection.client.execute(&connection.statements.apply, &parameters);
+    join(apply, connection.client.batch_execute("COMMIT")).await
+}
+
+impl<'b> Columns<'b> {
+    fn of(batch: &'b Batch) -> Self {
+        let mut columns = Self::default();
+        batch.iter().for_each(|(key, value)| columns.add(key, value));
+        columns
+    }
+
+    fn add(&mut self, key: &'b Key, value: Option<&'b Bytes>) {
+        let (space, key) = place(key);
+        match value {
+            Some(value) => {
+                self.spaces.push(space);
+                self.keys.push(key);
+                self.values.push(value);
+            }
+            None => {
+                self.gone_spaces.push(space);
+                self.gone_keys.push(key);
+            }
+        }
+    }
+}
+
+impl Token {
+    /// Asks on other connections until one answers what became of the commit, or time is up.
+    fn find_out(&self, database: &Database, lost: &str) -> Result<Fate, StoreError> {
+        let deadline = Instant::now() + database.options().find_out;
+        loop {
+            let error = match self.newest_in_slot(database) {
+                Ok(newest) => return self.judge(newest, lost),
+                Err(error) => error,
+            };
+            if Instant::now() >= deadline {
+                return Err(unknown(format!("{lost}; then {error}")));
+            }
+            database.pause();
+        }
+    }
+
+    /// The newest commit that would have left its token where this one did. It waits for the head's lock, which is had
+    /// only once the transaction in question has ended, one way or the other.
+    fn newest_in_slot(&self, database: &Database) -> Result<Option<(i64, Uuid)>, StoreError> {
+        let asking = Transaction::new(database, TenantId::from_uuid(self.tenant), Purpose::Writing);
+        let row = asking.ask(async |connection| {
+            let find = &connection.statements.find_commit;
+            connection.client.query_opt(find, &[&self.tenant, &self.version]).await
+        })?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose().map_err(store_error)
+    }
+
+    fn judge(&self, newest: Option<(i64, Uuid)>, lost: &str) -> Result<Fate, StoreError> {
+        match newest {
+            Some((version, token)) if version == self.version && token == self.token => Ok(Fate::Applied),
+            Some((version, _)) if version > self.version => {
+                Err(unknown(format!("{lost}; and so many have written since that its traces are gone")))
+            }
+            _ => Ok(Fate::Lost(unavailable(lost.to_owned()))),
+        }
+    }
+}
+
+fn unknown(reason: String) -> StoreError {
+    StoreError::CommitUnknown { reason }
+}

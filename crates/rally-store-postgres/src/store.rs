@@ -1,0 +1,217 @@
+use std::{fmt, future::Future, time::Duration};
+
+use deadpool::{Runtime as PoolRuntime, managed::Pool};
+use rally_core::{
+    TenantId,
+    store::{Abort, Batch, Commit, Limits, Snapshot, Store, StoreError},
+};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    OpenError, Options,
+    address::Address,
+    connection::{Connector, Pooled},
+    error::{pool_error, unavailable},
+    outcome::Fate,
+    queue::Queue,
+    transaction::{Purpose, Transaction},
+};
+
+const LIMITS: Limits = Limits { value_bytes: 16 << 20, batch_bytes: 256 << 20, ..Limits::LEAST };
+
+/// How often a write is run when other servers or the moment are against it.
+const ATTEMPTS: usize = 5;
+
+/// Between two questions to a database that did not answer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A [`Store`] in a PostgreSQL database, which other processes may use at the same time.
+///
+/// Calls wait on the thread that makes them, which may be one of an async runtime: the connections are driven by threads
+/// of the store's own.
+pub struct PostgresStore {
+    database: Database,
+    queue: Queue,
+}
+
+/// The connections, and the threads that drive them.
+pub(crate) struct Database {
+    pool: Pool<Connector>,
+    options: Options,
+    /// Gone only while the store is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl PostgresStore {
+    /// Connects to the database that a URL names, and makes the tables that are missing.
+    ///
+    /// The URL is one of libpq's: `postgres://user:password@host:port/database`, with several hosts separated by commas,
+    /// of which the primary is used; `sslmode` and `sslrootcert` mean what they mean there. `schema` names the schema of
+    /// the tables, `rally` if it does not.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: each says what to do about it.
+    pub fn open(url: &str, options: Options) -> Result<Self, OpenError> {
+        let store = Self::start(url, options)?;
+        store.database.connect()?;
+        Ok(store)
+    }
+
+    /// [`open`](Self::open), which does not fail when nobody answers at present. The store is unavailable until somebody
+    /// does.
+    ///
+    /// # Errors
+    /// Those of `open` but for [`OpenError::Unreachable`].
+    pub fn open_when_reachable(url: &str, options: Options) -> Result<Self, OpenError> {
+        let store = Self::start(url, options)?;
+        match store.database.connect() {
+            Err(error) if error.is_unreachable() => {
+                tracing::warn!(%error, "the database is away");
+                Ok(store)
+            }
+            connected => connected.map(|()| store),
+        }
+    }
+
+    fn start(url: &str, options: Options) -> Result<Self, OpenError> {
+        let connector = Connector::new(Address::parse(url)?, options)?;
+        let failed = |reason: String| OpenError::Unreachable { place: "this machine".to_owned(), reason };
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .thread_name("rally-postgres")
+            .build()
+            .map_err(|error| failed(error.to_string()))?;
+        let pool = Pool::builder(connector)
+            .max_size(options.connections.max(1))
+            .wait_timeout(Some(options.wait))
+            .runtime(PoolRuntime::Tokio1)
+            .build()
+            .map_err(|error| failed(error.to_string()))?;
+        let database = Database { pool, options, runtime: Some(runtime) };
+        Ok(Self { database, queue: Queue::default() })
+    }
+
+    fn try_write(
+        &self,
+        tenant: TenantId,
+        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
+    ) -> Result<Attempt, StoreError> {
+        let newest = Transaction::new(&self.database, tenant, Purpose::Writing);
+        let batch = match build(&newest) {
+            Err(_) if newest.may_run_again() => return Ok(Attempt::Again(moment_is_against())),
+            Err(Abort::Refused) => return Ok(Attempt::Done(Commit::Refused)),
+            Err(Abort::Store(error)) => return Err(error),
+            Ok(batch) => batch,
+        };
+        LIMITS.check(&batch)?;
+        if batch.is_empty() {
+            return Ok(Attempt::Done(Commit::Applied));
+        }
+        match newest.commit(&batch)? {
+            Fate::Applied => Ok(Attempt::Done(Commit::Applied)),
+            Fate::Lost(error) | Fate::Refused(error @ StoreError::Conflict) => Ok(Attempt::Again(error)),
+            Fate::Refused(error) => Err(error),
+        }
+    }
+}
+
+/// What came of running a write once.
+enum Attempt {
+    Done(Commit),
+    /// Nothing was applied, and running it again may go well.
+    Again(StoreError),
+}
+
+fn moment_is_against() -> StoreError {
+    unavailable("the connection was lost while the write was put together".to_owned())
+}
+
+impl Store for PostgresStore {
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        Ok(Box::new(Transaction::new(&self.database, tenant, Purpose::Reading)))
+    }
+
+    fn write(
+        &self,
+        tenant: TenantId,
+        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
+    ) -> Result<Commit, StoreError> {
+        let _turn = self.queue.take_turn(tenant, self.database.options.wait)?;
+        let mut last = StoreError::Conflict;
+        for _ in 0..ATTEMPTS {
+            match self.try_write(tenant, build)? {
+                Attempt::Done(commit) => return Ok(commit),
+                Attempt::Again(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Database {
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// A connection that nobody else uses.
+    pub(crate) fn connection(&self) -> Result<Pooled, StoreError> {
+        self.block_on(self.pool.get()).map_err(pool_error)
+    }
+
+    /// Waits for an answer of the database, but not for ever.
+    pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let limit = self.options.answer;
+        // A timer is made within the runtime that it is to run on.
+        self.block_on(async { tokio::time::timeout(limit, answer).await }).ok()
+    }
+
+    pub(crate) fn pause(&self) {
+        self.block_on(async { tokio::time::sleep(PAUSE).await });
+    }
+
+    fn connect(&self) -> Result<(), OpenError> {
+        let connected = self.block_on(self.pool.get());
+        connected.map(drop).map_err(|error| match error {
+            deadpool::managed::PoolError::Backend(error) => error,
+            error => OpenError::Unreachable {
+                place: self.pool.manager().address().place.clone(),
+                reason: error.to_string(),
+            },
+        })
+    }
+
+    /// Waits on this thread, whatever runtime it may belong to: timers and sockets are those of the store's own.
+    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let _context = self.runtime.as_ref().map(Runtime::enter);
+        pollster::block_on(future)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.pool.close();
+        // Waiting for it is forbidden on the threads of another runtime, and nothing is left to wait for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.database.pool.manager().address();
+        f.debug_struct("PostgresStore")
+            .field("place", &address.place)
+            .field("schema", &address.schema)
+            .finish_non_exhaustive()
+    }
+}
