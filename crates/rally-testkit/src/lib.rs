@@ -4,7 +4,8 @@
 //! - [`model_trials`]: random operations on an engine and on plain maps, compared after each one;
 //! - [`check_consistency`]: whether records, lists, totals, natural keys and feed tell the same story;
 //! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
-//! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated.
+//! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated;
+//! - [`postgres`]: private PostgreSQL servers, which a test may kill.
 //!
 //! A backend's `tests/properties.rs` (with `harness = false`) is this:
 //!
@@ -32,6 +33,7 @@ mod counting;
 mod environment;
 mod faulty;
 mod model;
+pub mod postgres;
 pub mod properties;
 mod random;
 mod trials;

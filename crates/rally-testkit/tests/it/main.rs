@@ -7,4 +7,5 @@
 )]
 
 mod mutants;
+mod postgres;
 mod wrappers;

@@ -1,0 +1,240 @@
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use parking_lot::Mutex;
+
+use super::{Database, keeper::Keeper, programs};
+
+/// How many ports are tried, since another process may take one between our asking and the server's start.
+const PORTS: usize = 20;
+
+/// How often a server tries to get its own port back.
+const TRIES: usize = 100;
+
+/// A server of one's own, which a test may kill, stop and start as it likes.
+///
+/// It listens on a socket and on a port of 127.0.0.1; the user is `rally`, the database `postgres`. It is stopped,
+/// and its folder removed, when it is dropped; and soon after the end of the process, however that ends.
+///
+/// ```no_run
+/// use rally_testkit::postgres::Server;
+///
+/// let Some(server) = Server::start() else { return };
+/// let url = server.fresh_url();
+/// // A store at the URL is opened, and written to.
+/// server.kill();
+/// // Writes fail.
+/// server.restart();
+/// // All that was acknowledged is there.
+/// # drop(url);
+/// ```
+pub struct Server {
+    pub(super) programs: PathBuf,
+    pub(super) keeper: Mutex<Keeper>,
+    pub(super) configuration: Mutex<Configuration>,
+    folder: PathBuf,
+    port: u16,
+    pub(super) password: Option<String>,
+}
+
+/// What a server has beyond the usual: nothing, by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// Settings of `postgresql.conf`, name and value, as `("ssl", "on")`.
+    pub settings: &'a [(&'a str, &'a str)],
+    /// Files of the data folder, name and content, as `("server.key", key)`. Only the server's user can read them.
+    pub files: &'a [(&'a str, &'a [u8])],
+    /// A password of letters and digits, which each connection is asked for (SCRAM-SHA-256). Without one, all are
+    /// let in.
+    pub password: Option<&'a str>,
+}
+
+#[derive(Clone)]
+pub(super) struct Configuration {
+    pub(super) settings: Vec<(String, String)>,
+    /// How many standbys each commit waits for.
+    pub(super) standbys: usize,
+}
+
+impl Server {
+    /// Starts a server as usual: everyone is let in.
+    ///
+    /// `None`: the machine has no PostgreSQL, which is said once on the standard error output.
+    ///
+    /// # Panics
+    ///
+    /// The server does not start within a minute; or there is none, and `RALLY_REQUIRE_POSTGRES` is `1`.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        Self::start_with(&Setup::default())
+    }
+
+    /// Starts a server with more than the usual.
+    ///
+    /// # Panics
+    ///
+    /// As [`Server::start`]. The server refuses a setting. The password has other letters than ASCII's, or none.
+    #[must_use]
+    pub fn start_with(setup: &Setup<'_>) -> Option<Self> {
+        let programs = programs::find()?;
+        let mut keeper = Keeper::employ(&programs);
+        keeper.obey(&initialise(setup.password));
+        for (name, bytes) in setup.files {
+            keeper.home().place(&format!("data/{name}"), bytes);
+        }
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let configuration =
+            Configuration { settings: setup.settings.iter().map(owned).collect(), standbys: 0 };
+        Some(Self::launch(programs, keeper, configuration, setup.password.map(str::to_owned)))
+    }
+
+    /// Starts what the keeper has in its folder for the first time, on a port that is free.
+    pub(super) fn launch(
+        programs: PathBuf,
+        mut keeper: Keeper,
+        configuration: Configuration,
+        password: Option<String>,
+    ) -> Self {
+        let folder = keeper.home().path().to_owned();
+        let port = retry(PORTS, || {
+            let port = free_port();
+            keeper.home().place("data/postgresql.conf", configuration.text(&folder, port).as_bytes());
+            keeper.order("start").map(|()| port)
+        });
+        let (keeper, configuration) = (Mutex::new(keeper), Mutex::new(configuration));
+        Self { programs, keeper, configuration, folder, port, password }
+    }
+
+    /// The database, through the socket.
+    #[must_use]
+    pub fn database(&self) -> Database {
+        let (folder, port) = (self.folder.display(), self.port);
+        let address = format!("postgres:///postgres?host={folder}&port={port}&user=rally");
+        Database::new(address, self.password.clone())
+    }
+
+    /// The database, through the port on 127.0.0.1: the only way that may be encrypted.
+    #[must_use]
+    pub fn over_tcp(&self) -> Database {
+        let address = format!("postgres://rally@127.0.0.1:{}/postgres", self.port);
+        Database::new(address, self.password.clone())
+    }
+
+    /// The URL of [`Server::database`], without a schema.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.database().url()
+    }
+
+    /// The URL of [`Server::database`], with a schema of its own.
+    #[must_use]
+    pub fn fresh_url(&self) -> String {
+        self.database().fresh_url()
+    }
+
+    /// The file of the socket, there while the server runs.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// The port on 127.0.0.1. It stays the same when the server is started again.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills all processes of the server with `SIGKILL`, and returns when none is left.
+    ///
+    /// # Panics
+    ///
+    /// They are still there after a minute.
+    pub fn kill(&self) {
+        self.keeper.lock().obey("crash");
+    }
+
+    /// Sends all clients away and stops the server in good order. It may take as long as a standby needs to catch up.
+    ///
+    /// # Panics
+    ///
+    /// It still runs after a minute.
+    pub fn stop(&self) {
+        self.keeper.lock().obey("halt INT");
+    }
+
+    /// Starts the server again, on the same data, socket and port, and returns when it accepts connections. One that
+    /// runs is stopped first.
+    ///
+    /// # Panics
+    ///
+    /// It does not start within a minute, or another process has taken its port meanwhile and keeps it.
+    pub fn restart(&self) {
+        let mut keeper = self.keeper.lock();
+        keeper.obey("halt INT");
+        retry(TRIES, || keeper.order("start"));
+    }
+
+    /// Has the running server take over its configuration.
+    pub(super) fn configure(&self, configuration: &Configuration) {
+        let mut keeper = self.keeper.lock();
+        keeper.home().place("data/postgresql.conf", configuration.text(&self.folder, self.port).as_bytes());
+        keeper.obey("pg_ctl reload --pgdata=data");
+    }
+}
+
+impl Configuration {
+    fn text(&self, folder: &Path, port: u16) -> String {
+        let (folder, port) = (folder.display().to_string(), port.to_string());
+        let names: Vec<_> = (1..=self.standbys).map(|number| format!("standby_{number}")).collect();
+        let synchronous = match self.standbys {
+            0 => String::new(),
+            count => format!("FIRST {count} ({})", names.join(", ")),
+        };
+        let usual = [
+            ("listen_addresses", "127.0.0.1"),
+            ("port", &port),
+            ("unix_socket_directories", &folder),
+            ("max_connections", "200"),
+            // What the server wrote outlives its processes in the system's cache; only a machine that stops loses it.
+            ("fsync", "off"),
+            ("full_page_writes", "off"),
+            // Shared memory lies in the data folder, and goes with it.
+            ("dynamic_shared_memory_type", "mmap"),
+            ("shared_buffers", "64MB"),
+            ("synchronous_standby_names", &synchronous),
+        ];
+        let added = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        // The last of several values of a setting holds.
+        let lines = usual.into_iter().chain(added);
+        lines.map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect()
+    }
+}
+
+fn initialise(password: Option<&str>) -> String {
+    let Some(password) = password else { return "initialise trust".to_owned() };
+    let plain = !password.is_empty() && password.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    assert!(plain, "a password of letters and digits");
+    format!("initialise scram-sha-256 {password}")
+}
+
+/// Starts a server, as often as it finds its port taken.
+fn retry<T>(times: usize, mut start: impl FnMut() -> Result<T, String>) -> T {
+    let mut report = String::new();
+    for _ in 0..times {
+        match start() {
+            Ok(started) => return started,
+            Err(error) => report = error,
+        }
+        if !report.contains("Address already in use") {
+            break;
+        }
+    }
+    panic!("{report}")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    listener.and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
