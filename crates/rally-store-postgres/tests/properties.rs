@@ -11,7 +11,9 @@ use rally_testkit::{model_trials, postgres, run, store_trials};
 fn main() -> ExitCode {
     let Some(database) = postgres::shared() else { return run(Vec::new()) };
     let fresh = move || -> Arc<dyn Store> {
-        let store = PostgresStore::open(&database.fresh_url(), Options::default());
+        // A snapshot has a connection of its own, and one of the properties holds sixty.
+        let options = Options { connections: 70, ..Options::default() };
+        let store = PostgresStore::open(&database.fresh_url(), options);
         Arc::new(store.expect("the database is there"))
     };
     let mut trials = store_trials("postgres", fresh.clone());

@@ -48,7 +48,10 @@ impl<R: Bulkable> Collection<'_, R> {
         let read = |item| Body::read(R::model(), item, profile, "the item");
         let prepared: Vec<Prepared<'_>> = items.into_iter().map(read).collect();
         let options = options.for_act::<R>(if atomic { "atomic bulk" } else { "bulk" }, None);
-        let done = self.session.write(&options, &mut |stage| create_each::<R>(stage, &prepared, atomic))?;
+        let ahead = || verbs::keys_ahead::<R>(None, prepared.iter().flatten());
+        let done = self
+            .session
+            .write_knowing(&options, &ahead, &mut |stage| create_each::<R>(stage, &prepared, atomic))?;
         let Answer::Bulk { items } = done.answer else { return Err(Answer::of_another_kind()) };
         let items = items.into_iter().map(|item| item.0.map(Id::from_uuid)).collect();
         Ok(Bulk { items, replayed: done.replayed })

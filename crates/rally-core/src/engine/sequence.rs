@@ -53,6 +53,11 @@ impl Order {
 }
 
 impl Sequence {
+    /// What is read of a kind's sequences before anything else.
+    pub(crate) fn keys(kind: Kind) -> [Key; 2] {
+        [Order::Created, Order::Updated].map(|order| spaces::spine(kind, order.number()))
+    }
+
     /// Reads the open end of a sequence; one that nobody added to is empty.
     pub(crate) fn load(kind: Kind, order: Order, snapshot: &dyn Snapshot) -> Result<Self, StoreError> {
         let spine = match snapshot.get(&spaces::spine(kind, order.number()))? {

@@ -4,12 +4,17 @@ use super::{
     Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Upsertable, Written,
     body::{Body, Slots},
     codec::RecordParts,
-    rule,
+    rule::{self, Rule},
+    sequence::Sequence,
+    spaces,
     stage::{Of, Stage, slots_of},
     write::{Done, WriteOptions},
     written::Answer,
 };
-use crate::base::{Code, Error, Id, Timestamp};
+use crate::{
+    base::{Code, Error, Id, Timestamp},
+    store::Key,
+};
 
 impl<R: Editable> Collection<'_, R> {
     /// Adds a record.
@@ -29,7 +34,10 @@ impl<R: Editable> Collection<'_, R> {
         let json = draft.to_json();
         let body = self.body(&json)?;
         let options = options.for_act::<R>("create", None);
-        let done = self.session.write(&options, &mut |stage| create::<R>(stage, &body))?;
+        let done =
+            self.session.write_knowing(&options, &|| keys_ahead::<R>(None, [&body]), &mut |stage| {
+                create::<R>(stage, &body)
+            })?;
         self.written(done)
     }
 
@@ -55,9 +63,11 @@ impl<R: Editable> Collection<'_, R> {
         let json = change.to_json();
         let body = self.body(&json)?;
         let options = options.for_act("update", Some(id));
-        let done = self
-            .session
-            .write(&options, &mut |stage| merge::<R>(stage, id.as_uuid(), &body, options.if_version))?;
+        let id = id.as_uuid();
+        let done =
+            self.session.write_knowing(&options, &|| keys_ahead::<R>(Some(id), [&body]), &mut |stage| {
+                merge::<R>(stage, id, &body, options.if_version)
+            })?;
         self.written(done)
     }
 
@@ -76,10 +86,11 @@ impl<R: Editable> Collection<'_, R> {
     pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
         self.session.require(R::WRITE)?;
         let options = options.for_act("delete", Some(id));
-        let done = self.session.write(&options, &mut |stage| {
-            let old = existing::<R>(stage, id.as_uuid(), options.if_version)?;
-            stage.delete(of::<R>(), id.as_uuid(), &old)?;
-            Ok(Answer::Deleted { id: id.as_uuid() })
+        let id = id.as_uuid();
+        let done = self.session.write_knowing(&options, &|| keys_ahead::<R>(Some(id), []), &mut |stage| {
+            let old = existing::<R>(stage, id, options.if_version)?;
+            stage.delete(of::<R>(), id, &old)?;
+            Ok(Answer::Deleted { id })
         })?;
         match done.answer {
             Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: done.replayed }),
@@ -122,7 +133,10 @@ impl<R: Upsertable> Collection<'_, R> {
         self.session.require(R::WRITE)?;
         let body = self.body(json.0)?;
         let options = options.for_act::<R>("upsert", None);
-        let done = self.session.write(&options, &mut |stage| match natural_owner::<R>(stage, &body)? {
+        let ahead = || keys_ahead::<R>(None, [&body]);
+        let done = self.session.write_knowing(&options, &ahead, &mut |stage| match natural_owner::<R>(
+            stage, &body,
+        )? {
             Some(id) => merge::<R>(stage, id, &body, options.if_version),
             None if options.if_version.is_some() => Err(stale()),
             None => create::<R>(stage, &body),
@@ -133,6 +147,26 @@ impl<R: Upsertable> Collection<'_, R> {
 
 fn of<R: Resource>() -> Of {
     Of { kind: R::KIND, model: R::model() }
+}
+
+/// The keys that a write of these bodies reads before it decides anything.
+pub(crate) fn keys_ahead<'b, R: Resource>(
+    id: Option<Uuid>,
+    bodies: impl IntoIterator<Item = &'b Body<'b>>,
+) -> Vec<Key> {
+    let mut keys = Sequence::keys(R::KIND).to_vec();
+    keys.extend(id.map(|id| spaces::record(R::KIND, id)));
+    for body in bodies {
+        for (slot, _, fold) in R::model().natural_keys() {
+            let folded = body.value(slot).and_then(|json| fold(&rule::unquote(json.as_bytes())));
+            keys.extend(folded.map(|folded| spaces::unique(R::KIND, slot, &folded)));
+        }
+        keys.extend(body.values(R::model()).filter_map(|(member, value)| match member.rule {
+            Rule::Reference(kind) => Some(spaces::record(kind, rule::reference_id(value.as_bytes())?)),
+            _ => None,
+        }));
+    }
+    keys
 }
 
 /// Adds a record of what a body gives.

@@ -3,12 +3,13 @@
 use super::{
     Resource, Session,
     idempotency::{self, IdempotencyKey},
+    spaces,
     stage::Stage,
     written::Answer,
 };
 use crate::{
     base::{Error, Id, Timestamp},
-    store::{Abort, Batch, Commit, Snapshot, StoreError},
+    store::{Abort, Batch, Commit, Key, Snapshot, StoreError},
 };
 
 /// What a write may ask for besides its content.
@@ -42,6 +43,16 @@ impl Session {
         options: &WriteOptions,
         work: &mut dyn FnMut(&mut Stage<'_>) -> Result<Answer, Error>,
     ) -> Result<Done, Error> {
+        self.write_knowing(options, &Vec::new, work)
+    }
+
+    /// [`write`](Session::write), for work that is known to read some keys.
+    pub(crate) fn write_knowing(
+        &self,
+        options: &WriteOptions,
+        ahead: &dyn Fn() -> Vec<Key>,
+        work: &mut dyn FnMut(&mut Stage<'_>) -> Result<Answer, Error>,
+    ) -> Result<Done, Error> {
         let tenant = self.tenant().id;
         let _under_way = match &options.idempotency_key {
             Some(key) => Some(self.engine().begin(tenant, &key.key).ok_or_else(idempotency::still_running)?),
@@ -49,18 +60,19 @@ impl Session {
         };
         let mut done = None;
         let mut refused = None;
-        let commit =
-            self.engine().store().write(tenant, &mut |newest| match self.build(options, newest, work) {
-                Ok((batch, result)) => {
-                    done = Some(result);
-                    Ok(batch)
-                }
-                Err(error) if error.is_store_conflict() => Err(Abort::Store(StoreError::Conflict)),
-                Err(error) => {
-                    refused = Some(error);
-                    Err(Abort::Refused)
-                }
-            })?;
+        let commit = self.engine().store().write(tenant, &mut |newest| match self
+            .build(options, ahead, newest, work)
+        {
+            Ok((batch, result)) => {
+                done = Some(result);
+                Ok(batch)
+            }
+            Err(error) if error.is_store_conflict() => Err(Abort::Store(StoreError::Conflict)),
+            Err(error) => {
+                refused = Some(error);
+                Err(Abort::Refused)
+            }
+        })?;
         match (commit, done, refused) {
             (Commit::Applied, Some(done), _) => Ok(done),
             (Commit::Refused, _, Some(error)) => Err(error),
@@ -71,9 +83,16 @@ impl Session {
     fn build(
         &self,
         options: &WriteOptions,
+        ahead: &dyn Fn() -> Vec<Key>,
         newest: &dyn Snapshot,
         work: &mut dyn FnMut(&mut Stage<'_>) -> Result<Answer, Error>,
     ) -> Result<(Batch, Done), Error> {
+        // Elsewhere a key is read as fast as it is put on a list.
+        if self.engine().store().is_shared() {
+            let answer = options.idempotency_key.iter().map(|key| spaces::answer(&key.key));
+            let keys: Vec<Key> = [spaces::head()].into_iter().chain(answer).chain(ahead()).collect();
+            newest.prefetch(&keys)?;
+        }
         let mut stage = Stage::new(self, newest)?;
         let Some(key) = &options.idempotency_key else {
             let answer = work(&mut stage)?;

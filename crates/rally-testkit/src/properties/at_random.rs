@@ -10,8 +10,8 @@ use rally_core::{
 use super::{
     Property,
     given::{
-        Contents, NEIGHBOUR, SPACES, TENANT, change, contents, get, get_many, key, scan, snapshot, space,
-        try_write,
+        Contents, NEIGHBOUR, SPACES, TENANT, change, contents, get, get_many, key, moment, scan, snapshot,
+        space, try_write,
     },
 };
 use crate::Random;
@@ -137,7 +137,7 @@ fn snapshots_held_through_random_batches_stay_as_they_were(store: &Arc<dyn Store
     let mut held = Vec::new();
     for _ in 0..60 {
         let (tenant, _, model) = pair.step(&**store);
-        held.push((snapshot(&**store, tenant), model.clone()));
+        held.push((moment(&**store, tenant), model.clone()));
     }
     for (moment, (view, model)) in held.iter().enumerate() {
         assert_eq!(contents(&**view), *model, "the snapshot after step {moment}");

@@ -78,6 +78,13 @@ pub(super) fn snapshot(store: &dyn Store, tenant: TenantId) -> Box<dyn Snapshot 
     store.snapshot(tenant).expect("a healthy store gives a snapshot")
 }
 
+/// A snapshot whose moment its first read has settled.
+pub(super) fn moment(store: &dyn Store, tenant: TenantId) -> Box<dyn Snapshot + '_> {
+    let settled = snapshot(store, tenant);
+    get(&*settled, &key(0, b""));
+    settled
+}
+
 pub(super) fn get(snapshot: &dyn Snapshot, key: &Key) -> Option<Bytes> {
     snapshot.get(key).expect("a healthy store reads a key")
 }

@@ -11,8 +11,8 @@ use rally_core::store::{Batch, Key, Store};
 use super::{
     Property,
     given::{
-        Contents, NEIGHBOUR, SPACES, TENANT, apply, contents, get, get_many, key, newest, number, put, puts,
-        snapshot, write,
+        Contents, NEIGHBOUR, SPACES, TENANT, apply, contents, get, get_many, key, moment, newest, number,
+        put, puts, snapshot, write,
     },
     threads::{Task, as_long_as, wait_for, while_building, without_waiting},
 };
@@ -122,7 +122,7 @@ fn each_snapshot_shows_its_own_moment(store: &Arc<dyn Store>) {
     let mut held = Vec::new();
     for count in 1..=30u64 {
         put(&**store, TENANT, &counter, count.to_be_bytes().to_vec());
-        held.push((count, snapshot(&**store, TENANT)));
+        held.push((count, moment(&**store, TENANT)));
     }
     for (count, view) in held.iter().rev() {
         assert_eq!(number(get(&**view, &counter)), *count);
@@ -180,7 +180,7 @@ fn a_writer_never_waits_for_a_snapshot(store: &Arc<dyn Store>) {
     apply(&**store, TENANT, &generation(1));
     let writer = Arc::clone(store);
     without_waiting("a write while a snapshot is held", move || {
-        let view = snapshot(&*writer, TENANT);
+        let view = moment(&*writer, TENANT);
         apply(&*writer, TENANT, &generation(2));
         apply(&*writer, NEIGHBOUR, &generation(2));
         assert_eq!(number(get(&*view, &key(7, &[0]))), 1);
