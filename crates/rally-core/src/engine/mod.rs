@@ -14,7 +14,6 @@ mod limiter;
 mod list;
 mod member;
 mod model;
-mod overlay;
 mod record;
 mod resource;
 mod rule;
