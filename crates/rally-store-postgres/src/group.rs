@@ -85,6 +85,11 @@ impl Queue {
         lane.waiting.fetch_sub(1, Ordering::AcqRel);
         Turn { queue: self, tenant, lane, group: Some(group) }
     }
+
+    #[cfg(test)]
+    pub(crate) fn waiting(&self, tenant: TenantId) -> usize {
+        self.0.lock().get(&tenant).map_or(0, |lane| lane.waiting.load(Ordering::Acquire))
+    }
 }
 
 impl Turn<'_> {
