@@ -136,6 +136,11 @@ impl Engine {
         Ok(Some(info))
     }
 
+    /// Lets a tenant be read anew, as it has changed.
+    pub(crate) fn forget_tenant(&self, id: TenantId) {
+        self.0.tenants.write().remove(&id);
+    }
+
     /// Marks a key as under way until the guard is dropped; nothing when it already is.
     pub(crate) fn begin(&self, tenant: TenantId, key: &str) -> Option<UnderWay<'_>> {
         let entry = (tenant, key.to_owned());
