@@ -10,6 +10,7 @@ mod core;
 mod feed;
 mod fields;
 mod idempotency;
+mod lease;
 mod limiter;
 mod list;
 mod member;

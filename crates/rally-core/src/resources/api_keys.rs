@@ -115,16 +115,19 @@ impl Engine {
         // Until the key has been seen to be good, nobody is asking.
         let nobody = Caller::Host { name: "authentication".to_owned() };
         let lookup = Session::open(self.clone(), info.clone(), nobody, Scope::Admin);
-        let id = lookup.api_keys().find(SECRET_HASH, &hash(key))?.ok_or_else(unknown_key)?;
-        let row = lookup.api_keys().get(id)?;
+        let (keys, hash, snapshot) = (lookup.api_keys(), hash(key), lookup.snapshot()?);
+        let rate_seen =
+            self.see_rate(&*snapshot, || Collection::<ApiKey>::natural_key(SECRET_HASH, &hash))?;
+        let row = keys.find(&*snapshot, SECRET_HASH, &hash)?.ok_or_else(unknown_key)?;
         let now = self.clock().now();
         let grant = Grant::read(&row)?;
         if !grant.is_active || grant.expires_at.is_some_and(|end| end <= now) {
             return Err(unknown_key());
         }
         let is_behind = grant.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now);
-        let caller = Caller::ApiKey { id: id.as_uuid(), name: grant.name };
-        Ok(Session::open(self.clone(), info, caller, grant.scope).with_unnoted_use(is_behind))
+        let caller = Caller::ApiKey { id: row.id().as_uuid(), name: grant.name };
+        let session = Session::open(self.clone(), info, caller, grant.scope);
+        Ok(session.with_unnoted_use(is_behind).with_rate_seen(rate_seen))
     }
 }
 

@@ -102,8 +102,8 @@ impl Engine {
     /// [`Code::NotFound`] when there is none.
     pub fn tenant(&self, slug: &str) -> Result<Tenant, Error> {
         let directory = self.directory();
-        let id = directory.tenants().find(SLUG, slug)?.ok_or_else(|| no_tenant(slug))?;
-        directory.tenants().get(id)?.read()
+        let found = directory.tenants().find(&*directory.snapshot()?, SLUG, slug)?;
+        found.ok_or_else(|| no_tenant(slug))?.read()
     }
 
     /// Gives a tenant other settings. Every server of the store goes by them within a second, this one at once.
