@@ -34,7 +34,8 @@ pub(crate) use self::{
     member::{computed, created_at, id, stored, tenant_id, updated_at},
     record::Record,
     rule::{quote, unquote},
-    verbs::{create_checked, touch},
+    stage::Stage,
+    verbs::{any, change_checked, create_checked, existing, touch},
     written::Answer,
 };
 pub use self::{
