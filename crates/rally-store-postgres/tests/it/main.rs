@@ -1,6 +1,15 @@
 //! The store in PostgreSQL among many, and when things go wrong.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that cannot go on has failed"
+)]
 
+mod killed;
+mod load;
 mod lost_commits;
 mod proxy;
+mod support;
