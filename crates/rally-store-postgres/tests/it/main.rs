@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod failover;
 mod killed;
 mod load;
 mod lost_commits;
