@@ -8,9 +8,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod contention;
 mod failover;
 mod killed;
 mod load;
 mod lost_commits;
+mod pool;
 mod proxy;
 mod support;
