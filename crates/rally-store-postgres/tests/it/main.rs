@@ -13,6 +13,7 @@ mod failover;
 mod killed;
 mod load;
 mod lost_commits;
+mod opening;
 mod pool;
 mod proxy;
 mod support;
