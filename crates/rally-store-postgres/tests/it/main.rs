@@ -17,3 +17,4 @@ mod opening;
 mod pool;
 mod proxy;
 mod support;
+mod tls;
