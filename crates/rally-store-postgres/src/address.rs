@@ -15,7 +15,7 @@ const SCHEMA: &str = "rally";
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
-    /// The schema that the tables are in: a plain identifier.
+    /// The schema that the tables are in: of plain characters, but maybe a word of SQL, so it is quoted.
     pub(crate) schema: String,
     pub(crate) tls: Tls,
     /// Hosts and database, for messages: nothing secret.
@@ -91,7 +91,7 @@ fn set_defaults(config: &mut Config) {
     config.keepalives_retries(3);
 }
 
-/// Keeps out what would have to be quoted.
+/// Keeps out what means something else within quotes, or differs by case alone.
 fn check_schema(name: &str) -> Result<(), OpenError> {
     let starts = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
     let goes_on = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');

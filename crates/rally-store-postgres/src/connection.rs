@@ -55,7 +55,7 @@ impl Connector {
 
     fn settings(&self) -> String {
         format!(
-            "SET search_path TO {}; SET lock_timeout TO {}; SET idle_in_transaction_session_timeout TO 60000",
+            "SET search_path TO \"{}\"; SET lock_timeout TO {}; SET idle_in_transaction_session_timeout TO 60000",
             self.address.schema,
             self.options.wait.as_millis().max(1),
         )

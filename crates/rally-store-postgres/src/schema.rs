@@ -71,7 +71,7 @@ async fn version(client: &Client) -> Result<Option<i32>, Error> {
 async fn begin(client: &Client, schema: &str) -> Result<(), Error> {
     let there = client.query_opt("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema]).await?;
     if there.is_none() {
-        client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}")).await?;
+        client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).await?;
     }
     client.batch_execute(BEGIN_VERSIONS).await
 }

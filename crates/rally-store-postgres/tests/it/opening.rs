@@ -1,0 +1,188 @@
+//! Opening a store: whom it meets, what it finds there, and what it says.
+
+use std::{net::TcpListener, thread};
+
+use rally_core::{
+    TenantId,
+    store::{Store, StoreError},
+};
+use rally_store_postgres::{OpenError, Options, PostgresStore};
+use rally_testkit::postgres::{self, Server, Setup};
+
+use crate::support::{ask, get, key, open, put, tenant, try_put};
+
+fn refusal(url: &str) -> OpenError {
+    let error = PostgresStore::open(url, Options::default()).unwrap_err();
+    let at_once = PostgresStore::open_when_reachable(url, Options::default());
+    match &at_once {
+        Ok(store) => assert!(error.is_unreachable() && store.is_shared(), "{error}"),
+        Err(again) => assert_eq!(again.to_string(), error.to_string()),
+    }
+    error
+}
+
+/// The schema of a URL.
+fn schema(url: &str) -> &str {
+    url.rsplit('=').next().unwrap()
+}
+
+fn version(url: &str, schema: &str) -> Vec<String> {
+    ask(url, &format!("SELECT version FROM {schema}.rally_schema"))
+}
+
+fn nobody() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn whom_the_server_does_not_let_in_is_refused_and_no_password_is_told() {
+    let setup = Setup { password: Some("sesame"), ..Setup::default() };
+    let Some(server) = Server::start_with(&setup) else { return };
+    let at = |who: &str, database: &str| format!("postgres://{who}@127.0.0.1:{}/{database}", server.port());
+    for url in [
+        server.database().with_password("hushhush").url(),
+        at("rally:hushhush", "postgres"),
+        at("nobody:hushhush", "postgres"),
+        at("rally", "postgres"),
+        at("rally:sesame", "nowhere"),
+    ] {
+        let error = refusal(&url);
+        assert!(matches!(error, OpenError::Refused { .. }), "{url}: {error:?}");
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains("hushhush") && !told.contains("sesame"), "{told}");
+    }
+    let url = format!("{}&schema=secret", server.url());
+    let store = open(&url, Options::default());
+    put(&store, tenant(1), &key("a"), b"1");
+    server.kill();
+    let told = format!("{store:?} {:?}", try_put(&store, tenant(1), &key("a"), b"2").unwrap_err());
+    assert!(told.contains("secret") && !told.contains("sesame"), "{told}");
+}
+
+#[test]
+fn an_unknown_database_is_refused_by_its_name() {
+    let Some(server) = Server::start() else { return };
+    let error = refusal(&format!("postgres://rally@127.0.0.1:{}/nowhere", server.port()));
+    assert!(matches!(error, OpenError::Refused { .. }) && error.to_string().contains("nowhere"), "{error:?}");
+}
+
+#[test]
+fn where_nobody_answers_a_store_waits_if_it_is_asked_to() {
+    let error = refusal(&format!("postgres://rally@127.0.0.1:{}/postgres", nobody()));
+    assert!(error.is_unreachable(), "{error:?}");
+    let error = refusal("postgres://rally@nowhere.invalid/postgres");
+    assert!(error.is_unreachable(), "{error:?}");
+    let error = refusal("postgres:///postgres?host=/nowhere&user=rally");
+    assert!(error.is_unreachable(), "{error:?}");
+}
+
+#[test]
+fn a_store_opened_before_its_server_serves_once_that_is_there() {
+    let Some(server) = Server::start() else { return };
+    let url = server.fresh_url();
+    server.stop();
+    let store = PostgresStore::open_when_reachable(&url, Options::default()).unwrap();
+    for _ in 0..2 {
+        let write = try_put(&store, tenant(1), &key("a"), b"1");
+        assert!(matches!(write, Err(StoreError::Unavailable { .. })), "{write:?}");
+        let read = store.snapshot(TenantId::DIRECTORY).and_then(|view| view.get(&key("a")));
+        assert!(matches!(read, Err(StoreError::Unavailable { .. })), "{read:?}");
+    }
+    server.restart();
+    put(&store, tenant(1), &key("a"), b"1");
+    assert_eq!(get(&open(&url, Options::default()), tenant(1), &key("a")).as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn tables_of_a_later_version_are_left_alone() {
+    let Some(database) = postgres::shared() else { return };
+    let url = database.fresh_url();
+    put(&open(&url, Options::default()), tenant(1), &key("a"), b"1");
+    let set = |version: i32| {
+        ask(&database.url(), &format!("UPDATE {}.rally_schema SET version = {version}", schema(&url)));
+    };
+    for later in [99, 2, -1] {
+        set(later);
+        let error = refusal(&url);
+        let told = matches!(error, OpenError::UnknownVersion { found, known: 1, .. } if found == later);
+        assert!(told, "{error:?}");
+        assert_eq!(version(&database.url(), schema(&url)), [later.to_string()]);
+    }
+    set(1);
+    assert_eq!(get(&open(&url, Options::default()), tenant(1), &key("a")).as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn tables_of_version_0_are_brought_to_the_present_one() {
+    let Some(database) = postgres::shared() else { return };
+    let url = database.fresh_url();
+    let name = schema(&url);
+    ask(
+        &database.url(),
+        &format!(
+            "CREATE SCHEMA {name};
+             CREATE TABLE {name}.rally_schema (one boolean PRIMARY KEY CHECK (one), version integer NOT NULL);
+             INSERT INTO {name}.rally_schema VALUES (true, 0)",
+        ),
+    );
+    put(&open(&url, Options::default()), tenant(1), &key("a"), b"1");
+    assert_eq!(version(&database.url(), name), ["1"]);
+}
+
+#[test]
+fn eight_stores_opened_at_once_make_the_tables_once() {
+    let Some(database) = postgres::shared() else { return };
+    for _ in 0..6 {
+        let url = &database.fresh_url();
+        thread::scope(|scope| {
+            for number in 0..8_u8 {
+                scope.spawn(move || {
+                    put(&open(url, Options::default()), tenant(number.into()), &key("a"), &[number]);
+                });
+            }
+        });
+        let store = open(url, Options::default());
+        assert!((0..8_u8).all(|number| get(&store, tenant(number.into()), &key("a")).is_some()));
+        assert_eq!(version(&database.url(), schema(url)), ["1"]);
+    }
+}
+
+#[test]
+fn who_may_make_no_schema_uses_the_one_that_is_there() {
+    let Some(server) = Server::start() else { return };
+    ask(&server.url(), "CREATE ROLE tenant LOGIN; CREATE SCHEMA given AUTHORIZATION tenant");
+    let url =
+        |schema: &str| format!("postgres://tenant@127.0.0.1:{}/postgres?schema={schema}", server.port());
+    put(&open(&url("given"), Options::default()), tenant(1), &key("a"), b"1");
+    let error = refusal(&url("wanted"));
+    assert!(matches!(error, OpenError::SetUp { .. }), "{error:?}");
+    assert!(error.to_string().contains("permission denied"), "{error}");
+}
+
+#[test]
+fn who_may_only_read_and_write_rows_uses_the_tables_that_are_there() {
+    let Some(server) = Server::start() else { return };
+    drop(open(&format!("{}&schema=made", server.url()), Options::default()));
+    ask(
+        &server.url(),
+        "CREATE ROLE clerk LOGIN; GRANT USAGE ON SCHEMA made TO clerk;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA made TO clerk",
+    );
+    let url = format!("postgres://clerk@127.0.0.1:{}/postgres?schema=made", server.port());
+    put(&open(&url, Options::default()), tenant(1), &key("a"), b"1");
+}
+
+#[test]
+fn a_schema_may_be_called_as_a_word_of_sql() {
+    let Some(server) = Server::start() else { return };
+    for name in ["default", "user", "all", "_1"] {
+        put(
+            &open(&format!("{}&schema={name}", server.url()), Options::default()),
+            tenant(1),
+            &key("a"),
+            b"1",
+        );
+    }
+    let schemas = "SELECT schemaname FROM pg_tables WHERE tablename = 'rally_rows' ORDER BY schemaname";
+    assert_eq!(ask(&server.url(), schemas), ["_1", "all", "default", "user"]);
+}
