@@ -8,6 +8,8 @@
 )]
 
 mod commands;
+mod postgres;
 mod readme;
 mod running;
 mod serving;
+mod wire;
