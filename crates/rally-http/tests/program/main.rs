@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod many_servers;
 mod postgres;
 mod readme;
 mod running;
