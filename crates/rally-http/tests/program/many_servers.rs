@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     running::{Folder, Running, rally},
     serving::everything,
-    wire::Request,
+    wire::{Answer, Request},
 };
 
 const CONTACTS: usize = 180;
@@ -100,23 +100,32 @@ impl Clients<'_> {
         }
     }
 
-    /// Sends one contact until it is acknowledged, and answers its id.
+    /// Sends one contact until it is acknowledged, and answers its id. Some are sent once more, through another server,
+    /// as by a client that the answer has not reached.
     fn write_one(&self, number: usize, email: &str) -> String {
         let body =
             json!({"firstName": "Contact", "lastName": number.to_string(), "email": email}).to_string();
         let once = format!("import-{number}");
         let post =
             Request { method: "POST", path: "/api/v1/contacts", key: self.key, once: &once, body: &body };
-        for address in self.addresses.iter().cycle().skip(number % self.addresses.len()).take(ATTEMPTS) {
+        let id = self.acknowledged(&post, number).body["id"].clone();
+        if number.is_multiple_of(10) {
+            let again = self.acknowledged(&post, number + 1);
+            assert_eq!((&again.body["id"], again.header("Idempotent-Replayed")), (&id, "true"));
+        }
+        id.as_str().unwrap().to_owned()
+    }
+
+    /// The answer that acknowledges a write, after any that do not, from whichever server.
+    fn acknowledged(&self, post: &Request<'_>, first: usize) -> Answer {
+        for address in self.addresses.iter().cycle().skip(first % self.addresses.len()).take(ATTEMPTS) {
             match post.send(address) {
-                Some(answer) if answer.status == 201 => {
-                    return answer.body["id"].as_str().unwrap().to_owned();
-                }
+                Some(answer) if answer.status == 201 => return answer,
                 Some(answer) => assert!(answer.status >= 500, "{}: {}", answer.status, answer.body),
                 None => {}
             }
         }
-        panic!("{email} was not acknowledged in {ATTEMPTS} attempts")
+        panic!("{} was not acknowledged in {ATTEMPTS} attempts", post.body)
     }
 
     /// Follows the feed until it has nothing new though all is written.
