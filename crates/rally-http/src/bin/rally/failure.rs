@@ -52,3 +52,14 @@ impl From<Error> for Failure {
         Self { sentence, may_pass: error.code() == Code::Unavailable }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_says_in_several_lines_is_told_in_one() {
+        let failure = Failure::new("no room\nHINT: Make some.\n").while_doing("cannot write");
+        assert_eq!(failure.to_string(), "cannot write: no room; HINT: Make some.");
+    }
+}
