@@ -106,7 +106,7 @@ fn what_is_wrong_is_said_in_a_sentence_with_the_mend() {
     for (arguments, mend) in [
         (&["tenants", "create", "Acme", "--store", &store][..], "lower-case letters"),
         (&["tenants", "list", "--store", "memory"], "--store redb:PATH"),
-        (&["tenants", "list", "--store", "sqlite:x"], "use redb:PATH or memory"),
+        (&["tenants", "list", "--store", "sqlite:x"], "use redb:PATH, postgres://URL or memory"),
         (&["serve", "--store", "redb:no/such/folder/x.redb"], "does not exist"),
         (&["serve", "--store", "memory", "--listen", "nowhere"], "--listen"),
         (&["serve", "--store", "memory", "--listen", "192.0.2.1:80"], "choose another with --listen"),

@@ -8,6 +8,9 @@
 )]
 
 mod commands;
+mod many_servers;
+mod postgres;
 mod readme;
 mod running;
 mod serving;
+mod wire;

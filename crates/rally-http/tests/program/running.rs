@@ -1,12 +1,20 @@
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::wire::{Answer, Request, send};
+
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder for one test, gone with it.
 pub(crate) struct Folder(TempDir);
@@ -15,6 +23,8 @@ pub(crate) struct Folder(TempDir);
 pub(crate) struct Running {
     child: Child,
     pub(crate) ready: Value,
+    printed: Receiver<String>,
+    log: NamedTempFile,
 }
 
 impl Folder {
@@ -56,12 +66,8 @@ impl Folder {
     /// Starts a server and waits until it is ready.
     #[track_caller]
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        let mut child =
-            rally(self.path(), arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
-        Running { child, ready }
+        let started = Running::start(rally(self.path(), arguments));
+        started.unwrap_or_else(|log| panic!("{arguments:?}: {log}"))
     }
 
     /// Starts a server on the folder's file.
@@ -73,13 +79,56 @@ impl Folder {
     }
 }
 
-fn rally(folder: &Path, arguments: &[&str]) -> Command {
+/// The program, with nothing from outside.
+pub(crate) fn rally(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_rally")));
     command.args(arguments).current_dir(folder).env_remove("RALLY_STORE").env_remove("RALLY_LISTEN");
     command
 }
 
 impl Running {
+    /// Starts a server and waits until it has announced itself, or says why it ended.
+    pub(crate) fn start(mut command: Command) -> Result<Self, String> {
+        let log = NamedTempFile::new().unwrap();
+        command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, printed) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut server = Self { child, ready: Value::Null, printed, log };
+        match server.line() {
+            Some(line) => server.ready = serde_json::from_str(&line).unwrap_or(Value::String(line)),
+            None => return Err(server.log()),
+        }
+        Ok(server)
+    }
+
+    /// The next line that it prints; nothing once it has ended.
+    pub(crate) fn line(&self) -> Option<String> {
+        match self.printed.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("nothing was printed: {}", self.log()),
+        }
+    }
+
+    /// All that it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Sends a request again and again until it is answered so.
+    #[track_caller]
+    pub(crate) fn until(&self, status: u16, request: &Request<'_>) -> Answer {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match request.send(self.address()) {
+                Some(answer) if answer.status == status => return answer,
+                _ => assert!(Instant::now() < deadline, "{status} is not answered: {}", self.log()),
+            }
+        }
+    }
+
     pub(crate) fn address(&self) -> &str {
         self.ready["url"].as_str().unwrap().strip_prefix("http://").unwrap()
     }
@@ -113,20 +162,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Sends a request on a connection of its own; nothing when the connection breaks.
-pub(crate) fn send(address: &str, method: &str, path: &str, key: &str, body: &str) -> Option<(u16, Value)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-Api-Key: {key}\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, serde_json::from_str(body).unwrap_or(Value::Null)))
 }

@@ -9,9 +9,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::running::{Folder, send};
+use crate::{running::Folder, wire::send};
 
-fn contact(email: &str) -> String {
+pub(crate) fn contact(email: &str) -> String {
     json!({"firstName": "Ada", "lastName": "Lovelace", "email": email}).to_string()
 }
 
@@ -116,7 +116,7 @@ fn nothing_acknowledged_is_missing_after_the_process_was_killed() {
     assert_eq!(told, listed.iter().take(1_000).map(|contact| &contact["id"]).collect::<Vec<_>>());
 }
 
-fn everything(page: impl Fn(usize) -> Value) -> Vec<Value> {
+pub(crate) fn everything(page: impl Fn(usize) -> Value) -> Vec<Value> {
     let mut all = Vec::new();
     loop {
         match page(all.len()).as_array().unwrap() {

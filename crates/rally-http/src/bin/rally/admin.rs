@@ -8,7 +8,7 @@ use rally_core::{
 use crate::{
     arguments::{KeysCommand, SettingsArguments, StoreArguments, TenantsCommand},
     failure::Failure,
-    store::Location,
+    store::{Location, WhenAway},
 };
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
@@ -86,21 +86,28 @@ fn set_tenant(engine: &Engine, slug: &str, settings: &SettingsArguments) -> Resu
 }
 
 /// Adds a tenant and makes its admin key.
-pub(crate) fn create_tenant(engine: &Engine, slug: &str) -> Result<(Tenant, String), Failure> {
+fn create_tenant(engine: &Engine, slug: &str) -> Result<(Tenant, String), Failure> {
     let tenant = engine.create_tenant(&TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() })?;
+    let key = mint_admin_key(engine, slug)?;
+    Ok((tenant, key))
+}
+
+/// Makes the first key of a tenant.
+pub(crate) fn mint_admin_key(engine: &Engine, slug: &str) -> Result<String, Error> {
     let draft = ApiKeyDraft { name: "admin".to_owned(), scopes: Some("admin".to_owned()), expires_at: None };
-    let made = engine.trusted_session(slug, "rally")?.api_keys().mint(&draft)?;
-    Ok((tenant, made.key))
+    Ok(engine.trusted_session(slug, "rally")?.api_keys().mint(&draft)?.key)
 }
 
 /// Opens a store that outlives the command.
 fn open(arguments: &StoreArguments) -> Result<Engine, Failure> {
     match &arguments.store {
         Location::Memory => Err(Failure::new(
-            "a store in memory is gone when this command ends; name a file with --store redb:PATH",
+            "a store in memory is gone when this command ends; name one that stays with --store redb:PATH or \
+             --store postgres://URL",
         )),
-        location @ Location::Redb(_) => {
-            Ok(Engine::with(location.open()?, Environment::system(), Config::default()))
+        location => {
+            let store = location.open(arguments.store_connections, WhenAway::Fail)?;
+            Ok(Engine::with(store, Environment::system(), Config::default()))
         }
     }
 }

@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the API on a store
+    ///
+    /// A database that does not answer is waited for: until it does, requests are answered 503 and tenants are not made.
+    /// Those are announced in a second announcement, with the keys of the new ones.
     Serve(ServeArguments),
     /// Serve the API as a fake for tests: in memory, on a free port of this machine, strict about requests
     Fake(FakeArguments),
@@ -65,9 +68,19 @@ pub(crate) struct CommonArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreArguments {
-    /// Where the records are: redb:PATH, or memory
-    #[arg(long, value_name = "STORE", default_value = "redb:rally.redb", env = "RALLY_STORE")]
+    /// Where the records are: redb:PATH, postgres://URL, or memory. A URL with a password is better given as
+    /// RALLY_STORE, as others may see what a program is started with
+    #[arg(
+        long,
+        value_name = "STORE",
+        default_value = "redb:rally.redb",
+        env = "RALLY_STORE",
+        hide_env_values = true
+    )]
     pub(crate) store: Location,
+    /// Connections to the database at most, if the store is one
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) store_connections: u16,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,27 @@
 use std::{fmt, io::Write, process::ExitCode};
 
-use rally_core::Error;
+use rally_core::{Code, Error};
 
 /// What is wrong and how to mend it, in a sentence for whoever typed the command.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    sentence: String,
+    may_pass: bool,
+}
 
 impl Failure {
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
+        Self { sentence: sentence.into(), may_pass: false }
+    }
+
+    /// The same, with what failed before it.
+    pub(crate) fn while_doing(self, what: &str) -> Self {
+        Self { sentence: format!("{what}: {}", self.sentence), ..self }
+    }
+
+    /// True when the store did not answer, so that the same may go well later.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.may_pass
     }
 
     /// Says it on stderr.
@@ -21,7 +34,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // What a database says may be several lines.
+        let lines: Vec<&str> = self.sentence.lines().map(str::trim).collect();
+        f.write_str(&lines.join("; "))
     }
 }
 
@@ -34,6 +49,17 @@ impl From<Error> for Failure {
             sentence = format!("{sentence}: {reason}");
             cause = reason.source();
         }
-        Self(sentence)
+        Self { sentence, may_pass: error.code() == Code::Unavailable }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_database_says_in_several_lines_is_told_in_one() {
+        let failure = Failure::new("no room\nHINT: Make some.\n").while_doing("cannot write");
+        assert_eq!(failure.to_string(), "cannot write: no room; HINT: Make some.");
     }
 }

@@ -1,10 +1,12 @@
-//! `rally`: serves the engine over HTTP, as a server on a file or as a fake for tests, and minds its tenants and keys.
+//! `rally`: serves the engine over HTTP, as a server on a store or as a fake for tests, and minds its tenants and keys.
 
 mod admin;
+mod announce;
 mod arguments;
 mod failure;
 mod serve;
 mod store;
+mod tenants;
 
 use std::process::ExitCode;
 

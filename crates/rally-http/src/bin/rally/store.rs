@@ -1,8 +1,9 @@
-use std::{path::PathBuf, str::FromStr, sync::Arc};
+use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use rally_core::store::{MemoryStore, Store};
 use rally_http::WorkOn;
-use rally_store_redb::{Options, RedbStore};
+use rally_store_postgres::PostgresStore;
+use rally_store_redb::RedbStore;
 
 use crate::failure::Failure;
 
@@ -13,39 +14,82 @@ pub(crate) enum Location {
     Memory,
     /// In one file.
     Redb(PathBuf),
+    /// In a database that other processes may use too.
+    Postgres(Url),
+    /// Text that names no store. It may be a URL with a slip in it, so it is neither kept nor repeated.
+    Unknown,
+}
+
+/// A URL with a password in it, perhaps.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Url(String);
+
+/// What to do about a store that does not answer when it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenAway {
+    Fail,
+    Wait,
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Url(..)")
+    }
 }
 
 impl FromStr for Location {
-    type Err = String;
+    // The parser of the command line would repeat what it cannot parse, password and all.
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "memory" => Ok(Location::Memory),
-            Some(("redb", path)) if !path.is_empty() => Ok(Location::Redb(path.into())),
-            _ => Err(format!("{text:?} is not a store; use redb:PATH or memory")),
-        }
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.split_once(':') {
+            None if text == "memory" => Location::Memory,
+            Some(("redb", path)) if !path.is_empty() => Location::Redb(path.into()),
+            Some(("postgres" | "postgresql", _)) => Location::Postgres(Url(text.to_owned())),
+            _ => Location::Unknown,
+        })
     }
 }
 
 impl Location {
-    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+    /// Opens the store, with so many connections at most if it is one that is connected to.
+    pub(crate) fn open(&self, connections: u16, away: WhenAway) -> Result<Arc<dyn Store>, Failure> {
+        let failure = |error: &dyn fmt::Display| Failure::new(error.to_string());
         match self {
             Location::Memory => Ok(Arc::new(MemoryStore::new())),
-            Location::Redb(path) => match RedbStore::open(path, Options::default()) {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(error) => Err(Failure::new(error.to_string())),
-            },
+            Location::Redb(path) => {
+                let opened = RedbStore::open(path, rally_store_redb::Options::default());
+                Ok(Arc::new(opened.map_err(|error| failure(&error))?))
+            }
+            Location::Postgres(Url(url)) => {
+                let options = rally_store_postgres::Options {
+                    connections: connections.into(),
+                    ..rally_store_postgres::Options::default()
+                };
+                let opened = match away {
+                    WhenAway::Fail => PostgresStore::open(url, options),
+                    WhenAway::Wait => PostgresStore::open_when_reachable(url, options),
+                };
+                Ok(Arc::new(opened.map_err(|error| failure(&error))?))
+            }
+            Location::Unknown => Err(Failure::new(
+                "--store or RALLY_STORE names no store; use redb:PATH, postgres://URL or memory",
+            )),
         }
     }
-}
 
-impl Location {
-    /// Memory never waits; a file waits for its disk when it is written.
+    /// Memory never waits; a file waits for its disk when it is written; a network is always waited for.
     pub(crate) const fn work_on(&self) -> WorkOn {
         match self {
             Location::Memory => WorkOn::ServingThread,
             Location::Redb(_) => WorkOn::BlockingThreadsForWrites,
+            Location::Postgres(_) | Location::Unknown => WorkOn::BlockingThreads,
         }
+    }
+
+    /// Whether the store may be away for a while and come back by itself.
+    pub(crate) const fn may_be_away(&self) -> bool {
+        matches!(self, Location::Postgres(_))
     }
 }
 
@@ -54,12 +98,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_memory_or_a_file() {
+    fn a_location_is_memory_a_file_or_a_database() {
         assert_eq!("memory".parse(), Ok(Location::Memory));
         assert_eq!("redb:a/b.redb".parse(), Ok(Location::Redb("a/b.redb".into())));
-        for text in ["", "redb", "redb:", "memory:x", "sqlite:x", "rally.redb"] {
-            let error = text.parse::<Location>().unwrap_err();
-            assert!(error.contains("use redb:PATH or memory"), "{text}");
+        for text in ["postgres://u@h/d", "postgresql:///d?host=/run", "postgres:"] {
+            assert_eq!(text.parse(), Ok(Location::Postgres(Url(text.to_owned()))));
+        }
+        for text in ["", "redb", "redb:", "memory:x", "sqlite:x", "rally.redb", "postgress://u@h/d"] {
+            assert_eq!(text.parse(), Ok(Location::Unknown), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_printed() {
+        for text in ["postgres://u:hush@h/d", "postgress://u:hush@h/d", "host=h password=hush"] {
+            let location: Location = text.parse().unwrap_or_else(|never| match never {});
+            assert!(!format!("{location:?}").contains("hush"), "{location:?}");
         }
     }
 }

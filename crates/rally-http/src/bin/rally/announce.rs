@@ -1,0 +1,104 @@
+//! What a server tells whoever has started it, on stdout.
+
+use std::time::Duration;
+
+use rally_core::Engine;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::{
+    admin,
+    failure::Failure,
+    store::Location,
+    tenants::{ReadyTenant, WantedTenants},
+};
+
+/// Between two attempts to make the tenants in a store that does not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Where a server is reached, and how that is told.
+pub(crate) struct Announcer {
+    url: String,
+    json: bool,
+}
+
+/// What a program that starts this one wants to know.
+#[derive(Serialize)]
+struct Ready<'a> {
+    url: &'a str,
+    tenants: &'a [ReadyTenant],
+}
+
+impl Announcer {
+    pub(crate) fn new(listener: &TcpListener, json: bool) -> Result<Self, Failure> {
+        let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Self { url: format!("http://{address}"), json })
+    }
+
+    /// Makes the tenants and announces them. If the store is away, announces none, and all once it is back.
+    pub(crate) fn announce(
+        self,
+        engine: &Engine,
+        location: &Location,
+        mut wanted: WantedTenants,
+    ) -> Result<(), Failure> {
+        match wanted.ensure(engine) {
+            Err(failure) if failure.may_pass() && location.may_be_away() => {
+                tracing::warn!(reason = %failure, "the tenants are made once the store answers");
+                self.say_waiting()?;
+                tokio::spawn(self.announce_later(engine.clone(), wanted));
+                Ok(())
+            }
+            tenants => self.say_ready(&tenants?),
+        }
+    }
+
+    async fn announce_later(self, engine: Engine, mut wanted: WantedTenants) {
+        let announced = loop {
+            tokio::time::sleep(PAUSE).await;
+            let engine = engine.clone();
+            let attempt = tokio::task::spawn_blocking(move || {
+                let tenants = wanted.ensure(&engine);
+                (wanted, tenants)
+            });
+            // It ends without a result only by a panic, or with the process.
+            let Ok((kept, tenants)) = attempt.await else { return };
+            wanted = kept;
+            match tenants {
+                Err(failure) if failure.may_pass() => tracing::debug!(reason = %failure, "no tenants yet"),
+                tenants => break tenants.and_then(|tenants| self.say_ready(&tenants)),
+            }
+        };
+        match announced {
+            Ok(()) => tracing::info!("the store answers"),
+            Err(failure) => tracing::error!(reason = %failure, "the tenants are not made or not announced"),
+        }
+    }
+
+    fn say_waiting(&self) -> Result<(), Failure> {
+        if self.json {
+            return self.say_json(&[]);
+        }
+        admin::print(&format!("Rally listens at {}, and its store does not answer yet\n", self.url))
+    }
+
+    fn say_ready(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
+        if self.json {
+            return self.say_json(tenants);
+        }
+        let mut text = format!("Rally is ready at {}\n", self.url);
+        for tenant in tenants {
+            text += &match &tenant.api_key {
+                Some(key) => format!("tenant {} is new; its admin key, shown only now: {key}\n", tenant.slug),
+                None => format!("tenant {}\n", tenant.slug),
+            };
+        }
+        admin::print(&text)
+    }
+
+    fn say_json(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
+        let ready = Ready { url: &self.url, tenants };
+        let line = serde_json::to_string(&ready).map_err(|error| Failure::new(error.to_string()))?;
+        admin::print(&format!("{line}\n"))
+    }
+}

@@ -1,0 +1,68 @@
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+/// One request, sent on a connection of its own.
+pub(crate) struct Request<'r> {
+    pub(crate) method: &'r str,
+    pub(crate) path: &'r str,
+    pub(crate) key: &'r str,
+    /// `Idempotency-Key`, if not empty.
+    pub(crate) once: &'r str,
+    pub(crate) body: &'r str,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Value,
+}
+
+impl Request<'_> {
+    pub(crate) fn get<'r>(path: &'r str, key: &'r str) -> Request<'r> {
+        Request { method: "GET", path, key, once: "", body: "" }
+    }
+
+    /// The answer; nothing when the connection breaks before all of it is there.
+    pub(crate) fn send(&self, address: &str) -> Option<Answer> {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
+        stream.write_all(self.text(address).as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        let answer =
+            Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) };
+        let length = answer.header("Content-Length");
+        (length.is_empty() || length == body.len().to_string()).then_some(answer)
+    }
+
+    fn text(&self, address: &str) -> String {
+        let Self { method, path, key, once, body } = self;
+        let length = body.len();
+        let once = if once.is_empty() { String::new() } else { format!("Idempotency-Key: {once}\r\n") };
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-Api-Key: {key}\r\n{once}\
+             Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+    }
+}
+
+impl Answer {
+    /// A header's value, empty if there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|line| line.0.eq_ignore_ascii_case(name)).map_or("", |line| line.1)
+    }
+}
+
+/// Sends a request on a connection of its own; nothing when the connection breaks.
+pub(crate) fn send(address: &str, method: &str, path: &str, key: &str, body: &str) -> Option<(u16, Value)> {
+    let answer = Request { method, path, key, once: "", body }.send(address)?;
+    Some((answer.status, answer.body))
+}
