@@ -102,14 +102,20 @@ fn check_schema(name: &str) -> Result<(), OpenError> {
 }
 
 fn place(config: &Config) -> String {
-    let hosts = config.get_hosts().iter().map(|host| match host {
+    let names = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
         Host::Unix(path) => path.display().to_string(),
     });
     let addresses = config.get_hostaddrs().iter().map(ToString::to_string);
     let hosts: Vec<String> =
-        if config.get_hosts().is_empty() { addresses.collect() } else { hosts.collect() };
+        if config.get_hosts().is_empty() { addresses.collect() } else { names.collect() };
+    let ports = config.get_ports();
+    let with_port = |(index, host): (usize, &String)| match ports.get(index).or(ports.first()) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.clone(),
+    };
+    let hosts: Vec<String> = hosts.iter().enumerate().map(with_port).collect();
     match config.get_dbname() {
         Some(database) => format!("{}, database {database}", hosts.join(",")),
         None => hosts.join(","),
@@ -127,7 +133,10 @@ mod tests {
     #[test]
     fn a_url_says_where_the_tables_are_and_how_to_get_there() {
         let address = Address::parse("postgres://u:p@db1:5433,db2/crm?schema=acme&sslmode=disable").unwrap();
-        assert_eq!((address.schema.as_str(), address.place.as_str()), ("acme", "db1,db2, database crm"));
+        assert_eq!(
+            (address.schema.as_str(), address.place.as_str()),
+            ("acme", "db1:5433,db2:5432, database crm")
+        );
         assert_eq!(address.config.get_ports(), [5433, 5432]);
         assert_eq!(address.config.get_ssl_mode(), SslMode::Disable);
         assert_eq!(address.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);

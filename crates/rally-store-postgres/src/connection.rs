@@ -74,9 +74,9 @@ impl managed::Manager for Connector {
     type Error = OpenError;
 
     async fn create(&self) -> Result<Connection, OpenError> {
-        let limit = self.options.answer;
+        let limit = self.options.connect;
         tokio::time::timeout(limit, self.connect()).await.unwrap_or_else(|_| {
-            let reason = format!("no answer within {limit:?}");
+            let reason = format!("it was not ready within {limit:?}");
             Err(OpenError::Unreachable { place: self.address.place.clone(), reason })
         })
     }
