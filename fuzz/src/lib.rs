@@ -10,6 +10,7 @@ use rally_core::{
     Session, TenantDraft, WriteOptions,
     store::{Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store},
 };
+use rally_testkit::SharedStore;
 use serde_json::Value;
 
 /// Any bytes as the body of a contact: they make one that is read back as JSON and stays when it is sent again, or are
@@ -68,6 +69,7 @@ pub fn stored_bytes(data: &[u8]) {
     let contacts = session.contacts();
     let body = br#"{"firstName":"A","lastName":"B","email":"a@x.example"}"#;
     let id = contacts.create(&Json(body)).expect("a good body").row.id();
+    session.engine().take_request(&session).expect("memory is there");
     let rows = everything(&*store, &session);
     let key = &rows[usize::from(*which) % rows.len()];
     let mut batch = Batch::new();
@@ -80,10 +82,17 @@ pub fn stored_bytes(data: &[u8]) {
     let _ = contacts.upsert_with(&Json(body), &WriteOptions::default());
     let _ = session.changes(&FeedQuery { from: FeedFrom::After(0), kinds: Kind::ALL.to_vec(), limit: 10 });
     let _ = contacts.delete(id);
+    let _ = elsewhere(store).take_request(&session);
 }
 
-fn world(config: Config) -> (Arc<MemoryStore>, Session) {
-    let store = Arc::new(MemoryStore::new());
+/// Another server on the same store, which has leased nothing yet.
+fn elsewhere(store: Arc<SharedStore>) -> Engine {
+    let (environment, _) = rally_testkit::environment(2);
+    Engine::with(store, environment, Config::default())
+}
+
+fn world(config: Config) -> (Arc<SharedStore>, Session) {
+    let store = Arc::new(SharedStore::new(Arc::new(MemoryStore::new())));
     let (environment, _) = rally_testkit::environment(1);
     let engine = Engine::with(store.clone(), environment, config);
     let draft = TenantDraft { slug: "acme".to_owned(), ..TenantDraft::default() };

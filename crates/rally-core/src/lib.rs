@@ -47,5 +47,5 @@ pub use engine::{
 };
 pub use resources::{
     ApiKey, ApiKeyDraft, Company, Contact, ContactChange, ContactDraft, FeedFields, NewApiKey, Tenant,
-    TenantDraft, User,
+    TenantChange, TenantDraft, User,
 };

@@ -43,9 +43,9 @@ impl App {
         allowance: &mut Option<Allowance>,
     ) -> Result<Session, Error> {
         let (app, source) = (self.clone(), claim.source);
-        let admitted = self.read(move || app.authenticate(&claim.key, claim.tenant.as_deref())).await;
+        let admitted = self.read(move || app.count_in(&claim)).await;
         *allowance = match &admitted {
-            Ok(session) => self.engine().take_request(session),
+            Ok((_, taken)) => *taken,
             Err(error) if error.code() == Code::Unauthorized => self.note_stranger(source),
             Err(_) => None,
         };
@@ -53,7 +53,7 @@ impl App {
             Some(spent) if !spent.granted => return Err(too_many(spent, admitted.is_ok())),
             _ => {}
         }
-        let session = admitted?;
+        let (session, _) = admitted?;
         if session.has_unnoted_use() {
             self.note_use(session.clone()).await;
         }
@@ -65,6 +65,13 @@ impl App {
         if let Err(error) = self.write(move || session.note_use()).await {
             tracing::warn!(?error, "the use of a key was not noted");
         }
+    }
+
+    /// Opens the caller's session and takes one of the tenant's requests, both where the engine may wait.
+    fn count_in(&self, claim: &Claim) -> Result<(Session, Option<Allowance>), Error> {
+        let session = self.authenticate(&claim.key, claim.tenant.as_deref())?;
+        let taken = self.engine().take_request(&session)?;
+        Ok((session, taken))
     }
 
     fn authenticate(&self, key: &str, tenant: Option<&str>) -> Result<Session, Error> {

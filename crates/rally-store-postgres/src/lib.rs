@@ -21,9 +21,9 @@
 mod address;
 mod connection;
 mod error;
+mod group;
 mod options;
 mod outcome;
-mod queue;
 mod schema;
 mod statements;
 mod store;

@@ -1,32 +1,23 @@
 //! How a write ends: the batch and the commit in one journey, and what is done when nobody answers.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::future::join;
 use rally_core::{
     TenantId,
-    store::{Batch, Key, StoreError},
+    store::{Batch, Fate, Key, StoreError},
 };
 use tokio_postgres::{Error, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
     connection::{Connection, Pooled},
-    error::{is_lost, reason, store_error, unavailable},
+    error::{is_lost, reason, store_error},
+    group::Group,
     store::Database,
     transaction::{Open, Purpose, Transaction, place},
 };
-
-/// What became of a batch that was sent.
-pub(crate) enum Fate {
-    /// It is applied, and durable.
-    Applied,
-    /// It is not, and never will be; running the write again may go well.
-    Lost(StoreError),
-    /// It is not, and never will be.
-    Refused(StoreError),
-}
 
 /// What a commit leaves behind by which it is known again.
 struct Token {
@@ -46,26 +37,52 @@ struct Columns<'b> {
     values: Vec<&'b [u8]>,
 }
 
-impl Transaction<'_> {
+impl Group {
+    /// Commits what all members have added, and tells them.
+    ///
+    /// # Errors
+    /// What the database has against the batch, for whoever is the last member; the others begin anew.
+    pub(crate) fn finish(self) -> Result<(), StoreError> {
+        let Self { transaction, pending, pledge, .. } = self;
+        if transaction.has_failed() {
+            pledge.settle(Fate::Lost("a statement of the same transaction has failed".to_owned()));
+            return Ok(());
+        }
+        if pending.is_empty() {
+            pledge.settle(Fate::Durable);
+            return Ok(());
+        }
+        let (fate, fault) = match transaction.commit(&pending) {
+            Ok(fate) => (fate, None),
+            Err(error) => (Fate::Lost(error.to_string()), Some(error)),
+        };
+        pledge.settle(fate);
+        match fault {
+            // All begin anew.
+            None | Some(StoreError::Conflict) => Ok(()),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+impl Transaction {
     /// Applies a batch and commits.
-    pub(crate) fn commit(&self, batch: &Batch) -> Result<Fate, StoreError> {
+    ///
+    /// # Errors
+    /// What the database has against it. Then nothing was applied.
+    fn commit(&self, batch: &Batch) -> Result<Fate, StoreError> {
         let Open { connection, version } = self.take_open()?;
         let token = Token { tenant: self.tenant, version: version.saturating_add(1), token: Uuid::new_v4() };
-        let sent = self.database.wait_for(send(&connection, &token, batch));
-        let lost = match sent {
-            Some((Ok(_), Ok(()))) => return Ok(Fate::Applied),
-            Some((Err(error), _) | (_, Err(error))) if !is_lost(&error) => {
-                // The server has answered: a transaction with a failed statement is rolled back by its commit.
-                return Ok(Fate::Refused(store_error(error)));
-            }
-            Some((applied, committed)) => {
-                applied.err().or(committed.err()).map_or_else(String::new, |error| reason(&error))
-            }
+        let lost = match self.database.wait_for(send(&connection, &token, batch)) {
+            Some((Ok(_), Ok(()))) => return Ok(Fate::Durable),
+            // The server has answered: a transaction with a failed statement is rolled back by its commit.
+            Some((Err(error), _) | (_, Err(error))) if !is_lost(&error) => return Err(store_error(error)),
+            Some((Err(error), _) | (_, Err(error))) => reason(&error),
             None => "the database did not answer".to_owned(),
         };
         drop(Pooled::take(connection));
         tracing::warn!(reason = lost, "the connection was lost at a commit");
-        token.find_out(self.database, &lost)
+        Ok(token.find_out(&self.database, &lost))
     }
 }
 
@@ -114,7 +131,7 @@ impl<'b> Columns<'b> {
 
 impl Token {
     /// Asks on other connections until one answers what became of the commit, or time is up.
-    fn find_out(&self, database: &Database, lost: &str) -> Result<Fate, StoreError> {
+    fn find_out(&self, database: &Arc<Database>, lost: &str) -> Fate {
         let deadline = Instant::now() + database.options().find_out;
         loop {
             let error = match self.newest_in_slot(database) {
@@ -122,7 +139,7 @@ impl Token {
                 Err(error) => error,
             };
             if Instant::now() >= deadline {
-                return Err(unknown(format!("{lost}; then {error}")));
+                return Fate::Unknown(format!("{lost}; then {error}"));
             }
             database.pause();
         }
@@ -130,7 +147,7 @@ impl Token {
 
     /// The newest commit that would have left its token where this one did. It waits for the head's lock, which is had
     /// only once the transaction in question has ended, one way or the other.
-    fn newest_in_slot(&self, database: &Database) -> Result<Option<(i64, Uuid)>, StoreError> {
+    fn newest_in_slot(&self, database: &Arc<Database>) -> Result<Option<(i64, Uuid)>, StoreError> {
         let asking = Transaction::new(database, TenantId::from_uuid(self.tenant), Purpose::Writing);
         let row = asking.ask(async |connection| {
             let find = &connection.statements.find_commit;
@@ -139,17 +156,13 @@ impl Token {
         row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose().map_err(store_error)
     }
 
-    fn judge(&self, newest: Option<(i64, Uuid)>, lost: &str) -> Result<Fate, StoreError> {
+    fn judge(&self, newest: Option<(i64, Uuid)>, lost: &str) -> Fate {
         match newest {
-            Some((version, token)) if version == self.version && token == self.token => Ok(Fate::Applied),
+            Some((version, token)) if version == self.version && token == self.token => Fate::Durable,
             Some((version, _)) if version > self.version => {
-                Err(unknown(format!("{lost}; and so many have written since that its traces are gone")))
+                Fate::Unknown(format!("{lost}; and so many have written since that its traces are gone"))
             }
-            _ => Ok(Fate::Lost(unavailable(lost.to_owned()))),
+            _ => Fate::Lost(lost.to_owned()),
         }
     }
-}
-
-fn unknown(reason: String) -> StoreError {
-    StoreError::CommitUnknown { reason }
 }

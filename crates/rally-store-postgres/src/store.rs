@@ -1,4 +1,10 @@
-use std::{fmt, future::Future, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deadpool::{Runtime as PoolRuntime, managed::Pool};
 use rally_core::{
@@ -12,8 +18,7 @@ use crate::{
     address::Address,
     connection::{Connector, Pooled},
     error::{pool_error, unavailable},
-    outcome::Fate,
-    queue::Queue,
+    group::{Attempt, Group, Queue},
     transaction::{Purpose, Transaction},
 };
 
@@ -30,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Calls wait on the thread that makes them, which may be one of an async runtime: the connections are driven by threads
 /// of the store's own.
 pub struct PostgresStore {
-    database: Database,
+    database: Arc<Database>,
     queue: Queue,
 }
 
@@ -89,42 +94,29 @@ impl PostgresStore {
             .build()
             .map_err(|error| failed(error.to_string()))?;
         let database = Database { pool, options, runtime: Some(runtime) };
-        Ok(Self { database, queue: Queue::default() })
+        Ok(Self { database: Arc::new(database), queue: Queue::default() })
     }
 
-    fn try_write(
+    /// Takes part in the next commit of a tenant.
+    fn take_part(
         &self,
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Attempt, StoreError> {
-        let newest = Transaction::new(&self.database, tenant, Purpose::Writing);
-        let batch = match build(&newest) {
-            Err(_) if newest.may_run_again() => return Ok(Attempt::Again(moment_is_against())),
-            Err(Abort::Refused) => return Ok(Attempt::Done(Commit::Refused)),
-            Err(Abort::Store(error)) => return Err(error),
-            Ok(batch) => batch,
-        };
-        LIMITS.check(&batch)?;
-        if batch.is_empty() {
-            return Ok(Attempt::Done(Commit::Applied));
+        let since = Instant::now();
+        let mut turn = self.queue.take_turn(tenant);
+        if turn.is_late(since, self.database.options.wait) {
+            return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
         }
-        match newest.commit(&batch)? {
-            Fate::Applied => Ok(Attempt::Done(Commit::Applied)),
-            Fate::Lost(error) | Fate::Refused(error @ StoreError::Conflict) => Ok(Attempt::Again(error)),
-            Fate::Refused(error) => Err(error),
-        }
+        let begin = || Transaction::new(&self.database, tenant, Purpose::Writing);
+        // A panic is carried past the end of the turn, for others may depend on this thread to commit their writes.
+        let member = panic::catch_unwind(AssertUnwindSafe(|| turn.admit(begin, LIMITS, build)));
+        let finished = turn.take_ripe().map_or(Ok(()), Group::finish);
+        drop(turn);
+        let member = member.unwrap_or_else(|payload| panic::resume_unwind(payload));
+        finished?;
+        member.ok_or(StoreError::Conflict)?.answer()
     }
-}
-
-/// What came of running a write once.
-enum Attempt {
-    Done(Commit),
-    /// Nothing was applied, and running it again may go well.
-    Again(StoreError),
-}
-
-fn moment_is_against() -> StoreError {
-    unavailable("the connection was lost while the write was put together".to_owned())
 }
 
 impl Store for PostgresStore {
@@ -145,10 +137,9 @@ impl Store for PostgresStore {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
-        let _turn = self.queue.take_turn(tenant, self.database.options.wait)?;
         let mut last = StoreError::Conflict;
         for _ in 0..ATTEMPTS {
-            match self.try_write(tenant, build)? {
+            match self.take_part(tenant, build)? {
                 Attempt::Done(commit) => return Ok(commit),
                 Attempt::Again(error) => last = error,
             }
@@ -215,3 +206,6 @@ impl fmt::Debug for PostgresStore {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

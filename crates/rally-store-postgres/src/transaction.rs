@@ -1,6 +1,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -22,8 +23,8 @@ use crate::{
 };
 
 /// A transaction on one tenant. It begins with its first statement, in the same journey.
-pub(crate) struct Transaction<'d> {
-    pub(crate) database: &'d Database,
+pub(crate) struct Transaction {
+    pub(crate) database: Arc<Database>,
     pub(crate) tenant: Uuid,
     purpose: Purpose,
     open: RefCell<Option<Open>>,
@@ -31,6 +32,8 @@ pub(crate) struct Transaction<'d> {
     ahead: RefCell<HashMap<Key, Option<Bytes>>>,
     /// Whether running it all again may go well, since nothing but the moment was against it.
     may_run_again: Cell<bool>,
+    /// Whether a statement has failed, so that nothing can be done any more but begin anew.
+    has_failed: Cell<bool>,
 }
 
 /// What a transaction is begun for.
@@ -52,20 +55,25 @@ pub(crate) struct Open {
 /// How often a first statement is sent again, each time on another connection, when the pool's have gone stale.
 const ATTEMPTS: usize = 3;
 
-impl<'d> Transaction<'d> {
-    pub(crate) fn new(database: &'d Database, tenant: TenantId, purpose: Purpose) -> Self {
+impl Transaction {
+    pub(crate) fn new(database: &Arc<Database>, tenant: TenantId, purpose: Purpose) -> Self {
         Self {
-            database,
+            database: Arc::clone(database),
             tenant: tenant.as_uuid(),
             purpose,
             open: RefCell::new(None),
             ahead: RefCell::default(),
             may_run_again: Cell::new(false),
+            has_failed: Cell::new(false),
         }
     }
 
     pub(crate) fn may_run_again(&self) -> bool {
         self.may_run_again.get()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.get()
     }
 
     /// Begins if that has not happened, and hands the transaction over.
@@ -106,6 +114,7 @@ impl<'d> Transaction<'d> {
 
     /// Tells an answer from a failure, and a failure that may pass from others.
     fn judge<T>(&self, answer: Option<Result<T, Error>>, open: &mut Option<Open>) -> Result<T, StoreError> {
+        self.has_failed.set(!matches!(answer, Some(Ok(_))));
         match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => {
@@ -169,7 +178,7 @@ impl<'d> Transaction<'d> {
     }
 }
 
-impl Snapshot for Transaction<'_> {
+impl Snapshot for Transaction {
     fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         if let Some(known) = self.ahead.borrow().get(key) {
             return Ok(known.clone());
@@ -221,7 +230,7 @@ impl Snapshot for Transaction<'_> {
     }
 }
 
-impl Drop for Transaction<'_> {
+impl Drop for Transaction {
     /// Ends what has begun without waiting for it: the next user of the connection is served behind it.
     fn drop(&mut self) {
         if let Some(Open { connection, .. }) = self.open.take() {

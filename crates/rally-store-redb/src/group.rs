@@ -9,10 +9,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard};
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Limits, Snapshot, StoreError},
+    store::{Abort, Batch, Commit, Fate, Limits, Outcome, Pledge, Snapshot, StoreError},
 };
 use redb::{StorageError, Table, WriteTransaction};
 
@@ -74,27 +74,6 @@ pub(crate) struct Member {
     changed: bool,
 }
 
-/// What became of a group.
-#[derive(Clone, Debug)]
-pub(crate) enum Fate {
-    /// It is on disk.
-    Durable,
-    /// Nothing of it is, nor ever will be.
-    Lost(String),
-    /// Nobody knows.
-    Unknown(String),
-}
-
-/// Where the members wait for the fate of their group.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    fate: Mutex<Option<Fate>>,
-    settled: Condvar,
-}
-
-/// The duty to settle an outcome, also when whoever has it panics.
-pub(crate) struct Pledge(Arc<Outcome>);
-
 impl Queue {
     /// Waits for the turn to write.
     pub(crate) fn take_turn(&self) -> MutexGuard<'_, Turn> {
@@ -128,7 +107,7 @@ impl Default for Mint {
 
 impl Group {
     pub(crate) fn new(txn: WriteTransaction) -> Self {
-        Self { txn, pledge: Pledge(Arc::default()), members: 0, bytes: 0, changed: false, broken: false }
+        Self { txn, pledge: Pledge::default(), members: 0, bytes: 0, changed: false, broken: false }
     }
 
     /// Runs one write within the group.
@@ -140,7 +119,7 @@ impl Group {
     ) -> Member {
         let bytes_before = self.bytes;
         let verdict = self.run(tenant, limits, build);
-        let rests_on = self.changed.then(|| Arc::clone(&self.pledge.0));
+        let rests_on = self.changed.then(|| self.pledge.outcome());
         Member { verdict, rests_on, changed: self.bytes != bytes_before }
     }
 
@@ -209,34 +188,5 @@ impl Member {
             (Ok(_), Fate::Unknown(reason)) if self.changed => Err(StoreError::CommitUnknown { reason }),
             (Ok(_), Fate::Unknown(reason) | Fate::Lost(reason)) => Err(StoreError::Unavailable { reason }),
         }
-    }
-}
-
-impl Outcome {
-    fn wait(&self) -> Fate {
-        let mut fate = self.fate.lock();
-        loop {
-            if let Some(fate) = &*fate {
-                return fate.clone();
-            }
-            self.settled.wait(&mut fate);
-        }
-    }
-
-    fn settle(&self, fate: Fate) {
-        self.fate.lock().get_or_insert(fate);
-        self.settled.notify_all();
-    }
-}
-
-impl Pledge {
-    pub(crate) fn settle(self, fate: Fate) {
-        self.0.settle(fate);
-    }
-}
-
-impl Drop for Pledge {
-    fn drop(&mut self) {
-        self.0.settle(Fate::Unknown("the commit was abandoned".to_owned()));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::{MutexGuard, RwLock};
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Limits, Snapshot, Store, StoreError},
+    store::{Abort, Batch, Commit, Fate, Limits, Snapshot, Store, StoreError},
 };
 use redb::{StorageBackend, WriteTransaction, backends::FileBackend};
 
@@ -17,7 +17,7 @@ use crate::{
     disk::SharedMemory,
     error::store_error,
     format::{self, Token},
-    group::{Closed, Fate, Group, Member, Queue, Turn},
+    group::{Closed, Group, Member, Queue, Turn},
     snapshot::{Durable, Newest},
     source::{Content, Open, Source},
 };

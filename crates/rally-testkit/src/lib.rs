@@ -4,6 +4,7 @@
 //! - [`model_trials`]: random operations on an engine and on plain maps, compared after each one;
 //! - [`check_consistency`]: whether records, lists, totals, natural keys and feed tell the same story;
 //! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
+//! - [`SharedStore`]: a store that several engines share, as servers do;
 //! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated;
 //! - [`postgres`]: private PostgreSQL servers, which a test may kill.
 //!
@@ -36,6 +37,7 @@ mod model;
 pub mod postgres;
 pub mod properties;
 mod random;
+mod shared;
 mod trials;
 
 pub use consistency::check_consistency;
@@ -44,4 +46,5 @@ pub use environment::{FixedClock, SeededEntropy, environment};
 pub use faulty::{FaultyStore, ReadFault, WriteFault};
 pub use model::{model_trials, walk};
 pub use random::Random;
+pub use shared::SharedStore;
 pub use trials::{file_trials, reopen_trials, run, store_trials};

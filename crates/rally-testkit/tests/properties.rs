@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use rally_core::store::{MemoryStore, Store};
-use rally_testkit::{CountingStore, FaultyStore, WriteFault, run, store_trials};
+use rally_testkit::{CountingStore, FaultyStore, SharedStore, WriteFault, run, store_trials};
 
 fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new())
@@ -18,6 +18,7 @@ fn conflicting() -> Arc<dyn Store> {
 
 fn main() -> ExitCode {
     let mut trials = store_trials("counting", || Arc::new(CountingStore::new(memory())));
+    trials.extend(store_trials("shared", || Arc::new(SharedStore::new(memory()))));
     trials.extend(store_trials("faulty without faults", || Arc::new(FaultyStore::new(memory()))));
     trials.extend(store_trials("faulty with conflicts", conflicting));
     run(trials)

@@ -75,12 +75,22 @@ impl<'s, R: Resource> Collection<'s, R> {
     }
 
     /// The record that has a natural key, which is folded already.
-    pub(crate) fn find(&self, slot: u8, folded: &str) -> Result<Option<Id<R>>, Error> {
+    pub(crate) fn find(
+        &self,
+        snapshot: &dyn Snapshot,
+        slot: u8,
+        folded: &str,
+    ) -> Result<Option<Row<R>>, Error> {
         self.session.require(R::READ)?;
-        match self.session.snapshot()?.get(&spaces::unique(R::KIND, slot, folded))? {
-            Some(bytes) => Ok(Some(Id::from_uuid(Uuid::from_slice(&bytes).map_err(|_| damaged_key())?))),
-            None => Ok(None),
-        }
+        let Some(id) = snapshot.get(&spaces::unique(R::KIND, slot, folded))? else { return Ok(None) };
+        let id = Uuid::from_slice(&id).map_err(|_| damaged_key())?;
+        let record = snapshot.get(&spaces::record(R::KIND, id))?.ok_or_else(damaged_key)?;
+        Ok(Some(self.row(id, record)))
+    }
+
+    /// Where the store has a natural key.
+    pub(crate) fn natural_key(slot: u8, folded: &str) -> Key {
+        spaces::unique(R::KIND, slot, folded)
     }
 
     pub(crate) fn row(&self, id: Uuid, bytes: Bytes) -> Row<R> {

@@ -7,10 +7,14 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use uuid::Uuid;
 
-use super::{Allowance, Limiter, Profile, Session, TenantInfo};
+use super::{
+    Allowance, Limiter, Profile, Session, TenantInfo,
+    codec::RateV1,
+    lease::{self, Leases},
+};
 use crate::{
     base::{Clock, Environment, TenantId, Timestamp, limits},
-    store::{Store, StoreError},
+    store::{Key, Snapshot, Store, StoreError},
 };
 
 /// A CRM engine on one store. Clones share it.
@@ -22,6 +26,8 @@ struct Inner {
     environment: Environment,
     config: Config,
     limiter: Limiter<TenantId>,
+    /// In place of the limiter, when the store has other servers too.
+    leases: Option<Leases>,
     /// Attempts to note the use of a credential.
     noted_uses: Limiter<(TenantId, Uuid)>,
     tenants: RwLock<HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>>,
@@ -60,11 +66,13 @@ impl Engine {
     /// An engine with everything chosen by the host.
     #[must_use]
     pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
+        let leases = store.is_shared().then(Leases::default);
         Self(Arc::new(Inner {
             store,
             environment,
             config,
             limiter: Limiter::new(),
+            leases,
             noted_uses: Limiter::new(),
             tenants: RwLock::default(),
             under_way: Mutex::default(),
@@ -93,10 +101,34 @@ impl Engine {
     }
 
     /// Takes one of a tenant's requests of this minute; nothing is counted for a tenant without a limit.
-    #[must_use]
-    pub fn take_request(&self, session: &Session) -> Option<Allowance> {
-        let capacity = session.tenant().requests_per_minute;
-        (capacity > 0).then(|| self.0.limiter.take(session.tenant().id, capacity, self.clock().now()))
+    ///
+    /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this may
+    /// wait for the store. What other servers hold is then not in what [remains](Allowance::remaining). The servers'
+    /// clocks must agree to within two minutes.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when a shared store cannot answer; then the request has not
+    /// begun, and at most one portion is lost.
+    pub fn take_request(&self, session: &Session) -> Result<Option<Allowance>, crate::Error> {
+        let (id, capacity) = (session.tenant().id, session.tenant().requests_per_minute);
+        if capacity == 0 {
+            return Ok(None);
+        }
+        let now = self.clock().now();
+        let allowance = match &self.0.leases {
+            None => self.0.limiter.take(id, capacity, now),
+            Some(leases) => leases.take(self.store(), id, capacity, session.rate_seen(), now)?,
+        };
+        Ok(Some(allowance))
+    }
+
+    /// Reads what a shared store says of a tenant's requests, in one journey with a key that is going to be asked for.
+    pub(crate) fn see_rate(
+        &self,
+        snapshot: &dyn Snapshot,
+        with: impl FnOnce() -> Key,
+    ) -> Result<Option<RateV1>, StoreError> {
+        if self.0.leases.is_some() { lease::see(snapshot, with()) } else { Ok(None) }
     }
 
     /// True once a minute for each credential.
@@ -134,6 +166,11 @@ impl Engine {
         let Some(info) = read()?.map(Arc::new) else { return Ok(None) };
         self.0.tenants.write().insert(id, (now, Arc::clone(&info)));
         Ok(Some(info))
+    }
+
+    /// Lets a tenant be read anew, as it has changed.
+    pub(crate) fn forget_tenant(&self, id: TenantId) {
+        self.0.tenants.write().remove(&id);
     }
 
     /// Marks a key as under way until the guard is dropped; nothing when it already is.

@@ -47,26 +47,43 @@ impl<K: Eq + Hash> Limiter<K> {
     #[must_use]
     pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
-        let minute = now.as_micros().div_euclid(MINUTE);
-        // A clock that is set right by a little opens no second window; one that was far off must not shut all out.
-        let has_moved_on = minute > windows.minute || minute < windows.minute.saturating_sub(STEP_BACK);
-        if has_moved_on {
+        let minute = minute_of(now);
+        if ends_window(windows.minute, minute) {
             *windows = Windows { minute, used: HashMap::new() };
         }
-        let reset = windows.minute.saturating_add(1).saturating_mul(60);
+        let minute = windows.minute;
         let used = windows.used.entry(key).or_insert(0);
         let granted = *used < capacity;
         if granted {
             *used += 1;
         }
-        Allowance {
-            granted,
+        Allowance { granted, ..Allowance::after(*used, capacity, minute, now) }
+    }
+}
+
+impl Allowance {
+    /// What is left of a minute's `capacity` when so many requests are used.
+    pub(super) fn after(used: u32, capacity: u32, minute: i64, now: Timestamp) -> Self {
+        let reset = minute.saturating_add(1).saturating_mul(60);
+        Self {
+            granted: used < capacity,
             limit: capacity,
-            remaining: capacity.saturating_sub(*used),
+            remaining: capacity.saturating_sub(used),
             reset,
             retry_after: reset.saturating_sub(now.as_seconds()).max(1),
         }
     }
+}
+
+/// The minute that an instant is in, counted from 1970.
+pub(super) fn minute_of(now: Timestamp) -> i64 {
+    now.as_micros().div_euclid(MINUTE)
+}
+
+/// Whether the window of one minute ends when a clock says another. A clock that is set right by a little opens no
+/// second window; one that was far off must not shut all out.
+pub(super) fn ends_window(window: i64, minute: i64) -> bool {
+    minute > window || minute < window.saturating_sub(STEP_BACK)
 }
 
 impl<K: Eq + Hash> Default for Limiter<K> {

@@ -10,11 +10,11 @@ mod core;
 mod feed;
 mod fields;
 mod idempotency;
+mod lease;
 mod limiter;
 mod list;
 mod member;
 mod model;
-mod overlay;
 mod record;
 mod resource;
 mod rule;
@@ -33,7 +33,8 @@ pub(crate) use self::{
     member::{computed, created_at, id, stored, tenant_id, updated_at},
     record::Record,
     rule::{quote, unquote},
-    verbs::{create_checked, touch},
+    stage::Stage,
+    verbs::{any, change_checked, create_checked, existing, touch},
     written::Answer,
 };
 pub use self::{

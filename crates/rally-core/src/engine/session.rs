@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::Engine;
+use super::{Engine, codec::RateV1};
 use crate::{
     base::{Error, Scope, TenantId},
     store::Snapshot,
@@ -18,6 +18,7 @@ pub struct Session {
     caller: Caller,
     scope: Scope,
     unnoted_use: bool,
+    rate_seen: Option<RateV1>,
 }
 
 /// What the engine must know of a tenant to serve it.
@@ -72,13 +73,23 @@ impl fmt::Display for Caller {
 impl Session {
     /// A session for whoever has proved to be this caller.
     pub(crate) fn open(engine: Engine, tenant: Arc<TenantInfo>, caller: Caller, scope: Scope) -> Self {
-        Self { engine, tenant, caller, scope, unnoted_use: false }
+        Self { engine, tenant, caller, scope, unnoted_use: false, rate_seen: None }
     }
 
     /// The same session, with whether the use of its credential is still to be noted.
     pub(crate) fn with_unnoted_use(mut self, unnoted_use: bool) -> Self {
         self.unnoted_use = unnoted_use;
         self
+    }
+
+    /// The same session, with what a shared store said of the tenant's requests when it was opened.
+    pub(crate) fn with_rate_seen(mut self, rate_seen: Option<RateV1>) -> Self {
+        self.rate_seen = rate_seen;
+        self
+    }
+
+    pub(crate) fn rate_seen(&self) -> Option<RateV1> {
+        self.rate_seen
     }
 
     /// True when the use of the session's credential is still to be noted.

@@ -15,6 +15,8 @@ const SPINE: Space = Space(0x02);
 const NODE: Space = Space(0x03);
 /// The instant of each 64th change: number ÷ 64.
 const FEED_MARK: Space = Space(0x04);
+/// What all servers together have taken of the tenant's requests of a minute.
+const RATE: Space = Space(0x05);
 /// Records: kind, id. Ids sort by creation, so this is the list in its order.
 const RECORD: Space = Space(0x10);
 /// Natural keys: kind, slot, folded text; the value is the id.
@@ -74,6 +76,10 @@ pub(crate) fn feed_marks() -> Key {
 
 pub(crate) fn feed_mark(block: u64) -> Key {
     feed_marks().number(block)
+}
+
+pub(crate) fn rate() -> Key {
+    Key::new(RATE)
 }
 
 pub(crate) fn answer(idempotency_key: &str) -> Key {

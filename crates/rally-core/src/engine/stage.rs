@@ -8,14 +8,13 @@ use super::{
     body::Slots,
     codec::{self, FeedEntryV1, HeadV1, MarkV1, RecordParts},
     feed::{Action, MARK_EVERY},
-    overlay::Overlay,
     rule,
     sequence::{Order, Sequence},
     spaces,
 };
 use crate::{
     base::{Code, Entropy, Error, Faults, Kind, Timestamp, uuid_at},
-    store::{Batch, Key, Snapshot, StoreError},
+    store::{Batch, Key, Overlay, Snapshot, StoreError},
 };
 
 /// The changes of one write while they are put together.
@@ -45,7 +44,7 @@ impl<'s> Stage<'s> {
             None => HeadV1::default(),
         };
         Ok(Self {
-            overlay: Overlay::new(newest),
+            overlay: Overlay::new(newest, Batch::new()),
             entropy: &*engine.environment().entropy,
             changed_by: session.caller().to_string(),
             now: engine.clock().now(),

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::{
-    Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Upsertable, Written,
+    Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Row, Session, Upsertable, Written,
     body::{Body, Slots},
     codec::RecordParts,
     rule::{self, Rule},
@@ -12,8 +12,8 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Code, Error, Id, Timestamp},
-    store::Key,
+    base::{Code, Error, Id, Kind, Timestamp, limits},
+    store::{Direction, Key, KeyRange, Snapshot, StoreError, read_uuid},
 };
 
 impl<R: Editable> Collection<'_, R> {
@@ -200,6 +200,47 @@ pub(crate) fn touch<R: Resource>(
     Ok(Answer::Nothing)
 }
 
+/// Gives one member another value, which has been checked; the same one again is no change.
+pub(crate) fn change_checked<R: Resource>(
+    stage: &mut Stage<'_>,
+    id: Uuid,
+    slot: u8,
+    json: &str,
+) -> Result<Answer, Error> {
+    let record = existing::<R>(stage, id, None)?;
+    let old = slots_of(&RecordParts::read(&record)?)?;
+    let mut new = old.clone();
+    if let Some(value) = new.get_mut(usize::from(slot)) {
+        *value = json.into();
+    }
+    if new == old {
+        return Ok(Answer::Written { outcome: Outcome::Unchanged, id, record: record.clone() });
+    }
+    let record = stage.update(of::<R>(), id, &record, &new)?;
+    Ok(Answer::Written { outcome: Outcome::Updated, id, record })
+}
+
+/// Whether there is a record for which `test` is true. All are read until there is, a page at a time.
+pub(crate) fn any<R: Resource>(
+    stage: &Stage<'_>,
+    session: &Session,
+    mut test: impl FnMut(&Row<R>) -> Result<bool, Error>,
+) -> Result<bool, Error> {
+    let all = spaces::records(R::KIND);
+    let mut range = KeyRange::prefix(&all);
+    loop {
+        let entries = stage.overlay.scan(&range, Direction::Forward, limits::PAGE)?;
+        let Some(last) = entries.last() else { return Ok(false) };
+        range = range.from(last.key.successor());
+        for entry in entries {
+            let id = entry.key.after(&all).and_then(read_uuid).ok_or_else(|| damaged(R::KIND))?;
+            if test(&Row::new(session.tenant().id, id, entry.value))? {
+                return Ok(true);
+            }
+        }
+    }
+}
+
 fn merge<R: Resource>(
     stage: &mut Stage<'_>,
     id: Uuid,
@@ -220,7 +261,8 @@ fn merge<R: Resource>(
     Ok(Answer::Written { outcome: Outcome::Updated, id, record })
 }
 
-fn existing<R: Resource>(
+/// The record with an id, as far as it is at the version asked for.
+pub(crate) fn existing<R: Resource>(
     stage: &Stage<'_>,
     id: Uuid,
     if_version: Option<Timestamp>,
@@ -243,4 +285,8 @@ fn natural_owner<R: Resource>(stage: &Stage<'_>, body: &Body<'_>) -> Result<Opti
 
 fn stale() -> Error {
     Error::new(Code::PreconditionFailed, "the record is not at this version any more; read it anew")
+}
+
+fn damaged(kind: Kind) -> StoreError {
+    StoreError::Corrupt { what: format!("a key of {}", kind.plural()) }
 }

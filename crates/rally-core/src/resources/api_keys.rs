@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, limits},
+    base::{Code, Error, Faults, Id, Kind, Scope, TenantId, Timestamp, limits},
     engine::{
-        self, Answer, Body, Caller, Collection, Draft, Engine, Model, Outcome, Resource, Row, Rule, Session,
-        Slots, WriteOptions, quote, stored, unquote,
+        self, Answer, Body, Caller, Collection, Draft, Engine, Model, Resource, Row, Rule, Session, Slots,
+        Stage, WriteOptions, quote, stored, unquote,
     },
 };
 
@@ -115,16 +115,19 @@ impl Engine {
         // Until the key has been seen to be good, nobody is asking.
         let nobody = Caller::Host { name: "authentication".to_owned() };
         let lookup = Session::open(self.clone(), info.clone(), nobody, Scope::Admin);
-        let id = lookup.api_keys().find(SECRET_HASH, &hash(key))?.ok_or_else(unknown_key)?;
-        let row = lookup.api_keys().get(id)?;
+        let (keys, hash, snapshot) = (lookup.api_keys(), hash(key), lookup.snapshot()?);
+        let rate_seen =
+            self.see_rate(&*snapshot, || Collection::<ApiKey>::natural_key(SECRET_HASH, &hash))?;
+        let row = keys.find(&*snapshot, SECRET_HASH, &hash)?.ok_or_else(unknown_key)?;
         let now = self.clock().now();
         let grant = Grant::read(&row)?;
-        if !grant.is_active || grant.expires_at.is_some_and(|end| end <= now) {
+        if !grant.works(now) {
             return Err(unknown_key());
         }
         let is_behind = grant.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now);
-        let caller = Caller::ApiKey { id: id.as_uuid(), name: grant.name };
-        Ok(Session::open(self.clone(), info, caller, grant.scope).with_unnoted_use(is_behind))
+        let caller = Caller::ApiKey { id: row.id().as_uuid(), name: grant.name };
+        let session = Session::open(self.clone(), info, caller, grant.scope);
+        Ok(session.with_unnoted_use(is_behind).with_rate_seen(rate_seen))
     }
 }
 
@@ -151,6 +154,15 @@ impl Grant {
             expires_at: instant(EXPIRES_AT)?,
             last_used_at: instant(LAST_USED_AT)?,
         })
+    }
+
+    /// Whether the key works: it is neither revoked nor expired.
+    fn works(&self, now: Timestamp) -> bool {
+        self.is_active && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    fn is_working_admin(&self, now: Timestamp) -> bool {
+        self.scope == Scope::Admin && self.works(now)
     }
 }
 
@@ -204,10 +216,38 @@ impl Collection<'_, ApiKey> {
         let done = self
             .session
             .write(&WriteOptions::default(), &mut |stage| engine::create_checked::<ApiKey>(stage, &slots))?;
-        match done.answer {
-            Answer::Written { outcome: Outcome::Created, id, record } => {
-                Ok(NewApiKey { model: self.row(id, record).read()?, key })
-            }
+        Ok(NewApiKey { model: self.read_written(done.answer)?, key })
+    }
+
+    /// Ends a key for good: on every server it is unknown from now on. The record stays. A key that is revoked already
+    /// is answered as it is.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Validation`] when it is the last key that works and has the scope admin, as then
+    /// nobody could make another; [`Code::Forbidden`] without that scope.
+    pub fn revoke(&self, id: Id<ApiKey>) -> Result<ApiKey, Error> {
+        self.session.require(ApiKey::READ)?;
+        let done = self.session.write(&WriteOptions::default(), &mut |stage| {
+            self.check_an_admin_is_left(stage, id)?;
+            engine::change_checked::<ApiKey>(stage, id.as_uuid(), IS_ACTIVE, "false")
+        })?;
+        self.read_written(done.answer)
+    }
+
+    /// Checks that without this key somebody could still make one. A key that opens nothing may always go.
+    fn check_an_admin_is_left(&self, stage: &Stage<'_>, id: Id<ApiKey>) -> Result<(), Error> {
+        let record = engine::existing::<ApiKey>(stage, id.as_uuid(), None)?;
+        if !Grant::read(&self.row(id.as_uuid(), record))?.is_working_admin(stage.now) {
+            return Ok(());
+        }
+        let is_another =
+            |row: &Row<ApiKey>| Ok(row.id() != id && Grant::read(row)?.is_working_admin(stage.now));
+        if engine::any(stage, self.session, is_another)? { Ok(()) } else { Err(last_admin()) }
+    }
+
+    fn read_written(&self, answer: Answer) -> Result<ApiKey, Error> {
+        match answer {
+            Answer::Written { id, record, .. } => self.row(id, record).read(),
             _ => Err(Answer::of_another_kind()),
         }
     }
@@ -280,6 +320,15 @@ fn set(slots: &mut Slots<'_>, slot: u8, json: String) {
     if let Some(value) = slots.get_mut(usize::from(slot)) {
         *value = json.into();
     }
+}
+
+fn last_admin() -> Error {
+    let why = "must stay true for the tenant's last admin key that works";
+    Error::new(
+        Code::Validation,
+        "this is the tenant's last admin key that works; make another before you revoke it",
+    )
+    .with_faults(Faults::one("isActive", why))
 }
 
 fn unknown_key() -> Error {

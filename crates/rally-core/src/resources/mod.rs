@@ -11,5 +11,5 @@ pub use api_keys::{ApiKey, ApiKeyDraft, NewApiKey};
 pub use companies::Company;
 pub use contacts::{Contact, ContactChange, ContactDraft};
 pub use sync::FeedFields;
-pub use tenants::{Tenant, TenantDraft};
+pub use tenants::{Tenant, TenantChange, TenantDraft};
 pub use users::User;

@@ -3,9 +3,9 @@ use std::{borrow::Cow, sync::LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp},
+    base::{Code, Error, Id, Kind, Patch, Scope, TenantId, Timestamp},
     engine::{
-        self, Caller, Collection, Draft, Editable, Engine, Json, ListQuery, Model, Profile, Resource, Rule,
+        self, Caller, Change, Collection, Draft, Editable, Engine, ListQuery, Model, Profile, Resource, Rule,
         Session, TenantInfo, stored,
     },
 };
@@ -57,6 +57,17 @@ pub struct TenantDraft {
     pub profile: Option<String>,
 }
 
+/// What changes a [`Tenant`]'s settings; one that is cleared is the engine's again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "each member is that of `Tenant`")]
+pub struct TenantChange {
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub rate_limit_per_minute: Patch<u32>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub profile: Patch<String>,
+}
+
 impl Engine {
     /// Adds a tenant.
     ///
@@ -91,8 +102,20 @@ impl Engine {
     /// [`Code::NotFound`] when there is none.
     pub fn tenant(&self, slug: &str) -> Result<Tenant, Error> {
         let directory = self.directory();
-        let id = directory.tenants().find(SLUG, slug)?.ok_or_else(|| no_tenant(slug))?;
-        directory.tenants().get(id)?.read()
+        let found = directory.tenants().find(&*directory.snapshot()?, SLUG, slug)?;
+        found.ok_or_else(|| no_tenant(slug))?.read()
+    }
+
+    /// Gives a tenant other settings. Every server of the store goes by them within a second, this one at once.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when there is no tenant with that slug; [`Code::Validation`].
+    pub fn change_tenant(&self, slug: &str, change: &TenantChange) -> Result<Tenant, Error> {
+        let id = self.tenant(slug)?.id;
+        let changed = self.directory().tenants().update(Id::from_uuid(id.as_uuid()), change);
+        // Whether it was changed or not may be unknown.
+        self.forget_tenant(id);
+        changed?.read()
     }
 
     /// A session that a host opens for itself, without a credential and with every scope. `name` is what the change
@@ -158,10 +181,16 @@ impl Resource for Tenant {
 impl Editable for Tenant {
     const WRITE: Scope = Scope::Admin;
     type Draft = TenantDraft;
-    type Change = Json<'static>;
+    type Change = TenantChange;
 }
 
 impl Draft<Tenant> for TenantDraft {
+    fn to_json(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
+}
+
+impl Change<Tenant> for TenantChange {
     fn to_json(&self) -> Cow<'_, [u8]> {
         serde_json::to_vec(self).unwrap_or_default().into()
     }

@@ -25,6 +25,11 @@ impl Batch {
         self.0.insert(key, None);
     }
 
+    /// Does what another batch says, behind what this one says.
+    pub fn append(&mut self, next: Batch) {
+        self.0.extend(next.0);
+    }
+
     /// What this batch says of a key: nothing, its deletion, or its value.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Option<&Bytes>> {

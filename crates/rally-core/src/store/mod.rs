@@ -11,6 +11,8 @@ mod batch;
 mod error;
 mod key;
 mod memory;
+mod outcome;
+mod overlay;
 
 use std::fmt::Debug;
 
@@ -21,6 +23,8 @@ pub use error::StoreError;
 pub use key::{Key, KeyRange, Space};
 pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
+pub use outcome::{Fate, Outcome, Pledge};
+pub use overlay::Overlay;
 
 use crate::base::TenantId;
 

@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use rally_core::store::MemoryStore;
-use rally_core::{ApiKeyDraft, Caller, Code, Engine, FeedFrom, FeedQuery, Kind, NewApiKey, Scope, Session};
+use rally_core::{
+    ApiKeyDraft, Caller, Code, Config, Engine, FeedFrom, FeedQuery, Kind, ListQuery, NewApiKey, Scope,
+    Session,
+};
 use rally_testkit::{FaultyStore, WriteFault};
 use serde_json::json;
 
@@ -73,6 +76,83 @@ fn a_key_stops_working_when_it_expires() {
 }
 
 #[test]
+fn a_revoked_key_is_unknown_at_once_on_every_server_of_the_store() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::on(store.clone());
+    let there = Engine::with(store, rally_testkit::environment(8).0, Config::default());
+    let made = mint(&world.acme, "read,write");
+    assert!(!refused(&world.engine, &made.key) && !refused(&there, &made.key));
+    let revoked = world.acme.api_keys().revoke(made.model.id).unwrap();
+    assert!(refused(&world.engine, &made.key) && refused(&there, &made.key));
+    assert_eq!((revoked.id, revoked.is_active), (made.model.id, false));
+    assert_eq!((&revoked.name, &revoked.scopes), (&made.model.name, &made.model.scopes));
+    assert_eq!(world.acme.api_keys().revoke(made.model.id).unwrap(), revoked);
+    let listed = world.acme.api_keys().list(&ListQuery::default()).unwrap();
+    let [row] = &listed.rows[..] else { panic!("{listed:?}") };
+    assert_eq!(row.read().unwrap(), revoked);
+}
+
+#[test]
+fn what_is_no_key_of_the_tenant_cannot_be_revoked_nor_by_less_than_an_admin() {
+    let world = World::new();
+    let other = tenant(&world.engine, "other");
+    let made = mint(&other, "read");
+    assert!(world.acme.api_keys().revoke(made.model.id).unwrap_err().is_not_found());
+    let writer = other.clone().limited_to(Scope::Write);
+    let error = writer.api_keys().revoke(made.model.id).unwrap_err();
+    assert_eq!((error.code(), error.required_scope()), (Code::Forbidden, Some(Scope::Admin)));
+    assert!(!refused(&world.engine, &made.key));
+}
+
+#[test]
+fn the_last_admin_key_that_works_cannot_be_revoked() {
+    let world = World::new();
+    let keys = world.acme.api_keys();
+    let expires_at = Some(world.engine.clock().now().plus_micros(1_000));
+    let expiring = keys.mint(&ApiKeyDraft { expires_at, ..draft("short", "admin") }).unwrap();
+    // More than a page, so that the other admin key is looked for behind it.
+    let others: Vec<_> = (0..120).map(|_| mint(&world.acme, "read,write")).collect();
+    let first = mint(&world.acme, "admin");
+    let second = mint(&world.acme, "read,admin");
+    keys.revoke(first.model.id).unwrap();
+    world.clock.advance(1_000);
+    let error = keys.revoke(second.model.id).unwrap_err();
+    assert_eq!(
+        error.detail(),
+        "this is the tenant's last admin key that works; make another before you revoke it"
+    );
+    assert_eq!(
+        told(&error),
+        ("validation", vec!["isActive must stay true for the tenant's last admin key that works".to_owned()])
+    );
+    assert!(!refused(&world.engine, &second.key));
+    for harmless in [&expiring, &others[0], &first] {
+        assert!(!keys.revoke(harmless.model.id).unwrap().is_active);
+    }
+    let third = mint(&world.acme, "admin");
+    keys.revoke(second.model.id).unwrap();
+    assert!(keys.revoke(third.model.id).unwrap_err().is_invalid());
+}
+
+#[test]
+fn of_two_admins_who_revoke_each_other_one_stays() {
+    let world = World::new();
+    for _ in 0..20 {
+        let pair = [mint(&world.acme, "admin"), mint(&world.acme, "admin")];
+        let keys = world.acme.api_keys();
+        let active = keys.list(&ListQuery { limit: 100, ..ListQuery::default() }).unwrap().rows;
+        for row in active.iter().filter(|row| pair.iter().all(|key| key.model.id != row.id())) {
+            keys.revoke(row.id()).unwrap();
+        }
+        let done = std::thread::scope(|scope| {
+            let threads = pair.each_ref().map(|key| scope.spawn(|| keys.revoke(key.model.id).is_ok()));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert!(done[0] != done[1], "{done:?}");
+    }
+}
+
+#[test]
 fn nobody_makes_a_key_without_the_admin_scope_or_with_wrong_members() {
     let world = World::new();
     let writer = world.acme.clone().limited_to(Scope::Write);
@@ -101,6 +181,23 @@ fn the_last_use_is_noted_once_a_minute_and_stays_out_of_the_feed() {
     assert_eq!(last_used(), Some(start.plus_micros(60_000_000)));
     let everything = FeedQuery { from: FeedFrom::After(0), kinds: Kind::ALL.to_vec(), limit: 10 };
     assert!(world.acme.changes(&everything).unwrap().is_empty());
+}
+
+#[test]
+fn the_last_use_is_seen_and_noted_by_every_server_of_the_store() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::on(store.clone());
+    let (environment, clock) = rally_testkit::environment(8);
+    let there = Engine::with(store, environment, Config::default());
+    let made = mint(&world.acme, "read");
+    world.engine.authenticate(&made.key).unwrap().note_use().unwrap();
+    let elsewhere = there.trusted_session("acme", "host").unwrap();
+    let last_used = || elsewhere.api_keys().get(made.model.id).unwrap().read().unwrap().last_used_at;
+    assert_eq!(last_used(), Some(world.engine.clock().now()));
+    assert!(!there.authenticate(&made.key).unwrap().has_unnoted_use());
+    clock.advance(60_000_000);
+    there.authenticate(&made.key).unwrap().note_use().unwrap();
+    assert_eq!(last_used(), Some(there.clock().now()));
 }
 
 #[test]

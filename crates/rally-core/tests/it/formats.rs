@@ -7,15 +7,18 @@ use rally_core::{
     FeedFrom, FeedQuery, IdempotencyKey, Json, Kind, ListQuery, TenantId, WriteOptions,
     store::{Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store},
 };
+use rally_testkit::SharedStore;
 use serde_json::json;
 
 use crate::support::{World, value};
 
 const V1: &str = include_str!("golden/v1.txt");
 
-/// A history that uses every kind of row: enough changes to close blocks and to mark the feed.
+/// A history that uses every kind of row: enough changes to close blocks and to mark the feed, on a store whose servers
+/// share the rate limit.
 fn history(store: Arc<dyn Store>) -> World {
-    let world = World::on(store);
+    let world = World::on(Arc::new(SharedStore::new(store)));
+    world.engine.take_request(&world.acme).unwrap();
     for number in 0..70 {
         world.clock.advance(1_000);
         world.add(&format!("c{number}@x.example"));
@@ -81,8 +84,11 @@ fn this_version_writes_format_1() {
 fn format_1_is_read_and_written_on() {
     let known = history(Arc::new(MemoryStore::new()));
     let (environment, _) = rally_testkit::environment(8);
-    let engine = rally_core::Engine::with(load(V1), environment, rally_core::Config::default());
+    let store = Arc::new(SharedStore::new(load(V1)));
+    let engine = rally_core::Engine::with(store, environment, rally_core::Config::default());
     let acme = engine.trusted_session("acme", "host").unwrap();
+    let allowance = engine.take_request(&acme).unwrap().unwrap();
+    assert_eq!(allowance.remaining, 949, "one portion is leased already, and this is the first of the next");
     for query in [
         ListQuery { count: true, ..ListQuery::default() },
         ListQuery { offset: 63, ..ListQuery::default() },

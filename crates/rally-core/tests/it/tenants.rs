@@ -1,4 +1,6 @@
-use rally_core::{Code, Profile, TenantDraft};
+use std::sync::Arc;
+
+use rally_core::{Code, Config, Engine, Patch, Profile, TenantChange, TenantDraft, store::MemoryStore};
 
 use crate::support::{World, told};
 
@@ -48,4 +50,38 @@ fn a_tenants_own_settings_go_before_the_engines() {
         told(&world.engine.create_tenant(&wrong).unwrap_err()).1,
         ["profile must be one of documented, strict"]
     );
+}
+
+#[test]
+fn settings_change_here_at_once_and_on_every_server_within_a_second() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::on(store.clone());
+    let (environment, clock) = rally_testkit::environment(8);
+    let there = Engine::with(store, environment, Config::default());
+    let settings = |engine: &Engine| {
+        let session = engine.trusted_session("acme", "host").unwrap();
+        (session.tenant().requests_per_minute, session.tenant().profile)
+    };
+    assert_eq!(settings(&there), (1_000, Profile::Documented));
+    let change = |change: TenantChange| world.engine.change_tenant("acme", &change).unwrap();
+    let tenant = change(TenantChange { rate_limit_per_minute: Patch::Set(7), profile: "strict".into() });
+    assert_eq!((tenant.rate_limit_per_minute, tenant.profile.as_deref()), (Some(7), Some("strict")));
+    assert_eq!(settings(&world.engine), (7, Profile::Strict));
+    assert_eq!(settings(&there), (1_000, Profile::Documented), "it has read the tenant in this second");
+    clock.advance(1_000_000);
+    assert_eq!(settings(&there), (7, Profile::Strict));
+    let tenant = change(TenantChange { rate_limit_per_minute: Patch::Clear, ..TenantChange::default() });
+    assert_eq!((tenant.rate_limit_per_minute, tenant.profile.as_deref()), (None, Some("strict")));
+    clock.advance(1_000_000);
+    assert_eq!(settings(&there), (1_000, Profile::Strict));
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused() {
+    let world = World::new();
+    let change = TenantChange { rate_limit_per_minute: Patch::Set(u32::MAX), profile: "lax".into() };
+    let error = world.engine.change_tenant("acme", &change).unwrap_err();
+    assert_eq!((told(&error).0, told(&error).1.len()), ("validation", 2));
+    let error = world.engine.change_tenant("nobody", &TenantChange::default()).unwrap_err();
+    assert_eq!((error.code(), error.detail()), (Code::NotFound, "there is no tenant \"nobody\""));
 }

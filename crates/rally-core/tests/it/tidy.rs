@@ -189,6 +189,7 @@ fn versions_stand_in_the_root_manifest_alone() {
     for folder in [
         "crates/rally-core",
         "crates/rally-http",
+        "crates/rally-store-postgres",
         "crates/rally-store-redb",
         "crates/rally-testkit",
         "benches",

@@ -1,7 +1,13 @@
 //! Requests a minute: a tenant's, and a stranger's.
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
-use rally_core::limits;
+use rally_core::{
+    Engine, limits,
+    store::{MemoryStore, Store},
+};
+use rally_testkit::{FaultyStore, SharedStore, WriteFault};
 
 use crate::support::{ADA, Answer, Api, Setting};
 
@@ -131,4 +137,20 @@ fn without_a_limit_there_are_no_figures() {
     for _ in 0..=limits::FAILED_CREDENTIALS_PER_MINUTE {
         assert_eq!(api.get(CONTACTS).key("").send().is(401).header("X-RateLimit-Limit"), "");
     }
+}
+
+#[test]
+fn on_a_store_that_servers_share_the_figures_are_the_tenants_and_a_silent_store_is_unavailable() {
+    let faulty = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let engine = rally_core::Config { requests_per_minute: 3, ..rally_core::Config::default() };
+    let store: Arc<dyn Store> = Arc::new(SharedStore::new(faulty.clone()));
+    let api = Api::with(Setting { store: store.clone(), engine, ..Setting::default() });
+    let elsewhere = Engine::with(store, rally_testkit::environment(8).0, engine);
+    faulty.fail_write(0, WriteFault::Unavailable);
+    assert_eq!(figures(&api.get(CONTACTS).send().is(503)).0, "", "what is left is not known");
+    assert_eq!(api.get(CONTACTS).send().is(200).header("X-RateLimit-Remaining"), "2");
+    elsewhere.take_request(&elsewhere.trusted_session("acme", "test").unwrap()).unwrap();
+    assert_eq!(api.get(CONTACTS).send().is(200).header("X-RateLimit-Remaining"), "0");
+    let refused = api.get(CONTACTS).send().is(429);
+    assert_eq!(figures(&refused), ("3".into(), "0".into(), (MINUTE + 60).to_string()));
 }

@@ -17,6 +17,72 @@ fn tenants_and_keys_are_made_on_a_file_and_open_a_server_on_it() {
     assert_eq!(server.send("GET", "/api/contacts", made.trim(), "").0, 200);
 }
 
+fn with<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [command, more].concat()
+}
+
+#[test]
+fn keys_are_listed_and_revoked_and_then_open_nothing() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let of = |verb| ["keys", verb, "--store", &store, "--tenant", "acme"];
+    let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
+    let made = folder.printed(&with(&of("create"), &["--name", "night\tly", "--scopes", "read,write"]));
+    let listed = folder.printed(&of("list"));
+    let lines: Vec<Vec<&str>> = listed.lines().map(|line| line.split('\t').collect()).collect();
+    let [admin, robot] = &lines[..] else { panic!("{listed}") };
+    assert_eq!(admin[2..], ["admin", "admin", "active", "never"]);
+    assert_eq!(robot[1..], [made.get(..12).unwrap(), "night ly", "read,write", "active", "never"]);
+
+    let revoked = folder.printed(&with(&of("revoke"), &[robot[0]]));
+    assert_eq!(revoked, listed.lines().nth(1).unwrap().replace("active", "revoked") + "\n");
+    assert_eq!(folder.printed(&with(&of("revoke"), &[robot[0]])), revoked);
+    let complaint = folder.complaint(&with(&of("revoke"), &[admin[0]]));
+    assert!(complaint.contains("last admin key that works; make another"), "{complaint}");
+    assert!(folder.complaint(&with(&of("revoke"), &["robot"])).contains("robot"));
+    let nobody = "0190c000-0000-7000-8000-000000000000";
+    assert!(folder.complaint(&with(&of("revoke"), &[nobody])).contains("there is no such"));
+    assert!(
+        folder.complaint(&["keys", "list", "--store", &store, "--tenant", "x"]).contains("there are acme")
+    );
+
+    let server = folder.serve(&[]);
+    assert_eq!(server.send("GET", "/api/contacts", made.trim(), "").0, 401);
+    assert_eq!(server.send("GET", "/api/contacts", created.lines().nth(1).unwrap(), "").0, 200);
+    drop(server);
+    let listed = folder.printed(&of("list"));
+    assert!(listed.lines().next().unwrap().ends_with('Z'), "{listed}");
+    assert!(listed.lines().nth(1).unwrap().ends_with("revoked\tnever"), "{listed}");
+}
+
+#[test]
+fn a_tenants_settings_are_set_and_served() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let set = |more| with(&["tenants", "set", "--store", &store], more);
+    let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
+    let (name, key) = (created.lines().next().unwrap(), created.lines().nth(1).unwrap());
+    for (arguments, settings) in [
+        (&["acme", "--rate-limit", "7"][..], "7\tdefault"),
+        (&["acme", "--profile", "documented"], "7\tdocumented"),
+        (&["acme", "--rate-limit", "default", "--profile", "default"], "default\tdefault"),
+        (&["acme", "--rate-limit", "2", "--profile", "strict"], "2\tstrict"),
+    ] {
+        assert_eq!(folder.printed(&set(arguments)), format!("{name}\t{settings}\n"), "{arguments:?}");
+    }
+    for (arguments, mend) in [
+        (&["acme"][..], "--rate-limit"),
+        (&["acme", "--rate-limit", "many"], "--rate-limit"),
+        (&["acme", "--profile", "lax"], "documented, strict"),
+        (&["other", "--profile", "strict"], "there are acme"),
+    ] {
+        let complaint = folder.complaint(&set(arguments));
+        assert!(complaint.contains(mend), "{arguments:?}: {complaint}");
+    }
+    let server = folder.serve(&[]);
+    assert_eq!(server.send("GET", "/api/contacts?nothing=1", key, "").0, 400, "the profile is strict");
+}
+
 #[test]
 fn what_is_wrong_is_said_in_a_sentence_with_the_mend() {
     let folder = Folder::new();

@@ -4,7 +4,7 @@ use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store, StoreError},
 };
-use rally_testkit::{CountingStore, Counts, FaultyStore, ReadFault, WriteFault};
+use rally_testkit::{CountingStore, Counts, FaultyStore, ReadFault, SharedStore, WriteFault};
 
 const TENANT: TenantId = TenantId::DIRECTORY;
 
@@ -178,4 +178,14 @@ fn a_healed_store_fails_no_more() {
         assert_eq!(put(&store, number).unwrap(), Commit::Applied);
         assert!(is_there(&store, number));
     }
+}
+
+#[test]
+fn a_shared_store_is_the_other_and_says_that_it_is_shared() {
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let shared = SharedStore::new(memory.clone());
+    assert_eq!((memory.is_shared(), shared.is_shared()), (false, true));
+    assert_eq!(put(&shared, 1).unwrap(), Commit::Applied);
+    assert!(is_there(&*memory, 1) && is_there(&shared, 1));
+    assert_eq!(shared.limits(), memory.limits());
 }

@@ -59,6 +59,14 @@ pub(crate) struct MarkV1 {
     pub(crate) instant: i64,
 }
 
+/// What was leased of a tenant's requests of a minute, by all servers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct RateV1 {
+    /// Minutes since 1970.
+    pub(crate) minute: i64,
+    pub(crate) leased: u32,
+}
+
 /// The answer kept for an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct AnswerV1 {
@@ -111,5 +119,10 @@ impl Wire for AnswerV1 {
 
 impl Wire for MarkV1 {
     const ROW: u8 = 7;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for RateV1 {
+    const ROW: u8 = 8;
     const FORMAT: u8 = 1;
 }

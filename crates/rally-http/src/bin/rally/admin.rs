@@ -1,22 +1,60 @@
 use std::io::{self, Write};
 
-use rally_core::{ApiKeyDraft, Config, Engine, Environment, Tenant, TenantDraft};
+use rally_core::{
+    ApiKey, ApiKeyDraft, Config, Engine, Environment, Error, ListQuery, Session, Tenant, TenantChange,
+    TenantDraft, Timestamp,
+};
 
 use crate::{
-    arguments::{KeysCommand, StoreArguments, TenantsCommand},
+    arguments::{KeysCommand, SettingsArguments, StoreArguments, TenantsCommand},
     failure::Failure,
     store::Location,
 };
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
-    let KeysCommand::Create { store, tenant, name, scopes } = command;
-    let engine = open(store)?;
-    let draft = ApiKeyDraft { name: name.clone(), scopes: Some(scopes.clone()), expires_at: None };
-    let session = engine
-        .trusted_session(tenant, "rally keys create")
-        .map_err(|error| if error.is_not_found() { unknown_tenant(&engine, tenant) } else { error.into() })?;
-    let made = session.api_keys().mint(&draft)?;
-    print(&format!("{}\n", made.key))
+    match command {
+        KeysCommand::Create { store, tenant, name, scopes } => {
+            let draft = ApiKeyDraft { name: name.clone(), scopes: Some(scopes.clone()), expires_at: None };
+            let made = session(&open(store)?, tenant, "rally keys create")?.api_keys().mint(&draft)?;
+            print(&format!("{}\n", made.key))
+        }
+        KeysCommand::List { store, tenant } => {
+            let engine = open(store)?;
+            list_keys(&session(&engine, tenant, "rally keys list")?)
+        }
+        KeysCommand::Revoke { store, tenant, id } => {
+            let engine = open(store)?;
+            let revoked = session(&engine, tenant, "rally keys revoke")?.api_keys().revoke(*id)?;
+            print(&key_line(&revoked, engine.clock().now()))
+        }
+    }
+}
+
+fn list_keys(session: &Session) -> Result<(), Failure> {
+    let now = session.engine().clock().now();
+    let mut offset = 0;
+    loop {
+        let page = session.api_keys().list(&ListQuery { offset, ..ListQuery::default() })?;
+        for row in &page.rows {
+            print(&key_line(&row.read()?, now))?;
+            offset += 1;
+        }
+        if !page.has_more {
+            return Ok(());
+        }
+    }
+}
+
+fn key_line(key: &ApiKey, now: Timestamp) -> String {
+    let state = match key.expires_at {
+        _ if !key.is_active => "revoked",
+        Some(end) if end <= now => "expired",
+        _ => "active",
+    };
+    let last_used = key.last_used_at.map_or_else(|| "never".to_owned(), |instant| instant.to_string());
+    // A name may be anything, and a line must stay one.
+    let name = key.name.replace(char::is_control, " ");
+    format!("{}\t{}\t{name}\t{}\t{state}\t{last_used}\n", key.id, key.key_prefix, key.scopes)
 }
 
 pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
@@ -31,7 +69,20 @@ pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
             let (tenant, key) = create_tenant(&open(store)?, slug)?;
             print(&format!("{}\t{}\n{key}\n", tenant.slug, tenant.id))
         }
+        TenantsCommand::Set { store, slug, settings } => set_tenant(&open(store)?, slug, settings),
     }
+}
+
+fn set_tenant(engine: &Engine, slug: &str, settings: &SettingsArguments) -> Result<(), Failure> {
+    let change = TenantChange {
+        rate_limit_per_minute: settings.rate_limit.clone().unwrap_or_default(),
+        profile: settings.profile.clone().unwrap_or_default(),
+    };
+    let tenant = engine.change_tenant(slug, &change).map_err(|error| explain(error, engine, slug))?;
+    let rate_limit =
+        tenant.rate_limit_per_minute.map_or_else(|| "default".to_owned(), |limit| limit.to_string());
+    let profile = tenant.profile.as_deref().unwrap_or("default");
+    print(&format!("{}\t{}\t{rate_limit}\t{profile}\n", tenant.slug, tenant.id))
 }
 
 /// Adds a tenant and makes its admin key.
@@ -52,6 +103,16 @@ fn open(arguments: &StoreArguments) -> Result<Engine, Failure> {
             Ok(Engine::with(location.open()?, Environment::system(), Config::default()))
         }
     }
+}
+
+/// A session of a tenant that the operator has named.
+fn session(engine: &Engine, tenant: &str, name: &str) -> Result<Session, Failure> {
+    engine.trusted_session(tenant, name).map_err(|error| explain(error, engine, tenant))
+}
+
+/// Says which tenants there are, when the one that was named is not among them.
+fn explain(error: Error, engine: &Engine, slug: &str) -> Failure {
+    if error.is_not_found() { unknown_tenant(engine, slug) } else { error.into() }
 }
 
 fn unknown_tenant(engine: &Engine, slug: &str) -> Failure {

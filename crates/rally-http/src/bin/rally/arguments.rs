@@ -1,6 +1,7 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
+use rally_core::{ApiKey, Id, Patch};
 
 use crate::store::Location;
 
@@ -18,10 +19,10 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Serve the API as a fake for tests: in memory, on a free port of this machine, strict about requests
     Fake(FakeArguments),
-    /// Make API keys
+    /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// List and create tenants
+    /// List, create and set up tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),
 }
@@ -85,6 +86,24 @@ pub(crate) enum KeysCommand {
         #[arg(long, default_value = "read")]
         scopes: String,
     },
+    /// List a tenant's API keys: id, how it begins, name, scopes, whether it works, and when it last did
+    List {
+        #[command(flatten)]
+        store: StoreArguments,
+        /// The tenant that they open
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+    },
+    /// End an API key for good, and list it
+    Revoke {
+        #[command(flatten)]
+        store: StoreArguments,
+        /// The tenant that it opens
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+        /// Its id, as listed
+        id: Id<ApiKey>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,4 +120,28 @@ pub(crate) enum TenantsCommand {
         /// Its name in host names
         slug: String,
     },
+    /// Change a tenant's settings, and print them; servers on the store go by them within a second
+    Set {
+        #[command(flatten)]
+        store: StoreArguments,
+        /// Its name in host names
+        slug: String,
+        #[command(flatten)]
+        settings: SettingsArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct SettingsArguments {
+    /// Requests a minute, 0 for no limit; or default, for what the server is started with
+    #[arg(long, value_name = "N|default", value_parser = setting::<u32>)]
+    pub(crate) rate_limit: Option<Patch<u32>>,
+    /// How strictly requests are read: documented or strict; or default, for that of the server
+    #[arg(long, value_name = "PROFILE|default", value_parser = setting::<String>)]
+    pub(crate) profile: Option<Patch<String>>,
+}
+
+fn setting<T: FromStr>(text: &str) -> Result<Patch<T>, T::Err> {
+    if text == "default" { Ok(Patch::Clear) } else { text.parse().map(Patch::Set) }
 }

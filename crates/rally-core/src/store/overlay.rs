@@ -1,18 +1,33 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 
-use crate::store::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError};
+use super::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError};
 
-/// A snapshot as it will look when a batch has been applied.
-pub(crate) struct Overlay<'s> {
+/// A snapshot as it will look when a batch has been applied: what the next of several writes that share a commit builds
+/// on.
+pub struct Overlay<'s> {
     below: &'s dyn Snapshot,
     pub(crate) batch: Batch,
 }
 
 impl<'s> Overlay<'s> {
-    pub(crate) fn new(below: &'s dyn Snapshot) -> Self {
-        Self { below, batch: Batch::new() }
+    /// The state below with a batch over it.
+    #[must_use]
+    pub fn new(below: &'s dyn Snapshot, batch: Batch) -> Self {
+        Self { below, batch }
+    }
+
+    /// The batch.
+    #[must_use]
+    pub fn into_batch(self) -> Batch {
+        self.batch
+    }
+}
+
+impl fmt::Debug for Overlay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Overlay").field("batch", &self.batch).finish_non_exhaustive()
     }
 }
 
@@ -99,8 +114,7 @@ mod tests {
             let tenant = TenantId::DIRECTORY;
             prop_assert_eq!(store.write(tenant, &mut |_| Ok(batch(&below))).unwrap(), Commit::Applied);
             let before = store.snapshot(tenant).unwrap();
-            let mut overlay = Overlay::new(&*before);
-            overlay.batch = batch(&above);
+            let overlay = Overlay::new(&*before, batch(&above));
             prop_assert_eq!(store.write(tenant, &mut |_| Ok(batch(&above))).unwrap(), Commit::Applied);
             let after = store.snapshot(tenant).unwrap();
 

@@ -1,0 +1,127 @@
+use std::{sync::mpsc, thread};
+
+use rally_core::store::{Key, Space};
+use rally_testkit::postgres;
+
+use super::*;
+
+const TENANT: TenantId = TenantId::DIRECTORY;
+
+fn store() -> Option<PostgresStore> {
+    let url = postgres::shared()?.fresh_url();
+    Some(PostgresStore::open(&url, Options::default()).unwrap())
+}
+
+fn key(name: &str) -> Key {
+    Key::new(Space(7)).bytes(name.as_bytes())
+}
+
+fn put(name: &str) -> Batch {
+    let mut batch = Batch::new();
+    batch.put(key(name), "there");
+    batch
+}
+
+fn is_there(store: &PostgresStore, name: &str) -> bool {
+    store.snapshot(TENANT).unwrap().get(&key(name)).unwrap().is_some()
+}
+
+/// How many commits there were.
+fn version(store: &PostgresStore) -> i64 {
+    let reading = Transaction::new(&store.database, TENANT, Purpose::Reading);
+    let select = "SELECT version FROM rally_heads";
+    let row = reading.ask(async |connection| connection.client.query_opt(select, &[]).await).unwrap();
+    row.map_or(0, |row| row.get(0))
+}
+
+/// Lets a first write stand in its build until those of the other threads wait for their turn.
+fn with_others_waiting<T: Send>(
+    store: &PostgresStore,
+    others: Vec<Box<dyn FnOnce() -> T + Send + '_>>,
+) -> Vec<thread::Result<T>> {
+    thread::scope(|scope| {
+        let (building, built) = mpsc::channel();
+        let count = others.len();
+        let first = scope.spawn(move || {
+            store.write(TENANT, &mut |_| {
+                building.send(()).unwrap();
+                while store.queue.waiting(TENANT) < count {
+                    thread::yield_now();
+                }
+                Ok(put("first"))
+            })
+        });
+        built.recv().unwrap();
+        let others: Vec<_> = others.into_iter().map(|other| scope.spawn(other)).collect();
+        assert_eq!(first.join().unwrap().unwrap(), Commit::Applied);
+        others.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    })
+}
+
+fn write<'s>(
+    store: &'s PostgresStore,
+    build: impl Fn(&dyn Snapshot) -> Result<Batch, Abort> + Send + 's,
+) -> Box<dyn FnOnce() -> Result<Commit, StoreError> + Send + 's> {
+    Box::new(move || store.write(TENANT, &mut |newest| build(newest)))
+}
+
+#[test]
+fn writers_that_wait_share_the_next_commit_and_build_on_one_another() {
+    let Some(store) = store() else { return };
+    let before = version(&store);
+    let after_first = |name: &'static str| {
+        write(&store, move |newest| {
+            assert!(newest.get(&key("first"))?.is_some(), "a write before it is not seen");
+            Ok(put(name))
+        })
+    };
+    let done = with_others_waiting(&store, vec![after_first("second"), after_first("third")]);
+    for commit in done {
+        assert_eq!(commit.unwrap().unwrap(), Commit::Applied);
+    }
+    assert_eq!(version(&store), before + 1, "three writes are one commit");
+    assert!(["first", "second", "third"].iter().all(|name| is_there(&store, name)));
+}
+
+#[test]
+fn a_member_that_panics_or_refuses_takes_nothing_with_it() {
+    let Some(store) = store() else { return };
+    let panics = write(&store, |_| std::panic::resume_unwind(Box::new("on purpose")));
+    let refuses = write(&store, |_| Err(Abort::Refused));
+    let is_too_large = write(&store, |_| {
+        let mut batch = put("too large");
+        batch.put(key(&"k".repeat(LIMITS.key_bytes)), "");
+        Ok(batch)
+    });
+    let done =
+        with_others_waiting(&store, vec![panics, refuses, is_too_large, write(&store, |_| Ok(put("last")))]);
+    let [panicked, refused, too_large, last] = <[_; 4]>::try_from(done).unwrap();
+    assert!(panicked.is_err());
+    assert_eq!(refused.unwrap().unwrap(), Commit::Refused);
+    assert!(matches!(too_large.unwrap(), Err(StoreError::TooLarge { .. })));
+    assert_eq!(last.unwrap().unwrap(), Commit::Applied);
+    assert!(is_there(&store, "first") && is_there(&store, "last") && !is_there(&store, "too large"));
+}
+
+#[test]
+fn a_batch_that_the_database_refuses_is_told_to_every_member() {
+    let Some(store) = store() else { return };
+    assert_eq!(store.write(TENANT, &mut |_| Ok(put("first"))).unwrap(), Commit::Applied);
+    let broken = Transaction::new(&store.database, TENANT, Purpose::Writing);
+    broken
+        .ask(async |connection| connection.client.batch_execute("DROP TABLE rally_commits; COMMIT").await)
+        .unwrap();
+    drop(broken);
+    let done = thread::scope(|scope| {
+        let writers: Vec<_> = ["one", "two", "three"]
+            .map(|name| {
+                let store = &store;
+                scope.spawn(move || store.write(TENANT, &mut |_| Ok(put(name))))
+            })
+            .into_iter()
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(done.iter().all(|outcome| matches!(outcome, Err(StoreError::Backend { .. }))), "{done:?}");
+    assert!(!["one", "two", "three"].iter().any(|name| is_there(&store, name)));
+}
