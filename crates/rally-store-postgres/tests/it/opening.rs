@@ -1,6 +1,6 @@
 //! Opening a store: whom it meets, what it finds there, and what it says.
 
-use std::{net::TcpListener, thread};
+use std::{net::TcpListener, thread, time::Duration};
 
 use rally_core::{
     TenantId,
@@ -74,6 +74,16 @@ fn where_nobody_answers_a_store_waits_if_it_is_asked_to() {
     assert!(error.is_unreachable(), "{error:?}");
     let error = refusal("postgres:///postgres?host=/nowhere&user=rally");
     assert!(error.is_unreachable(), "{error:?}");
+}
+
+#[test]
+fn who_takes_a_connection_and_says_nothing_is_unreachable_before_long() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://rally@{}/postgres", silent.local_addr().unwrap());
+    // Any answer would take longer than a test may.
+    let options = Options { connect: Duration::from_millis(50), answer: Duration::MAX, ..Options::default() };
+    let error = PostgresStore::open(&url, options).unwrap_err();
+    assert!(error.is_unreachable() && error.to_string().contains("not ready"), "{error:?}");
 }
 
 #[test]
