@@ -3,6 +3,7 @@ use rally_core::{
     WriteOptions,
     store::{MemoryStore, Store},
 };
+use rally_store_postgres::PostgresStore;
 use rally_store_redb::{Options, RedbStore};
 use tempfile::TempDir;
 
@@ -34,6 +35,16 @@ impl Rally {
     pub fn on_redb() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self::on(redb(&folder), Some(folder))
+    }
+
+    /// On PostgreSQL, in the database of a URL.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    #[must_use]
+    pub fn on_postgres(url: &str) -> Self {
+        let store = PostgresStore::open(url, rally_store_postgres::Options::default());
+        Self::on(store.expect("a database"), None)
     }
 
     /// The bytes of the closed file, and the store opened again. Closing cuts off what was kept free for more.

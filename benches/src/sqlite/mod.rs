@@ -447,8 +447,10 @@ fn one_more() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use rally_testkit::postgres::Server;
+
     use super::*;
-    use crate::{Rally, fixture, load};
+    use crate::{Rally, Table, fixture, load};
 
     /// What a subject answers to a few questions, without what no two of them share.
     fn answers(subject: &mut dyn Subject) -> Vec<serde_json::Value> {
@@ -479,10 +481,13 @@ mod tests {
     }
 
     #[test]
-    fn the_baseline_answers_what_rally_answers() {
+    fn the_baselines_answer_what_rally_answers() {
         let known = answers(&mut Rally::in_memory());
         assert_eq!(known.len(), 150);
         assert_eq!(answers(&mut Rally::on_redb()), known);
         assert_eq!(answers(&mut Sqlite::open(Synchronous::Off)), known);
+        let Some(server) = Server::start() else { return };
+        assert_eq!(answers(&mut Table::open(&server.url())), known);
+        assert_eq!(answers(&mut Rally::on_postgres(&server.fresh_url())), known);
     }
 }
