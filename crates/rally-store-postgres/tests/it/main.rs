@@ -16,5 +16,6 @@ mod lost_commits;
 mod opening;
 mod pool;
 mod proxy;
+mod servers;
 mod support;
 mod tls;
