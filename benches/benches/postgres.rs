@@ -1,30 +1,54 @@
-//! What Rally on PostgreSQL costs beside a table in the same server that is asked by hand.
+//! How many times as fast as a hand-written table Rally on PostgreSQL is, both on one private server that syncs.
 //!
-//! Both keep what they answer on disk first. `cargo bench -p rally-benches --bench postgres`.
+//! Subjects take turns within one run, so that what disturbs the machine disturbs them all; medians are compared.
+//! `cargo bench -p rally-benches --bench postgres -- list` measures the operations whose name has `list` in it.
 
 #![expect(clippy::print_stdout, reason = "printing the table is what it is for")]
 
-use rally_benches::{READS, Rally, Subject, Table, Turns, WRITES, fixture, load};
+use rally_benches::{
+    Postgres, Rally, Subject,
+    measure::{Operation, Run, Samples},
+    operations,
+};
 use rally_testkit::postgres::{Server, Setup};
 
+const OPERATIONS: [Operation; 10] = [
+    operations::GET,
+    operations::LIST,
+    operations::LIST_DEEP,
+    operations::LIST_THREE,
+    operations::UPDATED_SINCE,
+    operations::TOTAL,
+    operations::CREATE,
+    operations::CREATE_16,
+    operations::BULK,
+    operations::UPSERT,
+];
+
+/// A server for tests does without some of what an operator's has.
+const SETTINGS: [(&str, &str); 3] =
+    [("fsync", "on"), ("full_page_writes", "on"), ("shared_buffers", "256MB")];
+
 fn main() {
-    let setup = Setup { settings: &[("fsync", "on"), ("full_page_writes", "on")], ..Setup::default() };
+    let setup = Setup { settings: &SETTINGS, ..Setup::default() };
     let Some(server) = Server::start_with(&setup) else { return };
-    let records = if fixture::is_measuring() { fixture::records().min(100_000) } else { 200 };
-    let (mut table, mut rally) = (Table::open(&server.url()), Rally::on_postgres(&server.fresh_url()));
-    let subjects: [&mut dyn Subject; 2] = [&mut table, &mut rally];
-    for subject in subjects {
-        load(subject, 0..records, 1);
-        subject.note_loaded();
-    }
-    let mut turns = Turns::new(records);
-    println!("{records} contacts, {} samples each; microseconds: median (quartiles)", turns.rounds());
-    println!("{:<26}{:>30}{:>30}{:>10}", "", "by hand", "Rally", "ratio");
-    for operation in READS.iter().chain(&WRITES) {
-        let samples = turns.compare(operation, &[&table, &rally]);
-        if let [by_hand, rally] = samples.as_slice() {
-            let ratio = by_hand.median() / rally.median();
-            println!("{:<26}{:>30}{:>30}{ratio:>10.2}", operation.name, by_hand.show(), rally.show());
+    let mut run = Run::from_environment();
+    println!("{} contacts, {} samples each; microseconds: median (quartiles)", run.records, run.rounds);
+    println!("{:<26}{:>34}{:>34}{:>8}", "", "hand-written", "Rally", "ratio");
+
+    let mut by_hand = Postgres::open(&server.url());
+    let mut rally = Rally::on_postgres(&server.fresh_url());
+    report("load, a record", &run.fill([&by_hand, &rally]));
+    let subjects: [&mut dyn Subject; 2] = [&mut by_hand, &mut rally];
+    subjects.into_iter().for_each(Subject::note_loaded);
+    for operation in &OPERATIONS {
+        if let Some(samples) = run.measure(operation, [&by_hand, &rally]) {
+            report(operation.name, &samples);
         }
     }
+}
+
+fn report(name: &str, [by_hand, rally]: &[Samples; 2]) {
+    let ratio = rally.ratio_to(by_hand);
+    println!("{name:<26}{:>34}{:>34}{ratio:>8.2}", by_hand.show(), rally.show());
 }

@@ -5,24 +5,42 @@
 
 #![expect(clippy::print_stdout, reason = "printing the table is what it is for")]
 
-use std::env;
-
 use rally_benches::{
-    NOT_DURABLE, Operation, READS, Rally, Samples, Sqlite, Subject, Synchronous,
-    Target::{self, Micros, None as Free, Times},
-    Turns, WRITES, fixture, load, micros, number,
+    Rally, Sqlite, Subject, Synchronous, load,
+    measure::{Operation, Run, Samples},
+    operations,
 };
 
-struct Bench {
-    turns: Turns,
-    filter: Vec<String>,
+/// What is to be reached.
+#[derive(Clone, Copy)]
+enum Target {
+    None,
+    /// So many times as fast as the baseline.
+    Times(f64),
+    /// No slower than so many microseconds.
+    Micros(f64),
 }
 
+use Target::{Micros, None as Free, Times};
+
+/// What is measured, and what is to be reached in memory and on redb.
+const GOALS: [(Operation, [Target; 2]); 10] = [
+    (operations::GET, [Times(6.0), Times(3.0)]),
+    (operations::LIST, [Times(20.0), Times(9.0)]),
+    (operations::LIST_DEEP, [Times(100.0), Times(40.0)]),
+    (operations::LIST_THREE, [Times(5.0), Times(2.5)]),
+    (operations::UPDATED_SINCE, [Times(20.0), Times(9.0)]),
+    (operations::TOTAL, [Micros(1.0), Micros(2.0)]),
+    (operations::CREATE, [Free, Times(0.7)]),
+    (operations::CREATE_16, [Free, Times(2.0)]),
+    (operations::BULK, [Times(10.0), Times(2.0)]),
+    (operations::UPSERT, [Free, Times(0.7)]),
+];
+
 fn main() {
-    let records = fixture::records();
-    let filter = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let mut bench = Bench { turns: Turns::new(records), filter };
-    println!("{records} contacts, {} samples each; microseconds: median (quartiles)", bench.turns.rounds());
+    let mut run = Run::from_environment();
+    let records = run.records;
+    println!("{records} contacts, {} samples each; microseconds: median (quartiles)", run.rounds);
     println!(
         "{:<26}{:>30}{:>30}{:>20}{:>30}{:>20}",
         "", "SQLite", "memory", "ratio / target", "redb", "ratio / target"
@@ -30,66 +48,31 @@ fn main() {
 
     let mut sqlite = Sqlite::open(Synchronous::Full);
     let (mut memory, mut redb) = (Rally::in_memory(), Rally::on_redb());
-    bench.fill(&sqlite, &memory, &redb);
+    let [baseline, on_memory, on_redb] = run.fill([&sqlite, &memory, &redb]);
+    report("load, a record", [Times(8.0), Times(2.5)], &baseline, &on_memory, Some(&on_redb));
     let (bytes, reopened) = redb.reopened();
     redb = reopened;
     let [on_sqlite, on_redb] = [sqlite.disk_bytes(), bytes].map(|bytes| bytes / records);
     println!("{:<26}{on_sqlite:>30}{:>50}{on_redb:>30}{:>20}", "bytes on disk a record", "", "≤ 700");
     let subjects: [&mut dyn Subject; 3] = [&mut sqlite, &mut memory, &mut redb];
     subjects.into_iter().for_each(Subject::note_loaded);
-    for operation in READS.iter().chain(&WRITES) {
-        bench.compare(operation, &sqlite, &memory, Some(&redb));
+    for (operation, targets) in &GOALS {
+        if let Some([baseline, memory, redb]) = run.measure(operation, [&sqlite, &memory, &redb]) {
+            report(operation.name, *targets, &baseline, &memory, Some(&redb));
+        }
     }
-    bench.compare_not_durable(&memory);
+    compare_not_durable(&mut run, &memory);
 }
 
-impl Bench {
-    /// Loads all of them slice by slice, in turns.
-    fn fill(&self, sqlite: &Sqlite, memory: &Rally, redb: &Rally) {
-        let records = self.turns.records();
-        let slice = records / 20;
-        let in_turns: [(&dyn Subject, usize); 3] = [(sqlite, 1), (memory, 1), (redb, 1)];
-        let mut samples = [const { Vec::new() }; 3];
-        for start in (0..records).step_by(usize::try_from(slice).unwrap_or(1)) {
-            let end = records.min(start + slice);
-            for ((subject, threads), samples) in in_turns.into_iter().zip(&mut samples) {
-                samples.push(micros(load(subject, start..end, threads)) / number(end - start));
-            }
-        }
-        let [baseline, on_memory, on_redb] = samples.map(Samples::new);
-        let targets = [Times(8.0), Times(2.5)];
-        report("load, a record", targets, &baseline, &on_memory, Some(&on_redb));
+fn compare_not_durable(run: &mut Run, memory: &Rally) {
+    let operation = operations::CREATE_NOT_DURABLE;
+    if !run.wants(operation.name) {
+        return;
     }
-
-    fn compare_not_durable(&mut self, memory: &Rally) {
-        if self.wants(NOT_DURABLE.name) {
-            let sqlite = Sqlite::open(Synchronous::Off);
-            load(&sqlite, 0..self.turns.records(), 1);
-            self.compare(&NOT_DURABLE, &sqlite, memory, None);
-        }
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        self.filter.is_empty() || self.filter.iter().any(|part| name.contains(part.as_str()))
-    }
-
-    fn compare(
-        &mut self,
-        operation: &Operation,
-        baseline: &dyn Subject,
-        memory: &dyn Subject,
-        redb: Option<&dyn Subject>,
-    ) {
-        if !self.wants(operation.name) {
-            return;
-        }
-        let subjects: Vec<&dyn Subject> =
-            [Some(baseline), Some(memory), redb].into_iter().flatten().collect();
-        let samples = self.turns.compare(operation, &subjects);
-        if let [baseline, memory, rest @ ..] = samples.as_slice() {
-            let targets = [operation.on_memory, operation.on_redb];
-            report(operation.name, targets, baseline, memory, rest.first());
-        }
+    let sqlite = Sqlite::open(Synchronous::Off);
+    load(&sqlite, 0..run.records, 1);
+    if let Some([baseline, memory]) = run.measure(&operation, [&sqlite, memory]) {
+        report(operation.name, [Times(15.0), Free], &baseline, &memory, None);
     }
 }
 
@@ -101,7 +84,7 @@ fn report(
     redb: Option<&Samples>,
 ) {
     let beside = |samples: &Samples, target: Target| {
-        let ratio = baseline.median() / samples.median();
+        let ratio = samples.ratio_to(baseline);
         let (goal, met) = match target {
             Free => (String::new(), true),
             Times(times) => (format!("≥ {times}"), ratio >= times),

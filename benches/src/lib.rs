@@ -1,24 +1,23 @@
-//! What Rally's operations cost beside a hand-written SQLite table: the same contacts, the same questions, one run.
+//! What Rally's operations cost beside a hand-written table: the same contacts, the same questions, one run.
 //!
-//! `cargo bench -p rally-benches --bench ratios` prints the ratios, `--bench postgres` those beside a hand-written
-//! PostgreSQL table; the other benches are criterion's, for following one
+//! `cargo bench -p rally-benches --bench ratios` prints the ratios to SQLite, `--bench postgres` those of Rally on
+//! PostgreSQL to a table there; the other benches are criterion's, for following one
 //! operation over time. `RALLY_BENCH_RECORDS` says how many contacts the reads go over.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than stop")]
 
+mod contact;
 pub mod fixture;
-mod operations;
+pub mod measure;
+pub mod operations;
 mod postgres;
 mod rally;
 mod sqlite;
 mod subject;
-mod turns;
 
 pub use self::{
-    operations::{Asked, NOT_DURABLE, Operation, READS, Target, WRITES, Work},
-    postgres::Table,
+    postgres::Postgres,
     rally::Rally,
     sqlite::{Sqlite, Synchronous},
     subject::{Members, Subject, load, write_in_parallel},
-    turns::{Samples, Turns, micros, number},
 };

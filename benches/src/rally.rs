@@ -7,18 +7,18 @@ use rally_store_postgres::PostgresStore;
 use rally_store_redb::{Options, RedbStore};
 use tempfile::TempDir;
 
-use crate::{Members, Subject};
+use crate::{
+    Members, Subject,
+    subject::{Noted, write_list},
+};
 
 /// Rally, on a store.
 pub struct Rally {
     session: Session,
     three: Fields,
-    noted: Vec<(Id<Contact>, Timestamp)>,
+    noted: Noted<(Id<Contact>, Timestamp)>,
     folder: Option<TempDir>,
 }
-
-/// Contacts that reads choose from.
-const NOTED: u64 = 4_096;
 
 impl Rally {
     /// On the store in memory.
@@ -37,14 +37,14 @@ impl Rally {
         Self::on(redb(&folder), Some(folder))
     }
 
-    /// On PostgreSQL, in the database of a URL.
+    /// On the PostgreSQL database of a URL, in tables of its own.
     ///
     /// # Panics
-    /// When the database does not answer.
+    /// When the database cannot be reached, or refuses.
     #[must_use]
     pub fn on_postgres(url: &str) -> Self {
         let store = PostgresStore::open(url, rally_store_postgres::Options::default());
-        Self::on(store.expect("a database"), None)
+        Self::on(store.expect("a store"), None)
     }
 
     /// The bytes of the closed file, and the store opened again. Closing cuts off what was kept free for more.
@@ -74,7 +74,7 @@ impl Rally {
     fn with(engine: &Engine, folder: Option<TempDir>) -> Self {
         let session = engine.trusted_session("acme", "bench").expect("a session");
         let three = Fields::parse(Contact::model(), "id,email,fullName", Profile::Strict).expect("fields");
-        Self { session, three, noted: Vec::new(), folder }
+        Self { session, three, noted: Noted::default(), folder }
     }
 
     fn page(&self, query: &ListQuery, members: Members, out: &mut Vec<u8>) -> bool {
@@ -83,21 +83,8 @@ impl Rally {
             Members::All => Contact::model().whole(),
             Members::Three => &self.three,
         };
-        out.push(b'[');
-        for (index, row) in page.rows.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            row.write_json(fields, out).expect("a sound record");
-        }
-        out.push(b']');
+        write_list(&page.rows, out, |row, out| row.write_json(fields, out).expect("a sound record"));
         page.has_more
-    }
-
-    fn noted(&self, index: u64) -> (Id<Contact>, Timestamp) {
-        let count = u64::try_from(self.noted.len()).unwrap_or(u64::MAX);
-        let index = usize::try_from(index % count).unwrap_or(0);
-        *self.noted.get(index).expect("a noted contact")
     }
 }
 
@@ -111,7 +98,7 @@ fn answer(row: &Row<Contact>, out: &mut Vec<u8>) {
 
 impl Subject for Rally {
     fn get(&self, index: u64, out: &mut Vec<u8>) {
-        answer(&self.session.contacts().get(self.noted(index).0).expect("a contact"), out);
+        answer(&self.session.contacts().get(self.noted.get(index).0).expect("a contact"), out);
     }
 
     fn list(&self, offset: u64, members: Members, out: &mut Vec<u8>) -> bool {
@@ -119,7 +106,7 @@ impl Subject for Rally {
     }
 
     fn updated_since(&self, index: u64, out: &mut Vec<u8>) -> bool {
-        let since = Some(self.noted(index).1);
+        let since = Some(self.noted.get(index).1);
         self.page(&ListQuery { updated_since: since, ..ListQuery::default() }, Members::All, out)
     }
 
@@ -147,18 +134,15 @@ impl Subject for Rally {
 
     fn note_loaded(&mut self) {
         let total = self.total();
-        // The last page is left out, so that every page of changes is full.
-        let step = (total.saturating_sub(200) / NOTED).max(1);
-        let offsets = (0..NOTED).map(|number| number * step).take_while(|offset| offset + 200 <= total);
-        let noted = offsets.map(|offset| {
+        let last = total.saturating_sub(Noted::<()>::LEFT_OUT);
+        let step = (last / Noted::<()>::MOST).max(1);
+        let noted = (0..Noted::<()>::MOST).map(|number| number * step).take_while(|offset| *offset < last);
+        let noted = noted.map(|offset| {
             let query = ListQuery { limit: 1, offset, ..ListQuery::default() };
             let page = self.session.contacts().list(&query).expect("a page");
             let row = page.rows.first().expect("a row");
             (row.id(), row.updated_at().expect("a sound record"))
         });
-        let mut noted: Vec<_> = noted.collect();
-        // Reads jump about, as callers do.
-        noted.sort_by_key(|(id, _)| crate::fixture::mix(id.as_uuid().as_u64_pair().1));
-        self.noted = noted;
+        self.noted = Noted::shuffle(noted);
     }
 }

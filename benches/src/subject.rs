@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rally_core::limits;
+
 use crate::fixture;
 
 /// Which members of a contact are asked for.
@@ -80,7 +82,115 @@ fn share_out(bodies: &[String], threads: usize, send: impl Fn(&str) + Sync) {
     thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
 }
 
+/// Contacts that reads choose from, in no order: reads jump about, as callers do.
+pub(crate) struct Noted<T>(Vec<T>);
+
+impl<T: Copy> Noted<T> {
+    /// How many there are at most.
+    pub(crate) const MOST: u64 = 4_096;
+
+    /// The last so many are never chosen, so that every page of changes is full.
+    pub(crate) const LEFT_OUT: u64 = 200;
+
+    /// Out of all contacts in the order of creation.
+    pub(crate) fn choose(mut all: Vec<T>) -> Self {
+        let [left_out, most] =
+            [Self::LEFT_OUT, Self::MOST].map(|number| usize::try_from(number).unwrap_or(0));
+        all.truncate(all.len().saturating_sub(left_out));
+        let step = (all.len() / most).max(1);
+        Self::shuffle(all.into_iter().step_by(step))
+    }
+
+    pub(crate) fn shuffle(chosen: impl IntoIterator<Item = T>) -> Self {
+        let mut chosen: Vec<(u64, T)> = (0..).map(fixture::mix).zip(chosen).collect();
+        chosen.sort_by_key(|(place, _)| *place);
+        Self(chosen.into_iter().map(|(_, one)| one).collect())
+    }
+
+    /// One of them, counted around the end.
+    pub(crate) fn get(&self, index: u64) -> T {
+        let count = u64::try_from(self.0.len()).unwrap_or(u64::MAX);
+        let index = usize::try_from(index % count).unwrap_or(0);
+        *self.0.get(index).expect("a noted contact")
+    }
+}
+
+impl<T> Default for Noted<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// What a page asks for, so that it knows whether the list goes on.
+pub(crate) fn one_more() -> i64 {
+    i64::try_from(limits::PAGE + 1).unwrap_or(i64::MAX)
+}
+
+/// Writes a JSON array.
+pub(crate) fn write_list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut Vec<u8>,
+    write: impl Fn(T, &mut Vec<u8>),
+) {
+    out.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(item, out);
+    }
+    out.push(b']');
+}
+
 pub(crate) fn folder_bytes(folder: &tempfile::TempDir) -> u64 {
     let files = std::fs::read_dir(folder.path()).expect("a folder that can be read");
     files.map(|file| file.expect("a file").metadata().expect("a file's length").len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use rally_testkit::postgres::Server;
+
+    use super::*;
+    use crate::{Postgres, Rally, Sqlite, Synchronous};
+
+    /// What a subject answers to a few questions, without what no two of them share.
+    fn answers(subject: &mut dyn Subject) -> Vec<serde_json::Value> {
+        load(subject, 0..450, 1);
+        subject.note_loaded();
+        let mut out = Vec::new();
+        let mut answers = Vec::new();
+        let mut note = |out: &mut Vec<u8>| {
+            let mut answer: serde_json::Value = serde_json::from_slice(out).unwrap();
+            let contacts = answer.as_array_mut().map_or_else(Vec::new, std::mem::take);
+            for mut contact in contacts {
+                for own in ["id", "tenantId", "createdAt", "updatedAt"] {
+                    contact.as_object_mut().unwrap().remove(own).unwrap_or_default();
+                }
+                answers.push(contact);
+            }
+            out.clear();
+        };
+        assert!(subject.list(0, Members::All, &mut out));
+        note(&mut out);
+        assert!(!subject.list(400, Members::Three, &mut out));
+        note(&mut out);
+        subject.create(&fixture::draft(450), &mut out);
+        subject.upsert(&fixture::changed(1, 450), &mut out);
+        subject.upsert(&fixture::draft(451), &mut out);
+        assert_eq!(subject.total(), 452);
+        answers
+    }
+
+    #[test]
+    fn the_baselines_answer_what_rally_answers() {
+        let known = answers(&mut Rally::in_memory());
+        assert_eq!(known.len(), 150);
+        assert_eq!(answers(&mut Rally::on_redb()), known);
+        assert_eq!(answers(&mut Sqlite::open(Synchronous::Off)), known);
+        if let Some(server) = Server::start() {
+            assert_eq!(answers(&mut Postgres::open(&server.url())), known);
+            assert_eq!(answers(&mut Rally::on_postgres(&server.fresh_url())), known);
+        }
+    }
 }

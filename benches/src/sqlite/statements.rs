@@ -1,5 +1,7 @@
 //! What the baseline says to SQLite.
 
+use crate::contact::{columns, on_taken_email};
+
 pub(super) const SCHEMA: &str = "
     CREATE TABLE contacts (
         id BLOB NOT NULL PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, email TEXT NOT NULL,
@@ -15,14 +17,6 @@ pub(super) const SCHEMA: &str = "
         changed_at INTEGER NOT NULL, changed_by TEXT
     );
     CREATE INDEX changes_at ON changes (changed_at);";
-
-macro_rules! columns {
-    () => {
-        "id, first_name, last_name, email, phone, mobile, title, department, company_id, lifecycle_stage, lead_source, \
-         lead_score, tags, linked_in_url, twitter_handle, address, city, state, country, postal_code, notes, owner_id, \
-         created_at, updated_at"
-    };
-}
 
 pub(super) const GET: &str = concat!("SELECT ", columns!(), " FROM contacts WHERE id = ?1");
 pub(super) const LIST: &str =
@@ -41,15 +35,8 @@ pub(super) const UPSERT: &str = concat!(
     "INSERT INTO contacts (",
     columns!(),
     ", email_folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
-     ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT (email_folded) DO UPDATE SET first_name = excluded.first_name, \
-     last_name = excluded.last_name, email = excluded.email, phone = excluded.phone, mobile = excluded.mobile, \
-     title = excluded.title, department = excluded.department, company_id = excluded.company_id, \
-     lifecycle_stage = excluded.lifecycle_stage, lead_source = excluded.lead_source, \
-     lead_score = excluded.lead_score, tags = excluded.tags, linked_in_url = excluded.linked_in_url, \
-     twitter_handle = excluded.twitter_handle, address = excluded.address, city = excluded.city, \
-     state = excluded.state, country = excluded.country, postal_code = excluded.postal_code, \
-     notes = excluded.notes, owner_id = excluded.owner_id, updated_at = excluded.updated_at \
-     RETURNING id, created_at"
+     ?20, ?21, ?22, ?23, ?24, ?25) ",
+    on_taken_email!()
 );
 pub(super) const CHANGE: &str = "INSERT INTO changes (entity_type, entity_id, action, changed_at, changed_by) \
                       VALUES ('contact', ?1, ?2, ?3, 'bench')";
