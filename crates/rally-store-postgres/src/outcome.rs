@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use futures_util::future::join;
+use futures_util::future::{join, try_join, try_join_all};
 use rally_core::{
     TenantId,
     store::{Batch, Fate, Key, StoreError},
@@ -19,6 +19,9 @@ use crate::{
     transaction::{Open, Purpose, Transaction, place},
 };
 
+/// Deletions that leave with the commit; more of them go ahead in a journey of their own.
+const MOST_TOGETHER: usize = 16;
+
 /// What a commit leaves behind by which it is known again.
 struct Token {
     tenant: Uuid,
@@ -30,8 +33,7 @@ struct Token {
 /// A batch as the statement takes it.
 #[derive(Default)]
 struct Columns<'b> {
-    gone_spaces: Vec<i16>,
-    gone_keys: Vec<&'b [u8]>,
+    gone: Vec<(i16, &'b [u8])>,
     spaces: Vec<i16>,
     keys: Vec<&'b [u8]>,
     values: Vec<&'b [u8]>,
@@ -74,7 +76,7 @@ impl Transaction {
         let Open { connection, version } = self.take_open()?;
         let token = Token { tenant: self.tenant, version: version.saturating_add(1), token: Uuid::new_v4() };
         let lost = match self.database.wait_for(send(&connection, &token, batch)) {
-            Some((Ok(_), Ok(()))) => return Ok(Fate::Durable),
+            Some((Ok(()), Ok(()))) => return Ok(Fate::Durable),
             // The server has answered: a transaction with a failed statement is rolled back by its commit.
             Some((Err(error), _) | (_, Err(error))) if !is_lost(&error) => return Err(store_error(error)),
             Some((Err(error), _) | (_, Err(error))) => reason(&error),
@@ -90,20 +92,26 @@ async fn send(
     connection: &Connection,
     token: &Token,
     batch: &Batch,
-) -> (Result<u64, Error>, Result<(), Error>) {
+) -> (Result<(), Error>, Result<(), Error>) {
     let columns = Columns::of(batch);
-    let parameters: [&(dyn ToSql + Sync); 8] = [
-        &token.tenant,
-        &token.version,
-        &token.token,
-        &columns.gone_spaces,
-        &columns.gone_keys,
-        &columns.spaces,
-        &columns.keys,
-        &columns.values,
-    ];
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&token.tenant, &token.version, &token.token, &columns.spaces, &columns.keys, &columns.values];
+    // What is joined is sent in its order as long as it is not much, and nothing may be sent behind the commit.
+    let (ahead, together) = columns.gone.split_at(columns.gone.len().saturating_sub(MOST_TOGETHER));
+    let ahead = if ahead.is_empty() { Ok(()) } else { delete(connection, token.tenant, ahead).await };
     let apply = connection.client.execute(&connection.statements.apply, &parameters);
-    join(apply, connection.client.batch_execute("COMMIT")).await
+    let changes = try_join(delete(connection, token.tenant, together), apply);
+    let (applied, committed) = join(changes, connection.client.batch_execute("COMMIT")).await;
+    (ahead.and(applied.map(drop)), committed)
+}
+
+async fn delete(connection: &Connection, tenant: Uuid, places: &[(i16, &[u8])]) -> Result<(), Error> {
+    let Connection { client, statements } = connection;
+    let deletions = places.iter().map(async |(space, key)| {
+        let parameters: [&(dyn ToSql + Sync); 3] = [&tenant, space, key];
+        client.execute(&statements.delete, &parameters).await
+    });
+    try_join_all(deletions).await.map(drop)
 }
 
 impl<'b> Columns<'b> {
@@ -121,10 +129,7 @@ impl<'b> Columns<'b> {
                 self.keys.push(key);
                 self.values.push(value);
             }
-            None => {
-                self.gone_spaces.push(space);
-                self.gone_keys.push(key);
-            }
+            None => self.gone.push((space, key)),
         }
     }
 }

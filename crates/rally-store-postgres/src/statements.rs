@@ -9,6 +9,7 @@ pub(crate) struct Statements {
     pub(crate) scan_forward: Statement,
     pub(crate) scan_backward: Statement,
     pub(crate) apply: Statement,
+    pub(crate) delete: Statement,
     pub(crate) find_commit: Statement,
 }
 
@@ -19,10 +20,16 @@ const ENROLL: &str =
 
 const GET: &str = "SELECT value FROM rally_rows WHERE tenant = $1 AND space = $2 AND key = $3";
 
+/// Each key is looked up on its own: a plan made while the table was empty would otherwise read a tenant's every row and
+/// look among the keys for it, long after the table has been filled.
 const GET_MANY: &str = "
-SELECT asked.place, r.value
+SELECT asked.place, found.value
 FROM unnest($2::int2[], $3::bytea[]) WITH ORDINALITY AS asked (space, key, place)
-JOIN rally_rows AS r ON r.tenant = $1 AND r.space = asked.space AND r.key = asked.key";
+CROSS JOIN LATERAL (
+    SELECT r.value FROM rally_rows AS r
+    WHERE r.tenant = $1 AND r.space = asked.space AND r.key = asked.key
+    OFFSET 0
+) AS found";
 
 const SCAN_FORWARD: &str = "
 SELECT space, key, value FROM rally_rows
@@ -35,14 +42,10 @@ WHERE tenant = $1 AND (space, key) >= ($2, $3) AND (space, key) < ($4, $5)
 ORDER BY space DESC, key DESC LIMIT $6";
 
 const APPLY: &str = "
-WITH deleted AS (
-    DELETE FROM rally_rows AS r
-    USING unnest($4::int2[], $5::bytea[]) AS gone (space, key)
-    WHERE r.tenant = $1 AND r.space = gone.space AND r.key = gone.key
-), stored AS (
+WITH stored AS (
     INSERT INTO rally_rows (tenant, space, key, value)
     SELECT $1, changed.space, changed.key, changed.value
-    FROM unnest($6::int2[], $7::bytea[], $8::bytea[]) AS changed (space, key, value)
+    FROM unnest($4::int2[], $5::bytea[], $6::bytea[]) AS changed (space, key, value)
     ON CONFLICT (tenant, space, key) DO UPDATE SET value = excluded.value
 ), signed AS (
     INSERT INTO rally_commits (tenant, slot, version, token)
@@ -51,12 +54,15 @@ WITH deleted AS (
 )
 UPDATE rally_heads SET version = $2 WHERE tenant = $1";
 
+/// A deletion joined to the keys could be planned like [`GET_MANY`] and has no such way out; there are few in a batch.
+const DELETE: &str = "DELETE FROM rally_rows WHERE tenant = $1 AND space = $2 AND key = $3";
+
 const FIND_COMMIT: &str = "
 SELECT version, token FROM rally_commits WHERE tenant = $1 AND slot = ($2::int8 % 256)::int2";
 
 impl Statements {
     pub(crate) async fn prepare(client: &Client) -> Result<Self, Error> {
-        let (lock, enroll, get, get_many, scan_forward, scan_backward, apply, find_commit) = tokio::try_join!(
+        let (lock, enroll, get, get_many, scan_forward, scan_backward, apply, delete, find_commit) = tokio::try_join!(
             client.prepare(LOCK),
             client.prepare(ENROLL),
             client.prepare(GET),
@@ -64,8 +70,9 @@ impl Statements {
             client.prepare(SCAN_FORWARD),
             client.prepare(SCAN_BACKWARD),
             client.prepare(APPLY),
+            client.prepare(DELETE),
             client.prepare(FIND_COMMIT),
         )?;
-        Ok(Self { lock, enroll, get, get_many, scan_forward, scan_backward, apply, find_commit })
+        Ok(Self { lock, enroll, get, get_many, scan_forward, scan_backward, apply, delete, find_commit })
     }
 }
