@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A [`Store`] in a PostgreSQL database, which other processes may use at the same time.
 ///
 /// Calls wait on the thread that makes them, which may be one of an async runtime: the connections are driven by threads
-/// of the store's own.
+/// of the store's own. A `build` must not write to the tenant that it builds for: it would wait for itself.
 pub struct PostgresStore {
     database: Arc<Database>,
     queue: Queue,
