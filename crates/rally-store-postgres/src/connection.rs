@@ -43,6 +43,8 @@ impl Connector {
         let settings = self.settings();
         let set = client.batch_execute(&settings).await;
         set.map_err(|error| OpenError::from_set_up(place, &error))?;
+        let overruled = client.batch_execute(DURABLE).await;
+        overruled.map_err(|error| OpenError::from_set_up(place, &error))?;
         // Engines that only speak PostgreSQL's language need not know these.
         if let Err(error) = client.batch_execute(PLANS).await {
             tracing::debug!(%error, "the database plans as it likes");
@@ -62,12 +64,13 @@ impl Connector {
     }
 }
 
-/// Every statement goes by the primary key, whatever the statistics say of a table that has just been filled. And a
-/// commit is on disk before it is answered: what waits for standbys besides is the operator's to say.
+/// A commit is on disk before it is answered; what waits for standbys besides is the operator's to say.
+const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit', true) = 'off'";
+
+/// Every statement goes by the primary key, whatever the statistics say of a table that has just been filled.
 const PLANS: &str = "
 SET jit TO off; SET plan_cache_mode TO force_generic_plan; SET enable_seqscan TO off; SET enable_bitmapscan TO off;
-SET enable_sort TO off; SET enable_hashjoin TO off; SET enable_mergejoin TO off;
-SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+SET enable_sort TO off; SET enable_hashjoin TO off; SET enable_mergejoin TO off";
 
 impl managed::Manager for Connector {
     type Type = Connection;

@@ -2,7 +2,7 @@ use std::{error::Error, io, iter};
 
 use deadpool::managed::PoolError;
 use rally_core::store::StoreError;
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 /// Why a store could not be opened, and how to mend it.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +116,9 @@ pub(crate) fn is_conflict(error: &tokio_postgres::Error) -> bool {
 pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     let fatal = |error: &DbError| {
         let class = error.code().code().get(..2);
-        matches!(class, Some("08" | "57")) && *error.code() != SqlState::QUERY_CANCELED
+        // A full disk or a failed sync ends the session under a code of its own, even behind the commit's record.
+        matches!(error.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+            || matches!(class, Some("08" | "57")) && *error.code() != SqlState::QUERY_CANCELED
             || *error.code() == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
             || *error.code() == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
     };

@@ -88,6 +88,10 @@ async fn migrate(client: &Client) -> Result<(), Error> {
 async fn steps(client: &Client) -> Result<(), Error> {
     let row = client.query_one("SELECT version FROM rally_schema FOR UPDATE", &[]).await?;
     let found: i32 = row.try_get(0)?;
+    // Another server, perhaps a later one, has done so meanwhile.
+    if found >= known() {
+        return Ok(());
+    }
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
         client.batch_execute(step).await?;
     }

@@ -183,7 +183,8 @@ impl Database {
     /// Waits on this thread, whatever runtime it may belong to: timers and sockets are those of the store's own.
     fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let _context = self.runtime.as_ref().map(Runtime::enter);
-        pollster::block_on(future)
+        // A task's budget is renewed only when the task yields, which it cannot do while it waits here.
+        pollster::block_on(tokio::task::unconstrained(future))
     }
 }
 

@@ -86,6 +86,9 @@ impl Transaction {
 
     /// Sends a statement and waits for what it answers; the first one together with what begins the transaction.
     pub(crate) fn ask<T>(&self, ask: impl AsyncFn(&Connection) -> Result<T, Error>) -> Result<T, StoreError> {
+        if self.has_failed() {
+            return Err(unavailable("an earlier statement of the transaction has failed".to_owned()));
+        }
         let mut open = self.open.borrow_mut();
         if let Some(begun) = &*open {
             let answer = self.database.wait_for(ask(&begun.connection));
@@ -114,7 +117,9 @@ impl Transaction {
 
     /// Tells an answer from a failure, and a failure that may pass from others.
     fn judge<T>(&self, answer: Option<Result<T, Error>>, open: &mut Option<Open>) -> Result<T, StoreError> {
-        self.has_failed.set(!matches!(answer, Some(Ok(_))));
+        if !matches!(answer, Some(Ok(_))) {
+            self.has_failed.set(true);
+        }
         match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => {

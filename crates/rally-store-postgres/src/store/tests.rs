@@ -125,3 +125,42 @@ fn a_batch_that_the_database_refuses_is_told_to_every_member() {
     assert!(done.iter().all(|outcome| matches!(outcome, Err(StoreError::Backend { .. }))), "{done:?}");
     assert!(!["one", "two", "three"].iter().any(|name| is_there(&store, name)));
 }
+
+#[test]
+fn a_transaction_whose_statement_has_failed_answers_nothing_more() {
+    let Some(store) = store() else { return };
+    for purpose in [Purpose::Reading, Purpose::Writing] {
+        let transaction = Transaction::new(&store.database, TENANT, purpose);
+        assert_eq!(transaction.get(&key("first")).unwrap(), None);
+        assert!(transaction.ask(async |at| at.client.batch_execute("no statement").await).is_err());
+        for _ in 0..2 {
+            let again = transaction.get(&key("second"));
+            assert!(matches!(again, Err(StoreError::Unavailable { .. })), "{again:?}");
+        }
+        assert!(transaction.has_failed());
+    }
+}
+
+#[test]
+fn a_commit_is_durable_whatever_the_database_is_set_to() {
+    let Some(database) = postgres::shared() else { return };
+    let url = format!("{}&options=-c%20synchronous_commit%3Doff", database.fresh_url());
+    let store = PostgresStore::open(&url, Options::default()).unwrap();
+    let reading = Transaction::new(&store.database, TENANT, Purpose::Reading);
+    let row = reading.ask(async |at| at.client.query_one("SHOW synchronous_commit", &[]).await).unwrap();
+    assert_eq!(row.get::<_, String>(0), "on");
+}
+
+#[test]
+fn one_task_may_make_any_number_of_calls() {
+    let Some(store) = store() else { return };
+    let (done, is_done) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let calls = tokio::spawn(async move { (0..300).filter(|_| !is_there(&store, "first")).count() });
+            done.send(calls.await.unwrap()).unwrap();
+        });
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(300));
+}
