@@ -1,5 +1,7 @@
 use std::{
-    env, fs,
+    env,
+    fs::{self, OpenOptions},
+    io::Write,
     os::unix::{
         ffi::OsStrExt,
         fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown},
@@ -8,7 +10,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use std::{fs::OpenOptions, io::Write};
 
 /// A socket's path has at most 103 bytes on every system; this leaves room for the names below.
 const PATH_BYTES: usize = 64;

@@ -30,7 +30,8 @@ impl Keeper {
         let inherited = env::var_os("PATH").unwrap_or_default();
         let folders = [programs.to_owned()].into_iter().chain(env::split_paths(&inherited));
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SCRIPT]);
+        home.place("keeper.sh", SCRIPT.as_bytes());
+        command.arg("keeper.sh");
         // None of the variables that PostgreSQL's programs read, and messages that can be searched.
         command.env_clear().env("LC_ALL", "C").env("HOME", home.path());
         command.env("PATH", env::join_paths(folders).expect("what was split can be joined"));

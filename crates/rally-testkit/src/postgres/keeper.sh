@@ -59,11 +59,11 @@ start() {
     return 1
 }
 
-# halt SIGNAL: INT for clients to be sent away and all written down, QUIT for neither.
+# halt SIGNAL SECONDS: INT for clients to be sent away and all written down, QUIT for neither.
 halt() {
     [ -n "$postmaster" ] || return 0
     kill -"$1" "$postmaster"
-    within 60 gone "$postmaster" || return 1
+    within "$2" gone "$postmaster" || return 1
     wait "$postmaster"
     postmaster=
 }
@@ -89,7 +89,7 @@ synchronous() {
 }
 
 farewell() {
-    halt QUIT || crash
+    halt QUIT 10 || crash
     # A killed server leaves its segment of System V memory to its next start, which will not come.
     [ ! -f data/postmaster.pid ] || ipcrm -m "$(sed -n '7s/.* //p' data/postmaster.pid)"
     cd / && rm -rf "$home"

@@ -161,7 +161,7 @@ impl Server {
     ///
     /// It still runs after a minute.
     pub fn stop(&self) {
-        self.keeper.lock().obey("halt INT");
+        self.keeper.lock().obey("halt INT 60");
     }
 
     /// Starts the server again, on the same data, socket and port, and returns when it accepts connections. One that
@@ -172,7 +172,7 @@ impl Server {
     /// It does not start within a minute, or another process has taken its port meanwhile and keeps it.
     pub fn restart(&self) {
         let mut keeper = self.keeper.lock();
-        keeper.obey("halt INT");
+        keeper.obey("halt INT 60");
         retry(TRIES, || keeper.order("start"));
     }
 
@@ -197,6 +197,8 @@ impl Configuration {
             ("port", &port),
             ("unix_socket_directories", &folder),
             ("max_connections", "200"),
+            // Who connects while the server stops, and says nothing, keeps it from stopping for so long.
+            ("authentication_timeout", "20"),
             // What the server wrote outlives its processes in the system's cache; only a machine that stops loses it.
             ("fsync", "off"),
             ("full_page_writes", "off"),
