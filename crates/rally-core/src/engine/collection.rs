@@ -170,6 +170,6 @@ fn page<R>(mut rows: Vec<Row<R>>, limit: usize, total: Option<u64>) -> Page<R> {
     Page { rows, has_more, total }
 }
 
-fn damaged_key() -> Error {
+pub(crate) fn damaged_key() -> Error {
     StoreError::Corrupt { what: "a list that names no record".to_owned() }.into()
 }

@@ -25,14 +25,20 @@ struct Inner {
     store: Arc<dyn Store>,
     environment: Environment,
     config: Config,
-    limiter: Limiter<TenantId>,
-    /// In place of the limiter, when the store has other servers too.
-    leases: Option<Leases>,
+    requests: Requests,
     /// Attempts to note the use of a credential.
     noted_uses: Limiter<(TenantId, Uuid)>,
     tenants: RwLock<HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>>,
     /// Idempotency keys of writes that are under way here.
     under_way: Mutex<HashSet<(TenantId, String)>>,
+}
+
+/// Where a tenant's requests of a minute are counted.
+enum Requests {
+    /// Here, as nobody else serves the tenant.
+    Here(Limiter<TenantId>),
+    /// In the store, which has other servers too.
+    InStore(Leases),
 }
 
 /// How an engine treats tenants that have no setting of their own.
@@ -66,13 +72,16 @@ impl Engine {
     /// An engine with everything chosen by the host.
     #[must_use]
     pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
-        let leases = store.is_shared().then(Leases::default);
+        let requests = if store.is_shared() {
+            Requests::InStore(Leases::default())
+        } else {
+            Requests::Here(Limiter::new())
+        };
         Self(Arc::new(Inner {
             store,
             environment,
             config,
-            limiter: Limiter::new(),
-            leases,
+            requests,
             noted_uses: Limiter::new(),
             tenants: RwLock::default(),
             under_way: Mutex::default(),
@@ -115,9 +124,9 @@ impl Engine {
             return Ok(None);
         }
         let now = self.clock().now();
-        let allowance = match &self.0.leases {
-            None => self.0.limiter.take(id, capacity, now),
-            Some(leases) => leases.take(self.store(), id, capacity, session.rate_seen(), now)?,
+        let allowance = match &self.0.requests {
+            Requests::Here(limiter) => limiter.take(id, capacity, now),
+            Requests::InStore(leases) => leases.take(self.store(), id, capacity, session.rate_seen(), now)?,
         };
         Ok(Some(allowance))
     }
@@ -128,7 +137,10 @@ impl Engine {
         snapshot: &dyn Snapshot,
         with: impl FnOnce() -> Key,
     ) -> Result<Option<RateV1>, StoreError> {
-        if self.0.leases.is_some() { lease::see(snapshot, with()) } else { Ok(None) }
+        match self.0.requests {
+            Requests::Here(_) => Ok(None),
+            Requests::InStore(_) => lease::see(snapshot, with()),
+        }
     }
 
     /// True once a minute for each credential.

@@ -34,7 +34,7 @@ pub(crate) use self::{
     record::Record,
     rule::{quote, unquote},
     stage::Stage,
-    verbs::{any, change_checked, create_checked, existing, touch},
+    verbs::{any, change, create_checked, existing, touch},
     written::Answer,
 };
 pub use self::{

@@ -1,9 +1,11 @@
 use uuid::Uuid;
 
 use super::{
-    Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Row, Session, Upsertable, Written,
+    Bytes, Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Row, Session, Upsertable,
+    Written,
     body::{Body, Slots},
     codec::RecordParts,
+    collection::damaged_key,
     rule::{self, Rule},
     sequence::Sequence,
     spaces,
@@ -12,8 +14,8 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Code, Error, Id, Kind, Timestamp, limits},
-    store::{Direction, Key, KeyRange, Snapshot, StoreError, read_uuid},
+    base::{Code, Error, Id, Timestamp, limits},
+    store::{Direction, Key, KeyRange, Snapshot, read_uuid},
 };
 
 impl<R: Editable> Collection<'_, R> {
@@ -192,32 +194,29 @@ pub(crate) fn touch<R: Resource>(
     json: String,
 ) -> Result<Answer, Error> {
     let record = existing::<R>(stage, id, None)?;
-    let mut slots = slots_of(&RecordParts::read(&record)?)?;
-    if let Some(value) = slots.get_mut(usize::from(slot)) {
-        *value = json.into();
-    }
+    let slots = with_value(slots_of(&RecordParts::read(&record)?)?, slot, json);
     stage.touch(of::<R>(), id, &record, &slots)?;
     Ok(Answer::Nothing)
 }
 
-/// Gives one member another value, which has been checked; the same one again is no change.
-pub(crate) fn change_checked<R: Resource>(
+/// Gives one member another value; the same one again is no change.
+pub(crate) fn change<R: Resource>(
     stage: &mut Stage<'_>,
     id: Uuid,
     slot: u8,
-    json: &str,
+    json: String,
 ) -> Result<Answer, Error> {
     let record = existing::<R>(stage, id, None)?;
     let old = slots_of(&RecordParts::read(&record)?)?;
-    let mut new = old.clone();
-    if let Some(value) = new.get_mut(usize::from(slot)) {
+    let new = with_value(old.clone(), slot, json);
+    replace::<R>(stage, id, &record, &old, &new)
+}
+
+fn with_value(mut slots: Slots<'_>, slot: u8, json: String) -> Slots<'_> {
+    if let Some(value) = slots.get_mut(usize::from(slot)) {
         *value = json.into();
     }
-    if new == old {
-        return Ok(Answer::Written { outcome: Outcome::Unchanged, id, record: record.clone() });
-    }
-    let record = stage.update(of::<R>(), id, &record, &new)?;
-    Ok(Answer::Written { outcome: Outcome::Updated, id, record })
+    slots
 }
 
 /// Whether there is a record for which `test` is true. All are read until there is, a page at a time.
@@ -233,7 +232,7 @@ pub(crate) fn any<R: Resource>(
         let Some(last) = entries.last() else { return Ok(false) };
         range = range.from(last.key.successor());
         for entry in entries {
-            let id = entry.key.after(&all).and_then(read_uuid).ok_or_else(|| damaged(R::KIND))?;
+            let id = entry.key.after(&all).and_then(read_uuid).ok_or_else(damaged_key)?;
             if test(&Row::new(session.tenant().id, id, entry.value))? {
                 return Ok(true);
             }
@@ -253,11 +252,22 @@ fn merge<R: Resource>(
     if let Err(faults) = body.clone().apply(R::model(), &mut new) {
         return Err(stage.with_unknown_references(faults, body.values(R::model())));
     }
+    replace::<R>(stage, id, &record, &old, &new)
+}
+
+/// Checks and stores a record's new members; the same ones again are no change.
+fn replace<R: Resource>(
+    stage: &mut Stage<'_>,
+    id: Uuid,
+    record: &Bytes,
+    old: &Slots<'_>,
+    new: &Slots<'_>,
+) -> Result<Answer, Error> {
     if new == old {
         return Ok(Answer::Written { outcome: Outcome::Unchanged, id, record: record.clone() });
     }
-    stage.check(of::<R>(), Some(id), &old, &new)?;
-    let record = stage.update(of::<R>(), id, &record, &new)?;
+    stage.check(of::<R>(), Some(id), old, new)?;
+    let record = stage.update(of::<R>(), id, record, new)?;
     Ok(Answer::Written { outcome: Outcome::Updated, id, record })
 }
 
@@ -266,7 +276,7 @@ pub(crate) fn existing<R: Resource>(
     stage: &Stage<'_>,
     id: Uuid,
     if_version: Option<Timestamp>,
-) -> Result<super::Bytes, Error> {
+) -> Result<Bytes, Error> {
     let record = stage.find(R::KIND, id)?.ok_or_else(|| Error::not_found(R::KIND.noun()))?;
     match if_version {
         Some(version) if RecordParts::read(&record)?.updated_at != version => Err(stale()),
@@ -285,8 +295,4 @@ fn natural_owner<R: Resource>(stage: &Stage<'_>, body: &Body<'_>) -> Result<Opti
 
 fn stale() -> Error {
     Error::new(Code::PreconditionFailed, "the record is not at this version any more; read it anew")
-}
-
-fn damaged(kind: Kind) -> StoreError {
-    StoreError::Corrupt { what: format!("a key of {}", kind.plural()) }
 }

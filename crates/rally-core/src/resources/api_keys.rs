@@ -229,7 +229,7 @@ impl Collection<'_, ApiKey> {
         self.session.require(ApiKey::READ)?;
         let done = self.session.write(&WriteOptions::default(), &mut |stage| {
             self.check_an_admin_is_left(stage, id)?;
-            engine::change_checked::<ApiKey>(stage, id.as_uuid(), IS_ACTIVE, "false")
+            engine::change::<ApiKey>(stage, id.as_uuid(), IS_ACTIVE, "false".to_owned())
         })?;
         self.read_written(done.answer)
     }
