@@ -29,48 +29,69 @@ impl Address {
         if !base.starts_with("postgres://") && !base.starts_with("postgresql://") {
             return Err(wrong("it does not begin with postgres://".to_owned()));
         }
-        let (mut schema, mut mode, mut roots) = (SCHEMA.to_owned(), "prefer".to_owned(), Roots::System);
+        let (mut schema, mut mode, mut roots) = (SCHEMA.to_owned(), None, None);
         let mut rest = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = || percent_decode_str(value).decode_utf8_lossy().into_owned();
             match name {
                 "schema" => schema = value(),
-                "sslmode" => mode = value(),
-                "sslrootcert" if value() == "system" => roots = Roots::System,
-                "sslrootcert" => roots = Roots::File(PathBuf::from(value())),
+                "sslmode" => mode = Some(value()),
+                "sslrootcert" if value() == "system" => roots = Some(Roots::System),
+                "sslrootcert" => roots = Some(Roots::File(PathBuf::from(value()))),
                 _ => rest.push(pair),
             }
         }
         check_schema(&schema)?;
-        let (ssl_mode, tls) = tls_of(&mode, roots)?;
+        let (ssl_mode, tls) = tls_of(mode.as_deref(), roots)?;
         // The driver's own message may quote the URL's parts, but never the password.
         let parsed = format!("{base}?{}", rest.join("&")).parse::<Config>();
         let mut config = parsed.map_err(|error| wrong(crate::error::reason(&error)))?;
         set_defaults(config.ssl_mode(ssl_mode));
-        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return Err(wrong("it names no host".to_owned()));
-        }
+        name_hosts(&mut config)?;
         let place = place(&config);
         Ok(Self { config, schema, tls, place })
     }
 }
 
 /// What libpq's `sslmode` means: which connections are made, and what is checked of the server.
-fn tls_of(mode: &str, roots: Roots) -> Result<(SslMode, Tls), OpenError> {
-    match mode {
-        "disable" => Ok((SslMode::Disable, Tls::Unchecked)),
-        "prefer" => Ok((SslMode::Prefer, Tls::Unchecked)),
+fn tls_of(mode: Option<&str>, roots: Option<Roots>) -> Result<(SslMode, Tls), OpenError> {
+    let default = if roots == Some(Roots::System) { "verify-full" } else { "prefer" };
+    let mode = mode.unwrap_or(default);
+    if roots == Some(Roots::System) && mode != "verify-full" {
+        // Anyone can have a certificate that the system's roots vouch for.
+        return Err(wrong(format!("sslrootcert=system takes sslmode=verify-full, not {mode}")));
+    }
+    match (mode, roots) {
+        ("disable", _) => Ok((SslMode::Disable, Tls::Unchecked)),
+        ("prefer", _) => Ok((SslMode::Prefer, Tls::Unchecked)),
+        ("require", None) => Ok((SslMode::Require, Tls::Unchecked)),
         // As libpq has it: whoever names the root certificates wants them checked.
-        "require" => match roots {
-            Roots::System => Ok((SslMode::Require, Tls::Unchecked)),
-            Roots::File(_) => Ok((SslMode::Require, Tls::Chain(roots))),
-        },
-        "verify-ca" => Ok((SslMode::Require, Tls::Chain(roots))),
-        "verify-full" => Ok((SslMode::Require, Tls::ChainAndName(roots))),
-        other => Err(wrong(format!(
+        ("require", Some(roots)) => Ok((SslMode::Require, Tls::Chain(roots))),
+        ("verify-ca", roots) => Ok((SslMode::Require, Tls::Chain(roots.unwrap_or(Roots::System)))),
+        ("verify-full", roots) => Ok((SslMode::Require, Tls::ChainAndName(roots.unwrap_or(Roots::System)))),
+        (other, _) => Err(wrong(format!(
             "sslmode={other} is none of disable, prefer, require, verify-ca and verify-full"
         ))),
+    }
+}
+
+/// Sees to it that each host has a name, which the driver asks for before it makes a connection secure.
+fn name_hosts(config: &mut Config) -> Result<(), OpenError> {
+    if config.get_hosts().is_empty() {
+        for address in config.get_hostaddrs().to_vec() {
+            config.host(address.to_string());
+        }
+    }
+    match config.get_hosts() {
+        [] => Err(wrong("it names no host".to_owned())),
+        #[cfg(unix)]
+        hosts if hosts.iter().all(|host| matches!(host, Host::Unix(_))) => {
+            // As libpq has it: a socket within the machine is as it is.
+            config.ssl_mode(SslMode::Disable);
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -102,20 +123,17 @@ fn check_schema(name: &str) -> Result<(), OpenError> {
 }
 
 fn place(config: &Config) -> String {
-    let names = config.get_hosts().iter().map(|host| match host {
+    let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
         Host::Unix(path) => path.display().to_string(),
     });
-    let addresses = config.get_hostaddrs().iter().map(ToString::to_string);
-    let hosts: Vec<String> =
-        if config.get_hosts().is_empty() { addresses.collect() } else { names.collect() };
     let ports = config.get_ports();
-    let with_port = |(index, host): (usize, &String)| match ports.get(index).or(ports.first()) {
+    let with_port = |(index, host): (usize, String)| match ports.get(index).or(ports.first()) {
         Some(port) => format!("{host}:{port}"),
-        None => host.clone(),
+        None => host,
     };
-    let hosts: Vec<String> = hosts.iter().enumerate().map(with_port).collect();
+    let hosts: Vec<String> = hosts.enumerate().map(with_port).collect();
     match config.get_dbname() {
         Some(database) => format!("{}, database {database}", hosts.join(",")),
         None => hosts.join(","),
@@ -158,10 +176,23 @@ mod tests {
         assert_eq!(tls(""), (SslMode::Prefer, Tls::Unchecked));
         assert_eq!(tls("sslmode=require"), (SslMode::Require, Tls::Unchecked));
         assert_eq!(tls("sslrootcert=ca.pem&sslmode=require"), (SslMode::Require, Tls::Chain(file())));
+        assert_eq!(tls("sslrootcert=system"), (SslMode::Require, Tls::ChainAndName(Roots::System)));
         assert_eq!(tls("sslmode=verify-ca"), (SslMode::Require, Tls::Chain(Roots::System)));
         assert_eq!(
             tls("sslmode=verify-full&sslrootcert=ca.pem"),
             (SslMode::Require, Tls::ChainAndName(file()))
+        );
+    }
+
+    #[test]
+    fn a_socket_needs_no_tls_and_an_address_is_its_own_name() {
+        let socket = Address::parse("postgres:///d?host=/run/postgresql&sslmode=require").unwrap();
+        assert_eq!(socket.config.get_ssl_mode(), SslMode::Disable);
+        let address = Address::parse("postgres:///d?hostaddr=127.0.0.1,::1&sslmode=require").unwrap();
+        let names = ["127.0.0.1", "::1"].map(|name| Host::Tcp(name.to_owned()));
+        assert_eq!(
+            (address.config.get_hosts(), address.config.get_ssl_mode()),
+            (&names[..], SslMode::Require)
         );
     }
 
@@ -175,6 +206,7 @@ mod tests {
             ("postgres://u:hush@h:port/d", "invalid value for option `port`"),
             ("postgres://u:hush@h/d?colour=blue", "unknown option `colour`"),
             ("postgres:///d", "names no host"),
+            ("postgres://u:hush@h/d?sslrootcert=system&sslmode=require", "takes sslmode=verify-full"),
         ] {
             let Err(error) = Address::parse(url) else { panic!("{url} was taken") };
             assert!(error.to_string().contains(what), "{url}: {error}");
