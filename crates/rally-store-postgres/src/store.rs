@@ -45,6 +45,9 @@ pub(crate) struct Database {
     options: Options,
     /// Gone only while the store is dropped.
     runtime: Option<Runtime>,
+    /// How often the database was asked and waited for.
+    #[cfg(test)]
+    journeys: std::sync::atomic::AtomicUsize,
 }
 
 impl PostgresStore {
@@ -93,17 +96,23 @@ impl PostgresStore {
             .runtime(PoolRuntime::Tokio1)
             .build()
             .map_err(|error| failed(error.to_string()))?;
-        let database = Database { pool, options, runtime: Some(runtime) };
+        let database = Database {
+            pool,
+            options,
+            runtime: Some(runtime),
+            #[cfg(test)]
+            journeys: Default::default(),
+        };
         Ok(Self { database: Arc::new(database), queue: Queue::default() })
     }
 
-    /// Takes part in the next commit of a tenant.
+    /// Takes part in the next commit of a tenant, for a write that has waited since an instant.
     fn take_part(
         &self,
         tenant: TenantId,
+        since: Instant,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Attempt, StoreError> {
-        let since = Instant::now();
         let mut turn = self.queue.take_turn(tenant);
         if turn.is_late(since, self.database.options.wait) {
             return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
@@ -137,9 +146,10 @@ impl Store for PostgresStore {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
+        let since = Instant::now();
         let mut last = StoreError::Conflict;
         for _ in 0..ATTEMPTS {
-            match self.take_part(tenant, build)? {
+            match self.take_part(tenant, since, build)? {
                 Attempt::Done(commit) => return Ok(commit),
                 Attempt::Again(error) => last = error,
             }
@@ -160,6 +170,8 @@ impl Database {
 
     /// Waits for an answer of the database, but not for ever.
     pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        #[cfg(test)]
+        self.journeys.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let limit = self.options.answer;
         // A timer is made within the runtime that it is to run on.
         self.block_on(async { tokio::time::timeout(limit, answer).await }).ok()

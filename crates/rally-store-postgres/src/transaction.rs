@@ -30,10 +30,8 @@ pub(crate) struct Transaction {
     open: RefCell<Option<Open>>,
     /// What was read ahead.
     ahead: RefCell<HashMap<Key, Option<Bytes>>>,
-    /// Whether running it all again may go well, since nothing but the moment was against it.
-    may_run_again: Cell<bool>,
-    /// Whether a statement has failed, so that nothing can be done any more but begin anew.
-    has_failed: Cell<bool>,
+    /// Set by the first statement that fails: then nothing can be done any more but begin anew.
+    failure: Cell<Option<Failure>>,
 }
 
 /// What a transaction is begun for.
@@ -43,6 +41,14 @@ pub(crate) enum Purpose {
     Reading,
     /// Writing, with the tenant's head locked, which lets no other write come between.
     Writing,
+}
+
+/// What was against a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// Nothing but the moment: running it all again may go well.
+    Moment,
+    Lasting,
 }
 
 /// A transaction that has begun.
@@ -63,17 +69,16 @@ impl Transaction {
             purpose,
             open: RefCell::new(None),
             ahead: RefCell::default(),
-            may_run_again: Cell::new(false),
-            has_failed: Cell::new(false),
+            failure: Cell::new(None),
         }
     }
 
     pub(crate) fn may_run_again(&self) -> bool {
-        self.may_run_again.get()
+        self.failure.get() == Some(Failure::Moment)
     }
 
     pub(crate) fn has_failed(&self) -> bool {
-        self.has_failed.get()
+        self.failure.get().is_some()
     }
 
     /// Begins if that has not happened, and hands the transaction over.
@@ -94,13 +99,15 @@ impl Transaction {
             let answer = self.database.wait_for(ask(&begun.connection));
             return self.judge(answer, &mut open);
         }
-        for attempt in 1.. {
+        let mut attempt = 1;
+        loop {
             let connection = self.database.connection()?;
             let answer = self.database.wait_for(self.begin(&connection, &ask));
             match answer {
                 Some(Err(error)) if is_lost(&error) && attempt < ATTEMPTS => {
                     tracing::debug!(%error, "a connection has gone stale");
                     drop(Pooled::take(connection));
+                    attempt += 1;
                 }
                 Some(Ok((version, answer))) => {
                     *open = Some(Open { connection, version });
@@ -112,21 +119,19 @@ impl Transaction {
                 }
             }
         }
-        Err(unavailable("no connection could be used".to_owned()))
     }
 
     /// Tells an answer from a failure, and a failure that may pass from others.
     fn judge<T>(&self, answer: Option<Result<T, Error>>, open: &mut Option<Open>) -> Result<T, StoreError> {
-        if !matches!(answer, Some(Ok(_))) {
-            self.has_failed.set(true);
-        }
         match answer {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => {
-                self.may_run_again.set(is_conflict(&error) || is_lost(&error));
+                let passes = is_conflict(&error) || is_lost(&error);
+                self.failure.set(Some(if passes { Failure::Moment } else { Failure::Lasting }));
                 Err(store_error(error))
             }
             None => {
+                self.failure.set(Some(Failure::Lasting));
                 // Whatever is still to come on this connection belongs to nobody.
                 open.take().map(|open| Pooled::take(open.connection));
                 Err(unavailable("the database does not answer".to_owned()))
@@ -153,8 +158,8 @@ impl Transaction {
             Some(version) => Ok((version, answer?)),
             None => {
                 client.execute(&connection.statements.enroll, &[&self.tenant]).await?;
-                let version = self.lock(connection).await?.unwrap_or_default();
-                Ok((version, ask(connection).await?))
+                let row = client.query_one(&connection.statements.lock, &[&self.tenant]).await?;
+                Ok((row.try_get(0)?, ask(connection).await?))
             }
         }
     }

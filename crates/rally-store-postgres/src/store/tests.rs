@@ -1,6 +1,12 @@
-use std::{sync::mpsc, thread};
+use std::{
+    sync::{atomic::Ordering, mpsc},
+    thread,
+};
 
-use rally_core::store::{Key, Space};
+use rally_core::{
+    Config, ContactDraft, Engine, Environment, Json, ListQuery, TenantDraft, WriteOptions,
+    store::{Key, Space},
+};
 use rally_testkit::postgres;
 
 use super::*;
@@ -163,4 +169,32 @@ fn one_task_may_make_any_number_of_calls() {
         });
     });
     assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(300));
+}
+
+#[test]
+fn a_read_is_one_journey_and_a_create_or_a_bulk_two() {
+    let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
+    let store = Arc::new(PostgresStore::open(&url, Options::default()).unwrap());
+    let engine = Engine::with(store.clone(), Environment::system(), Config::default());
+    engine.create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() }).unwrap();
+    let session = engine.trusted_session("acme", "test").unwrap();
+    let draft = |name: &str| ContactDraft {
+        first_name: name.into(),
+        last_name: "Lovelace".into(),
+        email: format!("{name}@x.example"),
+        ..ContactDraft::default()
+    };
+    // The first write of a tenant makes its head.
+    let ada = session.contacts().create(&draft("ada")).unwrap().row.id();
+    let journeys = |work: &dyn Fn()| {
+        let before = store.database.journeys.load(Ordering::Relaxed);
+        work();
+        store.database.journeys.load(Ordering::Relaxed) - before
+    };
+    let bulk = serde_json::to_vec(&[draft("grace"), draft("alan")]).unwrap();
+    let options = WriteOptions::default();
+    assert_eq!(journeys(&|| drop(session.contacts().get(ada).unwrap())), 1);
+    assert_eq!(journeys(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
+    assert_eq!(journeys(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
+    assert_eq!(journeys(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())), 2);
 }
