@@ -36,8 +36,8 @@ mod resources;
 pub mod store;
 
 pub use base::{
-    Clock, Code, Entropy, Environment, Error, Faults, Id, Kind, NotAnInstant, Patch, Scope, SystemClock,
-    SystemEntropy, TenantId, Timestamp, UnknownScope, limits,
+    Clock, Code, Decimal, Entropy, Environment, Error, Faults, Id, Kind, NotADecimal, NotAnInstant, Patch,
+    Scope, SystemClock, SystemEntropy, TenantId, Timestamp, UnknownScope, limits,
 };
 pub use engine::{
     Access, Action, Allowance, Bulk, BulkItem, Bulkable, Caller, Change, Changes, Collection, Config,

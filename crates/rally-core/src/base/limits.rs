@@ -20,6 +20,8 @@ pub const LONG_TEXT_BYTES: usize = 65_536;
 pub const TAGS: usize = 50;
 /// Characters of one tag.
 pub const TAG: usize = 64;
+/// Significant digits of a decimal number, and the most that can follow its point.
+pub const DECIMAL_DIGITS: usize = 28;
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of the body of a bulk request.

@@ -1,5 +1,6 @@
 //! Words that every floor uses: identity, time, errors, scopes and limits.
 
+mod decimal;
 mod environment;
 mod error;
 mod faults;
@@ -10,6 +11,7 @@ mod patch;
 mod scope;
 mod timestamp;
 
+pub use decimal::{Decimal, NotADecimal};
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{Code, Error};
 pub use faults::Faults;
