@@ -1,0 +1,35 @@
+use std::borrow::Cow;
+
+use super::Phrase;
+
+pub(super) fn integer(raw: &str, min: i64, max: i64) -> Result<Cow<'_, str>, Phrase> {
+    let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    match raw.parse::<i64>() {
+        Ok(number) if (min..=max).contains(&number) => Ok(number.to_string().into()),
+        Ok(_) => Err(format!("must be {min} to {max}").into()),
+        Err(_) if is_number && raw.contains(['.', 'e', 'E']) => Err("must be a whole number".into()),
+        Err(_) if is_number => Err(format!("must be {min} to {max}").into()),
+        Err(_) => Err("must be a number".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Rule, check};
+
+    const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
+
+    #[test]
+    fn numbers_are_whole_and_within_bounds() {
+        check(SCORE, "0", Ok("0"));
+        check(SCORE, "100", Ok("100"));
+        check(SCORE, "-0", Ok("0"));
+        check(SCORE, "-1", Err("must be 0 to 100"));
+        check(SCORE, "101", Err("must be 0 to 100"));
+        check(SCORE, "99999999999999999999", Err("must be 0 to 100"));
+        check(SCORE, "1.5", Err("must be a whole number"));
+        check(SCORE, "1e2", Err("must be a whole number"));
+        check(SCORE, r#""48""#, Err("must be a number"));
+        check(SCORE, "true", Err("must be a number"));
+    }
+}
