@@ -42,8 +42,8 @@ pub use base::{
 pub use engine::{
     Access, Action, Allowance, Bulk, BulkItem, Bulkable, Caller, Change, Changes, Collection, Config,
     Deleted, Draft, Editable, Engine, FeedEntry, FeedFrom, FeedQuery, Fields, IdempotencyKey, Json, Limiter,
-    ListQuery, Member, Model, Outcome, Page, Profile, Resource, Row, Rule, Session, TenantInfo, Upsertable,
-    WriteOptions, Written, atomic_parameter, no_parameters,
+    ListQuery, Member, Model, Outcome, Page, Profile, Resource, Row, Rule, Session, Shape, TenantInfo,
+    Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
 };
 pub use resources::{
     ApiKey, ApiKeyDraft, Company, Contact, ContactChange, ContactDraft, FeedFields, NewApiKey, Tenant,

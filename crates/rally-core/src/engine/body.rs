@@ -5,7 +5,11 @@ use std::{borrow::Cow, fmt};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
 
-use super::{Access, Member, Model, Profile, codec::MAX_SLOTS, rule::Phrase};
+use super::{
+    Access, Member, Model, Profile,
+    codec::MAX_SLOTS,
+    rule::{Name, Wrong},
+};
 use crate::base::{Code, Error, Faults};
 
 /// What creates an `R`: a typed draft, or the [`Json`] of one.
@@ -110,13 +114,16 @@ impl<'a> Body<'a> {
                 let Some(given) = member.slot().and_then(|slot| self.given.get_mut(usize::from(slot))) else {
                     return;
                 };
-                let read =
-                    if raw == "null" { Ok(Given::Null) } else { member.rule.read(raw).map(Given::Value) };
+                let read = if raw == "null" {
+                    Ok(Given::Null)
+                } else {
+                    member.rule.read(raw, profile).map(Given::Value)
+                };
                 let twice = *given != Given::Nothing;
                 *given = if twice {
                     Given::Fault
                 } else {
-                    read.unwrap_or_else(|phrase| self.faults.fault(name, phrase))
+                    read.unwrap_or_else(|wrong| self.faults.fault(name, wrong))
                 };
                 if twice {
                     self.faults.add(name, "is given twice");
@@ -130,8 +137,8 @@ impl<'a> Body<'a> {
 }
 
 impl Faults {
-    fn fault<'a>(&mut self, name: &str, phrase: Phrase) -> Given<'a> {
-        self.add(name, phrase);
+    fn fault<'a>(&mut self, name: &str, wrong: Wrong) -> Given<'a> {
+        self.add_all(name, wrong.into_faults());
         Given::Fault
     }
 }
@@ -157,10 +164,6 @@ impl<'de> Visitor<'de> for BodyVisitor<'_> {
         Ok(body)
     }
 }
-
-/// A member's name, borrowed unless it has escapes.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Splits a JSON array into the text of each item, and stops when there are more than `most`.
 ///
@@ -233,4 +236,23 @@ fn wrong_shape(detail: impl Into<String>) -> Error {
 
 fn malformed(error: &serde_json::Error) -> Error {
     Error::new(Code::MalformedJson, format!("the body is not JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            member::stored,
+            rule::{Rule, Shape},
+        },
+        *,
+    };
+
+    #[test]
+    fn a_fault_inside_a_value_is_told_by_its_path() {
+        let shape = &Shape { read: |_, _| Err(Wrong::at("[2].name", "is required")), schema: "{}" };
+        let model = Model::new(&[stored(0, "stages", Rule::Shape(shape))]);
+        let body = Body::read(&model, br#"{"stages":[]}"#, Profile::Strict, "the body").unwrap();
+        assert_eq!(body.faults, Faults::one("stages[2].name", "is required"));
+    }
 }

@@ -51,7 +51,7 @@ pub use self::{
     model::Model,
     record::Row,
     resource::{Bulkable, Editable, Resource, Upsertable},
-    rule::Rule,
+    rule::{Rule, Shape},
     session::{Caller, Profile, Session, TenantInfo},
     write::WriteOptions,
     written::{Deleted, Outcome, Written},

@@ -128,6 +128,7 @@ fn rule(rule: &Rule) -> Value {
             "maxLength": limits::SLUG,
             "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
         }),
+        Rule::Shape(shape) => serde_json::from_str(shape.schema).unwrap_or_default(),
     }
 }
 

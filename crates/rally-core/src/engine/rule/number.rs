@@ -1,8 +1,6 @@
-use std::borrow::Cow;
+use super::Read;
 
-use super::Phrase;
-
-pub(super) fn integer(raw: &str, min: i64, max: i64) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn integer(raw: &str, min: i64, max: i64) -> Read<'_> {
     let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
     match raw.parse::<i64>() {
         Ok(number) if (min..=max).contains(&number) => Ok(number.to_string().into()),

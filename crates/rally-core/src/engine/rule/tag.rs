@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 
-use super::{Phrase, quote, text::text};
+use super::{Read, quote, text::text};
 use crate::base::limits;
 
-pub(super) fn tag_line(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn tag_line(raw: &str) -> Read<'_> {
     let text = text(raw)?;
     let mut tags: Vec<&str> = Vec::new();
     for tag in text.value.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use email_address::{EmailAddress, Options};
 use url::Url;
 
-use super::{Phrase, quote};
+use super::{Read, Wrong, quote};
 use crate::base::limits;
 
 /// A JSON string: as it was sent, and the text that it means.
@@ -26,7 +26,7 @@ impl<'a> Text<'a> {
 }
 
 /// Reads a string, trims it at both ends and refuses characters that no text should hold.
-pub(super) fn text(raw: &str) -> Result<Text<'_>, Phrase> {
+pub(super) fn text(raw: &str) -> Result<Text<'_>, Wrong> {
     let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or("must be a string")?;
     let value = if inner.contains('\\') {
         let unescaped: String = serde_json::from_str(raw).map_err(|_| "holds half of a surrogate pair")?;
@@ -40,18 +40,18 @@ pub(super) fn text(raw: &str) -> Result<Text<'_>, Phrase> {
     Ok(Text { raw, value })
 }
 
-pub(super) fn within(text: Text<'_>, characters: usize) -> Result<Text<'_>, Phrase> {
+pub(super) fn within(text: Text<'_>, characters: usize) -> Result<Text<'_>, Wrong> {
     if text.value.len() > characters && text.value.chars().count() > characters {
         return Err(format!("must not be longer than {characters} characters").into());
     }
     Ok(text)
 }
 
-pub(super) fn short_text(raw: &str, characters: usize) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn short_text(raw: &str, characters: usize) -> Read<'_> {
     within(text(raw)?, characters).map(Text::into_json)
 }
 
-pub(super) fn long_text(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn long_text(raw: &str) -> Read<'_> {
     let text = text(raw)?;
     if text.value.len() > limits::LONG_TEXT_BYTES {
         return Err(format!("must not be longer than {} bytes", limits::LONG_TEXT_BYTES).into());
@@ -59,7 +59,7 @@ pub(super) fn long_text(raw: &str) -> Result<Cow<'_, str>, Phrase> {
     Ok(text.into_json())
 }
 
-pub(super) fn email(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn email(raw: &str) -> Read<'_> {
     let text = within(text(raw)?, limits::EMAIL)?;
     let options = Options::default().without_display_text().without_domain_literal();
     match EmailAddress::parse_with_options(&text.value, options) {
@@ -68,7 +68,7 @@ pub(super) fn email(raw: &str) -> Result<Cow<'_, str>, Phrase> {
     }
 }
 
-pub(super) fn url(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn url(raw: &str) -> Read<'_> {
     let text = within(text(raw)?, limits::URL)?;
     match Url::parse(&text.value) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.into_json()),
@@ -76,7 +76,7 @@ pub(super) fn url(raw: &str) -> Result<Cow<'_, str>, Phrase> {
     }
 }
 
-pub(super) fn slug(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn slug(raw: &str) -> Read<'_> {
     let text = within(text(raw)?, limits::SLUG)?;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edges = |value: &str| value.starts_with('-') || value.ends_with('-');

@@ -1,17 +1,15 @@
 //! One of a known set of values, or a value with one canonical form.
 
-use std::borrow::Cow;
-
 use uuid::Uuid;
 
-use super::{Phrase, quote, text::text};
+use super::{Read, quote, text::text};
 use crate::base::{Scope, Timestamp};
 
-pub(super) fn boolean(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn boolean(raw: &str) -> Read<'_> {
     if matches!(raw, "true" | "false") { Ok(raw.into()) } else { Err("must be true or false".into()) }
 }
 
-pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Result<Cow<'a, str>, Phrase> {
+pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Read<'a> {
     let text = text(raw)?;
     if words.contains(&&*text.value) {
         return Ok(text.into_json());
@@ -19,7 +17,7 @@ pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Result<Cow<'a, str>, P
     Err(format!("must be one of {}", words.join(", ")).into())
 }
 
-pub(super) fn reference(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn reference(raw: &str) -> Read<'_> {
     let text = text(raw)?;
     let id: uuid::fmt::Hyphenated = text.value.parse().map_err(|_| "is not an id")?;
     Ok(quote(&id.to_string()).into())
@@ -31,12 +29,12 @@ pub(crate) fn reference_id(stored: &[u8]) -> Option<Uuid> {
     Uuid::try_parse_ascii(inner).ok()
 }
 
-pub(super) fn instant(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn instant(raw: &str) -> Read<'_> {
     let instant: Timestamp = text(raw)?.value.parse().map_err(|error| format!("{error}"))?;
     Ok(quote(&instant.to_string()).into())
 }
 
-pub(super) fn scopes(raw: &str) -> Result<Cow<'_, str>, Phrase> {
+pub(super) fn scopes(raw: &str) -> Read<'_> {
     let text = text(raw)?;
     let names: Vec<&str> = text.value.split(',').map(str::trim).collect();
     match Scope::highest(&text.value) {
