@@ -20,6 +20,12 @@ pub const LONG_TEXT_BYTES: usize = 65_536;
 pub const TAGS: usize = 50;
 /// Characters of one tag.
 pub const TAG: usize = 64;
+/// Characters of a domain, without a final dot (RFC 1035).
+pub const DOMAIN: usize = 253;
+/// The fewest characters of a password.
+pub const PASSWORD_MIN: usize = 12;
+/// The most characters of a password: enough for any phrase, and hashing it stays cheap.
+pub const PASSWORD_MAX: usize = 128;
 /// Significant digits of a decimal number, and the most that can follow its point.
 pub const DECIMAL_DIGITS: usize = 28;
 /// Bytes of a request body.

@@ -106,6 +106,10 @@ fn rule(rule: &Rule) -> Value {
         Rule::Email => json!({ "type": "string", "format": "email", "maxLength": limits::EMAIL }),
         Rule::Url => json!({ "type": "string", "format": "uri", "maxLength": limits::URL }),
         Rule::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Rule::Decimal => json!({
+            "type": "number",
+            "description": format!("Exact, of at most {} digits", limits::DECIMAL_DIGITS),
+        }),
         Rule::Boolean => json!({ "type": "boolean" }),
         Rule::Choice(words) => json!({ "type": "string", "enum": words }),
         Rule::Reference(kind) => json!({
@@ -121,6 +125,8 @@ fn rule(rule: &Rule) -> Value {
                 limits::TAG
             ),
         }),
+        Rule::Tags => json!({ "type": "array", "items": tag(), "maxItems": limits::TAGS }),
+        Rule::Tag => tag(),
         Rule::Instant => instant(),
         Rule::Scopes => json!({ "type": "string", "description": "Scopes separated by commas" }),
         Rule::Slug => json!({
@@ -128,8 +134,33 @@ fn rule(rule: &Rule) -> Value {
             "maxLength": limits::SLUG,
             "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
         }),
+        Rule::Domain => json!({
+            "type": "string",
+            "maxLength": limits::DOMAIN,
+            "description": "A domain in lower case; of a URL, its domain is taken",
+        }),
+        Rule::Currency => json!({
+            "type": "string",
+            "pattern": "^[A-Z]{3}$",
+            "description": "A currency code of ISO 4217",
+        }),
+        Rule::TimeZone => json!({
+            "type": "string",
+            "description": "A time zone of the IANA database, such as Europe/Berlin",
+        }),
+        Rule::Password => json!({
+            "type": "string",
+            "format": "password",
+            "minLength": limits::PASSWORD_MIN,
+            "maxLength": limits::PASSWORD_MAX,
+            "writeOnly": true,
+        }),
         Rule::Shape(shape) => serde_json::from_str(shape.schema).unwrap_or_default(),
     }
+}
+
+fn tag() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": limits::TAG })
 }
 
 pub(super) fn instant() -> Value {

@@ -1,4 +1,5 @@
 use super::Read;
+use crate::base::Decimal;
 
 pub(super) fn integer(raw: &str, min: i64, max: i64) -> Read<'_> {
     let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
@@ -9,6 +10,11 @@ pub(super) fn integer(raw: &str, min: i64, max: i64) -> Read<'_> {
         Err(_) if is_number => Err(format!("must be {min} to {max}").into()),
         Err(_) => Err("must be a number".into()),
     }
+}
+
+pub(super) fn decimal(raw: &str) -> Read<'_> {
+    let number: Decimal = raw.parse().map_err(|error| format!("{error}"))?;
+    Ok(number.to_string().into())
 }
 
 #[cfg(test)]
@@ -29,5 +35,17 @@ mod tests {
         check(SCORE, "1e2", Err("must be a whole number"));
         check(SCORE, r#""48""#, Err("must be a number"));
         check(SCORE, "true", Err("must be a number"));
+    }
+
+    #[test]
+    fn decimals_keep_their_digits() {
+        check(Rule::Decimal, "10.00", Ok("10.00"));
+        check(Rule::Decimal, "-1.5e3", Ok("-1500"));
+        check(Rule::Decimal, "-0", Ok("0"));
+        check(Rule::Decimal, "0.1234567890123456789012345678", Ok("0.1234567890123456789012345678"));
+        check(Rule::Decimal, "0.12345678901234567890123456789", Err("must not have more than 28 digits"));
+        check(Rule::Decimal, "1e400", Err("must not have more than 28 digits"));
+        check(Rule::Decimal, r#""10""#, Err("must be a number"));
+        check(Rule::Decimal, "[1]", Err("must be a number"));
     }
 }

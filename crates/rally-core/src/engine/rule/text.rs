@@ -27,17 +27,24 @@ impl<'a> Text<'a> {
 
 /// Reads a string, trims it at both ends and refuses characters that no text should hold.
 pub(super) fn text(raw: &str) -> Result<Text<'_>, Wrong> {
-    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or("must be a string")?;
-    let value = if inner.contains('\\') {
-        let unescaped: String = serde_json::from_str(raw).map_err(|_| "holds half of a surrogate pair")?;
-        Cow::Owned(unescaped.trim().to_owned())
-    } else {
-        Cow::Borrowed(inner.trim())
+    let value = match unescape(raw)? {
+        Cow::Borrowed(value) => Cow::Borrowed(value.trim()),
+        Cow::Owned(value) => Cow::Owned(value.trim().to_owned()),
     };
     if value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
         return Err("holds a control character other than tab and line breaks".into());
     }
     Ok(Text { raw, value })
+}
+
+/// The text that a JSON string means, to the character.
+fn unescape(raw: &str) -> Result<Cow<'_, str>, Wrong> {
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or("must be a string")?;
+    if !inner.contains('\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    let unescaped: String = serde_json::from_str(raw).map_err(|_| "holds half of a surrogate pair")?;
+    Ok(Cow::Owned(unescaped))
 }
 
 pub(super) fn within(text: Text<'_>, characters: usize) -> Result<Text<'_>, Wrong> {
@@ -84,6 +91,16 @@ pub(super) fn slug(raw: &str) -> Read<'_> {
         return Err("must be lower-case letters, digits and hyphens, as in a host name".into());
     }
     Ok(text.into_json())
+}
+
+/// Kept to the character: what is typed when it is set must open the door later.
+pub(super) fn password(raw: &str) -> Read<'_> {
+    let value = unescape(raw)?;
+    let lengths = limits::PASSWORD_MIN..=limits::PASSWORD_MAX;
+    if !lengths.contains(&value.chars().count()) {
+        return Err(format!("must be {} to {} characters long", lengths.start(), lengths.end()).into());
+    }
+    Ok(quote(&value).into())
 }
 
 #[cfg(test)]
@@ -140,5 +157,17 @@ mod tests {
         for raw in [r#""""#, r#""Acme""#, r#""-a""#, r#""a.b""#, r#""ä""#] {
             check(Rule::Slug, raw, Err("must be lower-case letters, digits and hyphens, as in a host name"));
         }
+    }
+
+    #[test]
+    fn passwords_are_kept_to_the_character() {
+        check(Rule::Password, r#""  twelve \u00e9  ""#, Ok(r#""  twelve é  ""#));
+        check(Rule::Password, &quote(&"é".repeat(12)), Ok(&quote(&"é".repeat(12))));
+        check(Rule::Password, &quote(&"x".repeat(128)), Ok(&quote(&"x".repeat(128))));
+        for raw in [String::new(), "x".repeat(11), "x".repeat(129), "é".repeat(11)] {
+            check(Rule::Password, &quote(&raw), Err("must be 12 to 128 characters long"));
+        }
+        check(Rule::Password, "123456789012", Err("must be a string"));
+        check(Rule::Password, r#""\ud83d12345678901""#, Err("holds half of a surrogate pair"));
     }
 }

