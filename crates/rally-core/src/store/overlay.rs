@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -54,27 +54,65 @@ impl Snapshot for Overlay<'_> {
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        if range.is_empty() {
-            return Ok(Vec::new());
+        let mut changes: Box<dyn Iterator<Item = (&Key, &Option<Bytes>)>> = match direction {
+            _ if range.is_empty() => return Ok(Vec::new()),
+            Direction::Forward => Box::new(self.batch.range(range.start(), range.end())),
+            Direction::Backward => Box::new(self.batch.range(range.start(), range.end()).rev()),
+        };
+        let (mut entries, mut rest, mut size) = (Vec::new(), range.clone(), limit);
+        let mut change = changes.next();
+        loop {
+            let below = self.below.scan(&rest, direction, size)?;
+            let is_last = below.len() < size;
+            if let Some(last) = below.last() {
+                rest = behind(rest, direction, &last.key);
+            }
+            for entry in below {
+                while let Some((key, value)) = change.filter(|(key, _)| comes(direction, key, &entry.key)) {
+                    entries.extend(entry_of(key, value));
+                    change = changes.next();
+                }
+                match change {
+                    Some((key, value)) if *key == entry.key => {
+                        entries.extend(entry_of(key, value));
+                        change = changes.next();
+                    }
+                    _ => entries.push(entry),
+                }
+            }
+            if is_last || entries.len() >= limit {
+                break;
+            }
+            // Deletions have hidden entries, so there are to be some more.
+            size = size.saturating_mul(2);
         }
-        let deleted =
-            self.batch.range(range.start(), range.end()).filter(|(_, value)| value.is_none()).count();
-        // Deletions hide at most so many of the entries below.
-        let below = self.below.scan(range, direction, limit.saturating_add(deleted))?;
-        let mut merged: BTreeMap<Key, Bytes> =
-            below.into_iter().map(|entry| (entry.key, entry.value)).collect();
-        for (key, value) in self.batch.range(range.start(), range.end()) {
-            match value {
-                Some(value) => merged.insert(key.clone(), value.clone()),
-                None => merged.remove(key),
-            };
+        while let Some((key, value)) = change.filter(|_| entries.len() < limit) {
+            entries.extend(entry_of(key, value));
+            change = changes.next();
         }
-        let entries = merged.into_iter().map(|(key, value)| Entry { key, value });
-        Ok(match direction {
-            Direction::Forward => entries.take(limit).collect(),
-            Direction::Backward => entries.rev().take(limit).collect(),
-        })
+        entries.truncate(limit);
+        Ok(entries)
     }
+}
+
+/// What of a range comes behind a key.
+fn behind(range: KeyRange, direction: Direction, key: &Key) -> KeyRange {
+    match direction {
+        Direction::Forward => range.from(key.successor()),
+        Direction::Backward => range.until(key.clone()),
+    }
+}
+
+/// Whether one key comes before another.
+fn comes(direction: Direction, key: &Key, other: &Key) -> bool {
+    match direction {
+        Direction::Forward => key < other,
+        Direction::Backward => key > other,
+    }
+}
+
+fn entry_of(key: &Key, value: &Option<Bytes>) -> Option<Entry> {
+    value.as_ref().map(|value| Entry { key: key.clone(), value: value.clone() })
 }
 
 #[cfg(test)]
