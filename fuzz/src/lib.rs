@@ -48,7 +48,7 @@ pub fn queries(data: &[u8]) {
         .collect();
     let (_, session) = world(Config::default());
     for profile in [Profile::Documented, Profile::Strict] {
-        match ListQuery::parse(&pairs, Contact::model(), profile) {
+        match ListQuery::parse::<Contact>(&pairs, profile) {
             Ok((query, _)) => {
                 drop(session.contacts().list(&query).expect("a list that was read is answered"))
             }

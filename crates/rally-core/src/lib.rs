@@ -41,11 +41,14 @@ pub use base::{
 };
 pub use engine::{
     Access, Action, Allowance, Bulk, BulkItem, Bulkable, Caller, Change, Changes, Collection, Config,
-    Deleted, Draft, Editable, Engine, FeedEntry, FeedFrom, FeedQuery, Fields, IdempotencyKey, Json, Limiter,
-    ListQuery, Member, Model, Outcome, Page, Profile, Resource, Row, Rule, Session, Shape, TenantInfo,
-    Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
+    Creatable, Deleted, Draft, Editable, Engine, FeedEntry, FeedFrom, FeedQuery, Fields, IdempotencyKey,
+    Json, Limiter, Link, ListQuery, Matching, Member, Model, Outcome, Page, Profile, Resource, Row, Rule,
+    Session, Shape, TenantInfo, Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
 };
 pub use resources::{
-    ApiKey, ApiKeyDraft, Company, Contact, ContactChange, ContactDraft, FeedFields, NewApiKey, Tenant,
-    TenantChange, TenantDraft, User,
+    Activity, ActivityChange, ActivityDraft, ApiKey, ApiKeyDraft, Bant, BantChange, Company, CompanyChange,
+    CompanyDraft, Contact, ContactChange, ContactDraft, Criterion, CriterionChange, CurrencySum, Deal,
+    DealChange, DealDraft, FeedFields, Forecast, NewApiKey, Password, Pipeline, PipelineChange,
+    PipelineDraft, PipelineStage, PipelineStageDraft, Settings, SettingsChange, StageForecast, Sum, Tenant,
+    TenantChange, TenantDraft, User, UserChange, UserDraft,
 };

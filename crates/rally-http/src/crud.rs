@@ -53,7 +53,7 @@ pub(crate) fn bulk<R: Served + Bulkable>() -> Vec<Route> {
 async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.read(move || {
         call.session.require(R::READ)?;
-        let (list, fields) = ListQuery::parse(&call.parameters()?, R::model(), call.profile())?;
+        let (list, fields) = ListQuery::parse::<R>(&call.parameters()?, call.profile())?;
         let page = R::of(&call.session).list(&list)?;
         let mut response = answer::page(&page, &fields)?;
         answer::write_links(&mut response, &call.path(), &links(&call, &list, &page))?;

@@ -36,7 +36,7 @@ fn whole_list(session: &Session, updated_since: Option<Timestamp>) -> Vec<Contac
     let mut all = Vec::new();
     loop {
         let offset = u64::try_from(all.len()).expect("a small number");
-        let query = ListQuery { limit: 37, offset, updated_since, count: true };
+        let query = ListQuery { limit: 37, offset, updated_since, count: true, ..ListQuery::default() };
         let page = session.contacts().list(&query).expect("a list is answered");
         all.extend(page.rows.iter().map(|row| row.read().expect("a record can be read")));
         if !page.has_more {

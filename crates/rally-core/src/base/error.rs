@@ -110,6 +110,7 @@ struct Parts {
     detail: String,
     faults: Faults,
     existing_id: Option<Uuid>,
+    matching_ids: Vec<Uuid>,
     required_scope: Option<Scope>,
     oldest_change: Option<Timestamp>,
     outcome_unknown: bool,
@@ -125,6 +126,7 @@ impl Error {
             detail: detail.into(),
             faults: Faults::new(),
             existing_id: None,
+            matching_ids: Vec::new(),
             required_scope: None,
             oldest_change: None,
             outcome_unknown: false,
@@ -172,6 +174,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_matching(mut self, ids: Vec<Uuid>) -> Self {
+        self.0.matching_ids = ids;
+        self
+    }
+
     pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(Arc::from(cause.into()));
         self
@@ -199,6 +206,12 @@ impl Error {
     #[must_use]
     pub fn existing_id(&self) -> Option<Uuid> {
         self.0.existing_id
+    }
+
+    /// The records that match where one must.
+    #[must_use]
+    pub fn matching_ids(&self) -> &[Uuid] {
+        &self.0.matching_ids
     }
 
     /// The scope that was missing.

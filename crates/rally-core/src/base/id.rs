@@ -67,6 +67,21 @@ pub(crate) fn uuid_at(instant: Timestamp, random: [u8; 8]) -> Uuid {
     Uuid::from_u128(high | low)
 }
 
+/// The instant of an id that [`uuid_at`] has made.
+#[must_use]
+pub(crate) fn instant_of(id: Uuid) -> Timestamp {
+    let number = id.as_u128();
+    let (millis, within) = (number >> 80, (number >> 64) & 0xFFF);
+    Timestamp::from_micros(i64::try_from(millis * 1_000 + within).unwrap_or(i64::MAX))
+}
+
+impl<R> Default for Id<R> {
+    /// The id that no record has.
+    fn default() -> Self {
+        Self::from_uuid(Uuid::nil())
+    }
+}
+
 // Derives would ask the same of `R`, which is only a name here.
 impl<R> Clone for Id<R> {
     fn clone(&self) -> Self {

@@ -17,12 +17,22 @@ pub enum Kind {
     ApiKey,
     /// A customer of this engine, in the directory of all of them.
     Tenant,
+    /// The stages that deals go through.
+    Pipeline,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 7] =
-        [Kind::Contact, Kind::Company, Kind::Deal, Kind::Activity, Kind::User, Kind::ApiKey, Kind::Tenant];
+    pub const ALL: [Kind; 8] = [
+        Kind::Contact,
+        Kind::Company,
+        Kind::Deal,
+        Kind::Activity,
+        Kind::User,
+        Kind::ApiKey,
+        Kind::Tenant,
+        Kind::Pipeline,
+    ];
 
     /// The kinds whose changes stand in the feed, in the order of their numbers.
     pub const IN_FEED: [Kind; 4] = [Kind::Contact, Kind::Company, Kind::Deal, Kind::Activity];
@@ -38,6 +48,7 @@ impl Kind {
             Kind::User => 5,
             Kind::ApiKey => 6,
             Kind::Tenant => 7,
+            Kind::Pipeline => 8,
         }
     }
 
@@ -58,6 +69,7 @@ impl Kind {
             Kind::User => "user",
             Kind::ApiKey => "API key",
             Kind::Tenant => "tenant",
+            Kind::Pipeline => "pipeline",
         }
     }
 
@@ -72,6 +84,7 @@ impl Kind {
             Kind::User => "users",
             Kind::ApiKey => "api-keys",
             Kind::Tenant => "tenants",
+            Kind::Pipeline => "pipelines",
         }
     }
 }

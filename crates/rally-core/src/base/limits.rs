@@ -20,6 +20,12 @@ pub const LONG_TEXT_BYTES: usize = 65_536;
 pub const TAGS: usize = 50;
 /// Characters of one tag.
 pub const TAG: usize = 64;
+/// Stages of a pipeline.
+pub const STAGES: usize = 50;
+/// The greatest of numbers that count something.
+pub const COUNT: i64 = 1_000_000_000_000;
+/// Records that name another, when that is deleted.
+pub const LINKS: usize = 50_000;
 /// Characters of a domain, without a final dot (RFC 1035).
 pub const DOMAIN: usize = 253;
 /// The fewest characters of a password.

@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{error::Category, value::RawValue};
 
 use super::{
-    Access, Member, Model, Profile,
+    Member, Model, Profile,
     codec::MAX_SLOTS,
     rule::{Name, Wrong},
 };
@@ -63,22 +63,22 @@ impl<'a> Body<'a> {
     }
 
     /// The members of a new record: what is given, and defaults.
-    pub(crate) fn create(self, model: &Model) -> Result<Slots<'a>, Faults> {
+    pub(crate) fn create(&self, model: &Model) -> Result<Slots<'a>, Faults> {
         let mut slots = Slots::default();
-        self.apply(model, &mut slots)?;
-        Ok(slots)
+        let faults = self.apply(model, &mut slots);
+        if faults.is_empty() { Ok(slots) } else { Err(faults) }
     }
 
-    /// Lays what is given over the members of a record.
-    pub(crate) fn apply(self, model: &Model, slots: &mut Slots<'a>) -> Result<(), Faults> {
-        let Self { mut given, mut faults } = self;
+    /// Lays what is given over the members of a record. What is at fault is left as it is, and told.
+    pub(crate) fn apply(&self, model: &Model, slots: &mut Slots<'a>) -> Faults {
+        let mut faults = self.faults.clone();
         for (slot, member) in model.stored() {
             let index = usize::from(slot);
-            let (Some(given), Some(value)) = (given.get_mut(index), slots.get_mut(index)) else { continue };
-            match std::mem::take(given) {
+            let (Some(given), Some(value)) = (self.given.get(index), slots.get_mut(index)) else { continue };
+            match given {
                 Given::Nothing => {}
                 Given::Null => *value = Cow::Borrowed(""),
-                Given::Value(new) => *value = new,
+                Given::Value(new) => value.clone_from(new),
                 Given::Fault => continue,
             }
             if value.is_empty()
@@ -92,7 +92,14 @@ impl<'a> Body<'a> {
                 faults.add(member.name, "must not be empty");
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        faults
+    }
+
+    /// Gives a member another value than it was given.
+    pub(crate) fn replace(&mut self, slot: u8, json: String) {
+        if let Some(given) = self.given.get_mut(usize::from(slot)) {
+            *given = Given::Value(json.into());
+        }
     }
 
     /// The members that are given a value, each with its slot and the JSON text of the value.
@@ -109,8 +116,8 @@ impl<'a> Body<'a> {
     }
 
     fn take(&mut self, model: &Model, profile: Profile, name: &str, raw: &'a str) {
-        match model.find(name) {
-            Some(member) if member.access == Access::Open => {
+        match model.named(name) {
+            Some(member) if member.access.is_written() => {
                 let Some(given) = member.slot().and_then(|slot| self.given.get_mut(usize::from(slot))) else {
                     return;
                 };

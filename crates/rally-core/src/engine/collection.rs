@@ -3,14 +3,16 @@ use std::marker::PhantomData;
 use uuid::Uuid;
 
 use super::{
-    Bytes, ListQuery, Resource, Row, Session,
+    Bytes, ListQuery, Record, Resource, Row, Session, join,
     list::check_limit,
+    selection::{Ids, Selection},
     sequence::{Order, Place, Sequence},
-    spaces,
+    spaces::{self, Term},
+    stage::Of,
 };
 use crate::{
     base::{Error, Id, Timestamp, limits},
-    store::{Direction, Key, KeyRange, Snapshot, StoreError},
+    store::{Direction, Key, KeyRange, Snapshot, StoreError, read_uuid},
 };
 
 /// All records of one kind of a tenant, as far as the session's scope allows.
@@ -51,26 +53,61 @@ impl<'s, R: Resource> Collection<'s, R> {
     /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has none, whoever else may have.
     pub fn get(&self, id: Id<R>) -> Result<Row<R>, Error> {
         self.session.require(R::READ)?;
-        let key = spaces::record(R::KIND, id.as_uuid());
-        match self.session.snapshot()?.get(&key)? {
-            Some(bytes) => Ok(self.row(id.as_uuid(), bytes)),
-            None => Err(Error::not_found(R::KIND.noun())),
-        }
+        let snapshot = self.session.snapshot()?;
+        let mut rows = vec![self.existing(&*snapshot, id)?];
+        self.join(&*snapshot, &mut rows)?;
+        rows.pop().ok_or_else(damaged_key)
     }
 
-    /// Part of the list of all records, in the order of creation, or of their last change after
-    /// [`updated_since`](ListQuery::updated_since). Page and total are of the same moment.
+    /// Part of the list of all records, or of those that the query narrows it to, in the order of creation, or of their
+    /// last change after [`updated_since`](ListQuery::updated_since). Page and total are of the same moment.
     ///
     /// # Errors
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
-    /// [`limits::PAGE`](crate::limits::PAGE).
+    /// [`limits::PAGE`](crate::limits::PAGE), or for filters that the resource does not have.
     pub fn list(&self, query: &ListQuery) -> Result<Page<R>, Error> {
         self.session.require(R::READ)?;
         check_limit(query.limit, limits::PAGE)?;
+        let selection = Selection::of(Of::resource::<R>(), query)?;
         let snapshot = self.session.snapshot()?;
-        match query.updated_since {
-            None => self.list_created(&*snapshot, query),
-            Some(since) => self.list_updated(&*snapshot, query, since),
+        let mut page = match (selection, query.updated_since) {
+            (None, None) => self.list_created(&*snapshot, query),
+            (None, Some(since)) => self.list_updated(&*snapshot, query, since),
+            (Some(selection), None) => self.list_selected(&*snapshot, query, &selection),
+            (Some(selection), Some(since)) => {
+                self.list_selected_updated(&*snapshot, query, since, &selection)
+            }
+        }?;
+        if !query.without_joined {
+            self.join(&*snapshot, &mut page.rows)?;
+        }
+        Ok(page)
+    }
+
+    /// The record with an id, without what is joined to it.
+    pub(crate) fn existing(&self, snapshot: &dyn Snapshot, id: Id<R>) -> Result<Row<R>, Error> {
+        let bytes = snapshot.get(&spaces::record(R::KIND, id.as_uuid()))?;
+        let bytes = bytes.ok_or_else(|| Error::not_found(R::KIND.noun()))?;
+        Ok(self.row(id.as_uuid(), bytes))
+    }
+
+    /// Looks at each record of which an indexed member is an id, in the order of creation.
+    pub(crate) fn each_indexed(
+        &self,
+        snapshot: &dyn Snapshot,
+        index: u8,
+        target: Uuid,
+        mut look: impl FnMut(&Record<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut ids = Ids::indexed(snapshot, R::KIND, index, Term::id(target));
+        loop {
+            let some = ids.next_many(AT_ONCE)?;
+            if some.is_empty() {
+                return Ok(());
+            }
+            for row in self.rows(snapshot, &some)? {
+                look(&row.record()?)?;
+            }
         }
     }
 
@@ -140,15 +177,116 @@ impl<'s, R: Resource> Collection<'s, R> {
             Some(place) => from(snapshot, &all, &place, query.limit)?,
             None => Vec::new(),
         };
-        let ids = entries.iter().map(|entry| Uuid::from_slice(&entry.value).map_err(|_| damaged_key()));
-        let ids: Vec<Uuid> = ids.collect::<Result<_, _>>()?;
+        let rows = self.rows(snapshot, &ids_of(&entries)?)?;
+        Ok(page(rows, query.limit, total))
+    }
+
+    fn list_selected(
+        &self,
+        snapshot: &dyn Snapshot,
+        query: &ListQuery,
+        selection: &Selection,
+    ) -> Result<Page<R>, Error> {
+        let mut ids = selection.ids(self.session.tenant().id, snapshot)?;
+        let (mut wanted, mut seen) = (Vec::new(), 0);
+        while query.count || wanted.len() <= query.limit {
+            let Some(id) = ids.next()? else { break };
+            if seen >= query.offset && wanted.len() <= query.limit {
+                wanted.push(id);
+            }
+            seen += 1;
+        }
+        let rows = self.rows(snapshot, &wanted)?;
+        Ok(page(rows, query.limit, query.count.then_some(seen)))
+    }
+
+    /// Reads whichever is less: what is selected, or what has changed.
+    fn list_selected_updated(
+        &self,
+        snapshot: &dyn Snapshot,
+        query: &ListQuery,
+        since: Timestamp,
+        selection: &Selection,
+    ) -> Result<Page<R>, Error> {
+        let sequence = Sequence::load(R::KIND, Order::Updated, snapshot)?;
+        let start = spaces::updated(R::KIND, since).successor();
+        let changed = sequence.len().saturating_sub(sequence.rank(snapshot, &start)?);
+        let rows = match selection.ids(self.session.tenant().id, snapshot)?.at_most(changed)? {
+            Some(ids) => self.changed_of(snapshot, &ids, since)?,
+            None => self.selected_of_changed(snapshot, start, selection)?,
+        };
+        let total = query.count.then(|| u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
+        let rows = rows.into_iter().skip(offset).take(query.limit + 1).collect();
+        Ok(page(rows, query.limit, total))
+    }
+
+    fn changed_of(
+        &self,
+        snapshot: &dyn Snapshot,
+        ids: &[Uuid],
+        since: Timestamp,
+    ) -> Result<Vec<Row<R>>, Error> {
+        let mut changed = Vec::new();
+        for ids in ids.chunks(AT_ONCE) {
+            for row in self.rows(snapshot, ids)? {
+                let updated_at = row.updated_at()?;
+                changed.extend((updated_at > since).then_some((updated_at, row)));
+            }
+        }
+        changed.sort_by_key(|(updated_at, _)| *updated_at);
+        Ok(changed.into_iter().map(|(_, row)| row).collect())
+    }
+
+    fn selected_of_changed(
+        &self,
+        snapshot: &dyn Snapshot,
+        start: Key,
+        selection: &Selection,
+    ) -> Result<Vec<Row<R>>, Error> {
+        let mut range = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
+        let mut selected = Vec::new();
+        loop {
+            let entries = snapshot.scan(&range, Direction::Forward, AT_ONCE)?;
+            let Some(last) = entries.last() else { return Ok(selected) };
+            range = range.from(last.key.successor());
+            for row in self.rows(snapshot, &ids_of(&entries)?)? {
+                let holds = selection.holds(&row.record()?);
+                selected.extend(holds.then_some(row));
+            }
+        }
+    }
+
+    /// The records of ids that an index names.
+    fn rows(&self, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Row<R>>, Error> {
         let keys: Vec<Key> = ids.iter().map(|id| spaces::record(R::KIND, *id)).collect();
         let rows = ids.iter().zip(snapshot.get_many(&keys)?).map(|(id, bytes)| match bytes {
             Some(bytes) => Ok(self.row(*id, bytes)),
             None => Err(damaged_key()),
         });
-        Ok(page(rows.collect::<Result<_, _>>()?, query.limit, total))
+        rows.collect()
     }
+
+    /// Adds what is read from other records.
+    fn join(&self, snapshot: &dyn Snapshot, rows: &mut [Row<R>]) -> Result<(), Error> {
+        if R::model().joins().is_empty() {
+            return Ok(());
+        }
+        let records = rows.iter().map(Row::record).collect::<Result<Vec<_>, _>>()?;
+        let joined = join::join(snapshot, R::model(), &records)?;
+        drop(records);
+        for (row, joined) in rows.iter_mut().zip(joined) {
+            row.set_joined(joined);
+        }
+        Ok(())
+    }
+}
+
+/// Records that are read together where a list cannot tell which of them it wants.
+const AT_ONCE: usize = 1_000;
+
+fn ids_of(entries: &[crate::store::Entry]) -> Result<Vec<Uuid>, Error> {
+    entries.iter().map(|entry| read_uuid(&entry.value).ok_or_else(damaged_key)).collect()
 }
 
 /// The entries from a place on: `limit` of them, and one more to tell whether the list goes on.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Access, Member, Model, Profile, Record, codec::put_wide, member::Source};
+use super::{Member, Model, Profile, Record, codec::put_wide, member::Source, record::NULL};
 use crate::base::Faults;
 
 /// Which members of a record to write, in the model's order. Clones share the list.
@@ -16,6 +16,8 @@ struct Step {
     opening: [u8; NAME],
     opening_length: usize,
     source: Source,
+    /// What stands there when a stored member has no value.
+    default: &'static [u8],
 }
 
 /// Bytes of the longest name of a member, with what stands around it.
@@ -34,7 +36,8 @@ impl Fields {
             let text = format!("{}\"{}\":", if steps.is_empty() { '{' } else { ',' }, member.name);
             let mut opening = [0; NAME];
             opening.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
-            steps.push(Step { opening, opening_length: text.len(), source: member.source });
+            let default = member.default.map_or(NULL, str::as_bytes);
+            steps.push(Step { opening, opening_length: text.len(), source: member.source, default });
         }
         Self { steps: steps.into() }
     }
@@ -49,13 +52,19 @@ impl Fields {
             return Ok(model.whole().clone());
         }
         let mut faults = Faults::new();
-        for name in names.iter().filter(|name| model.find(name).is_none()) {
+        let is_read = |name: &str| model.named(name).is_some_and(|member| member.access.is_read());
+        for name in names.iter().filter(|name| !is_read(name)) {
             if profile == Profile::Strict {
                 faults.add("fields", format!("names {name:?}, which is not a member"));
             }
         }
-        let named = |member: &&Member| member.access != Access::Hidden && names.contains(&member.name);
+        let named = |member: &&Member| member.access.is_read() && names.contains(&member.name);
         if faults.is_empty() { Ok(Self::of(model.members().iter().filter(named))) } else { Err(faults) }
+    }
+
+    /// Whether one of them is read from another record.
+    pub(crate) fn names_joined(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.source, Source::Joined(..)))
     }
 
     /// Appends the JSON object of a record.
@@ -66,7 +75,10 @@ impl Fields {
         out.reserve(record.parts.bytes() + self.steps.len() * NAME + BESIDES);
         for step in &*self.steps {
             put_wide(&step.opening, step.opening_length, out);
-            record.write_value(step.source, out);
+            match step.source {
+                Source::Slot(slot) => record.parts.write_slot(slot, step.default, out),
+                source => record.write_value(source, out),
+            }
         }
         out.push(b'}');
     }

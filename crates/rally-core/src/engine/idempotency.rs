@@ -8,7 +8,7 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Code, Error, Faults, Kind, Timestamp, limits},
+    base::{Code, Error, Faults, Kind, TenantId, Timestamp, limits},
     store::{Direction, KeyRange, Snapshot, StoreError},
 };
 
@@ -53,6 +53,11 @@ impl IdempotencyKey {
         hash.update(id.unwrap_or_default());
         hash.update(act);
         Self { key: self.key.clone(), fingerprint: hash.finalize().into() }
+    }
+
+    /// The key as it stands where tenants share one set of keys.
+    pub(crate) fn within(&self, tenant: TenantId) -> Self {
+        Self { key: format!("{tenant} {}", self.key), ..self.clone() }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a list is asked for, and reading it from a query string.
 
-use super::{Fields, Model, Profile};
+use std::collections::BTreeMap;
+
+use super::{Fields, Model, Profile, Resource, selection::Selection, stage::Of};
 use crate::base::{Error, Faults, Timestamp, limits};
 
 /// What a list is asked for.
@@ -14,25 +16,39 @@ pub struct ListQuery {
     pub updated_since: Option<Timestamp>,
     /// Whether to say how many there are in all.
     pub count: bool,
+    /// Only records that have these values, each the name of one of the resource's
+    /// [filters](Model::filters) and the value as text.
+    pub filters: BTreeMap<String, String>,
+    /// Only records of which a name begins with this, whatever the case of its letters. What counts as a name the
+    /// resource's model says.
+    pub search: Option<String>,
+    /// Whether to leave out what is read from other records, such as their names: it is then null.
+    pub without_joined: bool,
 }
 
 impl Default for ListQuery {
     fn default() -> Self {
-        Self { limit: limits::PAGE, offset: 0, updated_since: None, count: false }
+        Self {
+            limit: limits::PAGE,
+            offset: 0,
+            updated_since: None,
+            count: false,
+            filters: BTreeMap::new(),
+            search: None,
+            without_joined: false,
+        }
     }
 }
 
 impl ListQuery {
-    /// Reads the parameters of a list: `limit`, `offset`, `updatedSince`, `count` and `fields`.
+    /// Reads the parameters of a list of `R`: `limit`, `offset`, `updatedSince`, `count` and `fields`, the resource's
+    /// filters and, where it has names, `q`.
     ///
     /// # Errors
     /// [`Code::Validation`](crate::Code::Validation) with every parameter that is wrong; in the strict profile a name
     /// that is none of these, too.
-    pub fn parse(
-        pairs: &[(String, String)],
-        model: &'static Model,
-        profile: Profile,
-    ) -> Result<(Self, Fields), Error> {
+    pub fn parse<R: Resource>(pairs: &[(String, String)], profile: Profile) -> Result<(Self, Fields), Error> {
+        let model = R::model();
         let mut query = Self::default();
         let mut parameters = Parameters::new(pairs);
         if let Some(limit) = parameters.number("limit", 1, limits::PAGE) {
@@ -46,7 +62,17 @@ impl ListQuery {
         }
         query.updated_since = parameters.instant("updatedSince");
         query.count = parameters.flag("count");
+        for (name, _) in model.filters() {
+            query.filters.extend(parameters.take(name).map(|value| (name.to_owned(), value.to_owned())));
+        }
+        if model.is_searched() {
+            query.search = parameters.take("q").map(str::to_owned);
+        }
+        if let Err(error) = Selection::of(Of::resource::<R>(), &query) {
+            parameters.faults.add_all("", error.faults().clone());
+        }
         let fields = parameters.fields(model, profile);
+        query.without_joined = !fields.names_joined();
         parameters.finish(profile)?;
         Ok((query, fields))
     }

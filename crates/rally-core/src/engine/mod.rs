@@ -10,14 +10,19 @@ mod core;
 mod feed;
 mod fields;
 mod idempotency;
+mod index;
+mod join;
 mod lease;
 mod limiter;
 mod list;
+mod matching;
 mod member;
 mod model;
 mod record;
 mod resource;
+mod revision;
 mod rule;
+mod selection;
 mod sequence;
 mod session;
 mod spaces;
@@ -29,12 +34,20 @@ mod written;
 pub(crate) use self::{
     body::{Body, Slots},
     codec::Bytes,
+    index::fold,
+    join::Join,
     list::Parameters,
-    member::{computed, created_at, id, stored, tenant_id, updated_at},
-    record::Record,
-    rule::{quote, unquote},
-    stage::Stage,
-    verbs::{any, change, create_checked, existing, touch},
+    matching::By,
+    member::{
+        computed, computed_integer, created_at, id, id_as, joined, lookup, stored, tenant_id, updated_at,
+    },
+    model::Rules,
+    record::{NULL, Record},
+    revision::Revision,
+    rule::{Nested, Wrong, array, fold_domain, object, quote, reference_id, unquote},
+    spaces::{Term, newest as newest_key, record as record_key},
+    stage::{Of, Stage},
+    verbs::{any, change, create, create_checked, existing, merge, touch},
     written::Answer,
 };
 pub use self::{
@@ -47,12 +60,14 @@ pub use self::{
     idempotency::IdempotencyKey,
     limiter::{Allowance, Limiter},
     list::{ListQuery, atomic_parameter, no_parameters},
+    matching::Matching,
     member::{Access, Member},
     model::Model,
     record::Row,
-    resource::{Bulkable, Editable, Resource, Upsertable},
+    resource::{Bulkable, Creatable, Editable, Resource, Upsertable},
     rule::{Rule, Shape},
     session::{Caller, Profile, Session, TenantInfo},
+    stage::Link,
     write::WriteOptions,
     written::{Deleted, Outcome, Written},
 };

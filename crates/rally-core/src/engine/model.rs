@@ -1,9 +1,17 @@
+use uuid::Uuid;
+
 use super::{
-    Access, Fields, Member,
+    Access, Bytes, Fields, Member,
+    body::Body,
     codec::MAX_SLOTS,
     fields::LONGEST_NAME,
+    join::Join,
     member::{Fold, Source},
+    revision::Revision,
+    session::Session,
+    stage::Stage,
 };
+use crate::base::Error;
 
 /// The members of a resource in the order in which they are written, and what follows from them.
 #[derive(Debug)]
@@ -11,6 +19,31 @@ pub struct Model {
     members: Vec<Member>,
     slot_count: usize,
     whole: Fields,
+    joins: Vec<Join>,
+    pub(crate) rules: Rules,
+}
+
+/// What is true of a resource beyond its members one by one. Each does nothing where it is not given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Changes what a body says before the store is asked, where that takes long or needs randomness.
+    pub(crate) prepare: fn(&Session, &mut Body<'_>) -> Result<(), Error>,
+    /// Completes the members that a write is about to store, and says what is wrong with them together.
+    pub(crate) settle: fn(&Stage<'_>, &mut Revision<'_>) -> Result<(), Error>,
+    /// Does in the same write what follows from a record being as it is now.
+    pub(crate) follow: fn(&mut Stage<'_>, Uuid, &Bytes) -> Result<(), Error>,
+    /// Says why a record must stay.
+    pub(crate) keep: fn(&Stage<'_>, Uuid, &Bytes) -> Result<(), Error>,
+}
+
+impl Rules {
+    /// Members one by one, and nothing else.
+    pub(crate) const NONE: Rules = Rules {
+        prepare: |_, _| Ok(()),
+        settle: |_, _| Ok(()),
+        follow: |_, _, _| Ok(()),
+        keep: |_, _, _| Ok(()),
+    };
 }
 
 impl Model {
@@ -28,9 +61,25 @@ impl Model {
         let longest = members.iter().map(|member| member.name.len()).max().unwrap_or(0);
         assert!(longest <= LONGEST_NAME, "a member's name has at most {LONGEST_NAME} bytes");
         assert!(slot_count <= MAX_SLOTS, "a record has at most {MAX_SLOTS} stored members");
-        let members = members.to_vec();
-        let whole = Fields::of(members.iter().filter(|member| member.access != Access::Hidden));
-        Self { members, slot_count, whole }
+        let places = members.iter().filter_map(|member| match member.source {
+            Source::Joined(place, _) => Some(usize::from(place)),
+            _ => None,
+        });
+        assert!(places.enumerate().all(|(at, place)| at == place), "joined members count from 0");
+        let members: Vec<Member> = members.iter().map(|member| member.found_by_reference()).collect();
+        let whole = Fields::of(members.iter().filter(|member| member.access.is_read()));
+        let joins = members.iter().filter_map(|member| match member.source {
+            Source::Joined(_, join) => Some(join),
+            _ => None,
+        });
+        let joins = joins.collect();
+        Self { members, slot_count, whole, joins, rules: Rules::NONE }
+    }
+
+    /// The same members under rules of their own.
+    pub(crate) fn under(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// The members, in the order in which they are written.
@@ -49,16 +98,30 @@ impl Model {
         self.slot_count
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<&Member> {
+    /// The member of a name, if callers know it.
+    pub(crate) fn named(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name && member.access != Access::Hidden)
+    }
+
+    /// The members that are read from other rows, in the order of their places.
+    pub(crate) fn joins(&self) -> &[Join] {
+        &self.joins
+    }
+
+    /// The members by which a list can be filtered, each with its parameter.
+    pub fn filters(&self) -> impl Iterator<Item = (&'static str, &Member)> {
+        self.members.iter().filter_map(|member| member.filter.map(|parameter| (parameter, member)))
+    }
+
+    /// Whether a list can be asked for what names begin with.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        self.members.iter().any(|member| member.searched)
     }
 
     /// The stored members, each with its slot.
     pub(crate) fn stored(&self) -> impl Iterator<Item = (u8, &Member)> {
-        self.members.iter().filter_map(|member| match member.source {
-            Source::Slot(slot) => Some((slot, member)),
-            _ => None,
-        })
+        self.members.iter().filter_map(|member| member.slot().map(|slot| (slot, member)))
     }
 
     /// The members that are natural keys, each with its slot and its fold.

@@ -2,7 +2,12 @@ use std::{fmt, marker::PhantomData};
 
 use uuid::Uuid;
 
-use super::{Bytes, Fields, Resource, codec::RecordParts, member::Source};
+use super::{
+    Bytes, Fields, Resource,
+    codec::{self, RecordParts},
+    join,
+    member::Source,
+};
 use crate::{
     base::{Error, Id, TenantId, Timestamp},
     store::StoreError,
@@ -14,9 +19,15 @@ pub(crate) struct Record<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) id: Uuid,
     pub(crate) parts: RecordParts<'a>,
+    pub(crate) joined: Option<RecordParts<'a>>,
 }
 
 impl<'a> Record<'a> {
+    /// Reads a record without what is joined to it.
+    pub(crate) fn read(tenant: TenantId, id: Uuid, bytes: &'a [u8]) -> Result<Self, StoreError> {
+        Ok(Self { tenant, id, parts: RecordParts::read(bytes)?, joined: None })
+    }
+
     /// The JSON text of a stored member, empty without a value.
     pub(crate) fn slot(&self, slot: u8) -> &'a [u8] {
         self.parts.slot(slot)
@@ -25,15 +36,22 @@ impl<'a> Record<'a> {
     #[inline]
     pub(crate) fn write_value(&self, source: Source, out: &mut Vec<u8>) {
         match source {
-            Source::Slot(slot) => self.parts.write_slot(slot, out),
+            Source::Slot(slot) => self.parts.write_slot(slot, NULL, out),
             Source::Id => write_uuid(self.id, out),
             Source::TenantId => write_uuid(self.tenant.as_uuid(), out),
             Source::CreatedAt => write_instant(self.parts.created_at, out),
             Source::UpdatedAt => write_instant(self.parts.updated_at, out),
             Source::Computed(write) => write(self, out),
+            Source::Joined(place, _) => match &self.joined {
+                Some(joined) => joined.write_slot(place, NULL, out),
+                None => out.extend_from_slice(NULL),
+            },
         }
     }
 }
+
+/// What a member without a value is.
+pub(crate) const NULL: &[u8] = b"null";
 
 fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
     let mut text = [b'"'; 38];
@@ -54,16 +72,41 @@ pub struct Row<R> {
     tenant: TenantId,
     id: Uuid,
     bytes: Bytes,
+    joined: Bytes,
     of: PhantomData<fn() -> R>,
 }
 
 impl<R: Resource> Row<R> {
     pub(crate) fn new(tenant: TenantId, id: Uuid, bytes: Bytes) -> Self {
-        Self { tenant, id, bytes, of: PhantomData }
+        Self { tenant, id, bytes, joined: Bytes::new(), of: PhantomData }
+    }
+
+    /// The same record with the members that are joined to it.
+    pub(crate) fn with_joined(mut self, joined: Bytes) -> Self {
+        self.set_joined(joined);
+        self
+    }
+
+    pub(crate) fn set_joined(&mut self, joined: Bytes) {
+        self.joined = joined;
     }
 
     pub(crate) fn record(&self) -> Result<Record<'_>, StoreError> {
-        Ok(Record { tenant: self.tenant, id: self.id, parts: RecordParts::read(&self.bytes)? })
+        let record = Record::read(self.tenant, self.id, &self.bytes)?;
+        Ok(Record { joined: join::parts(&self.joined), ..record })
+    }
+
+    /// The same record with values for members that have none.
+    pub(crate) fn completed(&self, values: &[(u8, String)]) -> Result<Self, Error> {
+        let parts = RecordParts::read(&self.bytes)?;
+        let given =
+            |slot| values.iter().find(|(at, _)| *at == slot).map_or(&b""[..], |(_, json)| json.as_bytes());
+        let slots: Vec<&[u8]> = (0..)
+            .zip(parts.slots())
+            .map(|(at, text)| if text.is_empty() { given(at) } else { text })
+            .collect();
+        let bytes = codec::encode_record(parts.created_at, parts.updated_at, slots.iter().copied());
+        Ok(Self { bytes, ..self.clone() })
     }
 
     /// The record's id.
@@ -102,13 +145,20 @@ impl<R: Resource> Row<R> {
 
 impl<R> Clone for Row<R> {
     fn clone(&self) -> Self {
-        Self { tenant: self.tenant, id: self.id, bytes: self.bytes.clone(), of: PhantomData }
+        Self {
+            tenant: self.tenant,
+            id: self.id,
+            bytes: self.bytes.clone(),
+            joined: self.joined.clone(),
+            of: PhantomData,
+        }
     }
 }
 
 impl<R> PartialEq for Row<R> {
     fn eq(&self, other: &Self) -> bool {
-        (self.tenant, self.id, &self.bytes) == (other.tenant, other.id, &other.bytes)
+        (self.tenant, self.id, &self.bytes, &self.joined)
+            == (other.tenant, other.id, &other.bytes, &other.joined)
     }
 }
 

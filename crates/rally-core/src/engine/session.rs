@@ -32,6 +32,8 @@ pub struct TenantInfo {
     pub profile: Profile,
     /// Its requests a minute; 0 for no limit.
     pub requests_per_minute: u32,
+    /// The currency of its deals that are created without one (ISO 4217).
+    pub default_currency: String,
 }
 
 /// How strictly requests are read.
@@ -135,6 +137,12 @@ impl Session {
     /// [`Code::Forbidden`](crate::Code::Forbidden) with the scope that is missing.
     pub fn require(&self, scope: Scope) -> Result<(), Error> {
         if self.scope >= scope { Ok(()) } else { Err(Error::forbidden(scope)) }
+    }
+
+    /// The same session, read as strictly as another one.
+    pub(crate) fn with_profile(mut self, profile: Profile) -> Self {
+        self.tenant = Arc::new(TenantInfo { profile, ..(*self.tenant).clone() });
+        self
     }
 
     pub(crate) fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, Error> {

@@ -4,23 +4,25 @@
 use uuid::Uuid;
 
 use super::{
-    Bytes, Engine, Member, Model, Rule, Session,
+    Bytes, Engine, Member, Model, Record, Resource, Rule, Session, TenantInfo,
     body::Slots,
     codec::{self, FeedEntryV1, HeadV1, MarkV1, RecordParts},
     feed::{Action, MARK_EVERY},
-    rule,
+    index, rule,
     sequence::{Order, Sequence},
-    spaces,
+    spaces::{self, Term},
 };
 use crate::{
-    base::{Code, Entropy, Error, Faults, Kind, Timestamp, uuid_at},
-    store::{Batch, Key, Overlay, Snapshot, StoreError},
+    base::{Code, Entropy, Error, Faults, Kind, Timestamp, limits, uuid_at},
+    store::{Batch, Direction, Key, KeyRange, Overlay, Snapshot, StoreError, read_uuid},
 };
 
 /// The changes of one write while they are put together.
 pub(crate) struct Stage<'s> {
     pub(crate) overlay: Overlay<'s>,
     entropy: &'s dyn Entropy,
+    /// Whose write it is.
+    pub(crate) tenant: &'s TenantInfo,
     changed_by: String,
     /// The clock's instant when the write began.
     pub(crate) now: Timestamp,
@@ -30,10 +32,33 @@ pub(crate) struct Stage<'s> {
 }
 
 /// What a record is an instance of.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Of {
     pub(crate) kind: Kind,
     pub(crate) model: &'static Model,
+    pub(crate) links: fn() -> Vec<Link>,
+}
+
+/// A member by which records of one kind may name one of another.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    pub(crate) from: Of,
+    pub(crate) slot: u8,
+}
+
+impl Of {
+    pub(crate) fn resource<R: Resource>() -> Self {
+        Self { kind: R::KIND, model: R::model(), links: R::links }
+    }
+
+    /// The members by which its records may name one of a kind.
+    pub(crate) fn links_to(self, kind: Kind) -> impl Iterator<Item = Link> {
+        let names = move |member: &Member| matches!(member.rule, Rule::Reference(named) if named == kind);
+        self.model
+            .stored()
+            .filter(move |(_, member)| names(member))
+            .map(move |(slot, _)| Link { from: self, slot })
+    }
 }
 
 impl<'s> Stage<'s> {
@@ -46,6 +71,7 @@ impl<'s> Stage<'s> {
         Ok(Self {
             overlay: Overlay::new(newest, Batch::new()),
             entropy: &*engine.environment().entropy,
+            tenant: session.tenant(),
             changed_by: session.caller().to_string(),
             now: engine.clock().now(),
             head,
@@ -70,8 +96,8 @@ impl<'s> Stage<'s> {
         }
     }
 
-    /// Checks what only the store can tell of a record's members: natural keys and references.
-    pub(crate) fn check(
+    /// Checks that no other record has the natural keys that a record is to have.
+    pub(crate) fn check_keys(
         &self,
         of: Of,
         id: Option<Uuid>,
@@ -79,11 +105,6 @@ impl<'s> Stage<'s> {
         new: &Slots<'_>,
     ) -> Result<(), Error> {
         let changed = |slot: u8| text_of(old, slot) != text_of(new, slot);
-        let news = of.model.stored().filter(|(slot, _)| changed(*slot));
-        let unknown = self.unknown_references(news.map(|(slot, member)| (member, text_of(new, slot))))?;
-        if !unknown.is_empty() {
-            return Err(bad_reference(unknown));
-        }
         for (slot, member, fold) in of.model.natural_keys().filter(|(slot, ..)| changed(*slot)) {
             if let Some(folded) = fold(&rule::unquote(text_of(new, slot).as_bytes()))
                 && let Some(existing) = self.find_by_key(of.kind, slot, &folded)?
@@ -95,28 +116,18 @@ impl<'s> Stage<'s> {
         Ok(())
     }
 
-    /// Adds references that lead nowhere to what is wrong with members already, so that all is told at once.
-    pub(crate) fn with_unknown_references<'m>(
+    /// The references that are new in a record and lead nowhere.
+    pub(crate) fn unknown_references(
         &self,
-        mut faults: Faults,
-        values: impl Iterator<Item = (&'m Member, &'m str)>,
-    ) -> Error {
-        match self.unknown_references(values) {
-            Ok(unknown) => {
-                faults.add_all("", unknown);
-                faults.into()
-            }
-            Err(error) => error.into(),
-        }
-    }
-
-    fn unknown_references<'m>(
-        &self,
-        values: impl Iterator<Item = (&'m Member, &'m str)>,
+        model: &Model,
+        old: &Slots<'_>,
+        new: &Slots<'_>,
     ) -> Result<Faults, StoreError> {
         let mut unknown = Faults::new();
-        for (member, value) in values {
+        for (slot, member) in model.stored() {
+            let value = text_of(new, slot);
             if let Rule::Reference(kind) = member.rule
+                && value != text_of(old, slot)
                 && let Some(target) = rule::reference_id(value.as_bytes())
                 && self.find(kind, target)?.is_none()
             {
@@ -126,19 +137,37 @@ impl<'s> Stage<'s> {
         Ok(unknown)
     }
 
-    /// Adds a record whose members have been checked.
-    pub(crate) fn create(&mut self, of: Of, slots: &Slots<'_>) -> Result<(Uuid, Bytes), Error> {
+    /// The first records that an indexed member leads to, in the order of their creation.
+    pub(crate) fn indexed(
+        &self,
+        kind: Kind,
+        index: u8,
+        term: Term,
+        most: usize,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let prefix = spaces::indexed(kind, index, term);
+        let entries = self.overlay.scan(&KeyRange::prefix(&prefix), Direction::Forward, most)?;
+        Ok(entries.iter().filter_map(|entry| entry.key.after(&prefix).and_then(read_uuid)).collect())
+    }
+
+    /// An id for something that is made at an instant.
+    pub(crate) fn new_id(&self, instant: Timestamp) -> Uuid {
         let mut random = [0; 8];
         self.entropy.fill(&mut random);
-        let instant = self.next_instant()?;
-        let id = uuid_at(instant, random);
+        uuid_at(instant, random)
+    }
+
+    /// Adds a record whose members have been checked.
+    pub(crate) fn create(&mut self, of: Of, slots: &Slots<'_>) -> Result<(Uuid, Bytes), Error> {
+        let instant = self.tick()?;
+        let id = self.new_id(instant);
         let bytes = encode(of.model, instant, instant, slots);
         let key = spaces::record(of.kind, id);
         self.sequence(of.kind, Order::Created, |sequence, overlay| {
             sequence.append(&mut overlay.batch, &key)
         })?;
         self.overlay.batch.put(key, bytes.clone());
-        self.move_keys(of, id, &Slots::default(), slots);
+        self.move_keys(of, id, None, Some(&bytes))?;
         self.enter(of.kind, id, instant)?;
         self.announce(of.kind, id, instant, Action::Inserted)?;
         Ok((id, bytes))
@@ -147,26 +176,49 @@ impl<'s> Stage<'s> {
     /// Gives a record other members, which have been checked.
     pub(crate) fn update(&mut self, of: Of, id: Uuid, old: &[u8], slots: &Slots<'_>) -> Result<Bytes, Error> {
         let parts = RecordParts::read(old)?;
-        let instant = self.next_instant()?;
+        let instant = self.tick()?;
         let bytes = encode(of.model, parts.created_at, instant, slots);
         self.overlay.batch.put(spaces::record(of.kind, id), bytes.clone());
-        self.move_keys(of, id, &slots_of(&parts)?, slots);
+        self.move_keys(of, id, Some(old), Some(&bytes))?;
         self.leave(of.kind, parts.updated_at)?;
         self.enter(of.kind, id, instant)?;
         self.announce(of.kind, id, instant, Action::Updated)?;
         Ok(bytes)
     }
 
-    /// Takes a record away.
+    /// Takes a record away, and its name from all records that name it.
     pub(crate) fn delete(&mut self, of: Of, id: Uuid, old: &[u8]) -> Result<(), Error> {
         let parts = RecordParts::read(old)?;
         let key = spaces::record(of.kind, id);
-        let instant = self.next_instant()?;
+        self.detach(of, id)?;
+        let instant = self.tick()?;
         self.take_out(of.kind, Order::Created, &key)?;
         self.overlay.batch.delete(key);
-        self.move_keys(of, id, &slots_of(&parts)?, &Slots::default());
+        self.move_keys(of, id, Some(old), None)?;
         self.leave(of.kind, parts.updated_at)?;
         self.announce(of.kind, id, instant, Action::Deleted)
+    }
+
+    /// Takes a record's name from all records that name it, each of which changes by that.
+    fn detach(&mut self, of: Of, id: Uuid) -> Result<(), Error> {
+        let mut named = Vec::new();
+        for link in (of.links)() {
+            let left = limits::LINKS - named.len();
+            let found = self.indexed(link.from.kind, link.slot, Term::id(id), left + 1)?;
+            if found.len() > left {
+                return Err(too_many_links(of.kind));
+            }
+            named.extend(found.into_iter().map(|from| (link, from)));
+        }
+        for (link, from) in named {
+            let record = self.find(link.from.kind, from)?.ok_or_else(|| damaged_link(link.from.kind))?;
+            let mut slots = slots_of(&RecordParts::read(&record)?)?;
+            if let Some(value) = slots.get_mut(usize::from(link.slot)) {
+                *value = "".into();
+            }
+            self.update(link.from, from, &record, &slots)?;
+        }
+        Ok(())
     }
 
     /// Gives a record other members without that being a change: neither its instant nor the feed moves.
@@ -194,7 +246,7 @@ impl<'s> Stage<'s> {
     }
 
     /// The instant of the next change: the clock's, but always later than the last one's.
-    fn next_instant(&mut self) -> Result<Timestamp, Error> {
+    pub(crate) fn next_instant(&self) -> Result<Timestamp, Error> {
         let after_last = Timestamp::from_micros(self.head.instant).plus_micros(1);
         let instant = self.now.max(after_last);
         if instant.as_micros() <= self.head.instant {
@@ -202,6 +254,11 @@ impl<'s> Stage<'s> {
                 "the last change is of the last instant there is; is the clock right?",
             ));
         }
+        Ok(instant)
+    }
+
+    fn tick(&mut self) -> Result<Timestamp, Error> {
+        let instant = self.next_instant()?;
         self.head.instant = instant.as_micros();
         Ok(instant)
     }
@@ -226,21 +283,16 @@ impl<'s> Stage<'s> {
         Ok(())
     }
 
-    /// Moves the natural keys that have changed.
-    fn move_keys(&mut self, of: Of, id: Uuid, old: &Slots<'_>, new: &Slots<'_>) {
-        for (slot, _, fold) in of.model.natural_keys() {
-            let folded = |slots: &Slots<'_>| fold(&rule::unquote(text_of(slots, slot).as_bytes()));
-            let (before, after) = (folded(old), folded(new));
-            if before == after {
-                continue;
-            }
-            if let Some(before) = before {
-                self.overlay.batch.delete(spaces::unique(of.kind, slot, &before));
-            }
-            if let Some(after) = after {
-                self.overlay.batch.put(spaces::unique(of.kind, slot, &after), id.into_bytes().to_vec());
-            }
-        }
+    fn move_keys(
+        &mut self,
+        of: Of,
+        id: Uuid,
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let read = |bytes| Record::read(self.tenant.id, id, bytes);
+        let (before, after) = (before.map(read).transpose()?, after.map(read).transpose()?);
+        index::move_keys(&mut self.overlay, (of.kind, of.model), id, before.as_ref(), after.as_ref())
     }
 
     /// Puts a record last in the order of changes.
@@ -308,10 +360,14 @@ fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, slots: &S
     codec::encode_record(created_at, updated_at, used.iter().map(|slot| slot.as_bytes()))
 }
 
-fn bad_reference(unknown: Faults) -> Error {
-    let names: Vec<&str> = unknown.by_member().keys().map(String::as_str).collect();
-    let detail = format!("{} must name a record of this tenant", names.join(" and "));
-    Error::new(Code::BadReference, detail).with_faults(unknown)
+fn too_many_links(kind: Kind) -> Error {
+    let most = limits::LINKS;
+    let detail = format!("more than {most} records name this {kind}; change some of them first");
+    Error::new(Code::LimitExceeded, detail)
+}
+
+fn damaged_link(kind: Kind) -> StoreError {
+    StoreError::Corrupt { what: format!("an index that names no {kind}") }
 }
 
 fn duplicate(kind: Kind, member: &Member, existing: Uuid) -> Error {

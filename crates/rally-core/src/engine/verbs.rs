@@ -1,24 +1,25 @@
 use uuid::Uuid;
 
 use super::{
-    Bytes, Change, Collection, Deleted, Draft, Editable, Json, Outcome, Resource, Row, Session, Upsertable,
-    Written,
+    Bytes, Change, Collection, Creatable, Deleted, Draft, Editable, Json, Outcome, Resource, Row, Session,
+    Upsertable, Written,
     body::{Body, Slots},
     codec::RecordParts,
     collection::damaged_key,
+    revision::Revision,
     rule::{self, Rule},
     sequence::Sequence,
     spaces,
     stage::{Of, Stage, slots_of},
-    write::{Done, WriteOptions},
+    write::WriteOptions,
     written::Answer,
 };
 use crate::{
-    base::{Code, Error, Id, Timestamp, limits},
+    base::{Code, Error, Id, Kind, Timestamp, limits},
     store::{Direction, Key, KeyRange, Snapshot, read_uuid},
 };
 
-impl<R: Editable> Collection<'_, R> {
+impl<R: Creatable> Collection<'_, R> {
     /// Adds a record.
     ///
     /// # Errors
@@ -35,18 +36,47 @@ impl<R: Editable> Collection<'_, R> {
         self.session.require(R::WRITE)?;
         let json = draft.to_json();
         let body = self.body(&json)?;
-        let options = options.for_act::<R>("create", None);
-        let done =
-            self.session.write_knowing(&options, &|| keys_ahead::<R>(None, [&body]), &mut |stage| {
-                create::<R>(stage, &body)
-            })?;
-        self.written(done)
+        self.write_one(None, &options.for_act::<R>("create", None), &body, &mut |stage| {
+            create::<R>(stage, &body)
+        })
     }
 
+    /// Takes a record away. What names it names nothing any more, and changes by that.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::LimitExceeded`] when more than [`limits::LINKS`] records name it; what the resource
+    /// has against it.
+    pub fn delete(&self, id: Id<R>) -> Result<Deleted<R>, Error> {
+        self.delete_with(id, &WriteOptions::default())
+    }
+
+    /// [`delete`](Collection::delete), with options.
+    ///
+    /// # Errors
+    /// Those of `delete`, and those of the options.
+    pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
+        self.session.require(R::WRITE)?;
+        let options = options.for_act("delete", Some(id));
+        let id = id.as_uuid();
+        let done = self.session.write_knowing(&options, &|| keys_ahead::<R>(Some(id), []), &mut |stage| {
+            let (of, old) = (Of::resource::<R>(), existing::<R>(stage, id, options.if_version)?);
+            (of.model.rules.keep)(stage, id, &old)?;
+            stage.delete(of, id, &old)?;
+            Ok(Answer::Deleted { id })
+        })?;
+        match done.answer {
+            Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: done.replayed }),
+            _ => Err(Answer::of_another_kind()),
+        }
+    }
+}
+
+impl<R: Editable> Collection<'_, R> {
     /// Lays a change over a record. A change that makes no difference writes nothing.
     ///
     /// # Errors
-    /// [`Code::NotFound`], and those of [`create`](Collection::create).
+    /// [`Code::NotFound`]; [`Code::Validation`] with all that is wrong with the change, [`Code::BadReference`] or
+    /// [`Code::Duplicate`].
     pub fn update(&self, id: Id<R>, change: &impl Change<R>) -> Result<Written<R>, Error> {
         self.update_with(id, change, &WriteOptions::default())
     }
@@ -65,69 +95,53 @@ impl<R: Editable> Collection<'_, R> {
         let json = change.to_json();
         let body = self.body(&json)?;
         let options = options.for_act("update", Some(id));
-        let id = id.as_uuid();
+        self.write_one(Some(id), &options, &body, &mut |stage| {
+            merge::<R>(stage, id.as_uuid(), &body, options.if_version)
+        })
+    }
+}
+
+impl<R: Resource> Collection<'_, R> {
+    pub(crate) fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
+        let mut body = Body::read(R::model(), json, self.session.tenant().profile, "the body")?;
+        (R::model().rules.prepare)(self.session, &mut body)?;
+        Ok(body)
+    }
+
+    /// Writes one record of what a body says, and answers it.
+    pub(crate) fn write_one(
+        &self,
+        id: Option<Id<R>>,
+        options: &WriteOptions,
+        body: &Body<'_>,
+        work: &mut dyn FnMut(&mut Stage<'_>) -> Result<Answer, Error>,
+    ) -> Result<Written<R>, Error> {
+        let ahead = || keys_ahead::<R>(id.map(Id::as_uuid), [body]);
         let done =
-            self.session.write_knowing(&options, &|| keys_ahead::<R>(Some(id), [&body]), &mut |stage| {
-                merge::<R>(stage, id, &body, options.if_version)
-            })?;
-        self.written(done)
-    }
-
-    /// Takes a record away.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`].
-    pub fn delete(&self, id: Id<R>) -> Result<Deleted<R>, Error> {
-        self.delete_with(id, &WriteOptions::default())
-    }
-
-    /// [`delete`](Collection::delete), with options.
-    ///
-    /// # Errors
-    /// Those of `delete`, and those of the options.
-    pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
-        self.session.require(R::WRITE)?;
-        let options = options.for_act("delete", Some(id));
-        let id = id.as_uuid();
-        let done = self.session.write_knowing(&options, &|| keys_ahead::<R>(Some(id), []), &mut |stage| {
-            let old = existing::<R>(stage, id, options.if_version)?;
-            stage.delete(of::<R>(), id, &old)?;
-            Ok(Answer::Deleted { id })
-        })?;
+            self.session.write_knowing(options, &ahead, &mut |stage| work(stage)?.joined::<R>(stage))?;
         match done.answer {
-            Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: done.replayed }),
-            _ => Err(Answer::of_another_kind()),
-        }
-    }
-
-    fn written(&self, done: Done) -> Result<Written<R>, Error> {
-        match done.answer {
-            Answer::Written { outcome, id, record } => {
-                Ok(Written { outcome, row: self.row(id, record), replayed: done.replayed })
+            Answer::Written { outcome, id, record, joined } => {
+                let row = self.row(id, record).with_joined(joined);
+                Ok(Written { outcome, row, replayed: done.replayed })
             }
             _ => Err(Answer::of_another_kind()),
         }
     }
 }
 
-impl<R: Resource> Collection<'_, R> {
-    pub(crate) fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
-        Body::read(R::model(), json, self.session.tenant().profile, "the body")
-    }
-}
-
 impl<R: Upsertable> Collection<'_, R> {
-    /// Updates the record with the draft's natural key, or adds one.
+    /// Updates the one record that the draft matches, or adds one.
     ///
     /// # Errors
-    /// Those of [`create`](Collection::create) and [`update`](Collection::update); [`Code::Validation`] without a
-    /// natural key.
+    /// Those of [`create`](Collection::create) and [`update`](Collection::update); [`Code::Validation`] without what
+    /// records are matched by, and [`Code::Ambiguous`] when there are several.
     pub fn upsert(&self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
         let json = draft.to_json();
         self.upsert_with(&Json(&json), &WriteOptions::default())
     }
 
-    /// [`upsert`](Collection::upsert), with options; the JSON may be of a draft or of a change with the natural key.
+    /// [`upsert`](Collection::upsert), with options; the JSON may be of a draft or of a change with the members that
+    /// records are matched by.
     ///
     /// # Errors
     /// Those of `upsert`, and those of the options.
@@ -135,20 +149,12 @@ impl<R: Upsertable> Collection<'_, R> {
         self.session.require(R::WRITE)?;
         let body = self.body(json.0)?;
         let options = options.for_act::<R>("upsert", None);
-        let ahead = || keys_ahead::<R>(None, [&body]);
-        let done = self.session.write_knowing(&options, &ahead, &mut |stage| match natural_owner::<R>(
-            stage, &body,
-        )? {
+        self.write_one(None, &options, &body, &mut |stage| match matching::<R>(stage, &body)? {
             Some(id) => merge::<R>(stage, id, &body, options.if_version),
             None if options.if_version.is_some() => Err(stale()),
             None => create::<R>(stage, &body),
-        })?;
-        self.written(done)
+        })
     }
-}
-
-fn of<R: Resource>() -> Of {
-    Of { kind: R::KIND, model: R::model() }
 }
 
 /// The keys that a write of these bodies reads before it decides anything.
@@ -173,17 +179,21 @@ pub(crate) fn keys_ahead<'b, R: Resource>(
 
 /// Adds a record of what a body gives.
 pub(crate) fn create<R: Resource>(stage: &mut Stage<'_>, body: &Body<'_>) -> Result<Answer, Error> {
-    match body.clone().create(R::model()) {
-        Ok(slots) => create_checked::<R>(stage, &slots),
-        Err(faults) => Err(stage.with_unknown_references(faults, body.values(R::model()))),
-    }
+    let (old, new) = Revision::create(stage, Of::resource::<R>(), body)?.into_members()?;
+    add::<R>(stage, &old, &new)
 }
 
-/// Checks and adds a record.
+/// Adds a record whose members are put together already.
 pub(crate) fn create_checked<R: Resource>(stage: &mut Stage<'_>, slots: &Slots<'_>) -> Result<Answer, Error> {
-    stage.check(of::<R>(), None, &Slots::default(), slots)?;
-    let (id, record) = stage.create(of::<R>(), slots)?;
-    Ok(Answer::Written { outcome: Outcome::Created, id, record })
+    add::<R>(stage, &Slots::default(), slots)
+}
+
+fn add<R: Resource>(stage: &mut Stage<'_>, old: &Slots<'_>, new: &Slots<'_>) -> Result<Answer, Error> {
+    let of = Of::resource::<R>();
+    stage.check_keys(of, None, old, new)?;
+    let (id, record) = stage.create(of, new)?;
+    (of.model.rules.follow)(stage, id, &record)?;
+    Ok(Answer::written(Outcome::Created, id, record))
 }
 
 /// Gives one member another value without that being a change of the record.
@@ -195,11 +205,11 @@ pub(crate) fn touch<R: Resource>(
 ) -> Result<Answer, Error> {
     let record = existing::<R>(stage, id, None)?;
     let slots = with_value(slots_of(&RecordParts::read(&record)?)?, slot, json);
-    stage.touch(of::<R>(), id, &record, &slots)?;
+    stage.touch(Of::resource::<R>(), id, &record, &slots)?;
     Ok(Answer::Nothing)
 }
 
-/// Gives one member another value; the same one again is no change.
+/// Gives one member another value, as the engine's own rules ask for it; the same one again is no change.
 pub(crate) fn change<R: Resource>(
     stage: &mut Stage<'_>,
     id: Uuid,
@@ -240,22 +250,19 @@ pub(crate) fn any<R: Resource>(
     }
 }
 
-fn merge<R: Resource>(
+/// Lays a body over a record.
+pub(crate) fn merge<R: Resource>(
     stage: &mut Stage<'_>,
     id: Uuid,
     body: &Body<'_>,
     if_version: Option<Timestamp>,
 ) -> Result<Answer, Error> {
     let record = existing::<R>(stage, id, if_version)?;
-    let old = slots_of(&RecordParts::read(&record)?)?;
-    let mut new = old.clone();
-    if let Err(faults) = body.clone().apply(R::model(), &mut new) {
-        return Err(stage.with_unknown_references(faults, body.values(R::model())));
-    }
+    let (old, new) = Revision::update(stage, Of::resource::<R>(), id, &record, body)?.into_members()?;
     replace::<R>(stage, id, &record, &old, &new)
 }
 
-/// Checks and stores a record's new members; the same ones again are no change.
+/// Stores a record's new members; the same ones again are no change.
 fn replace<R: Resource>(
     stage: &mut Stage<'_>,
     id: Uuid,
@@ -264,11 +271,13 @@ fn replace<R: Resource>(
     new: &Slots<'_>,
 ) -> Result<Answer, Error> {
     if new == old {
-        return Ok(Answer::Written { outcome: Outcome::Unchanged, id, record: record.clone() });
+        return Ok(Answer::written(Outcome::Unchanged, id, record.clone()));
     }
-    stage.check(of::<R>(), Some(id), old, new)?;
-    let record = stage.update(of::<R>(), id, record, new)?;
-    Ok(Answer::Written { outcome: Outcome::Updated, id, record })
+    let of = Of::resource::<R>();
+    stage.check_keys(of, Some(id), old, new)?;
+    let record = stage.update(of, id, record, new)?;
+    (of.model.rules.follow)(stage, id, &record)?;
+    Ok(Answer::written(Outcome::Updated, id, record))
 }
 
 /// The record with an id, as far as it is at the version asked for.
@@ -284,13 +293,38 @@ pub(crate) fn existing<R: Resource>(
     }
 }
 
-/// The record that has a body's natural key.
-fn natural_owner<R: Resource>(stage: &Stage<'_>, body: &Body<'_>) -> Result<Option<Uuid>, Error> {
-    let Some((slot, _, fold)) = R::model().natural_keys().next() else { return Ok(None) };
-    match body.value(slot).and_then(|json| fold(&rule::unquote(json.as_bytes()))) {
-        Some(folded) => Ok(stage.find_by_key(R::KIND, slot, &folded)?),
-        None => Ok(None),
+/// The one record that a body matches, if there is one.
+fn matching<R: Upsertable>(stage: &Stage<'_>, body: &Body<'_>) -> Result<Option<Uuid>, Error> {
+    let (of, matching) = (Of::resource::<R>(), R::matched_by());
+    let missing = matching.missing(of, body);
+    if !missing.is_empty() {
+        return Err(incomplete(stage, of, body, &missing));
     }
+    match matching.find(stage, of, body)?.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some(*one)),
+        several => Err(ambiguous(R::KIND, several.to_vec())),
+    }
+}
+
+/// Tells of a body that says too little to match anything, and of all else that is wrong with it.
+fn incomplete(stage: &Stage<'_>, of: Of, body: &Body<'_>, missing: &[&str]) -> Error {
+    match Revision::create(stage, of, body) {
+        Ok(mut revision) => {
+            let told = revision.wrong.clone();
+            for name in missing.iter().filter(|name| !told.by_member().contains_key(**name)) {
+                revision.wrong.add(name, "is required for an upsert");
+            }
+            revision.wrong.add_all("", std::mem::take(&mut revision.unknown));
+            revision.wrong.into()
+        }
+        Err(error) => error,
+    }
+}
+
+fn ambiguous(kind: Kind, matching: Vec<Uuid>) -> Error {
+    let detail = format!("several {} match; change one of them by its id", kind.plural());
+    Error::new(Code::Ambiguous, detail).with_matching(matching)
 }
 
 fn stale() -> Error {

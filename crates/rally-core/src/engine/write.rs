@@ -8,7 +8,7 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Error, Id, Timestamp},
+    base::{Error, Id, TenantId, Timestamp},
     store::{Abort, Batch, Commit, Key, Snapshot, StoreError},
 };
 
@@ -26,6 +26,14 @@ impl WriteOptions {
     pub(crate) fn for_act<R: Resource>(&self, act: &str, id: Option<Id<R>>) -> Self {
         let key = self.idempotency_key.as_ref();
         let idempotency_key = key.map(|key| key.for_act(act, R::KIND, id.map(Id::as_uuid)));
+        Self { idempotency_key, ..self.clone() }
+    }
+}
+
+impl WriteOptions {
+    /// These options where tenants share one set of idempotency keys.
+    pub(crate) fn within(&self, tenant: TenantId) -> Self {
+        let idempotency_key = self.idempotency_key.as_ref().map(|key| key.within(tenant));
         Self { idempotency_key, ..self.clone() }
     }
 }

@@ -1,9 +1,11 @@
 use uuid::Uuid;
 
 use super::{
-    Bytes, Resource, Row,
+    Bytes, Record, Resource, Row,
     bulk::ItemAnswer,
     codec::{AnswerBody, AnswerItem},
+    join,
+    stage::Stage,
 };
 use crate::{
     base::{Error, Id},
@@ -48,6 +50,8 @@ pub(crate) enum Answer {
         outcome: Outcome,
         id: Uuid,
         record: Bytes,
+        /// The members that were joined to it then.
+        joined: Bytes,
     },
     Deleted {
         id: Uuid,
@@ -72,13 +76,26 @@ impl Outcome {
 }
 
 impl Answer {
+    pub(crate) fn written(outcome: Outcome, id: Uuid, record: Bytes) -> Self {
+        Self::Written { outcome, id, record, joined: Bytes::new() }
+    }
+
+    /// The same answer with what is joined to the record at the end of the write.
+    pub(crate) fn joined<R: Resource>(self, stage: &Stage<'_>) -> Result<Self, Error> {
+        let Self::Written { outcome, id, record, .. } = self else { return Ok(self) };
+        let rows = join::join(&stage.overlay, R::model(), &[Record::read(stage.tenant.id, id, &record)?])?;
+        let joined = rows.into_iter().next().unwrap_or_default();
+        Ok(Self::Written { outcome, id, record, joined })
+    }
+
     /// The answer as it is kept for an idempotency key.
     pub(crate) fn to_body(&self) -> AnswerBody {
         match self {
-            Answer::Written { outcome, id, record } => AnswerBody::Written {
+            Answer::Written { outcome, id, record, joined } => AnswerBody::Written {
                 outcome: outcome.number(),
                 id: id.into_bytes(),
                 record: record.to_vec(),
+                joined: joined.to_vec(),
             },
             Answer::Deleted { id } => AnswerBody::Deleted { id: id.into_bytes() },
             Answer::Bulk { items } => {
@@ -92,13 +109,14 @@ impl Answer {
     pub(crate) fn from_body(body: AnswerBody) -> Result<Self, StoreError> {
         let damaged = || StoreError::Corrupt { what: "a kept answer".to_owned() };
         Ok(match body {
-            AnswerBody::Written { outcome, id, record } => Answer::Written {
+            AnswerBody::Written { outcome, id, record, joined } => Answer::Written {
                 outcome: Outcome::ALL
                     .into_iter()
                     .find(|known| known.number() == outcome)
                     .ok_or_else(damaged)?,
                 id: Uuid::from_bytes(id),
                 record: record.into(),
+                joined: joined.into(),
             },
             AnswerBody::Deleted { id } => Answer::Deleted { id: Uuid::from_bytes(id) },
             AnswerBody::Bulk { items } => {

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::{
     base::{Code, Error, Faults, Id, Kind, Scope, TenantId, Timestamp, limits},
     engine::{
-        self, Answer, Body, Caller, Collection, Draft, Engine, Model, Resource, Row, Rule, Session, Slots,
-        Stage, WriteOptions, quote, stored, unquote,
+        self, Answer, Body, Caller, Collection, Draft, Engine, Link, Model, Resource, Row, Rule, Session,
+        Slots, Stage, WriteOptions, quote, stored, unquote,
     },
 };
 
@@ -259,6 +259,10 @@ impl Resource for ApiKey {
 
     fn model() -> &'static Model {
         &MODEL
+    }
+
+    fn links() -> Vec<Link> {
+        Vec::new()
     }
 }
 

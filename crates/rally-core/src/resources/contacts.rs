@@ -3,17 +3,18 @@ use std::{borrow::Cow, sync::LazyLock};
 use serde::{Deserialize, Serialize};
 use unicase::UniCase;
 
-use super::{Company, User};
+use super::{Company, User, links_to};
 use crate::{
     base::{Id, Kind, Patch, TenantId, Timestamp, limits},
     engine::{
-        self, Bulkable, Change, Collection, Draft, Editable, Model, Record, Resource, Rule, Session,
-        Upsertable, computed, stored,
+        self, Bulkable, By, Change, Collection, Creatable, Draft, Editable, Link, Matching, Model, Record,
+        Resource, Rule, Session, Upsertable, computed, stored,
     },
 };
 
 const FIRST_NAME: u8 = 0;
 const LAST_NAME: u8 = 1;
+const EMAIL: u8 = 2;
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const STAGES: Rule = Rule::Choice(&["lead", "qualified", "opportunity", "customer", "evangelist"]);
 const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
@@ -23,18 +24,18 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
         engine::id(),
         engine::tenant_id(),
         stored(FIRST_NAME, "firstName", SHORT).required(),
-        stored(LAST_NAME, "lastName", SHORT).required(),
-        computed("fullName", 2 * limits::SHORT_TEXT + 1, full_name),
-        stored(2, "email", Rule::Email).required().natural_key(fold_email),
+        stored(LAST_NAME, "lastName", SHORT).required().searched(),
+        computed("fullName", 2 * limits::SHORT_TEXT + 1, full_name).searched(),
+        stored(EMAIL, "email", Rule::Email).required().natural_key(fold_email).filtered().searched(),
         stored(3, "phone", SHORT),
         stored(4, "mobile", SHORT),
         stored(5, "title", SHORT),
         stored(6, "department", SHORT),
-        stored(7, "companyId", Rule::Reference(Kind::Company)),
-        stored(8, "lifecycleStage", STAGES).default("\"lead\""),
-        stored(9, "leadSource", SHORT),
+        stored(7, "companyId", Rule::Reference(Kind::Company)).filtered(),
+        stored(8, "lifecycleStage", STAGES).default("\"lead\"").filtered(),
+        stored(9, "leadSource", SHORT).filtered(),
         stored(10, "leadScore", SCORE),
-        stored(11, "tags", Rule::TagLine),
+        stored(11, "tags", Rule::TagLine).filtered_as("tag"),
         stored(12, "linkedInUrl", Rule::Url),
         stored(13, "twitterHandle", SHORT),
         stored(14, "address", SHORT),
@@ -43,7 +44,7 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
         stored(17, "country", SHORT),
         stored(18, "postalCode", SHORT),
         stored(19, "notes", Rule::LongText),
-        stored(20, "ownerId", Rule::Reference(Kind::User)),
+        stored(20, "ownerId", Rule::Reference(Kind::User)).filtered(),
         engine::created_at(),
         engine::updated_at(),
     ])
@@ -218,14 +219,25 @@ impl Resource for Contact {
     fn model() -> &'static Model {
         &MODEL
     }
+
+    fn links() -> Vec<Link> {
+        links_to(Self::KIND)
+    }
 }
 
 impl Editable for Contact {
-    type Draft = ContactDraft;
     type Change = ContactChange;
 }
 
-impl Upsertable for Contact {}
+impl Creatable for Contact {
+    type Draft = ContactDraft;
+}
+
+impl Upsertable for Contact {
+    fn matched_by() -> Matching {
+        Matching(By::NaturalKey(&[EMAIL]))
+    }
+}
 
 impl Bulkable for Contact {}
 
@@ -242,7 +254,7 @@ impl Change<Contact> for ContactChange {
 }
 
 /// Both names are JSON strings; without the quotes between them, so is the whole.
-fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {
+pub(super) fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {
     let (first, last) = (contact.slot(FIRST_NAME), contact.slot(LAST_NAME));
     out.extend_from_slice(first.strip_suffix(b"\"").unwrap_or_default());
     out.push(b' ');
@@ -250,6 +262,6 @@ fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {
 }
 
 /// Addresses are compared trimmed and case-folded (Unicode, full folding).
-fn fold_email(email: &str) -> Option<String> {
+pub(super) fn fold_email(email: &str) -> Option<String> {
     (!email.is_empty()).then(|| UniCase::new(email).to_folded_case())
 }

@@ -2,31 +2,54 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
+use super::pipelines;
 use crate::{
-    base::{Code, Error, Id, Kind, Patch, Scope, TenantId, Timestamp},
+    base::{Code, Error, Id, Kind, Patch, Scope, TenantId, Timestamp, limits},
     engine::{
-        self, Caller, Change, Collection, Draft, Editable, Engine, ListQuery, Model, Profile, Resource, Rule,
-        Session, TenantInfo, stored,
+        self, Caller, Change, Collection, Creatable, Draft, Editable, Engine, Link, ListQuery, Member, Model,
+        Profile, Resource, Rule, Session, TenantInfo, WriteOptions, stored,
     },
 };
 
 const SLUG: u8 = 0;
+pub(super) const RATE_LIMIT: u8 = 1;
+pub(super) const PROFILE: u8 = 2;
+pub(super) const NAME: u8 = 3;
+const DEFAULT_CURRENCY: u8 = 5;
+/// Whether the tenant has been given its first pipeline, which stands among its own records.
+const HAS_PIPELINE: u8 = 6;
 /// As many requests as anyone can count.
 const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
 const PROFILES: Rule = Rule::Choice(&["documented", "strict"]);
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
-        engine::id(),
+    let [slug, name, timezone, default_currency, rate_limit, profile, has_pipeline] = members();
+    let (id, created_at, updated_at) = (engine::id(), engine::created_at(), engine::updated_at());
+    let chosen = [rate_limit, profile, name, timezone, default_currency];
+    Model::new(&[&[id, slug], &chosen[..], &[has_pipeline, created_at, updated_at]].concat())
+});
+
+/// The stored members.
+fn members() -> [Member; 7] {
+    [
         stored(SLUG, "slug", Rule::Slug)
             .required()
             .natural_key(|slug| Some(slug.to_owned()).filter(|s| !s.is_empty())),
-        stored(1, "rateLimitPerMinute", RATE),
-        stored(2, "profile", PROFILES),
-        engine::created_at(),
-        engine::updated_at(),
-    ])
-});
+        stored(NAME, "name", Rule::Text { characters: limits::SHORT_TEXT }),
+        stored(4, "timezone", Rule::TimeZone).default("\"UTC\""),
+        stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default("\"USD\""),
+        stored(RATE_LIMIT, "rateLimitPerMinute", RATE),
+        stored(PROFILE, "profile", PROFILES),
+        stored(HAS_PIPELINE, "hasPipeline", Rule::Boolean).hidden(),
+    ]
+}
+
+/// The members that a tenant chooses for itself, and the others unseen.
+pub(super) fn settings() -> [Member; 7] {
+    let [slug, name, timezone, default_currency, rate_limit, profile, has_pipeline] = members();
+    let (rate_limit, profile) = (rate_limit.always(), profile.always());
+    [name.always(), timezone, default_currency, rate_limit, profile, slug.hidden(), has_pipeline]
+}
 
 /// A customer of this engine, whose records no other can see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +64,12 @@ pub struct Tenant {
     pub rate_limit_per_minute: Option<u32>,
     /// `documented` or `strict`, if not that of the engine.
     pub profile: Option<String>,
+    /// What it is called, if not by its slug.
+    pub name: Option<String>,
+    /// The time zone that it lives in (IANA).
+    pub timezone: String,
+    /// The currency of deals that are created without one (ISO 4217).
+    pub default_currency: String,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -69,12 +98,15 @@ pub struct TenantChange {
 }
 
 impl Engine {
-    /// Adds a tenant.
+    /// Adds a tenant, with a pipeline of six stages. Should the store go away in between, the pipeline is added when the
+    /// tenant is first asked for.
     ///
     /// # Errors
     /// [`Code::Validation`], or [`Code::Duplicate`] when the slug is taken.
     pub fn create_tenant(&self, draft: &TenantDraft) -> Result<Tenant, Error> {
-        self.directory().tenants().create(draft)?.read()
+        let tenant = self.directory().tenants().create(draft)?.read()?;
+        self.tenant_by_id(tenant.id)?;
+        Ok(tenant)
     }
 
     /// All tenants, oldest first.
@@ -130,7 +162,13 @@ impl Engine {
 
     pub(super) fn tenant_by_id(&self, id: TenantId) -> Result<Option<std::sync::Arc<TenantInfo>>, Error> {
         self.tenant_info(id, || match self.directory().tenants().get(Id::from_uuid(id.as_uuid())) {
-            Ok(row) => Ok(Some(self.info(row.read()?))),
+            Ok(row) => {
+                let info = self.info(row.read()?);
+                if row.record()?.slot(HAS_PIPELINE).is_empty() {
+                    self.give_pipeline(&info)?;
+                }
+                Ok(Some(info))
+            }
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         })
@@ -147,16 +185,31 @@ impl Engine {
                 Some(_) => Profile::Documented,
                 None => config.profile,
             },
+            default_currency: tenant.default_currency,
         }
     }
 
+    /// Gives a tenant its first pipeline. No transaction spans the tenant and the directory, so the directory is told
+    /// last, and a tenant that has any pipeline is given none.
+    fn give_pipeline(&self, info: &TenantInfo) -> Result<(), Error> {
+        let caller = Caller::Host { name: "directory".to_owned() };
+        let tenant = Session::open(self.clone(), info.clone().into(), caller, Scope::Admin);
+        pipelines::create_first(&tenant)?;
+        let id = info.id.as_uuid();
+        let noted = self.directory().write(&WriteOptions::default(), &mut |stage| {
+            engine::touch::<Tenant>(stage, id, HAS_PIPELINE, "true".to_owned())
+        });
+        noted.map(drop)
+    }
+
     /// The session of the directory itself.
-    fn directory(&self) -> Session {
+    pub(super) fn directory(&self) -> Session {
         let info = TenantInfo {
             id: TenantId::DIRECTORY,
             slug: String::new(),
             profile: Profile::Strict,
             requests_per_minute: 0,
+            default_currency: String::new(),
         };
         let caller = Caller::Host { name: "directory".to_owned() };
         Session::open(self.clone(), info.into(), caller, Scope::Admin)
@@ -176,12 +229,19 @@ impl Resource for Tenant {
     fn model() -> &'static Model {
         &MODEL
     }
+
+    fn links() -> Vec<Link> {
+        Vec::new()
+    }
 }
 
 impl Editable for Tenant {
     const WRITE: Scope = Scope::Admin;
-    type Draft = TenantDraft;
     type Change = TenantChange;
+}
+
+impl Creatable for Tenant {
+    type Draft = TenantDraft;
 }
 
 impl Draft<Tenant> for TenantDraft {

@@ -27,12 +27,12 @@ fn a_contact_comes_back_with_every_member_in_the_documented_order() {
       "city": "London",
       "companyId": null,
       "country": "GB",
-      "createdAt": "2025-02-01T10:15:00.000000Z",
+      "createdAt": "2025-02-01T10:15:00.000001Z",
       "department": "Analysis",
       "email": "Ada@X.example",
       "firstName": "Ada",
       "fullName": "Ada Lovelace",
-      "id": "0194c101-aca0-7000-8719-8f3d35cf1301",
+      "id": "0194c101-aca0-7001-9859-d4265eb01788",
       "lastName": "Lovelace",
       "leadScore": 100,
       "leadSource": "letter",
@@ -48,7 +48,7 @@ fn a_contact_comes_back_with_every_member_in_the_documented_order() {
       "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
       "title": "Countess",
       "twitterHandle": "@ada",
-      "updatedAt": "2025-02-01T10:15:00.000000Z"
+      "updatedAt": "2025-02-01T10:15:00.000001Z"
     }
     "#);
     let mut json = Vec::new();

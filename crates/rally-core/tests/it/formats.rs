@@ -92,7 +92,13 @@ fn format_1_is_read_and_written_on() {
     for query in [
         ListQuery { count: true, ..ListQuery::default() },
         ListQuery { offset: 63, ..ListQuery::default() },
-        ListQuery { updated_since: Some(rally_core::Timestamp::MIN), offset: 60, count: true, limit: 100 },
+        ListQuery {
+            updated_since: Some(rally_core::Timestamp::MIN),
+            offset: 60,
+            count: true,
+            limit: 100,
+            ..ListQuery::default()
+        },
     ] {
         let (read, expected) =
             (acme.contacts().list(&query).unwrap(), known.acme.contacts().list(&query).unwrap());

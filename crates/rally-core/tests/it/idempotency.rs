@@ -1,4 +1,8 @@
-use std::sync::{Arc, mpsc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+    mpsc,
+};
 
 use rally_core::{
     Code, IdempotencyKey, Json, Outcome, TenantId, WriteOptions,
@@ -129,10 +133,11 @@ fn keys_are_1_to_255_visible_characters() {
     assert_ne!(key(&[b"ab", b"c"]), key(&[b"a", b"bc"]));
 }
 
-/// A store that holds each write of a tenant back until it is told to go on.
+/// A store that, once it is slow, holds each write of a tenant back until it is told to go on.
 #[derive(Debug)]
 struct Slow {
     inner: MemoryStore,
+    is_slow: Arc<AtomicBool>,
     started: mpsc::SyncSender<()>,
     go_on: parking_lot::Mutex<mpsc::Receiver<()>>,
 }
@@ -156,7 +161,7 @@ impl Store for Slow {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
-        if tenant != TenantId::DIRECTORY {
+        if self.is_slow.load(Ordering::SeqCst) && tenant != TenantId::DIRECTORY {
             self.started.send(()).unwrap();
             self.go_on.lock().recv().unwrap();
         }
@@ -168,7 +173,11 @@ impl Store for Slow {
 fn a_key_whose_write_still_runs_is_a_conflict() {
     let (started, has_started) = mpsc::sync_channel(1);
     let (let_go, go_on) = mpsc::sync_channel(1);
-    let world = World::on(Arc::new(Slow { inner: MemoryStore::new(), started, go_on: go_on.into() }));
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow =
+        Slow { inner: MemoryStore::new(), is_slow: Arc::clone(&is_slow), started, go_on: go_on.into() };
+    let world = World::on(Arc::new(slow));
+    is_slow.store(true, Ordering::SeqCst);
     let (acme, body) = (world.acme.clone(), body("a@x.example"));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| acme.contacts().create_with(&Json(&body), &once("k", &body)));

@@ -117,7 +117,16 @@ fn every_offset_behind_an_instant_is_right() {
         ids.iter().skip(101).step_by(2).chain(ids.iter().step_by(2)).map(|id| world.get(*id).email).collect();
     for offset in [0, 1, 62, 63, 64, 65, 99, 100, 101, 200, 249, 250] {
         let at = u64::try_from(offset).unwrap();
-        let page = list(&world, ListQuery { updated_since: Some(start), offset: at, limit: 3, count: true });
+        let page = list(
+            &world,
+            ListQuery {
+                updated_since: Some(start),
+                offset: at,
+                limit: 3,
+                count: true,
+                ..ListQuery::default()
+            },
+        );
         assert_eq!(
             emails(&page),
             expected.iter().skip(offset).take(3).cloned().collect::<Vec<_>>(),
@@ -139,8 +148,7 @@ fn a_frozen_clock_still_orders_every_change() {
 
 #[test]
 fn parameters_are_read_and_all_that_is_wrong_is_named() {
-    let read =
-        |query: &[(&str, &str)]| ListQuery::parse(&pairs(query), Contact::model(), Profile::Documented);
+    let read = |query: &[(&str, &str)]| ListQuery::parse::<Contact>(&pairs(query), Profile::Documented);
     let (query, _) = read(&[("limit", "1"), ("offset", "18446744073709551615"), ("count", "true")]).unwrap();
     assert_eq!((query.limit, query.offset, query.count, query.updated_since), (1, u64::MAX, true, None));
     let (query, _) = read(&[("updatedSince", "2025-02-01"), ("nonsense", "1")]).unwrap();
@@ -163,7 +171,7 @@ fn parameters_are_read_and_all_that_is_wrong_is_named() {
         assert!(read(&[(name, value)]).is_err(), "{name}={value}");
     }
     assert_eq!(told(&read(&[("limit", "1"), ("limit", "2")]).unwrap_err()).1, ["limit is given twice"]);
-    let strict = ListQuery::parse(&pairs(&[("page", "1")]), Contact::model(), Profile::Strict);
+    let strict = ListQuery::parse::<Contact>(&pairs(&[("page", "1")]), Profile::Strict);
     assert_eq!(told(&strict.unwrap_err()).1, ["page is not a parameter here"]);
 }
 

@@ -34,9 +34,9 @@ fn every_change_is_told_once_in_order_with_who_and_when() {
         json.push(b'\n');
     }
     insta::assert_snapshot!(String::from_utf8(json).unwrap(), @r#"
-    {"id":1,"entityType":"contact","entityId":"0194c101-aca0-7000-8719-8f3d35cf1301","action":"inserted","changedAt":"2025-02-01T10:15:00.000000Z","changedBy":"host"}
-    {"id":2,"entityType":"contact","entityId":"0194c101-aca0-7000-8719-8f3d35cf1301","action":"updated","changedAt":"2025-02-01T10:15:00.000001Z","changedBy":"host"}
-    {"id":3,"entityType":"contact","entityId":"0194c101-aca0-7000-8719-8f3d35cf1301","action":"deleted","changedAt":"2025-02-01T10:15:00.000002Z","changedBy":"host"}
+    {"id":1,"entityType":"contact","entityId":"0194c101-aca0-7001-9859-d4265eb01788","action":"inserted","changedAt":"2025-02-01T10:15:00.000001Z","changedBy":"host"}
+    {"id":2,"entityType":"contact","entityId":"0194c101-aca0-7001-9859-d4265eb01788","action":"updated","changedAt":"2025-02-01T10:15:00.000002Z","changedBy":"host"}
+    {"id":3,"entityType":"contact","entityId":"0194c101-aca0-7001-9859-d4265eb01788","action":"deleted","changedAt":"2025-02-01T10:15:00.000003Z","changedBy":"host"}
     "#);
 }
 

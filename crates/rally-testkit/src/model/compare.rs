@@ -24,7 +24,7 @@ fn list(session: &Session, state: &State, random: &mut Random) {
         limit: 1 + random.below(100),
         offset: number(random.below(state.contacts.len() + 2)),
         count: random.once_in(2),
-        updated_since: None,
+        ..ListQuery::default()
     };
     same_page(session, &query, state.contacts.iter().collect());
 }
@@ -39,6 +39,7 @@ fn list_since(session: &Session, state: &State, random: &mut Random) {
         offset: number(random.below(changed.len() + 2)),
         count: random.once_in(2),
         updated_since: Some(since),
+        ..ListQuery::default()
     };
     same_page(session, &query, changed);
 }

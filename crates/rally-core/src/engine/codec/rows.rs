@@ -78,7 +78,7 @@ pub(crate) struct AnswerV1 {
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) enum AnswerBody {
-    Written { outcome: u8, id: [u8; 16], record: Vec<u8> },
+    Written { outcome: u8, id: [u8; 16], record: Vec<u8>, joined: Vec<u8> },
     Deleted { id: [u8; 16] },
     Bulk { items: Vec<AnswerItem> },
 }

@@ -88,13 +88,13 @@ impl<'a> RecordParts<'a> {
         (0..MAX_SLOTS).map_while(|slot| u8::try_from(slot).ok()).map(|slot| self.slot(slot))
     }
 
-    /// Appends the JSON text of a member, `null` without a value.
+    /// Appends the JSON text of a member, another one if it has no value.
     #[inline]
-    pub(crate) fn write_slot(&self, slot: u8, out: &mut Vec<u8>) {
+    pub(crate) fn write_slot(&self, slot: u8, default: &[u8], out: &mut Vec<u8>) {
         let (start, end) = self.places.of(slot);
         let from_here = self.members.get(start..).and_then(|rest| rest.first_chunk::<WIDE>());
         match (end - start, from_here) {
-            (0, _) => out.extend_from_slice(b"null"),
+            (0, _) => out.extend_from_slice(default),
             (length @ ..=WIDE, Some(wide)) => put_wide(wide, length, out),
             _ => out.extend_from_slice(self.members.get(start..end).unwrap_or_default()),
         }
@@ -198,7 +198,7 @@ mod tests {
                 let slot = u8::try_from(slot).unwrap();
                 prop_assert_eq!(parts.slot(slot), &member[..]);
                 let mut written = Vec::new();
-                parts.write_slot(slot, &mut written);
+                parts.write_slot(slot, b"null", &mut written);
                 let expected: &[u8] = if member.is_empty() { b"null" } else { member };
                 prop_assert_eq!(&written[..], expected);
             }
@@ -211,7 +211,7 @@ mod tests {
         ) {
             if let Ok(parts) = RecordParts::read(&[&[ROW, FORMAT, width, count], &body[..]].concat()) {
                 parts.slots().for_each(drop);
-                (0..=u8::MAX).for_each(|slot| parts.write_slot(slot, &mut Vec::new()));
+                (0..=u8::MAX).for_each(|slot| parts.write_slot(slot, b"", &mut Vec::new()));
             }
             let _ = RecordParts::read(&body);
         }

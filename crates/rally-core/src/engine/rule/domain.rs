@@ -15,7 +15,6 @@ fn not_a_domain() -> Wrong {
 }
 
 /// The form by which domains are compared: in ASCII, however it was written.
-#[cfg_attr(not(test), expect(dead_code, reason = "the first resource with a domain is still to come"))]
 pub(crate) fn fold_domain(text: &str) -> Option<String> {
     Domain::parse(text).map(|domain| domain.ascii)
 }

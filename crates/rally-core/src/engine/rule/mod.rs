@@ -3,7 +3,6 @@
 
 mod domain;
 mod number;
-#[cfg_attr(not(test), expect(dead_code, reason = "the first resource with a shape is still to come"))]
 mod object;
 mod tag;
 mod text;
@@ -13,7 +12,6 @@ mod wrong;
 use std::borrow::Cow;
 
 pub use self::object::Shape;
-#[expect(unused_imports, reason = "the first resources with a shape and a domain are still to come")]
 pub(crate) use self::{
     domain::fold_domain,
     object::{Nested, array, object},
@@ -51,6 +49,8 @@ pub enum Rule {
     Choice(&'static [&'static str]),
     /// The id of a record of this tenant.
     Reference(Kind),
+    /// Any id.
+    Id,
     /// Tags in one string, separated by commas.
     TagLine,
     /// Tags in an array.
@@ -90,7 +90,7 @@ impl Rule {
             Rule::Decimal => number::decimal(raw),
             Rule::Boolean => word::boolean(raw),
             Rule::Choice(words) => word::choice(raw, words),
-            Rule::Reference(_) => word::reference(raw),
+            Rule::Reference(_) | Rule::Id => word::reference(raw),
             Rule::TagLine => tag::tag_line(raw),
             Rule::Tags => tag::tags(raw),
             Rule::Tag => tag::tag(raw),

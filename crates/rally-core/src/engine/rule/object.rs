@@ -28,25 +28,6 @@ pub(crate) enum Nested<'a> {
     Fault,
 }
 
-impl Nested<'_> {
-    /// The JSON text of the value; `null` for none.
-    pub(crate) fn json(&self) -> &str {
-        match self {
-            Nested::Value(value) => value,
-            Nested::Nothing | Nested::Null | Nested::Fault => "null",
-        }
-    }
-
-    /// Notes that the member needs a value, if it has none or that of empty text.
-    pub(crate) fn require(&self, name: &str, wrong: &mut Wrong) {
-        match self {
-            Nested::Nothing | Nested::Null => wrong.add(&place(name), "is required"),
-            Nested::Value(value) if value == "\"\"" => wrong.add(&place(name), "must not be empty"),
-            Nested::Value(_) | Nested::Fault => {}
-        }
-    }
-}
-
 /// Reads a JSON object: what it says of each of the members, in their order, and all that is wrong with it.
 pub(crate) fn object<'a, const N: usize>(
     raw: &'a str,
@@ -158,11 +139,20 @@ mod tests {
             let members =
                 [("name", Rule::Text { characters: 5 }), ("score", Rule::Integer { min: 0, max: 3 })];
             let ([name, score], mut inner) = object(raw, profile, members);
-            name.require("name", &mut inner);
+            if matches!(name, Nested::Nothing | Nested::Null) {
+                inner.add(".name", "is required");
+            }
             wrong.add_all(&format!("[{index}]"), inner);
-            rows.push(format!(r#"{{"name":{},"score":{}}}"#, name.json(), score.json()));
+            rows.push(format!(r#"{{"name":{},"score":{}}}"#, json(&name), json(&score)));
         }
         wrong.or(format!("[{}]", rows.join(",")))
+    }
+
+    fn json<'a>(nested: &'a Nested<'_>) -> &'a str {
+        match nested {
+            Nested::Value(value) => value,
+            _ => "null",
+        }
     }
 
     #[track_caller]
@@ -191,9 +181,9 @@ mod tests {
         strict("{}", &[("", "must be an array")]);
         strict(r#"["a",[]]"#, &[("[0]", "must be an object"), ("[1]", "must be an object")]);
         strict(
-            r#"[{"name":""},{"name":5,"score":4},{"name":null}]"#,
+            r#"[{},{"name":5,"score":4},{"name":null}]"#,
             &[
-                ("[0].name", "must not be empty"),
+                ("[0].name", "is required"),
                 ("[1].name", "must be a string"),
                 ("[1].score", "must be 0 to 3"),
                 ("[2].name", "is required"),

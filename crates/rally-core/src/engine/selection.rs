@@ -1,0 +1,291 @@
+//! The records that a list is narrowed to: read from indexes, in the order of their creation, without looking at any
+//! other.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use uuid::Uuid;
+
+use super::{
+    Member, Model, Record, index,
+    list::ListQuery,
+    member::Fold,
+    rule::{self, Wrong},
+    spaces,
+    spaces::Term,
+    stage::Of,
+};
+use crate::{
+    base::{Error, Faults, Kind, TenantId, limits},
+    store::{Direction, Key, KeyRange, Snapshot, StoreError, read_uuid},
+};
+
+/// Entries that are read of an index at first, and at the most.
+const FEWEST: usize = 128;
+const MOST: usize = 4_096;
+
+/// What all records of a list have in common.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    of: Of,
+    conditions: Vec<Condition>,
+    /// What a name begins with, folded.
+    beginning: Option<String>,
+}
+
+/// A value that a member has.
+#[derive(Debug)]
+enum Condition {
+    Key { slot: u8, fold: Fold, folded: String },
+    Term { member: Member, index: u8, term: Term },
+}
+
+impl Selection {
+    /// What a query narrows a list to; nothing when that is all of it.
+    ///
+    /// # Errors
+    /// [`Code::Validation`](crate::Code::Validation) for parameters that the resource does not have, and values that the
+    /// member could not have.
+    pub(crate) fn of(of: Of, query: &ListQuery) -> Result<Option<Self>, Error> {
+        let (mut conditions, mut faults) = (Vec::new(), Faults::new());
+        for (parameter, value) in &query.filters {
+            match condition(of.model, parameter, value) {
+                Ok(condition) => conditions.push(condition),
+                Err(wrong) => faults.add_all(parameter, wrong.into_faults()),
+            }
+        }
+        let text = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        if text.is_some_and(|text| text.chars().count() > limits::SHORT_TEXT) {
+            faults.add("q", format!("must not be longer than {} characters", limits::SHORT_TEXT));
+        }
+        if text.is_some() && !of.model.is_searched() {
+            faults.add("q", "is not a parameter here");
+        }
+        faults.into_result()?;
+        let selection = Self { of, conditions, beginning: text.map(index::fold) };
+        let is_all = selection.conditions.is_empty() && selection.beginning.is_none();
+        Ok((!is_all).then_some(selection))
+    }
+
+    /// The selected records, in the order of their creation.
+    pub(crate) fn ids<'s>(&self, tenant: TenantId, snapshot: &'s dyn Snapshot) -> Result<Ids<'s>, Error> {
+        let mut streams = Vec::new();
+        for condition in &self.conditions {
+            streams.push(condition.stream(self.of.kind, snapshot)?);
+        }
+        if let Some(beginning) = &self.beginning {
+            streams.push(Stream::of(self.found(tenant, snapshot, beginning)?));
+        }
+        Ok(Ids { streams, least: Uuid::nil() })
+    }
+
+    /// Whether a record is one of them.
+    pub(crate) fn holds(&self, record: &Record<'_>) -> bool {
+        self.conditions.iter().all(|condition| condition.holds(record))
+            && self.beginning.as_ref().is_none_or(|text| index::begins(self.of.model, record, text))
+    }
+
+    /// The records of which a name begins with a text.
+    fn found(&self, tenant: TenantId, snapshot: &dyn Snapshot, text: &str) -> Result<BTreeSet<Uuid>, Error> {
+        let (kind, beginning) = (self.of.kind, index::beginning(text));
+        let mut found = BTreeSet::new();
+        let by_name = |entry: crate::store::Entry| {
+            entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id))
+        };
+        read_all(snapshot, &spaces::search(kind, beginning), |entry| found.extend(by_name(entry)))?;
+        for (slot, ..) in self.of.model.natural_keys().filter(|(_, member, _)| member.searched) {
+            let by_key = |entry: crate::store::Entry| read_uuid(&entry.value);
+            read_all(snapshot, &spaces::unique(kind, slot, text), |entry| found.extend(by_key(entry)))?;
+        }
+        if beginning.len() < text.len() {
+            self.keep_holding(tenant, snapshot, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// Keeps those that not only look like it as far as the index goes.
+    fn keep_holding(
+        &self,
+        tenant: TenantId,
+        snapshot: &dyn Snapshot,
+        found: &mut BTreeSet<Uuid>,
+    ) -> Result<(), Error> {
+        let ids: Vec<Uuid> = found.iter().copied().collect();
+        let keys: Vec<Key> = ids.iter().map(|id| spaces::record(self.of.kind, *id)).collect();
+        for (id, bytes) in ids.into_iter().zip(snapshot.get_many(&keys)?) {
+            let Some(bytes) = bytes else { continue };
+            if !self.holds(&Record::read(tenant, id, &bytes)?) {
+                found.remove(&id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks and reads one parameter of a list.
+fn condition(model: &Model, parameter: &str, value: &str) -> Result<Condition, Wrong> {
+    let member = model.filters().find(|(name, _)| *name == parameter).map(|(_, member)| member);
+    let member = member.ok_or("is not a parameter here")?;
+    let json = index::asked(member, value)?;
+    match (member.natural_key, member.slot(), member.index) {
+        (Some(fold), Some(slot), _) => {
+            let folded = fold(&rule::unquote(json.as_bytes())).ok_or("must not be empty")?;
+            Ok(Condition::Key { slot, fold, folded })
+        }
+        (_, _, Some(index)) => {
+            let term = index::term(member, &json).ok_or("must not be empty")?;
+            Ok(Condition::Term { member: *member, index, term })
+        }
+        _ => Err("is not a parameter here".into()),
+    }
+}
+
+impl Condition {
+    fn stream<'s>(&self, kind: Kind, snapshot: &'s dyn Snapshot) -> Result<Stream<'s>, StoreError> {
+        match self {
+            Self::Key { slot, folded, .. } => {
+                let owner = snapshot.get(&spaces::unique(kind, *slot, folded))?;
+                Ok(Stream::of(owner.and_then(|id| read_uuid(&id))))
+            }
+            Self::Term { index, term, .. } => Ok(Stream::on(snapshot, spaces::indexed(kind, *index, *term))),
+        }
+    }
+
+    fn holds(&self, record: &Record<'_>) -> bool {
+        match self {
+            Self::Key { slot, fold, folded } => {
+                fold(&rule::unquote(record.slot(*slot))).as_ref() == Some(folded)
+            }
+            Self::Term { member, term, .. } => index::has_term(member, record, *term),
+        }
+    }
+}
+
+fn read_all(
+    snapshot: &dyn Snapshot,
+    prefix: &Key,
+    mut each: impl FnMut(crate::store::Entry),
+) -> Result<(), StoreError> {
+    let mut range = KeyRange::prefix(prefix);
+    loop {
+        let entries = snapshot.scan(&range, Direction::Forward, MOST)?;
+        let is_last = entries.len() < MOST;
+        if let Some(last) = entries.last() {
+            range = range.from(last.key.successor());
+        }
+        entries.into_iter().for_each(&mut each);
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Ids that stand in every one of several indexes.
+pub(crate) struct Ids<'s> {
+    streams: Vec<Stream<'s>>,
+    least: Uuid,
+}
+
+impl<'s> Ids<'s> {
+    /// Those that one index has under one term.
+    pub(crate) fn indexed(snapshot: &'s dyn Snapshot, kind: Kind, index: u8, term: Term) -> Self {
+        let stream = Stream::on(snapshot, spaces::indexed(kind, index, term));
+        Self { streams: vec![stream], least: Uuid::nil() }
+    }
+
+    /// The next ones, so many or all that are left.
+    pub(crate) fn next_many(&mut self, most: usize) -> Result<Vec<Uuid>, StoreError> {
+        let mut ids = Vec::new();
+        while ids.len() < most
+            && let Some(id) = self.next()?
+        {
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// The next one. Each index is asked for the first entry from the last one's answer on, until all agree.
+    pub(crate) fn next(&mut self) -> Result<Option<Uuid>, StoreError> {
+        let (mut candidate, mut agreed, all) = (self.least, 0, self.streams.len());
+        while agreed < all {
+            for stream in &mut self.streams {
+                let Some(id) = stream.seek(candidate)? else { return Ok(None) };
+                agreed = if id == candidate { agreed + 1 } else { 1 };
+                candidate = id;
+            }
+        }
+        self.least = Uuid::from_u128(candidate.as_u128().saturating_add(1));
+        Ok(Some(candidate))
+    }
+
+    /// All of them, unless there are more than so many.
+    pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
+        let mut ids = Vec::new();
+        while let Some(id) = self.next()? {
+            if u64::try_from(ids.len()).is_ok_and(|count| count >= most) {
+                return Ok(None);
+            }
+            ids.push(id);
+        }
+        Ok(Some(ids))
+    }
+}
+
+/// Ascending ids, of an index or given.
+struct Stream<'s> {
+    /// Ids that have been read.
+    ready: VecDeque<Uuid>,
+    /// Where to read on.
+    rest: Option<Rest<'s>>,
+}
+
+struct Rest<'s> {
+    snapshot: &'s dyn Snapshot,
+    prefix: Key,
+    from: Key,
+    size: usize,
+}
+
+impl<'s> Stream<'s> {
+    fn of(ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self { ready: ids.into_iter().collect(), rest: None }
+    }
+
+    fn on(snapshot: &'s dyn Snapshot, prefix: Key) -> Self {
+        let from = prefix.clone();
+        Self { ready: VecDeque::new(), rest: Some(Rest { snapshot, prefix, from, size: FEWEST }) }
+    }
+
+    /// The first id that is not less than one, which stays the next.
+    fn seek(&mut self, least: Uuid) -> Result<Option<Uuid>, StoreError> {
+        loop {
+            let passed = self.ready.partition_point(|id| *id < least);
+            self.ready.drain(..passed);
+            match (self.ready.front(), &mut self.rest) {
+                (Some(id), _) => return Ok(Some(*id)),
+                (None, None) => return Ok(None),
+                (None, Some(rest)) => {
+                    let (ids, is_last) = rest.read(least)?;
+                    self.ready.extend(ids);
+                    if is_last {
+                        self.rest = None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Rest<'_> {
+    fn read(&mut self, least: Uuid) -> Result<(Vec<Uuid>, bool), StoreError> {
+        let from = self.from.clone().max(self.prefix.clone().uuid(least));
+        let range = KeyRange::prefix(&self.prefix).from(from);
+        let entries = self.snapshot.scan(&range, Direction::Forward, self.size)?;
+        let is_last = entries.len() < self.size;
+        if let Some(last) = entries.last() {
+            self.from = last.key.successor();
+        }
+        self.size = (self.size * 2).min(MOST);
+        let ids = entries.iter().filter_map(|entry| entry.key.after(&self.prefix).and_then(read_uuid));
+        Ok((ids.collect(), is_last))
+    }
+}
