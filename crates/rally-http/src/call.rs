@@ -41,10 +41,10 @@ impl Call {
         query::pairs(self.uri.query())
     }
 
-    /// The id that the path ends in. What is no id names no record.
+    /// The id that the path has behind the name of its kind. What is no id names no record.
     pub(crate) fn id<R: Resource>(&self) -> Result<Id<R>, Error> {
-        let last = self.uri.path().rsplit('/').next().unwrap_or_default();
-        last.parse().map_err(|_| no_such(R::KIND))
+        let mut segments = self.uri.path().split('/').skip_while(|segment| *segment != R::KIND.plural());
+        segments.nth(1).unwrap_or_default().parse().map_err(|_| no_such(R::KIND))
     }
 
     /// The JSON of the body, for a caller whose scope may write.

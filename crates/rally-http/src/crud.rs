@@ -2,8 +2,8 @@
 
 use axum::{extract::State, http::Method, response::Response};
 use rally_core::{
-    Bulkable, Collection, Editable, Faults, Fields, Json, ListQuery, Page, Session, Upsertable, WriteOptions,
-    atomic_parameter, limits, no_parameters,
+    Bulkable, Collection, Creatable, Editable, Error, Faults, Fields, Json, ListQuery, Page, Session,
+    Upsertable, WriteOptions, Written, atomic_parameter, limits, no_parameters,
 };
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 
 /// A resource that has a room of its own under `/api`.
 pub(crate) trait Served: Editable {
+    /// What one of them is called.
+    const NOUN: &'static str = Self::KIND.noun();
+
     /// The tenant's records of this kind.
     fn of(session: &Session) -> Collection<'_, Self>;
 }
@@ -25,7 +28,7 @@ pub(crate) trait Served: Editable {
 type Answered = Result<Response, Problem>;
 
 /// List, get, create, update and delete.
-pub(crate) fn crud<R: Served>() -> Vec<Route> {
+pub(crate) fn crud<R: Served + Creatable>() -> Vec<Route> {
     let (all, one) = (format!("/{}", R::KIND.plural()), format!("/{}/{{id}}", R::KIND.plural()));
     let operation = |verb| Operation::on::<R>(verb);
     vec![
@@ -38,7 +41,15 @@ pub(crate) fn crud<R: Served>() -> Vec<Route> {
     ]
 }
 
-/// Create or update by the natural key.
+/// Get and update of what is a part of a record.
+pub(crate) fn part<R: Served>(path: &str) -> Vec<Route> {
+    vec![
+        Route::new(Method::GET, path, get::<R>, Operation::on::<R>(Verb::GetPart)),
+        Route::new(Method::PUT, path, update::<R>, Operation::on::<R>(Verb::PutPart)),
+    ]
+}
+
+/// Create or update by what records are matched by.
 pub(crate) fn upsert<R: Served + Upsertable>() -> Vec<Route> {
     let path = format!("/{}/upsert", R::KIND.plural());
     vec![Route::new(Method::PUT, &path, upsert_one::<R>, Operation::on::<R>(Verb::Upsert))]
@@ -91,7 +102,7 @@ async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
     Ok(answered.await?)
 }
 
-async fn create<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
+async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
         no_parameters(&call.parameters()?, call.profile())?;
@@ -103,21 +114,30 @@ async fn create<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
     Ok(answered.await?)
 }
 
-async fn update<R: Served>(State(app): State<App>, mut call: Call) -> Answered {
+async fn update<R: Served>(app: State<App>, call: Call) -> Answered {
+    change(app, call, |call, json, options| R::of(&call.session).update_with(call.id()?, json, options)).await
+}
+
+/// Changes one record in some way, at the versions that the caller names.
+pub(crate) async fn change<R: Editable>(
+    State(app): State<App>,
+    mut call: Call,
+    write: fn(&Call, &Json<'_>, &WriteOptions) -> Result<Written<R>, Error>,
+) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
         no_parameters(&call.parameters()?, call.profile())?;
-        let (id, idempotency_key) = (call.id()?, call.idempotency_key(&json)?);
+        let idempotency_key = call.idempotency_key(&json)?;
         let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
             let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            R::of(&call.session).update_with(id, &Json(&json), &options)
+            write(&call, &Json(&json), &options)
         })?;
         answer::written(&call, &written)
     });
     Ok(answered.await?)
 }
 
-async fn delete<R: Served>(State(app): State<App>, call: Call) -> Answered {
+async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.write(move || {
         call.session.require(R::WRITE)?;
         no_parameters(&call.parameters()?, call.profile())?;

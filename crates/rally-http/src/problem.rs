@@ -28,14 +28,21 @@ impl From<Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = status(self.0.code()).into_response();
+        let mut response = status(&self.0).into_response();
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// The status of a code.
-pub(crate) const fn status(code: Code) -> StatusCode {
+/// The status of an error. A conflict is one only for a caller who has asked for that by an idempotency key.
+pub(crate) fn status(error: &Error) -> StatusCode {
+    match error.code() {
+        Code::Conflict if !error.is_under_way() => StatusCode::BAD_REQUEST,
+        code => status_of(code),
+    }
+}
+
+const fn status_of(code: Code) -> StatusCode {
     match code {
         Code::Validation
         | Code::MalformedJson
@@ -100,6 +107,8 @@ struct Members<'a> {
     errors: &'a BTreeMap<String, Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     existing_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    matching_ids: &'a [Uuid],
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "display")]
     required_scope: Option<rally_core::Scope>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,13 +128,14 @@ impl<'a> Members<'a> {
         Self {
             kind: format!("{TYPES}{}", code.name()),
             title: title(code),
-            status: status(code).as_u16(),
+            status: status(error).as_u16(),
             code: code.name(),
             detail: error.detail(),
             instance: None,
             trace_id: None,
             errors: error.faults().by_member(),
             existing_id: error.existing_id(),
+            matching_ids: error.matching_ids(),
             required_scope: error.required_scope(),
             oldest_changed_at: error.oldest_change(),
         }
@@ -169,7 +179,7 @@ mod tests {
     fn only_the_documented_statuses_are_answered() {
         for code in Code::ALL {
             let known = [400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503];
-            assert!(known.contains(&status(code).as_u16()), "{code:?}");
+            assert!(known.contains(&status_of(code).as_u16()), "{code:?}");
         }
     }
 }

@@ -114,6 +114,7 @@ struct Parts {
     required_scope: Option<Scope>,
     oldest_change: Option<Timestamp>,
     outcome_unknown: bool,
+    under_way: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -130,6 +131,7 @@ impl Error {
             required_scope: None,
             oldest_change: None,
             outcome_unknown: false,
+            under_way: false,
             cause: None,
         }))
     }
@@ -161,6 +163,11 @@ impl Error {
 
     pub(crate) fn with_unknown_outcome(mut self) -> Self {
         self.0.outcome_unknown = true;
+        self
+    }
+
+    pub(crate) fn with_under_way(mut self) -> Self {
+        self.0.under_way = true;
         self
     }
 
@@ -248,6 +255,12 @@ impl Error {
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         self.code() == Code::Unavailable && !self.0.outcome_unknown
+    }
+
+    /// True when the same write, by its idempotency key, is still under way.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.0.under_way
     }
 
     /// True when the write may have happened or not: look before repeating it.

@@ -109,4 +109,5 @@ fn oldest(now: Timestamp) -> Timestamp {
 /// Says that the key's first write has no answer yet.
 pub(crate) fn still_running() -> Error {
     Error::new(Code::Conflict, "a request with this Idempotency-Key is still running; try again")
+        .with_under_way()
 }

@@ -64,8 +64,8 @@ fn tags(api: &[Route]) -> Vec<Value> {
 fn schemas(api: &[Route]) -> Map<String, Value> {
     let mut all = schemas::shared();
     for route in api {
-        if let Operation::Records { kind, model, .. } = route.operation {
-            schemas::add(&mut all, kind, model);
+        if let Operation::Records { verb, noun, model, .. } = route.operation {
+            schemas::add(&mut all, noun, verb, model);
         }
     }
     all

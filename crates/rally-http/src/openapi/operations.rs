@@ -1,8 +1,8 @@
-use rally_core::{Kind, Scope};
+use rally_core::{Kind, Member, Model, Scope, limits};
 use serde_json::{Map, Value, json};
 
 use super::{
-    components::header_references,
+    components::{header_references, query},
     schemas::{self, reference},
 };
 use crate::routes::{Operation, Verb};
@@ -19,7 +19,7 @@ const COMMON: [(&str, &str); 6] = [
 
 pub(super) fn describe(operation: &Operation) -> Value {
     let mut described = match *operation {
-        Operation::Records { verb, kind, scope, .. } => records(verb, kind, scope),
+        Operation::Records { verb, noun, kind, model, scope } => records(verb, noun, kind, model, scope),
         Operation::Changes => changes(),
         Operation::Operating { id, summary, content_type } => operating(id, summary, content_type),
     };
@@ -29,27 +29,17 @@ pub(super) fn describe(operation: &Operation) -> Value {
     described
 }
 
-fn records(verb: Verb, kind: Kind, scope: Scope) -> Value {
-    let (name, plural) = (schemas::name(kind), kind.plural());
-    let (id, summary) = match verb {
-        Verb::List => (format!("list{}", plural_name(kind)), format!("List {plural}")),
-        Verb::Create => (format!("create{name}"), format!("Create a {kind}")),
-        Verb::Get => (format!("get{name}"), format!("Get a {kind}")),
-        Verb::Put => (format!("update{name}"), format!("Change a {kind}")),
-        Verb::Patch => (format!("patch{name}"), format!("Change a {kind}, as `PUT` does")),
-        Verb::Delete => (format!("delete{name}"), format!("Delete a {kind}")),
-        Verb::Upsert => {
-            (format!("upsert{name}"), format!("Create a {kind}, or change the one with the same natural key"))
-        }
-        Verb::Bulk => (format!("create{}", plural_name(kind)), format!("Create 1 to 100 {plural} at once")),
-    };
+fn records(verb: Verb, noun: &str, kind: Kind, model: &Model, scope: Scope) -> Value {
+    let name = schemas::name(noun);
+    let (id, summary) = called(verb, noun, kind);
+    let has_id = kind != Kind::Tenant;
     let mut described = json!({
         "operationId": id,
         "summary": summary,
         "x-required-scope": scope.name(),
         "security": [{ "ApiKey": [] }, { "Bearer": [] }],
-        "parameters": parameters(verb),
-        "responses": responses(verb, &name),
+        "parameters": parameters(verb, model, has_id),
+        "responses": responses(verb, &name, has_id),
     });
     if let (Some(body), Some(members)) = (body(verb, &name), described.as_object_mut()) {
         let content = json!({ "required": true, "content": { "application/json": { "schema": body } } });
@@ -58,21 +48,70 @@ fn records(verb: Verb, kind: Kind, scope: Scope) -> Value {
     described
 }
 
+/// The id and the summary of an operation.
+fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
+    let (name, plural) = (schemas::name(noun), kind.plural());
+    match verb {
+        Verb::List => (format!("list{}", plural_name(kind)), format!("List {plural}")),
+        Verb::Create => (format!("create{name}"), format!("Create a {noun}")),
+        Verb::Get => (format!("get{name}"), format!("Get a {noun}")),
+        Verb::Put => (format!("update{name}"), format!("Change a {noun}")),
+        Verb::Patch => (format!("patch{name}"), format!("Change a {noun}, as `PUT` does")),
+        Verb::Delete => {
+            (format!("delete{name}"), format!("Delete a {noun}, and its name from all that name it"))
+        }
+        Verb::Upsert => (format!("upsert{name}"), format!("Create a {noun}, or change the one that matches")),
+        Verb::Bulk => (format!("create{}", plural_name(kind)), format!("Create 1 to 100 {plural} at once")),
+        Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
+        Verb::PutPart => (format!("update{name}"), format!("Change the {noun}")),
+        Verb::Move => (format!("move{name}"), format!("Move a {noun} to another stage of its pipeline")),
+        Verb::Forecast => (
+            format!("forecast{name}"),
+            format!("What the deals of a {noun} come to, stage by stage and currency by currency"),
+        ),
+    }
+}
+
 fn plural_name(kind: Kind) -> String {
     let (first, rest) = kind.plural().split_at_checked(1).unwrap_or_default();
     first.to_ascii_uppercase() + rest
 }
 
-fn parameters(verb: Verb) -> Value {
-    parameter_references(match verb {
+fn parameters(verb: Verb, model: &Model, has_id: bool) -> Value {
+    let names: &[&str] = match verb {
         Verb::List => &["Limit", "Offset", "UpdatedSince", "Count", "Fields"],
-        Verb::Get => &["Id", "Fields", "IfNoneMatch"],
+        Verb::Get | Verb::GetPart => &["Id", "Fields", "IfNoneMatch"],
         Verb::Create => &["IdempotencyKey", "Prefer"],
-        Verb::Put | Verb::Patch => &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
+        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Move => {
+            &["Id", "IfMatch", "IdempotencyKey", "Prefer"]
+        }
         Verb::Delete => &["Id", "IfMatch", "IdempotencyKey"],
         Verb::Upsert => &["IfMatch", "IdempotencyKey", "Prefer"],
         Verb::Bulk => &["Atomic", "IdempotencyKey"],
-    })
+        Verb::Forecast => &["Id"],
+    };
+    let names: Vec<&str> = names.iter().copied().filter(|name| has_id || *name != "Id").collect();
+    let mut all = parameter_references(&names);
+    if let (Verb::List, Some(all)) = (verb, all.as_array_mut()) {
+        all.extend(filters(model));
+    }
+    all
+}
+
+/// The parameters that narrow the list of one resource.
+fn filters(model: &Model) -> Vec<Value> {
+    let filter = |(parameter, member): (&str, &Member)| {
+        query(parameter, "Only records with this value", &schemas::filter(&member.rule))
+    };
+    let mut all: Vec<Value> = model.filters().map(filter).collect();
+    if model.is_searched() {
+        let searched = model.members().iter().filter(|member| member.searched).map(|member| member.name);
+        let names = searched.collect::<Vec<_>>().join(", ");
+        let description =
+            format!("Only records of which one of these begins so, in any case of letters: {names}");
+        all.push(query("q", &description, &json!({ "type": "string", "maxLength": limits::SHORT_TEXT })));
+    }
+    all
 }
 
 fn parameter_references(names: &[&str]) -> Value {
@@ -81,30 +120,31 @@ fn parameter_references(names: &[&str]) -> Value {
 
 fn body(verb: Verb, name: &str) -> Option<Value> {
     match verb {
-        Verb::List | Verb::Get | Verb::Delete => None,
+        Verb::List | Verb::Get | Verb::GetPart | Verb::Forecast | Verb::Delete => None,
+        Verb::Move => Some(reference("StageMove")),
         Verb::Create => Some(reference(&format!("{name}Draft"))),
         // The update half needs no more than the natural key, so what is required of a draft is not required here.
-        Verb::Put | Verb::Patch | Verb::Upsert => Some(reference(&format!("{name}Change"))),
+        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Upsert => Some(reference(&format!("{name}Change"))),
         Verb::Bulk => Some(json!({
             "type": "array",
             "minItems": 1,
-            "maxItems": rally_core::limits::BULK_ITEMS,
+            "maxItems": limits::BULK_ITEMS,
             "items": reference(&format!("{name}Draft")),
         })),
     }
 }
 
-fn responses(verb: Verb, name: &str) -> Value {
+fn responses(verb: Verb, name: &str, has_id: bool) -> Value {
     let whole = reference(name);
     let fields = reference(&format!("{name}Fields"));
-    let mut all = errors(verb);
+    let mut all = errors(verb, has_id);
     let mut add = |status: &str, response: Value| all.insert(status.to_owned(), response);
     match verb {
         Verb::List => {
             let page = json!({ "type": "array", "items": fields });
             add("200", answer("A page of the list", &page, &["Link", "X-Total-Count"]));
         }
-        Verb::Get => {
+        Verb::Get | Verb::GetPart => {
             add("200", answer("The record", &fields, &["ETag"]));
             add("304", response_reference("NotModified"));
         }
@@ -112,7 +152,10 @@ fn responses(verb: Verb, name: &str) -> Value {
             add("201", answer("It is created", &whole, &["ETag", "Location", "Idempotent-Replayed"]));
             add("204", response_reference("NoContent"));
         }
-        Verb::Put | Verb::Patch => {
+        Verb::Forecast => {
+            add("200", answer("The forecast", &reference("Forecast"), &[]));
+        }
+        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Move => {
             add("200", answer("The record as it is now", &whole, &["ETag", "Idempotent-Replayed"]));
             add("204", response_reference("NoContent"));
         }
@@ -133,13 +176,14 @@ fn responses(verb: Verb, name: &str) -> Value {
     Value::Object(all)
 }
 
-fn errors(verb: Verb) -> Map<String, Value> {
+fn errors(verb: Verb, has_id: bool) -> Map<String, Value> {
     let mut all: Vec<(&str, &str)> = COMMON.to_vec();
-    let has_body = !matches!(verb, Verb::List | Verb::Get | Verb::Delete);
-    if matches!(verb, Verb::Get | Verb::Put | Verb::Patch | Verb::Delete) {
+    let has_body = !verb.is_read() && verb != Verb::Delete;
+    let is_of_many = matches!(verb, Verb::List | Verb::Create | Verb::Upsert | Verb::Bulk);
+    if has_id && !is_of_many {
         all.push(("404", "NotFound"));
     }
-    if matches!(verb, Verb::Put | Verb::Patch | Verb::Delete | Verb::Upsert) {
+    if !verb.is_read() && !matches!(verb, Verb::Create | Verb::Bulk) {
         all.push(("412", "PreconditionFailed"));
     }
     if has_body || verb == Verb::Delete {
@@ -165,7 +209,7 @@ fn answer(description: &str, schema: &Value, headers: &[&str]) -> Value {
 
 fn changes() -> Value {
     let page = json!({ "type": "array", "items": reference("FeedEntry") });
-    let mut responses: Map<String, Value> = errors(Verb::List);
+    let mut responses: Map<String, Value> = errors(Verb::List, false);
     responses.insert("200".to_owned(), answer("The next changes, oldest first", &page, &["Link"]));
     json!({
         "operationId": "listChanges",

@@ -1,6 +1,8 @@
 use rally_core::{Access, Code, FeedFields, Kind, Member, Model, Rule, limits};
 use serde_json::{Map, Value, json};
 
+use crate::routes::Verb;
+
 /// Whether a schema is of what is sent or of what is answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -14,9 +16,9 @@ enum Form {
     Fields,
 }
 
-/// The name of a kind's schema: `Contact`.
-pub(super) fn name(kind: Kind) -> String {
-    let words = kind.noun().split(' ').map(|word| {
+/// The name of a schema: `Contact` of a contact.
+pub(super) fn name(noun: &str) -> String {
+    let words = noun.split(' ').map(|word| {
         let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
         first.to_ascii_uppercase() + rest
     });
@@ -27,21 +29,22 @@ pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// Adds the schemas of a resource.
-pub(super) fn add(schemas: &mut Map<String, Value>, kind: Kind, model: &Model) {
-    let name = name(kind);
-    let noun = kind.noun();
-    for (suffix, form, description) in [
-        ("", Form::Whole, format!("A {noun}")),
-        (
-            "Fields",
-            Form::Fields,
-            format!("The members of a {noun} that `fields` names; all of them without it"),
-        ),
-        ("Draft", Form::Draft, format!("What creates a {noun}")),
-        ("Change", Form::Change, format!("What changes a {noun}: a member left out stays, `null` clears it")),
-    ] {
-        schemas.insert(format!("{name}{suffix}"), object(model, form, &description));
+/// Adds the schemas that an operation is about.
+pub(super) fn add(schemas: &mut Map<String, Value>, noun: &str, verb: Verb, model: &Model) {
+    let forms: &[(&str, Form, String)] = match verb {
+        Verb::List | Verb::Get | Verb::GetPart => {
+            let fields = format!("The members of the {noun} that `fields` names; all of them without it");
+            &[("", Form::Whole, format!("The {noun}")), ("Fields", Form::Fields, fields)]
+        }
+        Verb::Create => &[("Draft", Form::Draft, format!("What creates a {noun}"))],
+        Verb::Put | Verb::PutPart => {
+            let change = format!("What changes the {noun}: a member left out stays, `null` clears it");
+            &[("Change", Form::Change, change)]
+        }
+        _ => &[],
+    };
+    for (suffix, form, description) in forms {
+        schemas.insert(format!("{}{suffix}", name(noun)), object(model, *form, description));
     }
 }
 
@@ -50,6 +53,7 @@ fn object(model: &Model, form: Form, description: &str) -> Value {
     let is_part = |member: &&Member| match member.access {
         Access::Open => true,
         Access::ReadOnly => is_answer,
+        Access::WriteOnly => !is_answer,
         Access::Hidden => false,
     };
     let members: Vec<&Member> = model.members().iter().filter(is_part).collect();
@@ -74,7 +78,7 @@ fn object(model: &Model, form: Form, description: &str) -> Value {
 fn property(member: &Member, form: Form) -> Value {
     let is_answer = matches!(form, Form::Whole | Form::Fields);
     let mut schema = rule(&member.rule);
-    if is_answer && matches!(member.name, "id" | "tenantId") {
+    if is_answer && matches!(member.name, "id" | "tenantId" | "dealId") {
         schema = json!({ "type": "string", "format": "uuid" });
     }
     if member.access == Access::ReadOnly {
@@ -85,7 +89,7 @@ fn property(member: &Member, form: Form) -> Value {
     }
     let default = member.default.and_then(|json| serde_json::from_str::<Value>(json).ok());
     // A record without a value has the default, so it is never answered as null.
-    let always_has_value = member.required || (is_answer && default.is_some());
+    let always_has_value = member.required || (is_answer && member.always);
     if !always_has_value {
         allow_null(&mut schema);
     }
@@ -93,6 +97,14 @@ fn property(member: &Member, form: Form) -> Value {
         set(&mut schema, "default", default);
     }
     schema
+}
+
+/// What a filter can be given: of tags, one.
+pub(super) fn filter(of: &Rule) -> Value {
+    match of {
+        Rule::TagLine | Rule::Tags => rule(&Rule::Tag),
+        other => rule(other),
+    }
 }
 
 fn rule(rule: &Rule) -> Value {
@@ -112,6 +124,7 @@ fn rule(rule: &Rule) -> Value {
         }),
         Rule::Boolean => json!({ "type": "boolean" }),
         Rule::Choice(words) => json!({ "type": "string", "enum": words }),
+        Rule::Id => json!({ "type": "string", "format": "uuid" }),
         Rule::Reference(kind) => json!({
             "type": "string",
             "format": "uuid",
@@ -189,6 +202,8 @@ pub(super) fn shared() -> Map<String, Value> {
         ("FeedEntry", feed_entry()),
         ("Deleted", deleted()),
         ("BulkResult", bulk_result()),
+        ("StageMove", stage_move()),
+        ("Forecast", forecast()),
         ("Status", json!({ "type": "object", "properties": { "status": { "type": "string" } } })),
     ]
     .map(|(name, schema)| (name.to_owned(), schema))
@@ -213,6 +228,11 @@ fn problem() -> Value {
                 "type": "object",
                 "description": "What is wrong with each member or parameter",
                 "additionalProperties": { "type": "array", "items": { "type": "string" } },
+            },
+            "matchingIds": {
+                "type": "array",
+                "description": "The records that match where one must",
+                "items": { "type": "string", "format": "uuid" },
             },
             "existingId": { "type": "string", "format": "uuid", "description": "The record with this natural key" },
             "requiredScope": { "type": "string", "enum": ["read", "write", "admin"] },
@@ -247,6 +267,58 @@ fn deleted() -> Value {
         "properties": {
             "id": { "type": "string", "format": "uuid" },
             "deleted": { "type": "boolean", "const": true },
+        },
+    })
+}
+
+fn stage_move() -> Value {
+    json!({
+        "type": "object",
+        "description": "Where a deal goes",
+        "required": ["stageId"],
+        "properties": {
+            "stageId": { "type": "string", "format": "uuid", "description": "A stage of the deal's pipeline" },
+            "probability": {
+                "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": 100,
+                "description": "That of the stage without it",
+            },
+        },
+    })
+}
+
+fn forecast() -> Value {
+    let exact = |description: &str| json!({ "type": "number", "description": format!("{description}, all digits exact") });
+    let sum = json!({
+        "type": "object",
+        "required": ["currency", "value", "weighted"],
+        "properties": {
+            "currency": { "type": "string", "pattern": "^[A-Z]{3}$" },
+            "value": exact("The sum of the values"),
+            "weighted": exact("The sum of each value times its deal's probability"),
+        },
+    });
+    let stage = json!({
+        "type": "object",
+        "required": ["id", "name", "order", "probability", "outcome", "count", "sums"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "name": { "type": "string" },
+            "order": { "type": "integer" },
+            "probability": { "type": "integer" },
+            "outcome": { "type": "string", "enum": ["open", "won", "lost"] },
+            "count": { "type": "integer", "minimum": 0 },
+            "sums": { "type": "array", "items": sum },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "What the deals of a pipeline come to",
+        "required": ["pipelineId", "stages"],
+        "properties": {
+            "pipelineId": { "type": "string", "format": "uuid" },
+            "stages": { "type": "array", "description": "In their order", "items": stage },
         },
     })
 }

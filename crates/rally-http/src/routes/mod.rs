@@ -1,8 +1,14 @@
 //! The table of routes. The router and the OpenAPI document are both made of it.
 
+mod activities;
+mod companies;
 mod contacts;
+mod deals;
 mod operations;
+mod pipelines;
+mod settings;
 mod sync;
+mod users;
 
 use axum::{
     handler::Handler,
@@ -11,7 +17,7 @@ use axum::{
 };
 use rally_core::{Editable, Kind, Model, Scope};
 
-use crate::app::App;
+use crate::{app::App, crud::Served};
 
 /// One path and method, what answers it and what that is.
 #[derive(Debug)]
@@ -26,7 +32,7 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
     /// Something done with records of a kind.
-    Records { verb: Verb, kind: Kind, model: &'static Model, scope: Scope },
+    Records { verb: Verb, noun: &'static str, kind: Kind, model: &'static Model, scope: Scope },
     /// The change feed.
     Changes,
     /// Something for whoever operates the server, or reads about it.
@@ -44,12 +50,30 @@ pub(crate) enum Verb {
     Delete,
     Upsert,
     Bulk,
+    /// Of something that is a part of a record.
+    GetPart,
+    PutPart,
+    /// A deal to another stage.
+    Move,
+    /// What a pipeline's deals come to.
+    Forecast,
+}
+
+impl Verb {
+    pub(crate) const fn is_read(self) -> bool {
+        matches!(self, Self::List | Self::Get | Self::GetPart | Self::Forecast)
+    }
 }
 
 impl Operation {
-    pub(crate) fn on<R: Editable>(verb: Verb) -> Self {
-        let scope = if matches!(verb, Verb::List | Verb::Get) { R::READ } else { R::WRITE };
-        Self::Records { verb, kind: R::KIND, model: R::model(), scope }
+    pub(crate) fn on<R: Served>(verb: Verb) -> Self {
+        Self::called::<R>(verb, R::NOUN)
+    }
+
+    /// What is done with records, each of which is called so.
+    pub(crate) fn called<R: Editable>(verb: Verb, noun: &'static str) -> Self {
+        let scope = if verb.is_read() { R::READ } else { R::WRITE };
+        Self::Records { verb, noun, kind: R::KIND, model: R::model(), scope }
     }
 }
 
@@ -68,7 +92,17 @@ impl Route {
 
 /// What stands under `/api` and under `/api/v1`.
 pub(crate) fn api() -> Vec<Route> {
-    [contacts::routes(), sync::routes()].into_iter().flatten().collect()
+    let rooms = [
+        contacts::routes(),
+        companies::routes(),
+        deals::routes(),
+        pipelines::routes(),
+        activities::routes(),
+        users::routes(),
+        settings::routes(),
+        sync::routes(),
+    ];
+    rooms.into_iter().flatten().collect()
 }
 
 /// What stands beside it, for anyone.

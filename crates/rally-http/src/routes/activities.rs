@@ -1,0 +1,14 @@
+use rally_core::{Activity, Collection, Session};
+
+use super::Route;
+use crate::crud::{Served, bulk, crud};
+
+pub(crate) fn routes() -> Vec<Route> {
+    [crud::<Activity>(), bulk::<Activity>()].into_iter().flatten().collect()
+}
+
+impl Served for Activity {
+    fn of(session: &Session) -> Collection<'_, Self> {
+        session.activities()
+    }
+}

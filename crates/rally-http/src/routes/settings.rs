@@ -1,0 +1,26 @@
+use axum::{extract::State, http::Method, response::Response};
+use rally_core::{Fields, Resource, Settings};
+
+use super::{Operation, Route, Verb};
+use crate::{answer, app::App, call::Call, crud::change, problem::Problem};
+
+pub(crate) fn routes() -> Vec<Route> {
+    let operation = |verb| Operation::called::<Settings>(verb, "settings");
+    vec![
+        Route::new(Method::GET, "/settings", get_settings, operation(Verb::GetPart)),
+        Route::new(Method::PUT, "/settings", update_settings, operation(Verb::PutPart)),
+    ]
+}
+
+async fn get_settings(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let answered = app.read(move || {
+        call.session.require(Settings::READ)?;
+        let fields = Fields::from_query(&call.parameters()?, Settings::model(), call.profile())?;
+        answer::record(&call, &call.session.settings()?, &fields)
+    });
+    Ok(answered.await?)
+}
+
+async fn update_settings(app: State<App>, call: Call) -> Result<Response, Problem> {
+    change(app, call, |call, json, options| call.session.change_settings(json, options)).await
+}

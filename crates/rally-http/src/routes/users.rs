@@ -1,0 +1,14 @@
+use rally_core::{Collection, Session, User};
+
+use super::Route;
+use crate::crud::{Served, crud};
+
+pub(crate) fn routes() -> Vec<Route> {
+    crud::<User>()
+}
+
+impl Served for User {
+    fn of(session: &Session) -> Collection<'_, Self> {
+        session.users()
+    }
+}
