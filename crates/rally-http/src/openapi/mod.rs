@@ -50,13 +50,13 @@ fn describe() -> Value {
 fn add(paths: &mut Map<String, Value>, path: &str, route: &Route) {
     let item = paths.entry(path).or_insert_with(|| json!({}));
     if let Some(item) = item.as_object_mut() {
-        item.insert(route.method.as_str().to_ascii_lowercase(), operations::describe(&route.operation));
+        item.insert(route.method.as_str().to_ascii_lowercase(), operations::describe(route));
     }
 }
 
 fn tags(api: &[Route]) -> Vec<Value> {
-    let mut names: Vec<&str> = api.iter().map(|route| route.operation.tag()).collect();
-    names.push("operations");
+    let mut names: Vec<&str> = api.iter().map(Route::tag).collect();
+    names.push(OPERATING);
     names.dedup();
     names.into_iter().map(|name| json!({ "name": name })).collect()
 }
@@ -71,12 +71,15 @@ fn schemas(api: &[Route]) -> Map<String, Value> {
     all
 }
 
-impl Operation {
-    fn tag(&self) -> &'static str {
-        match self {
-            Self::Records { kind, .. } => kind.plural(),
-            Self::Changes => "sync",
-            Self::Operating { .. } => "operations",
+/// The tag of what is for whoever operates the server.
+const OPERATING: &str = "operations";
+
+impl Route {
+    /// The noun that its path begins with.
+    fn tag(&self) -> &str {
+        match self.operation {
+            Operation::Operating { .. } => OPERATING,
+            _ => self.path.split('/').nth(1).unwrap_or_default(),
         }
     }
 }

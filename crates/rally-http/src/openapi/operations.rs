@@ -5,7 +5,7 @@ use super::{
     components::{header_references, query},
     schemas::{self, reference},
 };
-use crate::routes::{Operation, Verb};
+use crate::routes::{Operation, Route, Verb};
 
 /// What can go wrong with every request under `/api`.
 const COMMON: [(&str, &str); 6] = [
@@ -17,22 +17,24 @@ const COMMON: [(&str, &str); 6] = [
     ("503", "Unavailable"),
 ];
 
-pub(super) fn describe(operation: &Operation) -> Value {
-    let mut described = match *operation {
-        Operation::Records { verb, noun, kind, model, scope } => records(verb, noun, kind, model, scope),
+pub(super) fn describe(route: &Route) -> Value {
+    let has_id = route.path.contains("{id}");
+    let mut described = match route.operation {
+        Operation::Records { verb, noun, kind, model, scope } => {
+            records(verb, noun, kind, model, (scope, has_id))
+        }
         Operation::Changes => changes(),
         Operation::Operating { id, summary, content_type } => operating(id, summary, content_type),
     };
     if let Some(members) = described.as_object_mut() {
-        members.insert("tags".to_owned(), json!([operation.tag()]));
+        members.insert("tags".to_owned(), json!([route.tag()]));
     }
     described
 }
 
-fn records(verb: Verb, noun: &str, kind: Kind, model: &Model, scope: Scope) -> Value {
+fn records(verb: Verb, noun: &str, kind: Kind, model: &Model, (scope, has_id): (Scope, bool)) -> Value {
     let name = schemas::name(noun);
     let (id, summary) = called(verb, noun, kind);
-    let has_id = kind != Kind::Tenant;
     let mut described = json!({
         "operationId": id,
         "summary": summary,

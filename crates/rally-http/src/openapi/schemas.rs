@@ -20,7 +20,7 @@ enum Form {
 pub(super) fn name(noun: &str) -> String {
     let words = noun.split(' ').map(|word| {
         let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
-        first.to_ascii_uppercase() + rest
+        first.to_ascii_uppercase() + &rest.to_lowercase()
     });
     words.collect()
 }
