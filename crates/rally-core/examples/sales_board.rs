@@ -29,9 +29,11 @@ fn main() -> Result<(), Error> {
 /// A week's work: some deals, of which one is won.
 fn sell(acme: &Session) -> Result<Id<Pipeline>, Error> {
     let pipelines = acme.pipelines().list(&ListQuery::default())?;
-    let pipeline = pipelines.rows.first().ok_or_else(|| Error::internal("a tenant has a pipeline"))?.read()?;
+    let pipeline =
+        pipelines.rows.first().ok_or_else(|| Error::internal("a tenant has a pipeline"))?.read()?;
     let stage = |name: &str| pipeline.stages.iter().find(|stage| stage.name == name).map(|stage| stage.id);
-    let company = acme.companies().create(&CompanyDraft { name: "Looms Ltd".into(), ..Default::default() })?;
+    let company =
+        acme.companies().create(&CompanyDraft { name: "Looms Ltd".into(), ..Default::default() })?;
     let mut last = None;
     for (name, value, currency, at) in [
         ("Two looms", "12000", "USD", "Lead"),

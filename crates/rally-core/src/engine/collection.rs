@@ -273,7 +273,7 @@ impl<'s, R: Resource> Collection<'s, R> {
             return Ok(());
         }
         let records = rows.iter().map(Row::record).collect::<Result<Vec<_>, _>>()?;
-        let joined = join::join(snapshot, R::model(), &records)?;
+        let joined = join::join(snapshot, R::model(), &records, false)?;
         drop(records);
         for (row, joined) in rows.iter_mut().zip(joined) {
             row.set_joined(joined);

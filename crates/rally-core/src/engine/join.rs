@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct Join {
     /// Where the row is that a record's member is read from, if it has one.
     pub(crate) key: fn(&Record<'_>) -> Option<Key>,
+    /// Whether there can be such a row only once others name the record, so that a new one has none.
+    pub(crate) is_of_others: bool,
     /// Appends the JSON text of the value; nothing if there is none.
     pub(crate) write: fn(&Record<'_>, row: &[u8], out: &mut Vec<u8>) -> Result<(), Error>,
 }
@@ -26,12 +28,15 @@ pub(crate) fn join(
     snapshot: &dyn Snapshot,
     model: &Model,
     records: &[Record<'_>],
+    is_new: bool,
 ) -> Result<Vec<Bytes>, Error> {
     let joins = model.joins();
     if joins.is_empty() {
         return Ok(vec![Bytes::new(); records.len()]);
     }
-    let keys = |record| joins.iter().map(move |join| (join.key)(record));
+    let keys = |record| {
+        joins.iter().filter(|join| !(is_new && join.is_of_others)).map(move |join| (join.key)(record))
+    };
     let rows = read(snapshot, records.iter().flat_map(keys).flatten())?;
     let values = records.iter().map(|record| {
         let mut texts = Vec::with_capacity(joins.len());

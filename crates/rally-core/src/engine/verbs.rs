@@ -1,8 +1,8 @@
 use uuid::Uuid;
 
 use super::{
-    Bytes, Change, Collection, Creatable, Deleted, Draft, Editable, Json, Outcome, Resource, Row, Session,
-    Upsertable, Written,
+    Bytes, Change, Collection, Creatable, Deleted, Draft, Editable, Json, Member, Outcome, Resource, Row,
+    Session, Upsertable, Written,
     body::{Body, Slots},
     codec::RecordParts,
     collection::damaged_key,
@@ -169,12 +169,21 @@ pub(crate) fn keys_ahead<'b, R: Resource>(
             let folded = body.value(slot).and_then(|json| fold(&rule::unquote(json.as_bytes())));
             keys.extend(folded.map(|folded| spaces::unique(R::KIND, slot, &folded)));
         }
-        keys.extend(body.values(R::model()).filter_map(|(member, value)| match member.rule {
-            Rule::Reference(kind) => Some(spaces::record(kind, rule::reference_id(value.as_bytes())?)),
-            _ => None,
-        }));
+        for (member, value) in body.values(R::model()) {
+            keys.extend(keys_of_reference(R::KIND, member, value));
+        }
     }
     keys
+}
+
+/// Where the record is that a member names, and the newest of those that name it.
+fn keys_of_reference(kind: Kind, member: &Member, value: &str) -> Vec<Key> {
+    let (Rule::Reference(of), Some(target)) = (member.rule, rule::reference_id(value.as_bytes())) else {
+        return Vec::new();
+    };
+    let newest = member.index.filter(|_| member.keeps_newest);
+    let newest = newest.map(|index| spaces::newest(kind, index, target));
+    [spaces::record(of, target)].into_iter().chain(newest).collect()
 }
 
 /// Adds a record of what a body gives.

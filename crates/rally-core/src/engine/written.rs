@@ -83,7 +83,8 @@ impl Answer {
     /// The same answer with what is joined to the record at the end of the write.
     pub(crate) fn joined<R: Resource>(self, stage: &Stage<'_>) -> Result<Self, Error> {
         let Self::Written { outcome, id, record, .. } = self else { return Ok(self) };
-        let rows = join::join(&stage.overlay, R::model(), &[Record::read(stage.tenant.id, id, &record)?])?;
+        let records = [Record::read(stage.tenant.id, id, &record)?];
+        let rows = join::join(&stage.overlay, R::model(), &records, outcome == Outcome::Created)?;
         let joined = rows.into_iter().next().unwrap_or_default();
         Ok(Self::Written { outcome, id, record, joined })
     }

@@ -303,6 +303,7 @@ fn write_pipeline_and_name(deal: &Record<'_>, out: &mut Vec<u8>) {
 }
 
 const STAGE_NAME: Join = Join {
+    is_of_others: false,
     key: |deal| named(deal, PIPELINE_ID, Kind::Pipeline),
     write: |deal, row, out| {
         let pipeline = Record::read(deal.tenant, deal.id, row)?;
@@ -315,6 +316,7 @@ const STAGE_NAME: Join = Join {
 };
 
 const CONTACT_NAME: Join = Join {
+    is_of_others: false,
     key: |deal| named(deal, CONTACT_ID, Kind::Contact),
     write: |deal, row, out| {
         contacts::full_name(&Record::read(deal.tenant, deal.id, row)?, out);
@@ -323,16 +325,19 @@ const CONTACT_NAME: Join = Join {
 };
 
 const COMPANY_NAME: Join = Join {
+    is_of_others: false,
     key: |deal| named(deal, COMPANY_ID, Kind::Company),
     write: |deal, row, out| member(deal, row, companies::NAME, out),
 };
 
 const OWNER_NAME: Join = Join {
+    is_of_others: false,
     key: |deal| named(deal, OWNER_ID, Kind::User),
     write: |deal, row, out| member(deal, row, users::NAME, out),
 };
 
 const LAST_ACTIVITY_AT: Join = Join {
+    is_of_others: true,
     key: |deal| Some(newest_key(Kind::Activity, activities::DEAL_ID, deal.id)),
     write: |_, row, out| {
         let newest = read_uuid(row).map(|newest| quote(&instant_of(newest).to_string()));

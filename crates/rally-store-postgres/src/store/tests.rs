@@ -4,7 +4,8 @@ use std::{
 };
 
 use rally_core::{
-    Config, ContactDraft, Engine, Environment, Json, ListQuery, TenantDraft, WriteOptions,
+    ActivityDraft, Config, ContactDraft, DealDraft, Engine, Environment, Json, ListQuery, TenantDraft,
+    WriteOptions,
     store::{Key, Space},
 };
 use rally_testkit::postgres;
@@ -172,7 +173,7 @@ fn one_task_may_make_any_number_of_calls() {
 }
 
 #[test]
-fn a_read_is_one_journey_and_a_create_or_a_bulk_two() {
+fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
     let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
     let store = Arc::new(PostgresStore::open(&url, Options::default()).unwrap());
     let engine = Engine::with(store.clone(), Environment::system(), Config::default());
@@ -197,4 +198,39 @@ fn a_read_is_one_journey_and_a_create_or_a_bulk_two() {
     assert_eq!(journeys(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
     assert_eq!(journeys(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
     assert_eq!(journeys(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())), 2);
+    // What names others is read in one more, whatever the number of names.
+    let pipeline = session.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap();
+    let deal = DealDraft {
+        pipeline_id: pipeline.id,
+        stage_id: pipeline.stages[0].id,
+        contact_id: Some(ada),
+        name: "Loom".into(),
+        ..DealDraft::default()
+    };
+    let loom = session.deals().create(&deal).unwrap().row.id();
+    let call = ActivityDraft {
+        activity_type: "call".into(),
+        subject: "Ask".into(),
+        deal_id: Some(loom),
+        ..ActivityDraft::default()
+    };
+    let of_ada = ListQuery {
+        filters: [("contactId".to_owned(), ada.to_string())].into(),
+        count: true,
+        ..ListQuery::default()
+    };
+    assert_eq!(journeys(&|| drop(session.deals().create(&deal).unwrap())), 2);
+    assert_eq!(journeys(&|| drop(session.activities().create(&call).unwrap())), 2);
+    assert_eq!(journeys(&|| drop(session.deals().get(loom).unwrap())), 2);
+    assert_eq!(journeys(&|| drop(session.deals().list(&ListQuery::default()).unwrap())), 2);
+    assert_eq!(journeys(&|| drop(session.deals().list(&of_ada).unwrap())), 3);
+    assert_eq!(
+        journeys(&|| drop(
+            session
+                .contacts()
+                .list(&ListQuery { search: Some("AD".into()), ..ListQuery::default() })
+                .unwrap()
+        )),
+        3
+    );
 }
