@@ -101,6 +101,12 @@ pub struct CriterionChange {
     pub notes: Patch<String>,
 }
 
+impl From<Id<Deal>> for Id<Bant> {
+    fn from(deal: Id<Deal>) -> Self {
+        Self::from_uuid(deal.as_uuid())
+    }
+}
+
 impl Session {
     /// How the tenant's deals are qualified, each by the id of its deal.
     #[must_use]
