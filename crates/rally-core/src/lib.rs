@@ -1,5 +1,5 @@
-//! An embedded, in-process, multi-tenant CRM engine: contacts with tenant isolation, scoped API keys, exact lists, a
-//! loss-free change feed and a rate limit, over a store of the host's choosing.
+//! An embedded, in-process, multi-tenant CRM engine: contacts, companies, deals, pipelines and activities with tenant
+//! isolation, scoped API keys, exact lists, a loss-free change feed and a rate limit, over a store of the host's choosing.
 //!
 //! ```
 //! use rally_core::{ContactChange, ContactDraft, Engine, ListQuery, Patch, TenantDraft};

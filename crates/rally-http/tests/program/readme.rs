@@ -22,15 +22,25 @@ fn the_curl_lines_work_as_pasted() {
         .iter()
         .map(|block| {
             let line = block.replace("127.0.0.1:8080", server.address());
-            let output = Command::new("bash").args(["-c", &line]).env("KEY", server.key()).output().unwrap();
+            let output = Command::new("bash")
+                .args(["-c", &line])
+                .env("KEY", server.key())
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{line}");
             serde_json::from_slice(&output.stdout).unwrap()
         })
         .collect();
-    let [created, listed, upserted, changes] = &answers[..] else { panic!("{} blocks", answers.len()) };
+    let [created, listed, upserted, found, changes, forecast] = &answers[..] else {
+        panic!("{} blocks", answers.len())
+    };
     assert_eq!(created["tags"], "math,poetry");
     assert_eq!(listed[0]["id"], created["id"]);
     assert_eq!(upserted["leadScore"], 90);
+    assert_eq!(found[0]["id"], created["id"]);
+    assert_eq!(forecast["stages"][0]["count"], 1);
+    assert_eq!(forecast["stages"][0]["sums"][0]["value"].to_string(), "12000.5");
     assert_eq!(changes.as_array().map(Vec::len), Some(2));
 }
 
