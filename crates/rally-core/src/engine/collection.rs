@@ -54,9 +54,9 @@ impl<'s, R: Resource> Collection<'s, R> {
     pub fn get(&self, id: Id<R>) -> Result<Row<R>, Error> {
         self.session.require(R::READ)?;
         let snapshot = self.session.snapshot()?;
-        let mut rows = vec![self.existing(&*snapshot, id)?];
-        self.join(&*snapshot, &mut rows)?;
-        rows.pop().ok_or_else(damaged_key)
+        let mut row = self.existing(&*snapshot, id)?;
+        self.join(&*snapshot, std::slice::from_mut(&mut row))?;
+        Ok(row)
     }
 
     /// Part of the list of all records, or of those that the query narrows it to, in the order of creation, or of their

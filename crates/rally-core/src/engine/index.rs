@@ -56,14 +56,16 @@ fn entry(member: &Member, id: Uuid) -> Vec<u8> {
 }
 
 /// The JSON text of a member's value, empty without one.
-fn value(member: &Member, record: Option<&Record<'_>>) -> Vec<u8> {
-    let mut text = Vec::new();
+fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Cow<'r, [u8]> {
     match (record, member.source) {
-        (Some(record), Source::Slot(slot)) => text.extend_from_slice(record.slot(slot)),
-        (Some(record), source) => record.write_value(source, &mut text),
-        (None, _) => {}
+        (Some(record), Source::Slot(slot)) => record.slot(slot).into(),
+        (Some(record), source) => {
+            let mut text = Vec::new();
+            record.write_value(source, &mut text);
+            text.into()
+        }
+        (None, _) => Cow::Borrowed(b""),
     }
-    text
 }
 
 fn keys(kind: Kind, member: &Member, id: Uuid, json: &[u8]) -> Vec<Key> {
@@ -165,14 +167,11 @@ fn move_searched(
     after: Option<&Record<'_>>,
 ) {
     let searched = || model.members().iter().filter(|member| has_search_keys(member));
-    let values = |record| searched().map(|member| value(member, record)).collect::<Vec<_>>();
-    let (was, is) = (values(before), values(after));
-    if was == is {
+    if searched().all(|member| value(member, before) == value(member, after)) {
         return;
     }
-    let keys =
-        |values: &[Vec<u8>]| values.iter().filter_map(|json| search_key(kind, id, json)).collect::<Vec<_>>();
-    let (old, new) = (keys(&was), keys(&is));
+    let keys = |record| searched().filter_map(move |member| search_key(kind, id, &value(member, record)));
+    let (old, new): (Vec<Key>, Vec<Key>) = (keys(before).collect(), keys(after).collect());
     old.into_iter().filter(|key| !new.contains(key)).for_each(|key| batch.delete(key));
     new.into_iter().for_each(|key| batch.put(key, Vec::new()));
 }
