@@ -210,6 +210,8 @@ impl<'s> Stage<'s> {
             }
             named.extend(found.into_iter().map(|from| (link, from)));
         }
+        let keys: Vec<Key> = named.iter().map(|(link, from)| spaces::record(link.from.kind, *from)).collect();
+        self.overlay.prefetch(&keys)?;
         for (link, from) in named {
             let record = self.find(link.from.kind, from)?.ok_or_else(|| damaged_link(link.from.kind))?;
             let mut slots = slots_of(&RecordParts::read(&record)?)?;
