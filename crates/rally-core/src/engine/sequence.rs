@@ -109,7 +109,12 @@ impl Sequence {
         let mut changed = Vec::new();
         for level in 0..self.spine.open.len() {
             match self.spine.open.get_mut(level) {
-                Some(open) if !open.first.is_empty() && open.first <= key => open.count -= 1,
+                Some(open) if !open.first.is_empty() && open.first <= key => {
+                    match open.count.checked_sub(1) {
+                        Some(count) => open.count = count,
+                        None => return Err(self.damaged("a block without entries")),
+                    }
+                }
                 _ => changed.push(self.closed_less_one(snapshot, level, &key)?),
             }
         }
