@@ -6,35 +6,90 @@
 use std::{fs, io, path::Path, sync::Arc};
 
 use rally_core::{
-    Code, Config, Contact, Engine, FeedFrom, FeedQuery, Fields, Json, Kind, ListQuery, Profile, Resource,
-    Session, TenantDraft, WriteOptions,
+    Bulkable, Code, Collection, Config, Creatable, Deal, Engine, Error, FeedFrom, FeedQuery, Fields, Id,
+    Json, Kind, ListQuery, Profile, Resource, Session, TenantDraft, Timestamp, WriteOptions, Written,
     store::{Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::SharedStore;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// Any bytes as the body of a contact: they make one that is read back as JSON and stays when it is sent again, or are
-/// refused with a reason that is the caller's to mend.
+/// Any bytes as the body of each resource: they make a record that is read back as JSON and stays when they are sent
+/// again, or are refused with a reason that is the caller's to mend.
 pub fn bodies(data: &[u8]) {
     for profile in [Profile::Documented, Profile::Strict] {
         let (_, session) = world(Config { profile, ..Config::default() });
-        let contacts = session.contacts();
-        match contacts.create(&Json(data)) {
-            Ok(written) => {
-                let mut json = Vec::new();
-                written.row.write_json(Contact::model().whole(), &mut json).expect("a record can be read");
-                let value: Value = serde_json::from_slice(&json).expect("a record is JSON");
-                assert_eq!(value.as_object().expect("an object").len(), Contact::model().members().len());
-                written.read().expect("a record is a contact");
-                let again =
-                    contacts.update(written.row.id(), &Json(data)).expect("what was taken is taken again");
-                assert_eq!(again.row, written.row);
-            }
-            Err(error) => assert!(error.is_invalid(), "{error:?}"),
-        }
-        let many = contacts.create_many(&Json(data), false, &WriteOptions::default());
-        assert!(many.is_ok() || many.is_err_and(|error| error.is_invalid()));
+        let deal = sell(&session);
+        created(session.contacts(), data, Again::Unchanged);
+        created(session.companies(), data, Again::Unchanged);
+        created(session.deals(), data, Again::Unchanged);
+        created(session.activities(), data, Again::Unchanged);
+        created(session.pipelines(), data, Again::Whatever);
+        created(session.users(), data, Again::Whatever);
+        bulk(session.contacts(), data);
+        bulk(session.deals(), data);
+        refused_or(session.bant().update(deal.into(), &Json(data)), Code::Validation);
+        refused_or(session.change_settings(&Json(data), &WriteOptions::default()), Code::Validation);
+        refused_or(session.deals().move_with(deal, &Json(data), &WriteOptions::default()), Code::Validation);
+        refused_or(session.deals().upsert_with(&Json(data), &WriteOptions::default()), Code::Ambiguous);
+        refused_or(session.companies().upsert_with(&Json(data), &WriteOptions::default()), Code::Duplicate);
     }
+}
+
+/// What comes of sending a body to the record that it has made.
+#[derive(PartialEq)]
+enum Again {
+    Unchanged,
+    /// New stages get new ids, and a password a new hash.
+    Whatever,
+}
+
+fn created<R: Creatable>(records: Collection<'_, R>, data: &[u8], again: Again) {
+    match records.create(&Json(data)) {
+        Ok(written) => {
+            let mut json = Vec::new();
+            written.row.write_json(R::model().whole(), &mut json).expect("a record can be read");
+            let value: Value = serde_json::from_slice(&json).expect("a record is JSON");
+            let shown = R::model().members().iter().filter(|member| member.access.is_read()).count();
+            assert_eq!(value.as_object().expect("an object").len(), shown);
+            written.read().expect("a record is of its type");
+            if again == Again::Unchanged {
+                let same =
+                    records.update(written.row.id(), &Json(data)).expect("what was taken is taken again");
+                assert!(same.row == written.row);
+            }
+        }
+        Err(error) => assert!(error.is_invalid() || error.is_duplicate(), "{error:?}"),
+    }
+}
+
+fn bulk<R: Bulkable>(records: Collection<'_, R>, data: &[u8]) {
+    let many = records.create_many(&Json(data), false, &WriteOptions::default());
+    assert!(many.is_ok() || many.is_err_and(|error| error.is_invalid()));
+}
+
+fn refused_or<R>(written: Result<Written<R>, Error>, code: Code) {
+    if let Err(error) = written {
+        assert!(error.is_invalid() || error.code() == code, "{error:?}");
+    }
+}
+
+/// Adds a record of each kind, each of which names others, and answers the deal.
+fn sell(session: &Session) -> Id<Deal> {
+    let json = |value: Value| value.to_string().into_bytes();
+    let stages = session.pipelines().list(&ListQuery::default()).expect("a tenant has one").rows;
+    let pipeline = stages[0].read().expect("it can be read");
+    let company = Json(br#"{"name":"Looms","domain":"looms.example","tags":["a"]}"#);
+    let company = session.companies().create(&company).expect("a good body").row.id();
+    let owner = Json(br#"{"name":"Olga","email":"olga@x.example","scopes":"admin"}"#);
+    let owner = session.users().create(&owner).expect("a good body").row.id();
+    let deal = json(json!({
+        "pipelineId": pipeline.id, "stageId": pipeline.stages[0].id, "name": "Loom", "value": 1.50,
+        "companyId": company, "ownerId": owner,
+    }));
+    let deal = session.deals().create(&Json(&deal)).expect("a good body").row.id();
+    let call = json(json!({"activityType": "call", "subject": "Ask", "dealId": deal, "companyId": company}));
+    session.activities().create(&Json(&call)).expect("a good body");
+    deal
 }
 
 /// Any text as the parameters of a list or of the feed, one `name=value` a line: they are read, or refused with what is
@@ -47,18 +102,26 @@ pub fn queries(data: &[u8]) {
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     let (_, session) = world(Config::default());
+    sell(&session);
     for profile in [Profile::Documented, Profile::Strict] {
-        match ListQuery::parse::<Contact>(&pairs, profile) {
-            Ok((query, _)) => {
-                drop(session.contacts().list(&query).expect("a list that was read is answered"))
-            }
-            Err(error) => assert_eq!(error.code(), Code::Validation),
-        }
+        listed(session.contacts(), &pairs, profile);
+        listed(session.companies(), &pairs, profile);
+        listed(session.deals(), &pairs, profile);
+        listed(session.activities(), &pairs, profile);
+        listed(session.users(), &pairs, profile);
+        listed(session.pipelines(), &pairs, profile);
         match FeedQuery::parse(&pairs, profile) {
             Ok((query, _)) => drop(session.changes(&query).expect("a feed that was read is answered")),
             Err(error) => assert_eq!(error.code(), Code::Validation),
         }
-        let _ = Fields::parse(Contact::model(), &text, profile);
+        let _ = Fields::parse(Deal::model(), &text, profile);
+    }
+}
+
+fn listed<R: Resource>(records: Collection<'_, R>, pairs: &[(String, String)], profile: Profile) {
+    match ListQuery::parse::<R>(pairs, profile) {
+        Ok((query, _)) => drop(records.list(&query).expect("a list that was read is answered")),
+        Err(error) => assert_eq!(error.code(), Code::Validation),
     }
 }
 
@@ -69,6 +132,7 @@ pub fn stored_bytes(data: &[u8]) {
     let contacts = session.contacts();
     let body = br#"{"firstName":"A","lastName":"B","email":"a@x.example"}"#;
     let id = contacts.create(&Json(body)).expect("a good body").row.id();
+    let deal = sell(&session);
     session.engine().take_request(&session).expect("memory is there");
     let rows = everything(&*store, &session);
     let key = &rows[usize::from(*which) % rows.len()];
@@ -82,7 +146,29 @@ pub fn stored_bytes(data: &[u8]) {
     let _ = contacts.upsert_with(&Json(body), &WriteOptions::default());
     let _ = session.changes(&FeedQuery { from: FeedFrom::After(0), kinds: Kind::ALL.to_vec(), limit: 10 });
     let _ = contacts.delete(id);
+    sold(&session, deal);
     let _ = elsewhere(store).take_request(&session);
+}
+
+/// Does with a deal, and with what it names, all that reads or follows an index.
+fn sold(session: &Session, deal: Id<Deal>) {
+    let looms = ListQuery { search: Some("loom".to_owned()), ..ListQuery::default() };
+    let open = ListQuery {
+        filters: [("status".to_owned(), "open".to_owned())].into(),
+        updated_since: Some(Timestamp::MIN),
+        ..ListQuery::default()
+    };
+    let _ = session.deals().get(deal).and_then(|row| row.read());
+    let _ = session.deals().list(&open);
+    let _ = session.bant().get(deal.into()).and_then(|row| row.read());
+    let _ = session.bant().update(deal.into(), &Json(br#"{"need":{"rating":1}}"#));
+    for pipeline in session.pipelines().list(&ListQuery::default()).into_iter().flat_map(|page| page.rows) {
+        let _ = session.pipelines().forecast(pipeline.id());
+    }
+    for company in session.companies().list(&looms).into_iter().flat_map(|page| page.rows) {
+        let _ = session.companies().delete(company.id());
+    }
+    let _ = session.deals().delete(deal);
 }
 
 /// Another server on the same store, which has leased nothing yet.

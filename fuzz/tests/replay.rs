@@ -4,8 +4,8 @@ use std::{fs, path::PathBuf};
 
 use rally_testkit::Random;
 
-/// Changes of each seed.
-const CHANGES: usize = 300;
+/// Changes of all seeds of a target together.
+const CHANGES: usize = 4_000;
 
 fn seeds(target: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target)
@@ -18,7 +18,7 @@ fn check(name: &str, target: fn(&[u8])) {
     let mut random = Random::new(1);
     for entry in fs::read_dir(seeds(name)).unwrap() {
         let seed = fs::read(entry.unwrap().path()).unwrap();
-        for _ in 0..CHANGES {
+        for _ in 0..CHANGES / count {
             target(&changed(&seed, &mut random));
         }
     }
