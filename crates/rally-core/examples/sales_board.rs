@@ -10,8 +10,8 @@
 use std::fmt::{self, Write};
 
 use rally_core::{
-    CompanyDraft, Deal, DealDraft, Engine, Error, Forecast, Id, Json, ListQuery, Pipeline, Session,
-    StageForecast, TenantDraft, WriteOptions, store::MemoryStore,
+    CompanyDraft, Deal, DealDraft, Engine, Error, Forecast, Id, ListQuery, Pipeline, Session, StageForecast,
+    TenantDraft, store::MemoryStore,
 };
 
 /// Names of deals that a column shows.
@@ -53,8 +53,7 @@ fn sell(acme: &Session) -> Result<Id<Pipeline>, Error> {
         };
         last = Some(acme.deals().create(&draft)?.row.id());
     }
-    let to = format!(r#"{{"stageId":"{}"}}"#, stage("Closed Won").unwrap_or_default());
-    acme.deals().move_to(last.unwrap_or_default(), &Json(to.as_bytes()), &WriteOptions::default())?;
+    acme.deals().move_to(last.unwrap_or_default(), stage("Closed Won").unwrap_or_default())?;
     Ok(pipeline.id)
 }
 

@@ -196,21 +196,30 @@ impl Session {
 }
 
 impl Collection<'_, Deal> {
-    /// Moves a deal to another stage of its pipeline, by `{"stageId": …, "probability": …}`. The probability becomes the
-    /// one given, or the stage's; a deal that is won or lost by that has closed now, and one that is open again has not.
-    /// To move it to the stage where it is changes nothing.
+    /// Moves a deal to another stage of its pipeline. Its probability becomes the stage's; a deal that is won or lost by
+    /// that has closed now, and one that is open again has not. To move it to the stage where it is changes nothing.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::BadReference`] for a stage of another pipeline; [`Code::Validation`]; and those of the
-    /// options.
-    pub fn move_to(
+    /// [`Code::NotFound`](crate::Code::NotFound), and [`Code::BadReference`](crate::Code::BadReference) for a stage of
+    /// another pipeline.
+    pub fn move_to(&self, id: Id<Deal>, stage: Id<PipelineStage>) -> Result<Written<Deal>, Error> {
+        let json = format!("{{\"stageId\":\"{stage}\"}}");
+        self.move_with(id, &Json(json.as_bytes()), &WriteOptions::default())
+    }
+
+    /// [`move_to`](Collection::move_to) by `{"stageId": …, "probability": …}`, with options. The probability becomes the
+    /// one given, if one is.
+    ///
+    /// # Errors
+    /// Those of `move_to`, [`Code::Validation`](crate::Code::Validation), and those of the options.
+    pub fn move_with(
         &self,
         id: Id<Deal>,
-        stage: &Json<'_>,
+        to: &Json<'_>,
         options: &WriteOptions,
     ) -> Result<Written<Deal>, Error> {
         self.session.require(Deal::WRITE)?;
-        let mut body = Body::read(&MOVE, stage.0, self.session.tenant().profile, "the body")?;
+        let mut body = Body::read(&MOVE, to.0, self.session.tenant().profile, "the body")?;
         if body.value(STAGE_ID).is_none() && !body.faults.by_member().contains_key("stageId") {
             body.faults.add("stageId", "is required");
         }

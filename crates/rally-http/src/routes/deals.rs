@@ -30,5 +30,5 @@ impl Served for Bant {
 }
 
 async fn move_deal(app: State<App>, call: Call) -> Result<Response, Problem> {
-    change(app, call, |call, json, options| call.session.deals().move_to(call.id()?, json, options)).await
+    change(app, call, |call, json, options| call.session.deals().move_with(call.id()?, json, options)).await
 }
