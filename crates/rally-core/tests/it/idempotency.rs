@@ -5,19 +5,14 @@ use std::sync::{
 };
 
 use rally_core::{
-    Code, IdempotencyKey, Json, Outcome, TenantId, WriteOptions,
+    Code, IdempotencyKey, Json, Outcome, TenantId,
     store::{Abort, Batch, Commit, Limits, MemoryStore, Snapshot, Store, StoreError},
 };
 use serde_json::json;
 
-use crate::support::{World, bytes};
+use crate::support::{World, bytes, once};
 
 const HOUR: i64 = 3_600_000_000;
-
-fn once(key: &str, content: &[u8]) -> WriteOptions {
-    let key = IdempotencyKey::new(key, &[content]).unwrap();
-    WriteOptions { idempotency_key: Some(key), ..WriteOptions::default() }
-}
 
 fn body(email: &str) -> Vec<u8> {
     bytes(&json!({"firstName": "Ada", "lastName": "Lovelace", "email": email}))

@@ -8,9 +8,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod activities;
 mod api_keys;
+mod bant;
 mod bulk;
+mod companies;
 mod contacts;
+mod deals;
 mod formats;
 mod idempotency;
 mod lists;

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Config, Contact, Engine, Error, Id, Json, Profile, Resource, Row, Session, TenantDraft, Timestamp,
-    Written,
-    store::{MemoryStore, Store},
+    Collection, Config, Contact, Creatable, Deal, Editable, Engine, Error, FeedFrom, FeedQuery, Fields, Id,
+    IdempotencyKey, Json, Kind, ListQuery, Page, Pipeline, Profile, Resource, Row, Session, TenantDraft,
+    TenantId, Timestamp, Upsertable, WriteOptions, Written,
+    store::{Direction, Entry, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::FixedClock;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) clock: FixedClock,
     pub(crate) acme: Session,
+    store: Arc<dyn Store>,
 }
 
 impl World {
@@ -30,9 +32,9 @@ impl World {
 
     pub(crate) fn with(store: Arc<dyn Store>, config: Config) -> Self {
         let (environment, clock) = rally_testkit::environment(7);
-        let engine = Engine::with(store, environment, config);
+        let engine = Engine::with(Arc::clone(&store), environment, config);
         let acme = tenant(&engine, "acme");
-        Self { engine, clock, acme }
+        Self { engine, clock, acme, store }
     }
 
     /// Adds a contact of which only the e-mail address matters.
@@ -51,6 +53,137 @@ impl World {
     pub(crate) fn get(&self, id: Id<Contact>) -> Contact {
         self.acme.contacts().get(id).unwrap().read().unwrap()
     }
+
+    /// Everything that the store has of a tenant.
+    pub(crate) fn stored(&self, tenant: TenantId) -> Vec<Entry> {
+        let snapshot = self.store.snapshot(tenant).unwrap();
+        let scan = |space| {
+            let all = KeyRange::prefix(&Key::new(Space(space)));
+            snapshot.scan(&all, Direction::Forward, usize::MAX).unwrap()
+        };
+        (0..=u8::MAX).flat_map(scan).collect()
+    }
+
+    /// Does something that must not leave any trace among the tenant's records.
+    #[track_caller]
+    pub(crate) fn without_trace<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.stored(self.acme.tenant().id);
+        self.clock.advance(1_000_000);
+        let done = act();
+        assert!(self.stored(self.acme.tenant().id) == before, "something was written");
+        done
+    }
+
+    /// The error of a write that is refused, which must not leave any trace.
+    #[track_caller]
+    pub(crate) fn refused<T: std::fmt::Debug>(&self, write: impl FnOnce() -> Result<T, Error>) -> Error {
+        self.without_trace(write).unwrap_err()
+    }
+
+    /// The pipeline that the tenant began with.
+    pub(crate) fn pipeline(&self) -> Pipeline {
+        self.acme.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap()
+    }
+
+    /// A stage of that pipeline, as JSON has it.
+    pub(crate) fn stage(&self, name: &str) -> Value {
+        stage(&self.pipeline(), name)
+    }
+
+    /// Adds a deal to the first stage of that pipeline, with members of its own.
+    pub(crate) fn deal(&self, members: Value) -> Id<Deal> {
+        add(self.acme.deals(), &with(self.lead("Deal"), &members))
+    }
+
+    /// The body of a deal in the first stage of that pipeline.
+    pub(crate) fn lead(&self, name: &str) -> Value {
+        let pipeline = self.pipeline();
+        json!({"pipelineId": pipeline.id, "stageId": stage(&pipeline, "Lead"), "name": name})
+    }
+}
+
+/// A stage of a pipeline, as JSON has it.
+pub(crate) fn stage(pipeline: &Pipeline, name: &str) -> Value {
+    json!(pipeline.stages.iter().find(|stage| stage.name == name).unwrap().id)
+}
+
+/// A JSON object with other members laid over its own.
+pub(crate) fn with(mut body: Value, members: &Value) -> Value {
+    for (name, value) in members.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+pub(crate) fn create<R: Creatable>(all: Collection<'_, R>, body: &Value) -> Result<Written<R>, Error> {
+    all.create(&Json(&bytes(body)))
+}
+
+/// Adds a record.
+#[track_caller]
+pub(crate) fn add<R: Creatable>(all: Collection<'_, R>, body: &Value) -> Id<R> {
+    create(all, body).unwrap().row.id()
+}
+
+pub(crate) fn update<R: Editable>(
+    all: Collection<'_, R>,
+    id: Id<R>,
+    body: &Value,
+) -> Result<Written<R>, Error> {
+    all.update(id, &Json(&bytes(body)))
+}
+
+pub(crate) fn upsert<R: Upsertable>(all: Collection<'_, R>, body: &Value) -> Result<Written<R>, Error> {
+    all.upsert_with(&Json(&bytes(body)), &WriteOptions::default())
+}
+
+#[track_caller]
+pub(crate) fn read<R: Resource>(all: Collection<'_, R>, id: Id<R>) -> R {
+    all.get(id).unwrap().read().unwrap()
+}
+
+/// The part of a list that some parameters ask for.
+pub(crate) fn listed<R: Resource>(all: Collection<'_, R>, query: &[(&str, &str)]) -> Result<Page<R>, Error> {
+    all.list(&ListQuery::parse::<R>(&pairs(query), Profile::Strict)?.0)
+}
+
+/// Options of a write that happens once for a key.
+pub(crate) fn once(key: &str, content: &[u8]) -> WriteOptions {
+    let key = IdempotencyKey::new(key, &[content]).unwrap();
+    WriteOptions { idempotency_key: Some(key), ..WriteOptions::default() }
+}
+
+/// A record's JSON, a line for each member; each is asked for by its name alone, too.
+pub(crate) fn lines<R: Resource>(row: &Row<R>) -> String {
+    let names = R::model().members().iter().filter(|member| member.access.is_read());
+    let lines: Vec<String> = names
+        .map(|member| {
+            let fields = Fields::parse(R::model(), member.name, Profile::Strict).unwrap();
+            let mut json = Vec::new();
+            row.write_json(&fields, &mut json).unwrap();
+            String::from_utf8(json[1..json.len() - 1].to_vec()).unwrap()
+        })
+        .collect();
+    assert_eq!(text(row), format!("{{{}}}", lines.join(",")));
+    lines.join("\n")
+}
+
+/// A record's JSON.
+pub(crate) fn text<R: Resource>(row: &Row<R>) -> String {
+    let mut json = Vec::new();
+    row.write_json(R::model().whole(), &mut json).unwrap();
+    String::from_utf8(json).unwrap()
+}
+
+/// The changes behind a number, each as what happened to which record.
+pub(crate) fn changes_after(session: &Session, number: u64) -> Vec<(String, String)> {
+    let query = FeedQuery { from: FeedFrom::After(number), kinds: Kind::IN_FEED.to_vec(), limit: 1_000 };
+    let changes = session.changes(&query).unwrap();
+    let told = changes.iter().map(|change| {
+        let action = format!("{} {:?}", change.entity_type, change.action).to_lowercase();
+        (action, change.entity_id.to_string())
+    });
+    told.collect()
 }
 
 /// Adds a tenant and opens a session of it.
@@ -64,10 +197,8 @@ pub(crate) fn bytes(body: &Value) -> Vec<u8> {
 }
 
 /// A record as JSON.
-pub(crate) fn value(row: &Row<Contact>) -> Value {
-    let mut json = Vec::new();
-    row.write_json(Contact::model().whole(), &mut json).unwrap();
-    serde_json::from_slice(&json).unwrap()
+pub(crate) fn value<R: Resource>(row: &Row<R>) -> Value {
+    serde_json::from_str(&text(row)).unwrap()
 }
 
 /// An error as its code and its faults, `member phrase` each.
@@ -76,6 +207,12 @@ pub(crate) fn told(error: &Error) -> (&'static str, Vec<String>) {
     let lines =
         faults.flat_map(|(member, phrases)| phrases.iter().map(move |phrase| format!("{member} {phrase}")));
     (error.code().name(), lines.collect())
+}
+
+/// An error as its code and its faults, a line each.
+pub(crate) fn report(error: &Error) -> String {
+    let (code, faults) = told(error);
+    [vec![code.to_owned()], faults].concat().join("\n")
 }
 
 /// Parameters as they stand in a query string.
