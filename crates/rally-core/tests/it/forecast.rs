@@ -1,0 +1,122 @@
+use rally_core::{Id, Json, Pipeline, Scope};
+use serde_json::json;
+
+use crate::support::{World, add, read, stage, update, with};
+
+/// Adds a deal of a value, whose digits are kept, in a stage of the tenant's pipeline.
+fn deal(world: &World, stage: &str, value: &str, currency: &str, probability: u8) {
+    let members = json!({"stageId": world.stage(stage), "currency": currency, "probability": probability});
+    let body = with(world.lead("Deal"), &members).to_string();
+    let body = body.replacen('{', &format!("{{\"value\":{value},"), 1);
+    world.acme.deals().create(&Json(body.as_bytes())).unwrap();
+}
+
+/// What the stages with deals come to, a line for each.
+fn told(world: &World, id: Id<Pipeline>) -> String {
+    let forecast = world.acme.pipelines().forecast(id).unwrap();
+    let stages = forecast.stages.iter().filter(|stage| stage.count > 0).map(|stage| {
+        let sums = stage.sums.iter().map(|sum| format!(" {} {} {}", sum.currency, sum.value, sum.weighted));
+        format!("{} {}{}", stage.stage.name, stage.count, sums.collect::<Vec<_>>().join(","))
+    });
+    stages.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_forecast_shows_every_stage_with_its_sums_by_currency() {
+    let world = World::new();
+    deal(&world, "Proposal", "100", "USD", 50);
+    deal(&world, "Proposal", "0.50", "EUR", 10);
+    deal(&world, "Proposal", "20", "USD", 25);
+    world.deal(json!({}));
+    let forecast = world.acme.pipelines().forecast(world.pipeline().id).unwrap();
+    let json = serde_json::to_string(&forecast).unwrap();
+    insta::assert_snapshot!(json.replace("},{\"id\"", "},\n{\"id\""), @r#"
+    {"pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14","stages":[{"id":"0194c101-aca0-7000-8719-8f3d35cf1301","name":"Lead","order":1,"probability":10,"outcome":"open","count":1,"sums":[]},
+    {"id":"0194c101-aca0-7000-808a-ac6ea0102639","name":"Qualified","order":2,"probability":25,"outcome":"open","count":0,"sums":[]},
+    {"id":"0194c101-aca0-7000-b2ca-4f99dc3acea5","name":"Proposal","order":3,"probability":50,"outcome":"open","count":3,"sums":[{"currency":"EUR","value":0.50,"weighted":0.0500},{"currency":"USD","value":120,"weighted":55.00}]},
+    {"id":"0194c101-aca0-7000-b688-479a998ef4dc","name":"Negotiation","order":4,"probability":75,"outcome":"open","count":0,"sums":[]},
+    {"id":"0194c101-aca0-7000-846a-afb2e1afb68f","name":"Closed Won","order":5,"probability":100,"outcome":"won","count":0,"sums":[]},
+    {"id":"0194c101-aca0-7000-bdb4-308ce87132dd","name":"Closed Lost","order":6,"probability":0,"outcome":"lost","count":0,"sums":[]}]}
+    "#);
+}
+
+#[test]
+fn sums_are_exact_to_the_digit() {
+    let many = "9999999999999999999999999999";
+    let tiny = "0.0000000000000000000000000001";
+    for (values, expected) in [
+        (vec![("0.1", 100), ("0.2", 100)], "0.3 0.300"),
+        (vec![("0.1", 33), ("0.2", 7)], "0.3 0.047"),
+        (vec![("10.00", 50), ("5", 1)], "15.00 5.0500"),
+        (vec![("-10.5", 50), ("4", 100)], "-6.5 -1.250"),
+        (vec![("0", 50)], "0 0.00"),
+        (vec![("-1", 0), ("1", 100)], "0 1.00"),
+        (vec![(many, 100), (many, 1)], "19999999999999999999999999998 10099999999999999999999999998.99"),
+        (
+            vec![(many, 100), (tiny, 100)],
+            "9999999999999999999999999999.0000000000000000000000000001 \
+          9999999999999999999999999999.000000000000000000000000000100",
+        ),
+        (vec![(tiny, 1)], "0.0000000000000000000000000001 0.000000000000000000000000000001"),
+    ] {
+        let world = World::new();
+        for (value, probability) in &values {
+            deal(&world, "Lead", value, "USD", *probability);
+        }
+        let expected = format!("Lead {} USD {expected}", values.len());
+        assert_eq!(told(&world, world.pipeline().id), expected);
+        let forecast = world.acme.pipelines().forecast(world.pipeline().id).unwrap();
+        let sum = &forecast.stages[0].sums[0];
+        let json = format!("\"value\":{},\"weighted\":{}", sum.value, sum.weighted);
+        assert!(serde_json::to_string(&forecast).unwrap().contains(&json), "{json}");
+    }
+}
+
+#[test]
+fn deals_without_a_value_are_counted_and_no_more() {
+    let world = World::new();
+    world.deal(json!({}));
+    world.deal(json!({"currency": "EUR"}));
+    deal(&world, "Lead", "7", "USD", 10);
+    assert_eq!(told(&world, world.pipeline().id), "Lead 3 USD 7 0.70");
+}
+
+#[test]
+fn a_forecast_is_of_this_moment_and_this_pipeline() {
+    let world = World::new();
+    let first = world.pipeline().id;
+    let stages = json!([{"name": "Only", "probability": 30}]);
+    let second = add(world.acme.pipelines(), &json!({"name": "Other", "stages": stages}));
+    let id = world.deal(json!({"value": 10}));
+    world.deal(json!({"stageId": world.stage("Closed Won"), "value": 1}));
+    assert_eq!(told(&world, first), "Lead 1 USD 10 1.00\nClosed Won 1 USD 1 1.00");
+    assert_eq!(told(&world, second), "");
+    update(world.acme.deals(), id, &json!({"stageId": world.stage("Proposal"), "value": 12})).unwrap();
+    assert_eq!(told(&world, first), "Proposal 1 USD 12 6.00\nClosed Won 1 USD 1 1.00");
+    let only = stage(&read(world.acme.pipelines(), second), "Only");
+    update(world.acme.deals(), id, &json!({"pipelineId": second, "stageId": only})).unwrap();
+    assert_eq!(told(&world, first), "Closed Won 1 USD 1 1.00");
+    assert_eq!(told(&world, second), "Only 1 USD 12 3.60");
+    world.acme.deals().delete(id).unwrap();
+    assert_eq!(told(&world, second), "");
+}
+
+#[test]
+fn all_deals_of_a_large_pipeline_are_added_up() {
+    let world = World::new();
+    let item = with(world.lead("Deal"), &json!({"value": 1, "probability": 50}));
+    let items = crate::support::bytes(&json!(vec![item; 100]));
+    for _ in 0..21 {
+        world.acme.deals().create_many(&Json(&items), true, &rally_core::WriteOptions::default()).unwrap();
+    }
+    assert_eq!(told(&world, world.pipeline().id), "Lead 2100 USD 2100 1050.00");
+}
+
+#[test]
+fn whoever_reads_may_forecast_what_there_is() {
+    let world = World::new();
+    let reader = world.acme.clone().limited_to(Scope::Read);
+    assert_eq!(reader.pipelines().forecast(world.pipeline().id).unwrap().stages.len(), 6);
+    let error = reader.pipelines().forecast(Id::default()).unwrap_err();
+    assert_eq!(error.detail(), "there is no such pipeline");
+}
