@@ -302,8 +302,11 @@ const MEMBERS: [(&str, Rule); 5] = [
     ("name", SHORT),
     ("probability", Rule::Integer { min: 0, max: 100 }),
     ("outcome", Rule::Choice(&["open", "won", "lost"])),
-    ("order", Rule::Integer { min: i64::MIN, max: i64::MAX }),
+    ("order", Rule::Shape(&ANYTHING)),
 ];
+
+/// What callers may not write, whatever it is.
+const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: "{}" };
 
 /// Reads a list of stages as they are given. What is left out is filled in where the stages are that there were.
 fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
