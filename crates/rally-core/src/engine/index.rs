@@ -166,24 +166,24 @@ fn move_searched(
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
 ) {
-    let searched = || model.members().iter().filter(|member| has_search_keys(member));
+    let searched = || model.members().iter().filter(|member| member.searched);
     if searched().all(|member| value(member, before) == value(member, after)) {
         return;
     }
-    let keys = |record| searched().filter_map(move |member| search_key(kind, id, &value(member, record)));
+    let keys =
+        |record| searched().filter_map(move |member| search_key(kind, member, id, &value(member, record)));
     let (old, new): (Vec<Key>, Vec<Key>) = (keys(before).collect(), keys(after).collect());
     old.into_iter().filter(|key| !new.contains(key)).for_each(|key| batch.delete(key));
     new.into_iter().for_each(|key| batch.put(key, Vec::new()));
 }
 
-/// What is searched by its natural key needs no other one.
-pub(crate) fn has_search_keys(member: &Member) -> bool {
-    member.searched && member.natural_key.is_none()
-}
-
-fn search_key(kind: Kind, id: Uuid, json: &[u8]) -> Option<Key> {
-    let folded = fold(&rule::unquote(json));
-    (!folded.is_empty()).then(|| spaces::search(kind, beginning(&folded)).byte(0).uuid(id))
+/// What is found by its natural key needs no other one.
+fn search_key(kind: Kind, member: &Member, id: Uuid, json: &[u8]) -> Option<Key> {
+    let text = rule::unquote(json);
+    let folded = fold(&text);
+    let is_natural = member.natural_key.and_then(|natural| natural(&text)).is_some_and(|key| key == folded);
+    let is_searched = !folded.is_empty() && !is_natural;
+    is_searched.then(|| spaces::search(kind, beginning(&folded)).byte(0).uuid(id))
 }
 
 /// The form in which names are compared: case-folded (Unicode, full folding).
@@ -201,7 +201,7 @@ pub(crate) fn begins(model: &Model, record: &Record<'_>, folded: &str) -> bool {
     model.members().iter().filter(|member| member.searched).any(|member| {
         let text = rule::unquote(&value(member, Some(record)));
         let natural = member.natural_key.and_then(|natural| natural(&text));
-        natural.unwrap_or_else(|| fold(&text)).starts_with(folded)
+        fold(&text).starts_with(folded) || natural.is_some_and(|key| key.starts_with(folded))
     })
 }
 
