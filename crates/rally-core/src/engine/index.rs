@@ -110,6 +110,7 @@ pub(crate) fn term(member: &Member, json: &str) -> Option<Term> {
 /// Reads a value that a list is asked for into the JSON text that a record has of it.
 pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
     let rule = match member.rule {
+        Rule::TagLine if value.contains(',') => return Err("must not hold a comma".into()),
         Rule::TagLine | Rule::Tags => Rule::Tag,
         rule => rule,
     };

@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, VecDeque};
 use uuid::Uuid;
 
 use super::{
-    Member, Model, Record, index,
+    Member, Model, Profile, Record, index,
     list::ListQuery,
     member::Fold,
-    rule::{self, Wrong},
+    rule::{self, Rule, Wrong},
     spaces,
     spaces::Term,
     stage::Of,
@@ -53,15 +53,15 @@ impl Selection {
                 Err(wrong) => faults.add_all(parameter, wrong.into_faults()),
             }
         }
-        let text = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        if text.is_some_and(|text| text.chars().count() > limits::SHORT_TEXT) {
-            faults.add("q", format!("must not be longer than {} characters", limits::SHORT_TEXT));
-        }
-        if text.is_some() && !of.model.is_searched() {
+        let beginning = query.search.as_deref().map_or(Ok(None), searched).unwrap_or_else(|wrong| {
+            faults.add_all("q", wrong.into_faults());
+            None
+        });
+        if beginning.is_some() && !of.model.is_searched() {
             faults.add("q", "is not a parameter here");
         }
         faults.into_result()?;
-        let selection = Self { of, conditions, beginning: text.map(index::fold) };
+        let selection = Self { of, conditions, beginning };
         let is_all = selection.conditions.is_empty() && selection.beginning.is_none();
         Ok((!is_all).then_some(selection))
     }
@@ -119,6 +119,14 @@ impl Selection {
         }
         Ok(())
     }
+}
+
+/// Checks and folds what names are to begin with.
+fn searched(text: &str) -> Result<Option<String>, Wrong> {
+    const NAME: Rule = Rule::Text { characters: limits::SHORT_TEXT };
+    let raw = rule::quote(text);
+    let folded = index::fold(&rule::unquote(NAME.read(&raw, Profile::Strict)?.as_bytes()));
+    Ok((!folded.is_empty()).then_some(folded))
 }
 
 /// Checks and reads one parameter of a list.
