@@ -187,7 +187,9 @@ impl<'s, R: Resource> Collection<'s, R> {
         query: &ListQuery,
         selection: &Selection,
     ) -> Result<Page<R>, Error> {
-        let mut ids = selection.ids(self.session.tenant().id, snapshot)?;
+        let Some(mut ids) = selection.ids(self.session.tenant().id, snapshot, u64::MAX)? else {
+            return Ok(page(Vec::new(), query.limit, None));
+        };
         let (mut wanted, mut seen) = (Vec::new(), 0);
         while query.count || wanted.len() <= query.limit {
             let Some(id) = ids.next()? else { break };
@@ -211,7 +213,8 @@ impl<'s, R: Resource> Collection<'s, R> {
         let sequence = Sequence::load(R::KIND, Order::Updated, snapshot)?;
         let start = spaces::updated(R::KIND, since).successor();
         let changed = sequence.len().saturating_sub(sequence.rank(snapshot, &start)?);
-        let rows = match selection.ids(self.session.tenant().id, snapshot)?.at_most(changed)? {
+        let selected = selection.ids(self.session.tenant().id, snapshot, changed)?;
+        let rows = match selected.map_or(Ok(None), |ids| ids.at_most(changed))? {
             Some(ids) => self.changed_of(snapshot, &ids, since)?,
             None => self.selected_of_changed(snapshot, start, selection)?,
         };

@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, VecDeque};
 use uuid::Uuid;
 
 use super::{
-    Member, Model, Profile, Record, index,
+    Member, Model, Profile, Record,
+    collection::damaged_key,
+    index,
     list::ListQuery,
     member::Fold,
     rule::{self, Rule, Wrong},
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     base::{Error, Faults, Kind, TenantId, limits},
-    store::{Direction, Key, KeyRange, Snapshot, StoreError, read_uuid},
+    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
 };
 
 /// Entries that are read of an index at first, and at the most.
@@ -66,16 +68,34 @@ impl Selection {
         Ok((!is_all).then_some(selection))
     }
 
-    /// The selected records, in the order of their creation.
-    pub(crate) fn ids<'s>(&self, tenant: TenantId, snapshot: &'s dyn Snapshot) -> Result<Ids<'s>, Error> {
+    /// The selected records, in the order of their creation; nothing if more than `most` names would have to be read.
+    ///
+    /// Where one condition alone leaves few records, these are looked at, and what else is asked for is not read.
+    pub(crate) fn ids<'s>(
+        &self,
+        tenant: TenantId,
+        snapshot: &'s dyn Snapshot,
+        most: u64,
+    ) -> Result<Option<Ids<'s>>, Error> {
+        let is_alone = self.conditions.len() + usize::from(self.beginning.is_some()) == 1;
         let mut streams = Vec::new();
         for condition in &self.conditions {
-            streams.push(condition.stream(self.of.kind, snapshot)?);
+            let mut stream = condition.stream(self.of.kind, snapshot)?;
+            if !is_alone && stream.is_short()? {
+                return Ok(Some(Ids::of(self.holding(tenant, snapshot, stream.ready.make_contiguous())?)));
+            }
+            streams.push(stream);
         }
-        if let Some(beginning) = &self.beginning {
-            streams.push(Stream::of(self.found(tenant, snapshot, beginning)?));
+        if let Some(text) = &self.beginning {
+            let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
+            let found: Vec<Uuid> = found.into_iter().collect();
+            let is_cut = index::beginning(text).len() < text.len();
+            if is_cut || (!is_alone && found.len() < FEWEST) {
+                return Ok(Some(Ids::of(self.holding(tenant, snapshot, &found)?)));
+            }
+            streams.push(Stream::of(found));
         }
-        Ok(Ids { streams, least: Uuid::nil() })
+        Ok(Some(Ids { streams, least: Uuid::nil() }))
     }
 
     /// Whether a record is one of them.
@@ -84,40 +104,42 @@ impl Selection {
             && self.beginning.as_ref().is_none_or(|text| index::begins(self.of.model, record, text))
     }
 
-    /// The records of which a name begins with a text.
-    fn found(&self, tenant: TenantId, snapshot: &dyn Snapshot, text: &str) -> Result<BTreeSet<Uuid>, Error> {
-        let (kind, beginning) = (self.of.kind, index::beginning(text));
+    /// The records of which a name begins with a text as far as the index keeps it, unless there are more than so many.
+    fn found(
+        &self,
+        snapshot: &dyn Snapshot,
+        text: &str,
+        most: u64,
+    ) -> Result<Option<BTreeSet<Uuid>>, StoreError> {
+        let kind = self.of.kind;
+        let by_name = |entry: &Entry| entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id));
+        let by_key = |entry: &Entry| read_uuid(&entry.value);
         let mut found = BTreeSet::new();
-        let by_name = |entry: crate::store::Entry| {
-            entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id))
+        let mut add = |id: Option<Uuid>| {
+            found.extend(id);
+            u64::try_from(found.len()).is_ok_and(|count| count <= most)
         };
-        read_all(snapshot, &spaces::search(kind, beginning), |entry| found.extend(by_name(entry)))?;
+        let names = spaces::search(kind, index::beginning(text));
+        let mut is_whole = read_while(snapshot, &names, |entry| add(by_name(entry)))?;
         for (slot, ..) in self.of.model.natural_keys().filter(|(_, member, _)| member.searched) {
-            let by_key = |entry: crate::store::Entry| read_uuid(&entry.value);
-            read_all(snapshot, &spaces::unique(kind, slot, text), |entry| found.extend(by_key(entry)))?;
+            let keys = spaces::unique(kind, slot, text);
+            is_whole = is_whole && read_while(snapshot, &keys, |entry| add(by_key(entry)))?;
         }
-        if beginning.len() < text.len() {
-            self.keep_holding(tenant, snapshot, &mut found)?;
-        }
-        Ok(found)
+        Ok(is_whole.then_some(found))
     }
 
-    /// Keeps those that not only look like it as far as the index goes.
-    fn keep_holding(
-        &self,
-        tenant: TenantId,
-        snapshot: &dyn Snapshot,
-        found: &mut BTreeSet<Uuid>,
-    ) -> Result<(), Error> {
-        let ids: Vec<Uuid> = found.iter().copied().collect();
-        let keys: Vec<Key> = ids.iter().map(|id| spaces::record(self.of.kind, *id)).collect();
-        for (id, bytes) in ids.into_iter().zip(snapshot.get_many(&keys)?) {
-            let Some(bytes) = bytes else { continue };
-            if !self.holds(&Record::read(tenant, id, &bytes)?) {
-                found.remove(&id);
+    /// Those of some records that are selected, found by looking at each.
+    fn holding(&self, tenant: TenantId, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+        let mut holding = Vec::new();
+        for ids in ids.chunks(MOST) {
+            let keys: Vec<Key> = ids.iter().map(|id| spaces::record(self.of.kind, *id)).collect();
+            for (id, bytes) in ids.iter().zip(snapshot.get_many(&keys)?) {
+                let bytes = bytes.ok_or_else(damaged_key)?;
+                let is_held = self.holds(&Record::read(tenant, *id, &bytes)?);
+                holding.extend(is_held.then_some(*id));
             }
         }
-        Ok(())
+        Ok(holding)
     }
 }
 
@@ -168,22 +190,23 @@ impl Condition {
     }
 }
 
-fn read_all(
+/// Looks at all that begins with a key, as long as it is wanted; whether that was all.
+fn read_while(
     snapshot: &dyn Snapshot,
     prefix: &Key,
-    mut each: impl FnMut(crate::store::Entry),
-) -> Result<(), StoreError> {
-    let mut range = KeyRange::prefix(prefix);
+    mut look: impl FnMut(&Entry) -> bool,
+) -> Result<bool, StoreError> {
+    let (mut range, mut size) = (KeyRange::prefix(prefix), FEWEST);
     loop {
-        let entries = snapshot.scan(&range, Direction::Forward, MOST)?;
-        let is_last = entries.len() < MOST;
-        if let Some(last) = entries.last() {
-            range = range.from(last.key.successor());
+        let entries = snapshot.scan(&range, Direction::Forward, size)?;
+        if !entries.iter().all(&mut look) {
+            return Ok(false);
         }
-        entries.into_iter().for_each(&mut each);
-        if is_last {
-            return Ok(());
+        match entries.last() {
+            Some(last) if entries.len() == size => range = range.from(last.key.successor()),
+            _ => return Ok(true),
         }
+        size = (size * 2).min(MOST);
     }
 }
 
@@ -194,6 +217,11 @@ pub(crate) struct Ids<'s> {
 }
 
 impl<'s> Ids<'s> {
+    /// Some that are known, ascending.
+    fn of(ids: Vec<Uuid>) -> Self {
+        Self { streams: vec![Stream::of(ids)], least: Uuid::nil() }
+    }
+
     /// Those that one index has under one term.
     pub(crate) fn indexed(snapshot: &'s dyn Snapshot, kind: Kind, index: u8, term: Term) -> Self {
         let stream = Stream::on(snapshot, spaces::indexed(kind, index, term));
@@ -261,6 +289,12 @@ impl<'s> Stream<'s> {
     fn on(snapshot: &'s dyn Snapshot, prefix: Key) -> Self {
         let from = prefix.clone();
         Self { ready: VecDeque::new(), rest: Some(Rest { snapshot, prefix, from, size: FEWEST }) }
+    }
+
+    /// Whether it ends within its first entries, which are read for that.
+    fn is_short(&mut self) -> Result<bool, StoreError> {
+        self.seek(Uuid::nil())?;
+        Ok(self.rest.is_none())
     }
 
     /// The first id that is not less than one, which stays the next.
