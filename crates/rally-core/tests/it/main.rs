@@ -15,6 +15,7 @@ mod bulk;
 mod companies;
 mod contacts;
 mod deals;
+mod filter_cost;
 mod filters;
 mod forecast;
 mod formats;
