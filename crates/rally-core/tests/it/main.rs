@@ -20,6 +20,7 @@ mod filters;
 mod forecast;
 mod formats;
 mod idempotency;
+mod links;
 mod lists;
 mod paging_cost;
 mod pipelines;
