@@ -37,6 +37,7 @@ mod model;
 pub mod postgres;
 pub mod properties;
 mod random;
+mod rooms;
 mod shared;
 mod trials;
 

@@ -4,8 +4,12 @@
 //! value that is sent, and a list is a list.
 
 mod compare;
-mod members;
+mod operation;
+mod rules;
+mod sample;
 mod state;
+mod table;
+mod view;
 mod walk;
 
 use std::sync::Arc;
