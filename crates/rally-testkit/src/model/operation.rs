@@ -5,9 +5,9 @@ use rally_core::{
 use uuid::Uuid;
 
 use super::{
-    sample::{Around, Body, stranger},
+    sample::{Around, Body, stranger, unquote},
     state::{Answer, Outcome, Record, Refusal, State},
-    table::{BANT, Member, SETTINGS, Values, members},
+    table::{BANT, Member, OF_TYPE, SETTINGS, Values, matched_by, members},
 };
 use crate::{Random, rooms::text};
 
@@ -39,39 +39,20 @@ type Told = Result<Answer, Error>;
 impl Operation {
     pub(super) fn sample(own: &State, other: &State, random: &mut Random) -> Self {
         let around = Around { own, other, record: None };
-        let kind = random.one_of(&[
-            Kind::Contact,
-            Kind::Company,
-            Kind::Company,
-            Kind::Deal,
-            Kind::Deal,
-            Kind::Deal,
-            Kind::Activity,
-            Kind::Activity,
-            Kind::User,
-            Kind::Pipeline,
-        ]);
-        let act = match (random.below(20), kind) {
-            (0..5, _) => Act::Create(whole(kind, around, random)),
-            (5, Kind::User) => {
-                return Self { kind: Kind::Tenant, act: Act::Choose(some(&SETTINGS, around, random)) };
-            }
-            (5..10, Kind::Deal) => moved_or_rated(around, random),
-            (10, Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity) => {
-                let most = if random.once_in(3) { 40 } else { 8 };
+        let kind = random.one_of(&OFTEN);
+        let is_many = matches!(kind, Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity);
+        let act = match random.below(20) {
+            _ if kind == Kind::Tenant => Act::Choose(some(&SETTINGS, around, random)),
+            0..6 => Act::Create(whole(kind, around, random)),
+            6..8 if is_many => {
+                let most = if random.once_in(3) { 40 } else { 10 };
                 let count = random.below(most);
                 let bodies = (0..count).map(|_| whole(kind, around, random)).collect();
-                Act::Bulk(bodies, random.once_in(4))
+                Act::Bulk(bodies, random.once_in(6))
             }
-            (11..14, Kind::Contact | Kind::Company | Kind::Deal) => {
-                let body = if random.once_in(3) {
-                    some(members(kind), around, random)
-                } else {
-                    whole(kind, around, random)
-                };
-                Act::Upsert(body)
-            }
-            (14..17, _) => Act::Delete(target(kind, around, random)),
+            8..12 if kind == Kind::Deal => moved_or_rated(around, random),
+            12..15 if !matched_by(kind).is_empty() => Act::Upsert(aimed(kind, around, random)),
+            15..17 => Act::Delete(target(kind, around, random)),
             _ => {
                 let id = target(kind, around, random);
                 let record = own.find(kind, id).map(|record| &**record);
@@ -217,23 +198,68 @@ fn moved_or_rated(around: Around<'_>, random: &mut Random) -> Act {
 /// The id of a record, and now and then of none.
 fn target(kind: Kind, around: Around<'_>, random: &mut Random) -> Uuid {
     match around.own.pick(kind, random) {
-        Some(record) if !random.once_in(12) => record.id,
+        Some(record) if !random.once_in(20) => record.id,
         _ => stranger(kind, around, random),
     }
 }
 
 fn whole(kind: Kind, around: Around<'_>, random: &mut Random) -> Body {
-    Body::sample(members(kind), around, random, |member, random| {
+    let body = Body::sample(members(kind), around, random, |member, random| {
         member.is_required
             || match member.values {
                 Values::Reference(_) => !random.once_in(3),
                 Values::Domain => random.once_in(2),
-                _ => random.once_in(6),
+                _ => random.once_in(5),
             }
-    })
+    });
+    of_one_type(body, around, random)
 }
 
 fn some(part: &[Member], around: Around<'_>, random: &mut Random) -> Body {
     let often = if part.len() < 8 { 2 } else { 5 };
-    Body::sample(part, around, random, |_, random| random.once_in(often))
+    let body = Body::sample(part, around, random, |_, random| random.once_in(often));
+    of_one_type(body, around, random)
 }
+
+/// A body for an upsert, which matches a record as often as not.
+fn aimed(kind: Kind, around: Around<'_>, random: &mut Random) -> Body {
+    let body =
+        if random.once_in(3) { some(members(kind), around, random) } else { whole(kind, around, random) };
+    match around.own.pick(kind, random) {
+        Some(record) if random.once_in(2) => body.matching(record, matched_by(kind), random),
+        _ => body,
+    }
+}
+
+/// The same body without what an activity of its type cannot have; now and then one that has it.
+fn of_one_type(mut body: Body, around: Around<'_>, random: &mut Random) -> Body {
+    let before = around.record.and_then(|record| record.members.get("activityType").map(String::as_str));
+    let own = unquote(body.kept("activityType").or(before).unwrap_or_default());
+    let fits = |name: &str| OF_TYPE.iter().all(|(of_type, names)| *of_type == own || !names.contains(&name));
+    body.given.retain(|given| fits(given.name) || random.once_in(15));
+    body
+}
+
+/// The kinds to write, as often as each stands here; that of a tenant for its settings.
+const OFTEN: [Kind; 20] = [
+    Kind::Contact,
+    Kind::Contact,
+    Kind::Contact,
+    Kind::Company,
+    Kind::Company,
+    Kind::Company,
+    Kind::Deal,
+    Kind::Deal,
+    Kind::Deal,
+    Kind::Deal,
+    Kind::Deal,
+    Kind::Activity,
+    Kind::Activity,
+    Kind::Activity,
+    Kind::Activity,
+    Kind::User,
+    Kind::User,
+    Kind::Pipeline,
+    Kind::Pipeline,
+    Kind::Tenant,
+];

@@ -85,6 +85,22 @@ impl Body {
         body
     }
 
+    /// The same body with a record's values for some members, in whatever case where that is no matter.
+    pub(super) fn matching(
+        mut self,
+        record: &Record,
+        keys: &'static [&'static str],
+        random: &mut Random,
+    ) -> Self {
+        self.given.retain(|given| !keys.contains(&given.name));
+        for &key in keys {
+            let kept = record.members[key].clone();
+            let kept = if key == "email" && random.once_in(2) { kept.to_uppercase() } else { kept };
+            self.given.push(Given { name: key, place: key, json: kept.clone(), kept: Some(kept) });
+        }
+        self
+    }
+
     fn one(&self, member: &Member, around: Around<'_>, random: &mut Random) -> Given {
         let given = |json: &str, kept: Option<String>| Given {
             name: member.name,
@@ -96,8 +112,13 @@ impl Body {
         if random.once_in(50) {
             return given(&fault(member, random), None);
         }
-        // Hashing one takes long.
-        if member.values == Values::Password || !member.is_required && random.once_in(6) {
+        let is_without = match member.values {
+            Values::Reference(kind) => around.own.all(kind).is_empty(),
+            // Hashing one takes long.
+            Values::Password => true,
+            _ => false,
+        };
+        if is_without || !member.is_required && random.once_in(6) {
             return none();
         }
         let (json, kept) = match member.values {
@@ -179,7 +200,7 @@ fn criterion(random: &mut Random) -> String {
 /// The id of a record, or of what is none: gone, another tenant's or of another kind.
 fn reference(kind: Kind, around: Around<'_>, random: &mut Random) -> String {
     let id = match around.own.pick(kind, random) {
-        Some(record) if !random.once_in(15) => record.id,
+        Some(record) if !random.once_in(25) => record.id,
         _ => stranger(kind, around, random),
     };
     quote(&id.to_string())
