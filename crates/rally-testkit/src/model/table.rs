@@ -265,10 +265,12 @@ pub(super) static BANT: [Member; 7] = [
     member("updatedAt", Values::Instant).read_only().kept_as("bantUpdatedAt"),
 ];
 
+/// What a tenant chooses. Never the profile that it has by itself: after a write without an answer, the settings would
+/// not tell whether it was chosen.
 pub(super) static SETTINGS: [Member; 5] = [
     member("name", Values::Text),
     member("timezone", Values::TimeZone).default("\"UTC\""),
     member("defaultCurrency", Values::Currency).default("\"USD\""),
     member("rateLimitPerMinute", Values::Number(1_000_000_000)),
-    member("profile", Values::Word(&["documented", "strict"])),
+    member("profile", Values::Word(&["strict"])),
 ];
