@@ -208,7 +208,7 @@ impl State {
     /// Moves a deal to a stage; to where it is already is no change, whatever else is said.
     pub(super) fn move_to(&mut self, id: Uuid, body: &Body, now: Timestamp) -> Written {
         let Some(deal) = self.find(Kind::Deal, id) else { return refused("not_found") };
-        let is_faulty = !lay(members(Kind::Deal), &mut deal.members.clone(), body, self.is_strict());
+        let is_faulty = lay(members(Kind::Deal), &mut deal.members.clone(), body, self.is_strict());
         if is_faulty || !body.gives("stageId") {
             return refused("validation");
         }
@@ -255,7 +255,7 @@ impl State {
     /// Lays a body over the settings.
     pub(super) fn choose(&mut self, body: &Body) -> Result<Outcome, Refusal> {
         let mut settings = self.settings.clone();
-        if !lay(&table::SETTINGS, &mut settings, body, self.is_strict()) {
+        if lay(&table::SETTINGS, &mut settings, body, self.is_strict()) {
             return refused("validation");
         }
         let outcome = if settings == self.settings { Outcome::Unchanged } else { Outcome::Updated };
@@ -275,7 +275,7 @@ impl State {
         let members = old.map_or_else(|| kept_of_new(kind), |old| old.members.clone());
         let stages = old.map(|old| old.stages.clone()).unwrap_or_default();
         let mut revision = Revision::new(members, stages, self.next_instant(now));
-        revision.is_wrong = !lay(part, &mut revision.members, body, self.is_strict());
+        revision.is_wrong = lay(part, &mut revision.members, body, self.is_strict());
         rules::settle(self, kind, old, body, &mut revision);
         revision.leads_nowhere |= part.iter().any(|member| match member.values {
             Values::Reference(target) => {
@@ -343,7 +343,7 @@ impl State {
     }
 }
 
-/// Lays a body over members; false when something is wrong with it.
+/// Lays a body over members; true when something is wrong with it.
 fn lay(part: &[Member], members: &mut Members, body: &Body, is_strict: bool) -> bool {
     for given in &body.given {
         if let Some(kept) = &given.kept {
@@ -353,7 +353,7 @@ fn lay(part: &[Member], members: &mut Members, body: &Body, is_strict: bool) -> 
     let lacks = |member: &Member| member.is_required && matches!(&*members[member.place], "null" | "\"\"");
     let is_lacking = part.iter().any(lacks);
     let is_faulty = body.given.iter().any(|given| given.kept.is_none());
-    !is_lacking && !is_faulty && !(is_strict && body.stranger.is_some())
+    is_lacking || is_faulty || is_strict && body.stranger.is_some()
 }
 
 fn defaults(part: &[Member]) -> Members {
