@@ -1,48 +1,147 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rally_core::{
-    Action, Contact, FeedEntry, FeedFrom, FeedQuery, Json, Kind, ListQuery, Session, Timestamp, limits,
+    Action, Collection, Contact, FeedEntry, FeedFrom, FeedQuery, Json, Kind, ListQuery, Resource, Rule,
+    Session, Timestamp, limits,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Checks that a tenant's records, lists, totals, natural keys and feed all tell the same story, and answers the
-/// contacts in the order of their creation. The feed must reach back to the first change.
+use crate::rooms::{self, KINDS, Visit};
+
+/// Checks that a tenant's records of every kind, lists, totals, natural keys, references and feed all tell the same
+/// story, and answers the contacts in the order of their creation. The feed must reach back to the first change.
 ///
 /// # Panics
 /// When two of them differ.
 pub fn check_consistency(session: &Session) -> Vec<Contact> {
-    let listed = whole_list(session, None);
-    let mut changed = whole_list(session, Some(Timestamp::MIN));
-    assert!(
-        listed.is_sorted_by_key(|contact| (contact.created_at, contact.id)),
-        "the list is in order of creation"
-    );
-    assert!(changed.is_sorted_by_key(|contact| contact.updated_at), "the other is in order of change");
-    changed.sort_by_key(|contact| contact.id);
-    assert_eq!(changed, listed, "both lists hold the same");
+    let listed = KINDS.map(|kind| (kind, both_lists(session, kind)));
     let feed = whole_feed(session);
-    assert_eq!(alive(&feed), instants(&listed), "the feed leads to the list");
+    let in_feed = listed.iter().filter(|(kind, _)| Kind::IN_FEED.contains(kind));
+    let instants: Alive = in_feed
+        .flat_map(|(kind, records)| records.iter().map(|record| ((*kind, record.id), record.instants())))
+        .collect();
+    assert_eq!(alive(&feed), instants, "the feed leads to the lists");
     let last = feed.last().map(|entry| (entry.id, entry.changed_at));
     assert!(
         last.is_none_or(|last| session.last_change().is_ok_and(|head| head == last)),
         "the head is the last change"
     );
-    listed.iter().for_each(|contact| owns_its_email(session, contact));
+    let ids = listed.iter().flat_map(|(kind, records)| records.iter().map(|record| (*kind, record.id)));
+    let ids: BTreeSet<(Kind, Uuid)> = ids.collect();
+    for (kind, records) in &listed {
+        rooms::visit(session, *kind, References { session, records, ids: &ids });
+        records.iter().for_each(|record| owns_its_key(session, *kind, record));
+    }
+    let [(_, contacts), ..] = listed;
+    contacts
+        .into_iter()
+        .map(|contact| serde_json::from_value(contact.members).expect("a contact can be read"))
+        .collect()
+}
+
+/// A record as it is listed.
+#[derive(Clone, Debug, PartialEq)]
+struct Listed {
+    id: Uuid,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    members: Value,
+}
+
+/// When each record was created, and when it last changed.
+type Alive = BTreeMap<(Kind, Uuid), (Timestamp, Timestamp)>;
+
+impl Listed {
+    fn read(text: &str) -> Self {
+        let members: Value = serde_json::from_str(text).expect("a record is JSON");
+        let instant = |name: &str| members[name].as_str().and_then(|instant| instant.parse().ok());
+        Self {
+            id: id(&members["id"]).expect("a record has an id"),
+            created_at: instant("createdAt").expect("a record was created"),
+            updated_at: instant("updatedAt").expect("a record has changed"),
+            members,
+        }
+    }
+
+    const fn instants(&self) -> (Timestamp, Timestamp) {
+        (self.created_at, self.updated_at)
+    }
+}
+
+fn id(json: &Value) -> Option<Uuid> {
+    json.as_str().and_then(|id| Uuid::try_parse(id).ok())
+}
+
+/// The records of a kind in the order of their creation, which are the same as those in the order of their change.
+fn both_lists(session: &Session, kind: Kind) -> Vec<Listed> {
+    let listed = whole_list(session, kind, &ListQuery::default());
+    let query = ListQuery { updated_since: Some(Timestamp::MIN), ..ListQuery::default() };
+    let mut changed = whole_list(session, kind, &query);
+    assert!(
+        listed.is_sorted_by_key(|record| (record.created_at, record.id)),
+        "the list of {} is in order of creation",
+        kind.plural()
+    );
+    assert!(changed.is_sorted_by_key(|record| record.updated_at), "the other is in order of change");
+    changed.sort_by_key(|record| record.id);
+    assert_eq!(changed, listed, "both lists of {} hold the same", kind.plural());
     listed
 }
 
-fn whole_list(session: &Session, updated_since: Option<Timestamp>) -> Vec<Contact> {
+fn whole_list(session: &Session, kind: Kind, query: &ListQuery) -> Vec<Listed> {
     let mut all = Vec::new();
     loop {
         let offset = u64::try_from(all.len()).expect("a small number");
-        let query = ListQuery { limit: 37, offset, updated_since, count: true, ..ListQuery::default() };
-        let page = session.contacts().list(&query).expect("a list is answered");
-        all.extend(page.rows.iter().map(|row| row.read().expect("a record can be read")));
+        let query = ListQuery { limit: 37, offset, count: true, ..query.clone() };
+        let page = rooms::list(session, kind, &query).expect("a list is answered");
+        all.extend(page.rows.iter().map(|row| Listed::read(row)));
         if !page.has_more {
             assert_eq!(page.total, u64::try_from(all.len()).ok(), "the total is the length of the list");
             return all;
         }
+    }
+}
+
+/// Checks that references lead to records, and that the lists that are narrowed to one lead back.
+struct References<'a> {
+    session: &'a Session,
+    records: &'a [Listed],
+    ids: &'a BTreeSet<(Kind, Uuid)>,
+}
+
+impl Visit for References<'_> {
+    type Output = ();
+
+    fn visit<R: Resource>(self, _: Collection<'_, R>) {
+        for (filter, member) in R::model().filters() {
+            let target = match member.rule {
+                Rule::Reference(target) => Some(target),
+                Rule::Id => None,
+                _ => continue,
+            };
+            for (named, by) in self.by_reference(member.name) {
+                let leads_somewhere = target.is_none_or(|target| self.ids.contains(&(target, named)));
+                assert!(leads_somewhere, "{} {named} is no record's id", member.name);
+                let filters = BTreeMap::from([(filter.to_owned(), named.to_string())]);
+                let query = ListQuery { filters, ..ListQuery::default() };
+                let found = whole_list(self.session, R::KIND, &query);
+                assert!(found.iter().eq(by), "{filter}={named} leads back to those that name it");
+            }
+        }
+    }
+}
+
+impl References<'_> {
+    /// The records that name another by a member, by the id of the other.
+    fn by_reference(&self, member: &str) -> BTreeMap<Uuid, Vec<&Listed>> {
+        let mut all: BTreeMap<Uuid, Vec<&Listed>> = BTreeMap::new();
+        for record in self.records {
+            if let Some(named) = id(&record.members[member]) {
+                all.entry(named).or_default().push(record);
+            }
+        }
+        all
     }
 }
 
@@ -66,27 +165,34 @@ fn whole_feed(session: &Session) -> Vec<FeedEntry> {
     }
 }
 
-/// When each record that the feed knows and that is not deleted was created, and when it last changed.
-fn alive(feed: &[FeedEntry]) -> BTreeMap<Uuid, (Timestamp, Timestamp)> {
-    let mut alive = BTreeMap::new();
+/// The records that the feed knows and that are not deleted.
+fn alive(feed: &[FeedEntry]) -> Alive {
+    let mut alive = Alive::new();
     for entry in feed {
-        let at = entry.changed_at;
+        let (record, at) = ((entry.entity_type, entry.entity_id), entry.changed_at);
         let before = match entry.action {
-            Action::Inserted => alive.insert(entry.entity_id, (at, at)).is_none(),
-            Action::Updated => alive.get_mut(&entry.entity_id).map(|(_, updated)| *updated = at).is_some(),
-            Action::Deleted => alive.remove(&entry.entity_id).is_some(),
+            Action::Inserted => alive.insert(record, (at, at)).is_none(),
+            Action::Updated => alive.get_mut(&record).map(|(_, updated)| *updated = at).is_some(),
+            Action::Deleted => alive.remove(&record).is_some(),
         };
         assert!(before, "{entry:?} fits what was before it");
     }
     alive
 }
 
-fn instants(contacts: &[Contact]) -> BTreeMap<Uuid, (Timestamp, Timestamp)> {
-    contacts.iter().map(|contact| (contact.id.as_uuid(), (contact.created_at, contact.updated_at))).collect()
-}
-
-fn owns_its_email(session: &Session, contact: &Contact) {
-    let body = json!({"firstName": "A", "lastName": "B", "email": contact.email.to_uppercase()}).to_string();
-    let error = session.contacts().create(&Json(body.as_bytes())).expect_err("the address is taken");
-    assert_eq!(error.existing_id(), Some(contact.id.as_uuid()), "the address leads to its contact");
+fn owns_its_key(session: &Session, kind: Kind, record: &Listed) {
+    let text = |name: &str| record.members[name].as_str().map(str::to_uppercase);
+    let refused = match (kind, text("email"), text("domain")) {
+        (Kind::Contact, Some(email), _) => {
+            let body = json!({"firstName": "A", "lastName": "B", "email": email}).to_string();
+            session.contacts().create(&Json(body.as_bytes())).map(drop)
+        }
+        (Kind::Company, _, Some(domain)) => {
+            let body = json!({"name": "A", "domain": domain}).to_string();
+            session.companies().create(&Json(body.as_bytes())).map(drop)
+        }
+        _ => return,
+    };
+    let error = refused.expect_err("the natural key is taken");
+    assert_eq!(error.existing_id(), Some(record.id), "the natural key leads to its record");
 }

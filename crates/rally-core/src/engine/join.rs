@@ -23,7 +23,8 @@ pub(crate) struct Join {
     pub(crate) write: Write,
 }
 
-type Write = fn(&Record<'_>, row: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
+/// Takes the record, the other row, and where to append.
+type Write = fn(&Record<'_>, &[u8], &mut Vec<u8>) -> Result<(), Error>;
 
 /// The joined members of records, each record's as bytes like its own; nothing where the resource has none.
 pub(crate) fn join(

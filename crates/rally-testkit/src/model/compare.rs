@@ -1,92 +1,238 @@
-use rally_core::{
-    Contact, FeedFrom, FeedQuery, Fields, Id, Kind, ListQuery, Profile, Resource, Row, Session, Timestamp,
-};
-use serde_json::Value;
-use uuid::Uuid;
+use std::{collections::BTreeMap, rc::Rc};
+
+use rally_core::{FeedFrom, FeedQuery, Id, Kind, ListQuery, Session, Timestamp};
 
 use super::{
-    members::NAMES,
-    state::{Known, State},
+    sample::{Around, Body, unquote},
+    state::{Record, State, folded},
+    table::{Member, Values, members},
+    view::{Sums, millionths},
 };
-use crate::Random;
+use crate::{
+    Random,
+    rooms::{self, KINDS},
+};
 
-/// Compares what the engine answers with what the state holds: a list, a list since an instant, a record and the feed,
-/// each at a random place.
-pub(super) fn compare(session: &Session, state: &State, random: &mut Random) {
-    list(session, state, random);
-    list_since(session, state, random);
-    one(session, state, random);
+/// Compares what the engine answers with what the state holds, at random places: lists of the kind that was written and
+/// of another, records, what is made of deals, and the feed.
+pub(super) fn compare(session: &Session, state: &State, written: Kind, random: &mut Random) {
+    let written = if KINDS.contains(&written) { written } else { Kind::User };
+    for kind in [written, random.one_of(&KINDS)] {
+        list(session, state, kind, random);
+        one(session, state, kind, random);
+    }
+    match random.below(4) {
+        0 => qualified(session, state, random),
+        1 => forecast(session, state, random),
+        2 => refused_list(session, random),
+        _ => settings(session, state),
+    }
     feed(session, state, random);
 }
 
-fn list(session: &Session, state: &State, random: &mut Random) {
-    let query = ListQuery {
-        limit: 1 + random.below(100),
-        offset: number(random.below(state.contacts.len() + 2)),
-        count: random.once_in(2),
-        ..ListQuery::default()
-    };
-    same_page(session, &query, state.contacts.iter().collect());
+/// Compares whole lists of every kind, and all else that is not compared at random places.
+pub(super) fn compare_all(session: &Session, state: &State) {
+    for kind in KINDS {
+        let texts = texts(state, kind, state.all(kind));
+        for (page, texts) in (0..).zip(texts.chunks(100)) {
+            let query = ListQuery { offset: page * 100, ..ListQuery::default() };
+            assert_eq!(rooms::list(session, kind, &query).expect("a list is answered").rows, texts);
+        }
+    }
+    settings(session, state);
 }
 
-fn list_since(session: &Session, state: &State, random: &mut Random) {
-    let since = some_instant(state, random);
-    let mut changed: Vec<&Known> =
-        state.contacts.iter().filter(|contact| contact.updated_at > since).collect();
-    changed.sort_by_key(|contact| contact.updated_at);
-    let query = ListQuery {
-        limit: 1 + random.below(100),
-        offset: number(random.below(changed.len() + 2)),
-        count: random.once_in(2),
-        updated_since: Some(since),
-        ..ListQuery::default()
-    };
-    same_page(session, &query, changed);
+fn list(session: &Session, state: &State, kind: Kind, random: &mut Random) {
+    let mut query = ListQuery { count: random.once_in(2), ..ListQuery::default() };
+    let mut found = state.all(kind).to_vec();
+    for _ in 0..random.below(3) {
+        narrow(&mut query, &mut found, state, kind, random);
+    }
+    if random.once_in(4) {
+        search(&mut query, &mut found, state, kind, random);
+    }
+    if random.once_in(2) {
+        let since = some_instant(state, random);
+        query.updated_since = Some(since);
+        found.retain(|record| record.updated_at > since);
+        found.sort_by_key(|record| record.updated_at);
+    }
+    let most = if random.once_in(5) { 100 } else { 10 };
+    query.limit = 1 + random.below(most);
+    query.offset = number(random.below(found.len() + 2));
+    same_page(session, state, kind, &query, &found);
 }
 
-fn same_page(session: &Session, query: &ListQuery, all: Vec<&Known>) {
-    let page = session.contacts().list(query).expect("a list is answered");
-    let offset = usize::try_from(query.offset).expect("a small number");
-    let expected: Vec<Value> =
-        all.iter().skip(offset).take(query.limit).map(|contact| contact.to_json()).collect();
-    let found: Vec<Value> = page.rows.iter().map(to_json).collect();
-    assert_eq!(found, expected, "{query:?}");
-    assert_eq!(page.has_more, all.len() > offset + query.limit, "{query:?}");
-    assert_eq!(page.total, query.count.then(|| number(all.len())), "{query:?}");
+fn same_page(session: &Session, state: &State, kind: Kind, query: &ListQuery, all: &[Rc<Record>]) {
+    let page = rooms::list(session, kind, query).expect("a list is answered");
+    let offset = all.len().min(usize::try_from(query.offset).expect("a small number"));
+    let expected = &all[offset..all.len().min(offset + query.limit)];
+    assert_eq!(page.rows, texts(state, kind, expected), "{kind} {query:?}");
+    assert_eq!(page.has_more, all.len() > offset + query.limit, "{kind} {query:?}");
+    assert_eq!(page.total, query.count.then(|| number(all.len())), "{kind} {query:?}");
 }
 
-fn one(session: &Session, state: &State, random: &mut Random) {
-    let gone = state.changes.iter().filter_map(|change| change.id).collect::<Vec<Uuid>>();
-    if gone.is_empty() {
+fn texts(state: &State, kind: Kind, records: &[Rc<Record>]) -> Vec<String> {
+    records.iter().map(|record| state.text(kind, record)).collect()
+}
+
+/// Asks for one value of one member.
+fn narrow(
+    query: &mut ListQuery,
+    found: &mut Vec<Rc<Record>>,
+    state: &State,
+    kind: Kind,
+    random: &mut Random,
+) {
+    let asked = |filter: &str| query.filters.contains_key(filter);
+    let filters = members(kind).iter().filter_map(|member| Some((member, member.filter?)));
+    let filters: Vec<(&Member, &str)> = filters.filter(|(_, filter)| !asked(filter)).collect();
+    if filters.is_empty() {
         return;
     }
-    let id = random.one_of(&gone);
-    let expected = state.contacts.iter().find(|contact| contact.id == Some(id)).map(Known::to_json);
-    match session.contacts().get(Id::from_uuid(id)) {
-        Ok(row) => assert_eq!(Some(to_json(&row)), expected),
-        Err(error) => assert!(error.is_not_found() && expected.is_none(), "{id} {error:?}"),
+    let (member, filter) = random.one_of(&filters);
+    let Some((asked, kept)) = some_value(member, state, kind, random) else { return };
+    query.filters.insert(filter.to_owned(), asked);
+    found.retain(|record| {
+        let json = &record.members[member.name];
+        if matches!(member.values, Values::Tags | Values::TagLine) {
+            tags(json).contains(&kept)
+        } else {
+            folded(kind, member.name, json) == folded(kind, member.name, &kept)
+        }
+    });
+}
+
+/// A value to ask for, as it is asked for and as it is kept: that of a record, or any.
+fn some_value(member: &Member, state: &State, kind: Kind, random: &mut Random) -> Option<(String, String)> {
+    let is_tags = matches!(member.values, Values::Tags | Values::TagLine);
+    let (json, kept) = if random.once_in(4) {
+        let around = Around { own: state, other: state, record: None };
+        let given = Body::sample(std::slice::from_ref(member), around, random, |_, _| true).given.pop()?;
+        (given.json, given.kept?)
+    } else {
+        let json = state.pick(kind, random)?.members[member.name].clone();
+        (json.clone(), json)
+    };
+    if is_tags {
+        let tag = tags(&kept).pop()?;
+        return Some((format!(" {tag}"), tag));
     }
+    // An empty value is kept, and no value at all for a key.
+    let is_asked = json != "null" && (kept != "\"\"" || member.values == Values::Text);
+    is_asked.then(|| (unquote(&json), kept))
+}
+
+fn tags(json: &str) -> Vec<String> {
+    match serde_json::from_str::<Vec<String>>(json) {
+        Ok(tags) => tags,
+        Err(_) => unquote(json).split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
+    }
+}
+
+/// Asks for what a name begins with.
+fn search(
+    query: &mut ListQuery,
+    found: &mut Vec<Rc<Record>>,
+    state: &State,
+    kind: Kind,
+    random: &mut Random,
+) {
+    let names: Vec<&Member> = members(kind).iter().filter(|member| member.is_searched).collect();
+    let Some(record) = state.pick(kind, random) else { return };
+    let name = unquote(&state.value(random.one_of(&names), record));
+    let length = 1 + random.below(name.chars().count().max(1) + 2);
+    let mut asked: String = name.chars().take(length).collect();
+    if random.once_in(3) {
+        asked = asked.to_uppercase();
+    }
+    let beginning = asked.trim().to_lowercase();
+    query.search = Some(asked);
+    found.retain(|record| {
+        names.iter().any(|name| unquote(&state.value(name, record)).to_lowercase().starts_with(&beginning))
+    });
+}
+
+/// A filter that the kind has not, or a value that no member has.
+fn refused_list(session: &Session, random: &mut Random) {
+    let kind = random.one_of(&KINDS);
+    let filters = members(kind).iter().filter_map(|member| member.filter);
+    for name in filters.chain(["colour"]) {
+        let filters = BTreeMap::from([(name.to_owned(), "\u{1}".to_owned())]);
+        let query = ListQuery { filters, ..ListQuery::default() };
+        let error = rooms::list(session, kind, &query).expect_err("no record has it");
+        assert_eq!(error.code().name(), "validation", "{kind} {name}");
+    }
+}
+
+/// A record that is there, or one that was.
+fn one(session: &Session, state: &State, kind: Kind, random: &mut Random) {
+    let there = state.pick(kind, random).map(|record| record.id).filter(|_| !random.once_in(3));
+    let gone = state.gone.get(random.below(state.gone.len())).copied();
+    let Some(id) = there.or(gone) else { return };
+    let expected = state.find(kind, id).map(|record| state.text(kind, record));
+    match rooms::get(session, kind, id) {
+        Ok(text) => assert_eq!(Some(text), expected),
+        Err(error) => assert!(error.is_not_found() && expected.is_none(), "{kind} {id} {error:?}"),
+    }
+}
+
+fn qualified(session: &Session, state: &State, random: &mut Random) {
+    let Some(deal) = state.pick(Kind::Deal, random) else { return };
+    let row = session.bant().get(Id::from_uuid(deal.id)).expect("the deal is there");
+    assert_eq!(rooms::text(&row), state.bant_text(deal));
+}
+
+fn forecast(session: &Session, state: &State, random: &mut Random) {
+    let pipeline = state.pick(Kind::Pipeline, random).expect("one is the default");
+    let forecast = session.pipelines().forecast(Id::from_uuid(pipeline.id)).expect("the pipeline is there");
+    let found = forecast.stages.into_iter().map(|of| {
+        let sum = |sum: &rally_core::CurrencySum| {
+            (millionths(&sum.value.to_string()), millionths(&sum.weighted.to_string()))
+        };
+        let sums: Sums = of.sums.iter().map(|of| (of.currency.clone(), sum(of))).collect();
+        (of.stage.id.as_uuid(), of.count, sums)
+    });
+    let expected = state.forecast(pipeline).into_iter();
+    let expected = expected.map(|(stage, count, sums)| (stage.id, number(count), sums));
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{pipeline:?}");
+}
+
+fn settings(session: &Session, state: &State) {
+    let row = session.settings().expect("settings are there");
+    assert_eq!(rooms::text(&row), state.settings_text());
 }
 
 fn feed(session: &Session, state: &State, random: &mut Random) {
     let limit = 1 + random.below(100);
     let since = some_instant(state, random);
-    let after = random.below(state.changes.len() + 2);
-    for (from, start) in [
-        (FeedFrom::Since(since), state.changes.partition_point(|change| change.at <= since)),
-        (FeedFrom::After(number(after)), after),
-    ] {
-        let query = FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit };
-        let found: Vec<_> = session.changes(&query).expect("the feed is answered").into_iter().collect();
-        let expected: Vec<_> = state.changes.iter().enumerate().skip(start).take(limit).collect();
-        assert_eq!(found.len(), expected.len(), "{query:?}");
-        for (entry, (index, change)) in found.iter().zip(expected) {
-            assert_eq!(
-                (entry.id, Some(entry.entity_id), entry.action, entry.changed_at),
-                (number(index + 1), change.id, change.action, change.at),
-                "{query:?}"
-            );
-        }
+    let after = number(random.below(state.changes.len() + 2));
+    let mut kinds = Kind::IN_FEED.to_vec();
+    if random.once_in(2) {
+        kinds.retain(|_| random.once_in(2));
+    }
+    for from in [FeedFrom::Since(since), FeedFrom::After(after)] {
+        let is_asked = |(number, change): &(u64, &super::state::Change)| {
+            let is_behind = match from {
+                FeedFrom::Since(since) => change.at > since,
+                FeedFrom::After(after) => *number > after,
+            };
+            is_behind && kinds.contains(&change.kind)
+        };
+        let expected: Vec<_> = (1..)
+            .zip(&state.changes)
+            .filter(is_asked)
+            .map(|(number, change)| (number, change.kind, change.id, change.action, change.at))
+            .take(limit)
+            .collect();
+        let query = FeedQuery { from, kinds: kinds.clone(), limit };
+        let found: Vec<_> = session
+            .changes(&query)
+            .expect("the feed is answered")
+            .into_iter()
+            .map(|entry| (entry.id, entry.entity_type, entry.entity_id, entry.action, entry.changed_at))
+            .collect();
+        assert_eq!(found, expected, "{query:?}");
     }
 }
 
@@ -96,15 +242,6 @@ fn some_instant(state: &State, random: &mut Random) -> Timestamp {
         Some(change) => change.at.plus_micros(random.one_of(&[-1, 0, 1])),
         None => Timestamp::MIN,
     }
-}
-
-/// The members of a record that the model knows.
-fn to_json(row: &Row<Contact>) -> Value {
-    let names = format!("id,fullName,createdAt,updatedAt,{}", NAMES.join(","));
-    let fields = Fields::parse(Contact::model(), &names, Profile::Strict).expect("these are members");
-    let mut json = Vec::new();
-    row.write_json(&fields, &mut json).expect("a record can be read");
-    serde_json::from_slice(&json).expect("a record is JSON")
 }
 
 fn number(number: usize) -> u64 {

@@ -1,188 +1,375 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
 
-use rally_core::{Action, Timestamp};
-use serde_json::{Value, json};
+use rally_core::{Action, Kind, TenantId, Timestamp};
 use uuid::Uuid;
 
-use super::members::{self, Sample};
+use super::{
+    rules::{self, Revision},
+    sample::{Body, quote, unquote},
+    table::{self, Member, Values, members},
+};
+use crate::{Random, rooms::KINDS};
 
 /// What a tenant has, in plain lists and maps.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
-    /// Contacts in the order of their creation.
-    pub(super) contacts: Vec<Known>,
+    pub(super) tenant: TenantId,
+    pub(super) slug: &'static str,
+    /// Records of each kind in the order of their creation.
+    tables: BTreeMap<Kind, Vec<Rc<Record>>>,
+    pub(super) settings: Members,
+    /// Ids that were records'.
+    pub(super) gone: Vec<Uuid>,
     /// Changes in the order in which they were made.
     pub(super) changes: Vec<Change>,
-    pub(super) last_instant: Option<Timestamp>,
+    pub(super) last_instant: Timestamp,
+    /// The ids that the engine chose for what an operation makes.
+    pub(super) news: News,
 }
 
-/// A contact. It has an id once the engine has told it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Known {
-    pub(super) id: Option<Uuid>,
-    pub(super) members: BTreeMap<&'static str, Value>,
+/// The JSON text of each member that is kept.
+pub(super) type Members = BTreeMap<&'static str, String>;
+
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) id: Uuid,
+    pub(super) members: Members,
+    /// Those of a pipeline.
+    pub(super) stages: Vec<PlainStage>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
 }
 
-/// A change of the contact that was created at an instant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Change {
-    pub(super) of: Timestamp,
-    pub(super) action: Action,
-    pub(super) at: Timestamp,
-    pub(super) id: Option<Uuid>,
+/// A stage of a pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PlainStage {
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    pub(super) probability: u64,
+    pub(super) outcome: String,
 }
 
-/// Members that are sent, each at most once.
-pub(super) type Body = Vec<(&'static str, Sample)>;
+/// A change of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Change {
+    pub(super) kind: Kind,
+    pub(super) id: Uuid,
+    pub(super) action: Action,
+    pub(super) at: Timestamp,
+}
 
-/// What a caller is answered.
+/// Ids that the engine chose, in the order in which it did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct News {
+    pub(super) records: VecDeque<Uuid>,
+    pub(super) stages: VecDeque<Uuid>,
+}
+
+/// What a caller is answered; a record as JSON text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
+    Created(String),
+    Updated(String),
+    Unchanged(String),
+    Deleted(Uuid),
+    Refused(Refusal),
+    Bulk(Vec<Result<Uuid, Refusal>>),
+}
+
+/// The code of a refusal, and the records that it names.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) ids: Vec<Uuid>,
+}
+
+type Written = Result<(Outcome, Uuid), Refusal>;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Outcome {
     Created,
     Updated,
     Unchanged,
-    Deleted,
-    Refused(&'static str),
-    Bulk(Vec<Result<(), &'static str>>),
 }
 
-/// The JSON object of what is sent.
-pub(super) fn to_json(body: &Body) -> Value {
-    body.iter()
-        .map(|(name, sample)| ((*name).to_owned(), sample.given.clone()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+pub(super) fn refused<T>(code: &'static str) -> Result<T, Refusal> {
+    Err(Refusal { code, ids: Vec::new() })
 }
 
 impl State {
-    pub(super) fn create(&mut self, body: &Body, now: Timestamp) -> Answer {
-        let defaults = members::NAMES.map(|name| (name, members::default_of(name)));
-        match self.merged(&defaults.into(), body, None) {
-            Err(code) => Answer::Refused(code),
-            Ok(members) => {
-                let at = self.tick(now);
-                self.contacts.push(Known { id: None, members, created_at: at, updated_at: at });
-                self.changes.push(Change { of: at, action: Action::Inserted, at, id: None });
-                Answer::Created
+    pub(super) fn new(tenant: TenantId, slug: &'static str) -> Self {
+        Self {
+            tenant,
+            slug,
+            tables: KINDS.map(|kind| (kind, Vec::new())).into(),
+            settings: defaults(&table::SETTINGS),
+            gone: Vec::new(),
+            changes: Vec::new(),
+            last_instant: Timestamp::MIN,
+            news: News::default(),
+        }
+    }
+
+    /// Records of a kind in the order of their creation.
+    pub(super) fn all(&self, kind: Kind) -> &[Rc<Record>] {
+        &self.tables[&kind]
+    }
+
+    pub(super) fn find(&self, kind: Kind, id: Uuid) -> Option<&Rc<Record>> {
+        self.all(kind).iter().find(|record| record.id == id)
+    }
+
+    /// The record whose id a JSON text is.
+    pub(super) fn named(&self, kind: Kind, json: &str) -> Option<&Record> {
+        let id = Uuid::try_parse(json.trim_matches('"')).ok()?;
+        self.find(kind, id).map(|record| &**record)
+    }
+
+    /// The records of a kind of which a member is the id of a record or a stage.
+    pub(super) fn naming(&self, kind: Kind, member: &str, id: Uuid) -> impl Iterator<Item = &Rc<Record>> {
+        let id = quote(&id.to_string());
+        self.all(kind).iter().filter(move |record| record.members[member] == id)
+    }
+
+    /// A random record of a kind, one of a few as a rule.
+    pub(super) fn pick(&self, kind: Kind, random: &mut Random) -> Option<&Record> {
+        let all = self.all(kind);
+        let few = if random.once_in(3) { all.len() } else { all.len().min(5) };
+        all.get(random.below(few)).map(|record| &**record)
+    }
+
+    pub(super) fn is_strict(&self) -> bool {
+        self.settings["profile"] == "\"strict\""
+    }
+
+    /// When the next change is, at the earliest an instant that the clock says.
+    fn next_instant(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_instant.plus_micros(1))
+    }
+
+    pub(super) fn create(&mut self, kind: Kind, body: &Body, now: Timestamp) -> Written {
+        let revision = self.revise(kind, members(kind), None, body, now)?;
+        let id = self.news.records.pop_front().unwrap_or_default();
+        let at = self.tick(now);
+        let Revision { members, stages, .. } = revision;
+        let record = Record { id, members, stages, created_at: at, updated_at: at };
+        self.table(kind).push(record.into());
+        self.enter(kind, id, Action::Inserted, at);
+        self.follow(kind, id, now);
+        Ok((Outcome::Created, id))
+    }
+
+    pub(super) fn update(&mut self, kind: Kind, id: Uuid, body: &Body, now: Timestamp) -> Written {
+        self.update_part(kind, members(kind), id, body, now)
+    }
+
+    /// Lays a body of some of a kind's members over a record.
+    pub(super) fn update_part(
+        &mut self,
+        kind: Kind,
+        part: &[Member],
+        id: Uuid,
+        body: &Body,
+        now: Timestamp,
+    ) -> Written {
+        let Some(old) = self.find(kind, id).cloned() else { return refused("not_found") };
+        let Revision { members, stages, .. } = self.revise(kind, part, Some(&old), body, now)?;
+        if members == old.members && stages == old.stages {
+            return Ok((Outcome::Unchanged, id));
+        }
+        self.change(kind, id, now, |record| (record.members, record.stages) = (members, stages));
+        self.follow(kind, id, now);
+        Ok((Outcome::Updated, id))
+    }
+
+    pub(super) fn upsert(&mut self, kind: Kind, body: &Body, now: Timestamp) -> Written {
+        let keys = table::matched_by(kind);
+        if keys.iter().any(|key| !body.gives(key) || body.kept(key) == Some("\"\"")) {
+            return refused("validation");
+        }
+        let same = |record: &Record| {
+            keys.iter().all(|key| {
+                body.kept(key).map(|kept| folded(kind, key, kept))
+                    == Some(folded(kind, key, &record.members[key]))
+            })
+        };
+        let matching: Vec<Uuid> =
+            self.all(kind).iter().filter(|record| same(record)).map(|record| record.id).collect();
+        match *matching {
+            [] => self.create(kind, body, now),
+            [id] => self.update(kind, id, body, now),
+            _ => Err(Refusal { code: "ambiguous", ids: matching }),
+        }
+    }
+
+    /// Moves a deal to a stage; to where it is already is no change, whatever else is said.
+    pub(super) fn move_to(&mut self, id: Uuid, body: &Body, now: Timestamp) -> Written {
+        let Some(deal) = self.find(Kind::Deal, id) else { return refused("not_found") };
+        let is_faulty = lay(members(Kind::Deal), &mut deal.members.clone(), body, self.is_strict());
+        if is_faulty || !body.gives("stageId") {
+            return refused("validation");
+        }
+        if body.kept("stageId") == Some(&deal.members["stageId"]) {
+            return Ok((Outcome::Unchanged, id));
+        }
+        self.update(Kind::Deal, id, body, now)
+    }
+
+    pub(super) fn delete(&mut self, kind: Kind, id: Uuid, now: Timestamp) -> Result<Uuid, Refusal> {
+        let Some(record) = self.find(kind, id).cloned() else { return refused("not_found") };
+        rules::may_go(self, kind, &record)?;
+        for (from, member) in table::links_to(kind) {
+            let named: Vec<Uuid> = self.naming(from, member, id).map(|record| record.id).collect();
+            for name in named {
+                self.change(from, name, now, |record| {
+                    record.members.insert(member, "null".to_owned());
+                });
             }
-        }
-    }
-
-    pub(super) fn update(&mut self, index: usize, body: &Body, now: Timestamp) -> Answer {
-        let Some(contact) = self.contacts.get(index) else { return Answer::Refused("not_found") };
-        match self.merged(&contact.members, body, Some(index)) {
-            Err(code) => Answer::Refused(code),
-            Ok(members) if members == contact.members => Answer::Unchanged,
-            Ok(members) => {
-                let at = self.tick(now);
-                let contact = &mut self.contacts[index];
-                (contact.members, contact.updated_at) = (members, at);
-                let (of, id) = (contact.created_at, contact.id);
-                self.changes.push(Change { of, action: Action::Updated, at, id });
-                Answer::Updated
-            }
-        }
-    }
-
-    pub(super) fn upsert(&mut self, body: &Body, now: Timestamp) -> Answer {
-        let email =
-            body.iter().find(|(name, _)| *name == "email").and_then(|(_, sample)| sample.kept.as_ref());
-        match email.and_then(|email| self.owner_of(email)) {
-            Some(index) => self.update(index, body, now),
-            None => self.create(body, now),
-        }
-    }
-
-    pub(super) fn delete(&mut self, index: usize, now: Timestamp) -> Answer {
-        if index >= self.contacts.len() {
-            return Answer::Refused("not_found");
         }
         let at = self.tick(now);
-        let contact = self.contacts.remove(index);
-        self.changes.push(Change { of: contact.created_at, action: Action::Deleted, at, id: contact.id });
-        Answer::Deleted
+        self.table(kind).retain(|record| record.id != id);
+        self.gone.push(id);
+        self.enter(kind, id, Action::Deleted, at);
+        Ok(id)
     }
 
-    pub(super) fn bulk(&mut self, bodies: &[Body], atomic: bool, now: Timestamp) -> Answer {
-        let before = self.clone();
-        let mut items = Vec::new();
-        for body in bodies {
-            items.push(match self.create(body, now) {
-                Answer::Refused(code) => Err(code),
-                _ => Ok(()),
-            });
+    pub(super) fn bulk(&mut self, kind: Kind, bodies: &[Body], is_atomic: bool, now: Timestamp) -> Answer {
+        if bodies.is_empty() || bodies.len() > 100 {
+            return Answer::Refused(Refusal { code: "validation", ids: Vec::new() });
         }
-        match items.iter().find_map(|item| item.err()) {
-            Some(code) if atomic => {
+        let before = self.clone();
+        let items: Vec<_> =
+            bodies.iter().map(|body| self.create(kind, body, now).map(|(_, id)| id)).collect();
+        match items.iter().find_map(|item| item.as_ref().err()) {
+            Some(refusal) if is_atomic => {
                 *self = before;
-                Answer::Refused(code)
+                Answer::Refused(Refusal { code: refusal.code, ids: Vec::new() })
             }
             _ => Answer::Bulk(items),
         }
     }
 
-    /// Takes over the ids that the engine has told, in the order of creation.
-    pub(super) fn name_new_ones(&mut self, ids: &[Uuid]) {
-        let nameless = self.contacts.iter_mut().filter(|contact| contact.id.is_none());
-        let mut names = BTreeMap::new();
-        for (contact, id) in nameless.zip(ids) {
-            contact.id = Some(*id);
-            names.insert(contact.created_at, *id);
+    /// Lays a body over the settings.
+    pub(super) fn choose(&mut self, body: &Body) -> Result<Outcome, Refusal> {
+        let mut settings = self.settings.clone();
+        if lay(&table::SETTINGS, &mut settings, body, self.is_strict()) {
+            return refused("validation");
         }
-        for change in self.changes.iter_mut().filter(|change| change.id.is_none()) {
-            change.id = names.get(&change.of).copied();
-        }
+        let outcome = if settings == self.settings { Outcome::Unchanged } else { Outcome::Updated };
+        self.settings = settings;
+        Ok(outcome)
     }
 
-    fn merged(
-        &self,
-        before: &BTreeMap<&'static str, Value>,
+    /// What a record of a kind would be with a body laid over it, or a new one of a body.
+    fn revise(
+        &mut self,
+        kind: Kind,
+        part: &[Member],
+        old: Option<&Record>,
         body: &Body,
-        own: Option<usize>,
-    ) -> Result<BTreeMap<&'static str, Value>, &'static str> {
-        let mut members = before.clone();
-        for (name, sample) in body {
-            members.insert(name, sample.kept.clone().ok_or("validation")?);
+        now: Timestamp,
+    ) -> Result<Revision, Refusal> {
+        let members = old.map_or_else(|| kept_of_new(kind), |old| old.members.clone());
+        let stages = old.map(|old| old.stages.clone()).unwrap_or_default();
+        let mut revision = Revision::new(members, stages, self.next_instant(now));
+        revision.is_wrong = lay(part, &mut revision.members, body, self.is_strict());
+        rules::settle(self, kind, old, body, &mut revision);
+        revision.leads_nowhere |= part.iter().any(|member| match member.values {
+            Values::Reference(target) => {
+                let json = &revision.members[member.name];
+                json != "null" && self.named(target, json).is_none()
+            }
+            _ => false,
+        });
+        if let Some(code) = revision.fault() {
+            return refused(code);
         }
-        if members::REQUIRED.iter().any(|name| members[name].is_null()) {
-            return Err("validation");
-        }
-        match self.owner_of(&members["email"]) {
-            Some(owner) if Some(owner) != own => Err("duplicate"),
-            _ => Ok(members),
+        self.check_key(kind, old, &revision.members)?;
+        Ok(revision)
+    }
+
+    fn check_key(&self, kind: Kind, old: Option<&Record>, new: &Members) -> Result<(), Refusal> {
+        let Some(key) = table::natural_key(kind).filter(|key| new[key] != "null") else { return Ok(()) };
+        let same =
+            |record: &&Rc<Record>| folded(kind, key, &record.members[key]) == folded(kind, key, &new[key]);
+        match self.all(kind).iter().find(same) {
+            Some(other) if Some(other.id) != old.map(|old| old.id) => {
+                Err(Refusal { code: "duplicate", ids: vec![other.id] })
+            }
+            _ => Ok(()),
         }
     }
 
-    fn owner_of(&self, email: &Value) -> Option<usize> {
-        let folded = |email: &Value| email.as_str().map(str::to_lowercase);
-        self.contacts.iter().position(|contact| folded(&contact.members["email"]) == folded(email))
+    /// Only one pipeline is the default.
+    fn follow(&mut self, kind: Kind, id: Uuid, now: Timestamp) {
+        let is_default = |record: &Record| record.members["isDefault"] == "true";
+        if kind != Kind::Pipeline || !self.find(kind, id).is_some_and(|record| is_default(record)) {
+            return;
+        }
+        let other = self.all(kind).iter().find(|other| other.id != id && is_default(other));
+        if let Some(other) = other.map(|other| other.id) {
+            self.change(kind, other, now, |record| {
+                record.members.insert("isDefault", "false".to_owned());
+            });
+        }
+    }
+
+    fn change(&mut self, kind: Kind, id: Uuid, now: Timestamp, work: impl FnOnce(&mut Record)) {
+        let at = self.tick(now);
+        if let Some(record) = self.table(kind).iter_mut().find(|record| record.id == id) {
+            let record = Rc::make_mut(record);
+            work(record);
+            record.updated_at = at;
+        }
+        self.enter(kind, id, Action::Updated, at);
+    }
+
+    fn table(&mut self, kind: Kind) -> &mut Vec<Rc<Record>> {
+        self.tables.entry(kind).or_default()
+    }
+
+    fn enter(&mut self, kind: Kind, id: Uuid, action: Action, at: Timestamp) {
+        if Kind::IN_FEED.contains(&kind) {
+            self.changes.push(Change { kind, id, action, at });
+        }
     }
 
     fn tick(&mut self, now: Timestamp) -> Timestamp {
-        let at = self.last_instant.map_or(now, |last| now.max(last.plus_micros(1)));
-        self.last_instant = Some(at);
-        at
+        self.last_instant = self.next_instant(now);
+        self.last_instant
     }
 }
 
-impl Known {
-    /// The members that the model knows, as the engine writes them.
-    pub(super) fn to_json(&self) -> Value {
-        let mut json = json!({
-            "id": self.id,
-            "fullName": format!(
-                "{} {}",
-                self.members["firstName"].as_str().unwrap_or_default(),
-                self.members["lastName"].as_str().unwrap_or_default(),
-            ),
-            "createdAt": self.created_at,
-            "updatedAt": self.updated_at,
-        });
-        for (name, value) in &self.members {
-            json[name] = value.clone();
+/// Lays a body over members; true when something is wrong with it.
+fn lay(part: &[Member], members: &mut Members, body: &Body, is_strict: bool) -> bool {
+    for given in &body.given {
+        if let Some(kept) = &given.kept {
+            members.insert(given.place, kept.clone());
         }
-        json
     }
+    let lacks = |member: &Member| member.is_required && matches!(&*members[member.place], "null" | "\"\"");
+    let is_lacking = part.iter().any(lacks);
+    let is_faulty = body.given.iter().any(|given| given.kept.is_none());
+    is_lacking || is_faulty || is_strict && body.stranger.is_some()
+}
+
+fn defaults(part: &[Member]) -> Members {
+    let kept = |member: &&Member| member.values != Values::Made;
+    part.iter().filter(kept).map(|member| (member.place, member.default.to_owned())).collect()
+}
+
+fn kept_of_new(kind: Kind) -> Members {
+    let mut members = defaults(members(kind));
+    if kind == Kind::Deal {
+        members.extend(defaults(&table::BANT));
+    }
+    members
+}
+
+/// What two values of a member that are the same have in common.
+pub(super) fn folded(kind: Kind, name: &str, json: &str) -> String {
+    if table::natural_key(kind) == Some(name) { unquote(json).to_lowercase() } else { json.to_owned() }
 }

@@ -1,18 +1,18 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Bulk, Code, Config, Contact, Engine, Error, FeedFrom, FeedQuery, Id, Json, Kind, Outcome, Session,
-    TenantDraft, Timestamp, WriteOptions, Written, store::Store,
+    Code, Config, Engine, Error, Kind, ListQuery, Session, TenantDraft, Timestamp, store::Store,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    compare::compare,
-    members::{NAMES, REQUIRED, sample},
-    state::{Answer, Body, State, to_json},
+    compare::{compare, compare_all},
+    operation::Operation,
+    sample::Body,
+    state::{News, State},
 };
-use crate::{FaultyStore, FixedClock, Random, ReadFault, WriteFault, environment};
+use crate::{FaultyStore, FixedClock, Random, ReadFault, WriteFault, check_consistency, environment, rooms};
 
 /// Runs random operations of two tenants on an engine and on plain maps, and compares the two after each. One
 /// operation in `faults` meets a fault of the store; none does for zero.
@@ -22,15 +22,21 @@ use crate::{FaultyStore, FixedClock, Random, ReadFault, WriteFault, environment}
 pub fn walk(store: Arc<dyn Store>, seed: u64, steps: usize, faults: usize) {
     let mut walk = Walk::new(store, seed);
     for step in 0..steps {
-        let tenant = walk.random.below(walk.tenants.len());
+        let tenant = walk.random.below(2);
+        let operation = walk.operation(tenant);
         if walk.random.once_in(faults) {
             walk.arm();
         }
-        let operation = walk.operation(tenant);
         walk.apply(tenant, &operation, step);
-        for (session, state) in &walk.tenants {
-            compare(session, state, &mut walk.random);
+        for (other, (session, state)) in walk.tenants.iter().enumerate() {
+            if other == tenant || walk.random.once_in(4) {
+                compare(session, state, operation.kind, &mut walk.random);
+            }
         }
+    }
+    for (session, state) in &walk.tenants {
+        compare_all(session, state);
+        check_consistency(session);
     }
 }
 
@@ -38,32 +44,21 @@ struct Walk {
     store: Arc<FaultyStore>,
     clock: FixedClock,
     random: Random,
-    tenants: Vec<(Session, State)>,
+    tenants: [(Session, State); 2],
 }
-
-/// What a caller asks for; a record by its place in the list.
-enum Operation {
-    Create(Body),
-    Update(usize, Body),
-    Upsert(Body),
-    Delete(usize),
-    Bulk(Vec<Body>, bool),
-}
-
-/// What the engine answered: the answer, and the ids of new records.
-type Told = Result<(Answer, Vec<Uuid>), Error>;
 
 impl Walk {
     fn new(store: Arc<dyn Store>, seed: u64) -> Self {
         let store = Arc::new(FaultyStore::new(store));
         let (environment, clock) = environment(seed);
         let engine = Engine::with(store.clone(), environment, Config::default());
-        let session = |slug: &str| {
+        let tenants = ["acme", "other"].map(|slug| {
             let draft = TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() };
             engine.create_tenant(&draft).expect("a new store has no tenant");
-            engine.trusted_session(slug, "model").expect("the tenant is there")
-        };
-        let tenants = ["acme", "other"].map(|slug| (session(slug), State::default())).into();
+            let session = open(&engine, slug);
+            let state = first(&session, slug);
+            (session, state)
+        });
         Self { store, clock, random: Random::new(seed), tenants }
     }
 
@@ -78,141 +73,100 @@ impl Walk {
     }
 
     fn operation(&mut self, tenant: usize) -> Operation {
-        let count = self.tenants[tenant].1.contacts.len();
-        // One place behind the last is a record that is not there.
-        let place = self.random.below(count + 1);
-        match self.random.below(10) {
-            0..3 => Operation::Create(self.whole_body()),
-            3..6 => Operation::Update(place, self.some_members()),
-            6 => Operation::Upsert(self.whole_body()),
-            7 => Operation::Upsert(self.some_members()),
-            8 => Operation::Delete(place),
-            _ => {
-                let count = 1 + self.random.below(20);
-                let bodies = (0..count).map(|_| self.whole_body()).collect();
-                Operation::Bulk(bodies, self.random.once_in(2))
-            }
-        }
-    }
-
-    fn whole_body(&mut self) -> Body {
-        let random = &mut self.random;
-        let mut names: Vec<&'static str> = REQUIRED.to_vec();
-        names.extend(NAMES.iter().filter(|name| !REQUIRED.contains(name) && random.once_in(2)));
-        names.into_iter().map(|name| (name, sample(name, random))).collect()
-    }
-
-    fn some_members(&mut self) -> Body {
-        let random = &mut self.random;
-        let names: Vec<&'static str> = NAMES.into_iter().filter(|_| random.once_in(3)).collect();
-        names.into_iter().map(|name| (name, sample(name, random))).collect()
+        let [own, other] = [tenant, 1 - tenant].map(|tenant| &self.tenants[tenant].1);
+        Operation::sample(own, other, &mut self.random)
     }
 
     /// Does an operation to both and compares what each answers.
     fn apply(&mut self, tenant: usize, operation: &Operation, step: usize) {
         self.clock.advance(self.random.one_of(&[0, 0, 1, 1_000_000, -500_000]));
-        let (session, before) = &self.tenants[tenant];
+        let (session, before) = &mut self.tenants[tenant];
         let now = session.engine().clock().now();
-        let mut after = before.clone();
-        let expected = operation.on_state(&mut after, now);
-        let told = operation.on_engine(session, before);
+        let told = operation.on_engine(session);
         self.store.heal();
-        let happened = match told {
-            Ok((answer, ids)) => {
-                assert_eq!(answer, expected, "step {step}");
-                after.name_new_ones(&ids);
+        if operation.kind == Kind::Tenant {
+            *session = open(session.engine(), before.slug);
+        }
+        let mut after = before.clone();
+        after.news = news(session, before, operation.kind);
+        let expected = operation.on_state(&mut after, now);
+        let has_happened = match told {
+            Ok(answer) => {
+                assert_eq!(answer, expected, "step {step}: {operation:?}");
                 true
             }
-            Err(error) => self.resolve(tenant, &error, &mut after, step),
+            Err(error) => has_happened(session, before, operation.kind, &error),
         };
-        if happened {
-            self.tenants[tenant].1 = after;
+        if has_happened {
+            *before = after;
         }
-    }
-
-    /// Finds out whether a write without an answer has happened.
-    fn resolve(&self, tenant: usize, error: &Error, after: &mut State, step: usize) -> bool {
-        assert_eq!(error.code(), Code::Unavailable, "step {step}: {error:?}");
-        let (session, before) = &self.tenants[tenant];
-        let (last, _) = session.last_change().expect("the store is well again");
-        let known = u64::try_from(before.changes.len()).expect("a small number");
-        if last == known {
-            return false;
-        }
-        assert_eq!(
-            last,
-            u64::try_from(after.changes.len()).expect("a small number"),
-            "step {step}: half a write"
-        );
-        let query = FeedQuery { from: FeedFrom::After(known), kinds: vec![Kind::Contact], limit: 1_000 };
-        let changes = session.changes(&query).expect("the store is well again");
-        after.name_new_ones(&changes.iter().map(|change| change.entity_id).collect::<Vec<_>>());
-        true
+        let changes = u64::try_from(before.changes.len()).expect("a small number");
+        let (last, _) = session.last_change().expect("the store is well");
+        assert_eq!(last, changes, "step {step}: {operation:?}");
     }
 }
 
-impl Operation {
-    fn on_state(&self, state: &mut State, now: Timestamp) -> Answer {
-        match self {
-            Operation::Create(body) => state.create(body, now),
-            Operation::Update(place, body) => state.update(*place, body, now),
-            Operation::Upsert(body) => state.upsert(body, now),
-            Operation::Delete(place) => state.delete(*place, now),
-            Operation::Bulk(bodies, atomic) => state.bulk(bodies, *atomic, now),
+fn open(engine: &Engine, slug: &str) -> Session {
+    engine.trusted_session(slug, "model").expect("the tenant is there")
+}
+
+/// What a tenant begins with.
+fn first(session: &Session, slug: &'static str) -> State {
+    let mut state = State::new(session.tenant().id, slug);
+    let stages = [("Lead", 10, "open"), ("Qualified", 25, "open"), ("Proposal", 50, "open")];
+    let more = [("Negotiation", 75, "open"), ("Closed Won", 100, "won"), ("Closed Lost", 0, "lost")];
+    let stage = |(name, probability, outcome)| {
+        format!("{{\"name\":\"{name}\",\"probability\":{probability},\"outcome\":\"{outcome}\"}}")
+    };
+    let stages = stages.into_iter().chain(more).map(stage).collect::<Vec<_>>().join(",");
+    let body = Body::of([
+        ("name", "\"Sales pipeline\"".to_owned()),
+        ("isDefault", "true".to_owned()),
+        ("stages", format!("[{stages}]")),
+    ]);
+    state.news = news(session, &state, Kind::Pipeline);
+    state.create(Kind::Pipeline, &body, session.engine().clock().now()).expect("the body is whole");
+    state
+}
+
+/// The ids that the engine chose for what is new since a state.
+fn news(session: &Session, before: &State, kind: Kind) -> News {
+    let mut news = News::default();
+    for record in changed_since(session, kind, before.last_instant) {
+        let id = id_of(&record);
+        if before.find(kind, id).is_none() {
+            news.records.push_back(id);
         }
+        let known: Vec<Uuid> =
+            before.find(kind, id).iter().flat_map(|record| &record.stages).map(|stage| stage.id).collect();
+        let stages = record["stages"].as_array().into_iter().flatten().map(id_of);
+        news.stages.extend(stages.filter(|stage| !known.contains(stage)));
     }
+    news
+}
 
-    fn on_engine(&self, session: &Session, state: &State) -> Told {
-        let contacts = session.contacts();
-        let id = |place: &usize| {
-            Id::from_uuid(state.contacts.get(*place).and_then(|contact| contact.id).unwrap_or_default())
-        };
-        let options = WriteOptions::default();
-        match self {
-            Operation::Create(body) => written(contacts.create(&Json(&bytes(&to_json(body))))),
-            Operation::Update(place, body) => {
-                written(contacts.update(id(place), &Json(&bytes(&to_json(body)))))
-            }
-            Operation::Upsert(body) => written(contacts.upsert_with(&Json(&bytes(&to_json(body))), &options)),
-            Operation::Delete(place) => {
-                refused(contacts.delete(id(place)).map(|_| (Answer::Deleted, Vec::new())))
-            }
-            Operation::Bulk(bodies, atomic) => {
-                let items = Value::from(bodies.iter().map(to_json).collect::<Vec<_>>());
-                refused(contacts.create_many(&Json(&bytes(&items)), *atomic, &options).map(bulk))
-            }
-        }
+/// Finds out whether a write without an answer has happened.
+fn has_happened(session: &Session, before: &State, kind: Kind, error: &Error) -> bool {
+    assert_eq!(error.code(), Code::Unavailable, "{error:?}");
+    if kind == Kind::Tenant {
+        let settings = session.settings().expect("the store is well again");
+        return rooms::text(&settings) != before.settings_text();
     }
+    let query = ListQuery { count: true, limit: 1, ..ListQuery::default() };
+    let total = rooms::list(session, kind, &query).expect("the store is well again").total;
+    total != u64::try_from(before.all(kind).len()).ok()
+        || !changed_since(session, kind, before.last_instant).is_empty()
 }
 
-fn bytes(json: &Value) -> Vec<u8> {
-    json.to_string().into_bytes()
-}
-
-fn written(result: Result<Written<Contact>, Error>) -> Told {
-    refused(result.map(|written| match written.outcome {
-        Outcome::Created => (Answer::Created, vec![written.row.id().as_uuid()]),
-        Outcome::Updated => (Answer::Updated, Vec::new()),
-        Outcome::Unchanged => (Answer::Unchanged, Vec::new()),
-    }))
-}
-
-fn bulk(bulk: Bulk<Contact>) -> (Answer, Vec<Uuid>) {
-    let ids = bulk.items.iter().flatten().map(|id| id.as_uuid()).collect();
-    let items = bulk
-        .items
-        .iter()
-        .map(|item| item.as_ref().map(|_| ()).map_err(|error| error.code().name()))
-        .collect();
-    (Answer::Bulk(items), ids)
-}
-
-/// A refusal is an answer; that the store cannot answer is none.
-fn refused(result: Result<(Answer, Vec<Uuid>), Error>) -> Told {
-    match result {
-        Err(error) if error.code() != Code::Unavailable => {
-            Ok((Answer::Refused(error.code().name()), Vec::new()))
-        }
-        other => other,
+fn changed_since(session: &Session, kind: Kind, since: Timestamp) -> Vec<Value> {
+    if kind == Kind::Tenant {
+        return Vec::new();
     }
+    let query = ListQuery { updated_since: Some(since), ..ListQuery::default() };
+    let page = rooms::list(session, kind, &query).expect("the store is well");
+    page.rows.iter().map(|row| serde_json::from_str(row).expect("a record is JSON")).collect()
+}
+
+fn id_of(json: &Value) -> Uuid {
+    json["id"].as_str().and_then(|id| Uuid::try_parse(id).ok()).expect("it has an id")
 }
