@@ -115,6 +115,11 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Whether anything is said of a slot, be it `null` or at fault.
+    pub(crate) fn mentions(&self, slot: u8) -> bool {
+        self.given.get(usize::from(slot)).is_some_and(|given| *given != Given::Nothing)
+    }
+
     fn take(&mut self, model: &Model, profile: Profile, name: &str, raw: &'a str) {
         match model.named(name) {
             Some(member) if member.access.is_written() => {

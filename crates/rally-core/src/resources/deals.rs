@@ -220,7 +220,7 @@ impl Collection<'_, Deal> {
     ) -> Result<Written<Deal>, Error> {
         self.session.require(Deal::WRITE)?;
         let mut body = Body::read(&MOVE, to.0, self.session.tenant().profile, "the body")?;
-        if body.value(STAGE_ID).is_none() && !body.faults.by_member().contains_key("stageId") {
+        if !body.mentions(STAGE_ID) {
             body.faults.add("stageId", "is required");
         }
         let options = options.for_act("move", Some(id));
