@@ -20,8 +20,10 @@ pub(crate) struct Join {
     /// Whether there can be such a row only once others name the record, so that a new one has none.
     pub(crate) is_of_others: bool,
     /// Appends the JSON text of the value; nothing if there is none.
-    pub(crate) write: fn(&Record<'_>, row: &[u8], out: &mut Vec<u8>) -> Result<(), Error>,
+    pub(crate) write: Write,
 }
+
+type Write = fn(&Record<'_>, row: &[u8], out: &mut Vec<u8>) -> Result<(), Error>;
 
 /// The joined members of records, each record's as bytes like its own; nothing where the resource has none.
 pub(crate) fn join(
