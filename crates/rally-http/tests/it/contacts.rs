@@ -468,3 +468,14 @@ fn a_body_may_be_as_large_as_the_limit() {
     api.post(&at("bulk"), padded(limits::BULK_BODY_BYTES, &item)).send().is(201);
     assert_snapshot!(api.post(&at("bulk"), padded(limits::BULK_BODY_BYTES + 1, &item)).send().told(), @"413 payload_too_large: the body must not be larger than 8388608 bytes");
 }
+
+#[test]
+fn a_contact_has_at_most_50_tags() {
+    let api = Api::new();
+    let tags = |count: usize| {
+        let tags: Vec<String> = (0..count).map(|number| number.to_string()).collect();
+        api.post(CONTACTS, ADA.replace('}', &format!(r#","tags":"{}"}}"#, tags.join(",")))).send()
+    };
+    assert_snapshot!(tags(51).told(), @"400 validation: tags must not have more than 50 tags");
+    assert_eq!(tags(50).is(201).value()["tags"].as_str().unwrap().split(',').count(), 50);
+}

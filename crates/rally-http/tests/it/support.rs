@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     fmt,
     sync::{
         Arc, Mutex,
@@ -141,6 +142,108 @@ impl Api {
     }
 }
 
+/// An API with a record of each kind in both tenants.
+pub(crate) struct World {
+    pub(crate) api: Api,
+    /// A key of `acme` with the scope write.
+    pub(crate) writer: String,
+    own: Names,
+    foreign: Names,
+    last: Cell<usize>,
+}
+
+/// Ids by the names that templates have for them.
+type Names = Vec<(&'static str, String)>;
+
+/// The stages of a tenant's first pipeline in their order.
+const STAGES: [&str; 6] = ["<lead>", "<qualified>", "<proposal>", "<negotiation>", "<won>", "<lost>"];
+
+/// What is made besides the first pipeline, each of what is above it.
+const MADE: [(&str, &str, &str); 5] = [
+    ("<company>", "companies", r#"{"name":"Analytical Engines"}"#),
+    ("<contact>", "contacts", r#"{"firstName":"Charles","lastName":"Babbage","email":"charles@x.example"}"#),
+    ("<user>", "users", r#"{"email":"mary@x.example","name":"Mary Somerville"}"#),
+    ("<deal>", "deals", r#"{"pipelineId":"<pipeline>","stageId":"<lead>","name":"Engine"}"#),
+    (
+        "<partners>",
+        "pipelines",
+        r#"{"name":"Partners","stages":[{"name":"Met"},{"name":"Signed","outcome":"won"}]}"#,
+    ),
+];
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::of(Api::new())
+    }
+
+    pub(crate) fn of(api: Api) -> Self {
+        let (own, foreign) = (names(&api, &api.admin), names(&api, &api.other));
+        let writer = mint(&api.engine, "acme", "write");
+        Self { api, writer, own, foreign, last: Cell::new(0) }
+    }
+
+    /// A template with the ids of this tenant's records in it.
+    pub(crate) fn fill(&self, template: &str) -> String {
+        fill(&self.own, template)
+    }
+
+    /// A template with the ids of the other tenant's records in it.
+    pub(crate) fn fill_foreign(&self, template: &str) -> String {
+        fill(&self.foreign, template)
+    }
+
+    /// A number that was not given before.
+    pub(crate) fn next(&self) -> String {
+        self.last.set(self.last.get() + 1);
+        self.last.get().to_string()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Ask<'_> {
+        self.api.get(&self.fill(path))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Ask<'_> {
+        self.api.post(&self.fill(path), self.fill(body))
+    }
+
+    pub(crate) fn put(&self, path: &str, body: &str) -> Ask<'_> {
+        self.api.put(&self.fill(path), self.fill(body))
+    }
+
+    pub(crate) fn patch(&self, path: &str, body: &str) -> Ask<'_> {
+        self.api.patch(&self.fill(path), self.fill(body))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Ask<'_> {
+        self.api.delete(&self.fill(path))
+    }
+}
+
+fn names(api: &Api, key: &str) -> Names {
+    let pipeline = api.get("/api/v1/pipelines").key(key).send().is(200).items().remove(0);
+    let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
+    let mut names = vec![("<pipeline>", id(&pipeline))];
+    names.extend(STAGES.into_iter().zip(pipeline["stages"].as_array().unwrap().iter().map(id)));
+    for (name, noun, body) in MADE {
+        let made = api.post(&format!("/api/v1/{noun}"), fill(&names, body)).key(key).send().is(201).value();
+        names.push((name, id(&made)));
+        let stages = made["stages"].as_array().into_iter().flatten().map(id);
+        names.extend(["<met>", "<signed>"].into_iter().zip(stages));
+    }
+    names
+}
+
+fn fill(names: &Names, template: &str) -> String {
+    names.iter().fold(template.to_owned(), |text, (name, id)| text.replace(name, id))
+}
+
+/// A body with another member, or another value of one.
+pub(crate) fn with(body: &str, member: &str, value: impl Into<Value>) -> String {
+    let mut body: Value = serde_json::from_str(body).unwrap();
+    body[member] = value.into();
+    body.to_string()
+}
+
 pub(crate) fn mint(engine: &Engine, tenant: &str, scopes: &str) -> String {
     let session = engine.trusted_session(tenant, "test").unwrap();
     let draft = ApiKeyDraft { name: scopes.into(), scopes: Some(scopes.into()), ..ApiKeyDraft::default() };
@@ -224,6 +327,12 @@ impl Answer {
     #[track_caller]
     pub(crate) fn value(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// The id of the record in the body.
+    #[track_caller]
+    pub(crate) fn id(&self) -> String {
+        self.value()["id"].as_str().unwrap_or_else(|| panic!("{self}")).to_owned()
     }
 
     /// The body as a list.
