@@ -181,87 +181,8 @@ impl<'s, R: Resource> Collection<'s, R> {
         Ok(page(rows, query.limit, total))
     }
 
-    fn list_selected(
-        &self,
-        snapshot: &dyn Snapshot,
-        query: &ListQuery,
-        selection: &Selection,
-    ) -> Result<Page<R>, Error> {
-        let Some(mut ids) = selection.ids(self.session.tenant().id, snapshot, u64::MAX)? else {
-            return Ok(page(Vec::new(), query.limit, None));
-        };
-        let (mut wanted, mut seen) = (Vec::new(), 0);
-        while query.count || wanted.len() <= query.limit {
-            let Some(id) = ids.next()? else { break };
-            if seen >= query.offset && wanted.len() <= query.limit {
-                wanted.push(id);
-            }
-            seen += 1;
-        }
-        let rows = self.rows(snapshot, &wanted)?;
-        Ok(page(rows, query.limit, query.count.then_some(seen)))
-    }
-
-    /// Reads whichever is less: what is selected, or what has changed.
-    fn list_selected_updated(
-        &self,
-        snapshot: &dyn Snapshot,
-        query: &ListQuery,
-        since: Timestamp,
-        selection: &Selection,
-    ) -> Result<Page<R>, Error> {
-        let sequence = Sequence::load(R::KIND, Order::Updated, snapshot)?;
-        let start = spaces::updated(R::KIND, since).successor();
-        let changed = sequence.len().saturating_sub(sequence.rank(snapshot, &start)?);
-        let selected = selection.ids(self.session.tenant().id, snapshot, changed)?;
-        let rows = match selected.map_or(Ok(None), |ids| ids.at_most(changed))? {
-            Some(ids) => self.changed_of(snapshot, &ids, since)?,
-            None => self.selected_of_changed(snapshot, start, selection)?,
-        };
-        let total = query.count.then(|| u64::try_from(rows.len()).unwrap_or(u64::MAX));
-        let offset = usize::try_from(query.offset).unwrap_or(usize::MAX);
-        let rows = rows.into_iter().skip(offset).take(query.limit + 1).collect();
-        Ok(page(rows, query.limit, total))
-    }
-
-    fn changed_of(
-        &self,
-        snapshot: &dyn Snapshot,
-        ids: &[Uuid],
-        since: Timestamp,
-    ) -> Result<Vec<Row<R>>, Error> {
-        let mut changed = Vec::new();
-        for ids in ids.chunks(AT_ONCE) {
-            for row in self.rows(snapshot, ids)? {
-                let updated_at = row.updated_at()?;
-                changed.extend((updated_at > since).then_some((updated_at, row)));
-            }
-        }
-        changed.sort_by_key(|(updated_at, _)| *updated_at);
-        Ok(changed.into_iter().map(|(_, row)| row).collect())
-    }
-
-    fn selected_of_changed(
-        &self,
-        snapshot: &dyn Snapshot,
-        start: Key,
-        selection: &Selection,
-    ) -> Result<Vec<Row<R>>, Error> {
-        let mut range = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
-        let mut selected = Vec::new();
-        loop {
-            let entries = snapshot.scan(&range, Direction::Forward, AT_ONCE)?;
-            let Some(last) = entries.last() else { return Ok(selected) };
-            range = range.from(last.key.successor());
-            for row in self.rows(snapshot, &ids_of(&entries)?)? {
-                let holds = selection.holds(&row.record()?);
-                selected.extend(holds.then_some(row));
-            }
-        }
-    }
-
     /// The records of ids that an index names.
-    fn rows(&self, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Row<R>>, Error> {
+    pub(crate) fn rows(&self, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Row<R>>, Error> {
         let keys: Vec<Key> = ids.iter().map(|id| spaces::record(R::KIND, *id)).collect();
         let rows = ids.iter().zip(snapshot.get_many(&keys)?).map(|(id, bytes)| match bytes {
             Some(bytes) => Ok(self.row(*id, bytes)),
@@ -286,9 +207,9 @@ impl<'s, R: Resource> Collection<'s, R> {
 }
 
 /// Records that are read together where a list cannot tell which of them it wants.
-const AT_ONCE: usize = 1_000;
+pub(crate) const AT_ONCE: usize = 1_000;
 
-fn ids_of(entries: &[crate::store::Entry]) -> Result<Vec<Uuid>, Error> {
+pub(crate) fn ids_of(entries: &[crate::store::Entry]) -> Result<Vec<Uuid>, Error> {
     entries.iter().map(|entry| read_uuid(&entry.value).ok_or_else(damaged_key)).collect()
 }
 
@@ -305,7 +226,7 @@ fn from(
     Ok(entries)
 }
 
-fn page<R>(mut rows: Vec<Row<R>>, limit: usize, total: Option<u64>) -> Page<R> {
+pub(crate) fn page<R>(mut rows: Vec<Row<R>>, limit: usize, total: Option<u64>) -> Page<R> {
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     Page { rows, has_more, total }

@@ -18,6 +18,7 @@ mod list;
 mod matching;
 mod member;
 mod model;
+mod narrowed;
 mod record;
 mod resource;
 mod revision;

@@ -95,7 +95,17 @@ impl Selection {
             }
             streams.push(Stream::of(found));
         }
-        Ok(Some(Ids { streams, least: Uuid::nil() }))
+        Ok(Some(Ids::among(streams)))
+    }
+
+    /// The records that have the values asked for, whatever their names; nothing if no value is asked for.
+    pub(crate) fn ids_by_values<'s>(
+        &self,
+        snapshot: &'s dyn Snapshot,
+    ) -> Result<Option<Ids<'s>>, StoreError> {
+        let streams = self.conditions.iter().map(|condition| condition.stream(self.of.kind, snapshot));
+        let streams = streams.collect::<Result<Vec<_>, _>>()?;
+        Ok((!streams.is_empty()).then(|| Ids::among(streams)))
     }
 
     /// Whether a record is one of them.
@@ -214,18 +224,24 @@ fn read_while(
 pub(crate) struct Ids<'s> {
     streams: Vec<Stream<'s>>,
     least: Uuid,
+    /// Entries that may still be read, and whether more would have had to be.
+    left: u64,
+    is_cut: bool,
 }
 
 impl<'s> Ids<'s> {
     /// Some that are known, ascending.
     fn of(ids: Vec<Uuid>) -> Self {
-        Self { streams: vec![Stream::of(ids)], least: Uuid::nil() }
+        Self::among(vec![Stream::of(ids)])
+    }
+
+    fn among(streams: Vec<Stream<'s>>) -> Self {
+        Self { streams, least: Uuid::nil(), left: u64::MAX, is_cut: false }
     }
 
     /// Those that one index has under one term.
     pub(crate) fn indexed(snapshot: &'s dyn Snapshot, kind: Kind, index: u8, term: Term) -> Self {
-        let stream = Stream::on(snapshot, spaces::indexed(kind, index, term));
-        Self { streams: vec![stream], least: Uuid::nil() }
+        Self::among(vec![Stream::on(snapshot, spaces::indexed(kind, index, term))])
     }
 
     /// The next ones, so many or all that are left.
@@ -244,7 +260,10 @@ impl<'s> Ids<'s> {
         let (mut candidate, mut agreed, all) = (self.least, 0, self.streams.len());
         while agreed < all {
             for stream in &mut self.streams {
-                let Some(id) = stream.seek(candidate)? else { return Ok(None) };
+                let Some(id) = stream.seek(candidate, &mut self.left)? else {
+                    self.is_cut |= self.left == 0;
+                    return Ok(None);
+                };
                 agreed = if id == candidate { agreed + 1 } else { 1 };
                 candidate = id;
             }
@@ -253,16 +272,14 @@ impl<'s> Ids<'s> {
         Ok(Some(candidate))
     }
 
-    /// All of them, unless there are more than so many.
+    /// All of them, unless more than so many entries would have to be read for that, and somewhat more.
     pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
+        self.left = most.saturating_add(u64::try_from(FEWEST).unwrap_or(0));
         let mut ids = Vec::new();
         while let Some(id) = self.next()? {
-            if u64::try_from(ids.len()).is_ok_and(|count| count >= most) {
-                return Ok(None);
-            }
             ids.push(id);
         }
-        Ok(Some(ids))
+        Ok((!self.is_cut).then_some(ids))
     }
 }
 
@@ -293,20 +310,23 @@ impl<'s> Stream<'s> {
 
     /// Whether it ends within its first entries, which are read for that.
     fn is_short(&mut self) -> Result<bool, StoreError> {
-        self.seek(Uuid::nil())?;
+        let mut left = u64::MAX;
+        self.seek(Uuid::nil(), &mut left)?;
         Ok(self.rest.is_none())
     }
 
-    /// The first id that is not less than one, which stays the next.
-    fn seek(&mut self, least: Uuid) -> Result<Option<Uuid>, StoreError> {
+    /// The first id that is not less than one, which stays the next; nothing, too, when no entry is left to be read.
+    fn seek(&mut self, least: Uuid, left: &mut u64) -> Result<Option<Uuid>, StoreError> {
         loop {
             let passed = self.ready.partition_point(|id| *id < least);
             self.ready.drain(..passed);
             match (self.ready.front(), &mut self.rest) {
                 (Some(id), _) => return Ok(Some(*id)),
                 (None, None) => return Ok(None),
+                (None, Some(_)) if *left == 0 => return Ok(None),
                 (None, Some(rest)) => {
                     let (ids, is_last) = rest.read(least)?;
+                    *left = left.saturating_sub(u64::try_from(ids.len()).unwrap_or(u64::MAX));
                     self.ready.extend(ids);
                     if is_last {
                         self.rest = None;
