@@ -62,11 +62,7 @@ fn board(acme: &Session, pipeline: Id<Pipeline>) -> Result<String, Error> {
     let Forecast { stages, .. } = acme.pipelines().forecast(pipeline)?;
     let mut board = String::new();
     for column in &stages {
-        let query = ListQuery {
-            limit: SHOWN,
-            filters: [("stageId".to_owned(), column.stage.id.to_string())].into(),
-            ..ListQuery::default()
-        };
+        let query = ListQuery { limit: SHOWN, ..ListQuery::default() }.with("stageId", column.stage.id);
         let deals = acme.deals().list(&query)?;
         let deals = deals.rows.iter().map(|row| row.read()).collect::<Result<Vec<Deal>, _>>()?;
         draw(&mut board, column, &deals).map_err(Error::internal)?;

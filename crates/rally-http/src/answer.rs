@@ -11,7 +11,7 @@ use rally_core::{
 
 use crate::{
     call::Call,
-    conditional::{etag, has_version},
+    conditional::{etag, has},
     prefer, problem,
 };
 
@@ -33,13 +33,13 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
 
 /// One record, or 304 when the caller has it.
 pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) -> Result<Response, Error> {
-    let version = row.updated_at()?;
-    let mut response = if has_version(&call.headers, version) {
+    let tag = etag(row)?;
+    let mut response = if has(&call.headers, &tag) {
         empty(StatusCode::NOT_MODIFIED)
     } else {
         json(StatusCode::OK, object(row, fields)?)
     };
-    response.headers_mut().insert(header::ETAG, etag(version));
+    response.headers_mut().insert(header::ETAG, tag);
     Ok(response)
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<
         json(status, object(&written.row, R::model().whole())?)
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag(written.row.updated_at()?));
+    headers.insert(header::ETAG, etag(&written.row)?);
     if is_new {
         let path = call.path_of(written.row.id());
         headers.insert(header::LOCATION, HeaderValue::try_from(path).map_err(Error::internal)?);

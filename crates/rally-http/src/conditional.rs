@@ -3,28 +3,36 @@
 use std::io::Write;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use rally_core::{Code, Error, Faults, Timestamp};
+use rally_core::{Code, Error, Faults, Resource, Row, Timestamp};
 
 /// How many versions one `If-Match` may name.
 const MOST_VERSIONS: usize = 10;
 
-/// The entity tag of a version: the microseconds of its instant, in hexadecimal.
-pub(crate) fn etag(version: Timestamp) -> HeaderValue {
-    let mut text = [0; 18];
+/// The entity tag of a record: the microseconds of its version's instant and, where the record shows something of others,
+/// what tells that apart, both in hexadecimal. A write asks for the version alone: that others have changed does not
+/// matter to it.
+pub(crate) fn etag<R: Resource>(row: &Row<R>) -> Result<HeaderValue, Error> {
+    let version = row.updated_at()?.as_micros();
+    let mut text = [0; 35];
     let mut rest = &mut text[..];
-    // 64 bits are at most 16 digits, so this always fits.
-    let written = write!(rest, "\"{:x}\"", version.as_micros()).is_ok();
+    // Twice 64 bits are at most 32 digits, so this always fits.
+    let written = match row.shown_of_others() {
+        Some(others) => write!(rest, "\"{version:x}-{others:x}\""),
+        None => write!(rest, "\"{version:x}\""),
+    };
     let left = rest.len();
-    let text = text.get(..18 - left).filter(|_| written).unwrap_or_default();
-    HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("\"\""))
+    let text = text.get(..35 - left).filter(|_| written.is_ok()).unwrap_or_default();
+    HeaderValue::from_bytes(text).map_err(Error::internal)
 }
 
 /// The version that an entity tag of ours names.
 fn version(tag: &str) -> Option<Timestamp> {
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
-    let is_ours = digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let micros = u64::from_str_radix(digits, 16).ok().filter(|_| is_ours)?;
-    Some(Timestamp::from_micros(micros.cast_signed()))
+    let (digits, others) = digits.split_once('-').unwrap_or((digits, "0"));
+    let is_ours =
+        |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let number = |digits: &str| u64::from_str_radix(digits, 16).ok().filter(|_| is_ours(digits));
+    number(others).and(number(digits)).map(|micros| Timestamp::from_micros(micros.cast_signed()))
 }
 
 /// Which versions of a record a write may change.
@@ -81,10 +89,10 @@ impl IfMatch {
     }
 }
 
-/// True when the caller has this version already.
-pub(crate) fn has_version(headers: &HeaderMap, present: Timestamp) -> bool {
+/// True when the caller has what this tag is of already.
+pub(crate) fn has(headers: &HeaderMap, present: &HeaderValue) -> bool {
     tags(headers, &header::IF_NONE_MATCH)
-        .any(|tag| tag == "*" || version(tag.strip_prefix("W/").unwrap_or(tag)) == Some(present))
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == present.as_bytes())
 }
 
 fn tags<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'h str> {
@@ -100,9 +108,21 @@ mod tests {
     fn a_tag_names_its_version_and_nothing_else_does() {
         for micros in [0, 1, 1_738_404_900_000_000, Timestamp::MAX.as_micros()] {
             let instant = Timestamp::from_micros(micros);
-            assert_eq!(version(etag(instant).to_str().unwrap()), Some(instant));
+            assert_eq!(version(&format!("\"{micros:x}\"")), Some(instant));
+            assert_eq!(version(&format!("\"{micros:x}-1f\"")), Some(instant));
         }
-        for tag in ["", "\"\"", "x", "\"x\"", "W/\"1\"", "\"+1\"", "\"FF\"", "\"11112222333344445\""] {
+        for tag in [
+            "",
+            "\"\"",
+            "x",
+            "\"x\"",
+            "W/\"1\"",
+            "\"+1\"",
+            "\"FF\"",
+            "\"11112222333344445\"",
+            "\"1-\"",
+            "\"1-1-1\"",
+        ] {
             assert_eq!(version(tag), None, "{tag}");
         }
     }

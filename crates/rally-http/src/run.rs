@@ -15,6 +15,14 @@ impl App {
         }
     }
 
+    /// Runs the engine's work on a request that changes nothing and may take long, where others need not wait for it.
+    pub(crate) async fn read_much<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.write(work).await
+    }
+
     /// Runs the engine's work on any other request where it may wait.
     pub(crate) async fn write<T: Send + 'static>(
         &self,

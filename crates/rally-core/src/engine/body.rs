@@ -135,7 +135,7 @@ impl<'a> Body<'a> {
                 *given = if twice {
                     Given::Fault
                 } else {
-                    read.unwrap_or_else(|wrong| self.faults.fault(name, wrong))
+                    read.unwrap_or_else(|wrong| at_fault(&mut self.faults, name, wrong))
                 };
                 if twice {
                     self.faults.add(name, "is given twice");
@@ -148,11 +148,9 @@ impl<'a> Body<'a> {
     }
 }
 
-impl Faults {
-    fn fault<'a>(&mut self, name: &str, wrong: Wrong) -> Given<'a> {
-        self.add_all(name, wrong.into_faults());
-        Given::Fault
-    }
+fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: Wrong) -> Given<'a> {
+    faults.add_all(name, wrong.into_faults());
+    Given::Fault
 }
 
 struct BodyVisitor<'m> {

@@ -44,8 +44,7 @@ impl<R: Bulkable> Collection<'_, R> {
     ) -> Result<Bulk<R>, Error> {
         self.session.require(R::WRITE)?;
         let items = body::items(drafts.0, limits::BULK_ITEMS)?;
-        let profile = self.session.tenant().profile;
-        let read = |item| Body::read(R::model(), item, profile, "the item");
+        let read = |item| self.body_called(item, "the item");
         let prepared: Vec<Prepared<'_>> = items.into_iter().map(read).collect();
         let options = options.for_act::<R>(if atomic { "atomic bulk" } else { "bulk" }, None);
         let ahead = || verbs::keys_ahead::<R>(None, prepared.iter().flatten());

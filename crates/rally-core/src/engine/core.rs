@@ -28,9 +28,18 @@ struct Inner {
     requests: Requests,
     /// Attempts to note the use of a credential.
     noted_uses: Limiter<(TenantId, Uuid)>,
-    tenants: RwLock<HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>>,
+    tenants: RwLock<Tenants>,
     /// Idempotency keys of writes that are under way here.
     under_way: Mutex<HashSet<(TenantId, String)>>,
+}
+
+/// What is known of tenants.
+#[derive(Default)]
+struct Tenants {
+    /// Each with when it was read.
+    known: HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>,
+    /// How often one was forgotten: what was being read meanwhile may be what it was.
+    forgotten: u64,
 }
 
 /// Where a tenant's requests of a minute are counted.
@@ -169,20 +178,28 @@ impl Engine {
         read: impl FnOnce() -> Result<Option<TenantInfo>, crate::Error>,
     ) -> Result<Option<Arc<TenantInfo>>, crate::Error> {
         let now = self.clock().now();
-        if let Some((read_at, info)) = self.0.tenants.read().get(&id)
+        let tenants = self.0.tenants.read();
+        if let Some((read_at, info)) = tenants.known.get(&id)
             && now < read_at.plus_micros(1_000_000)
             && *read_at <= now
         {
             return Ok(Some(Arc::clone(info)));
         }
+        let forgotten = tenants.forgotten;
+        drop(tenants);
         let Some(info) = read()?.map(Arc::new) else { return Ok(None) };
-        self.0.tenants.write().insert(id, (now, Arc::clone(&info)));
+        let mut tenants = self.0.tenants.write();
+        if tenants.forgotten == forgotten {
+            tenants.known.insert(id, (now, Arc::clone(&info)));
+        }
         Ok(Some(info))
     }
 
     /// Lets a tenant be read anew, as it has changed.
     pub(crate) fn forget_tenant(&self, id: TenantId) {
-        self.0.tenants.write().remove(&id);
+        let mut tenants = self.0.tenants.write();
+        tenants.known.remove(&id);
+        tenants.forgotten += 1;
     }
 
     /// Marks a key as under way until the guard is dropped; nothing when it already is.

@@ -41,6 +41,14 @@ impl Default for ListQuery {
 }
 
 impl ListQuery {
+    /// The same list, narrowed to the records that have a value: the name of one of the resource's
+    /// [filters](Model::filters) and the value as text, such as an id.
+    #[must_use]
+    pub fn with(mut self, filter: &str, value: impl ToString) -> Self {
+        self.filters.insert(filter.to_owned(), value.to_string());
+        self
+    }
+
     /// Reads the parameters of a list of `R`: `limit`, `offset`, `updatedSince`, `count` and `fields`, the resource's
     /// filters and, where it has names, `q`.
     ///

@@ -15,7 +15,7 @@ pub struct Matching(pub(crate) By);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum By {
     /// The natural key in a slot.
-    NaturalKey(&'static [u8; 1]),
+    NaturalKey(u8),
     /// An index and the slots whose texts make up its term, a line break between them.
     Index(u8, &'static [u8]),
 }
@@ -32,20 +32,20 @@ impl Matching {
     pub(crate) fn find(self, stage: &Stage<'_>, of: Of, body: &Body<'_>) -> Result<Vec<Uuid>, StoreError> {
         let texts: Vec<&str> = self.slots().iter().filter_map(|slot| body.value(*slot)).collect();
         match self.0 {
-            By::NaturalKey([slot]) => {
-                let fold = of.model.natural_keys().find(|(at, ..)| at == slot).map(|(_, _, fold)| fold);
+            By::NaturalKey(slot) => {
+                let fold = of.model.natural_keys().find(|(at, ..)| *at == slot).map(|(_, _, fold)| fold);
                 let folded = fold.and_then(|fold| fold(&rule::unquote(texts.concat().as_bytes())));
-                let found = folded.map(|folded| stage.find_by_key(of.kind, *slot, &folded)).transpose()?;
+                let found = folded.map(|folded| stage.find_by_key(of.kind, slot, &folded)).transpose()?;
                 Ok(found.flatten().into_iter().collect())
             }
             By::Index(index, _) => stage.indexed(of.kind, index, Term::text(&texts.join("\n")), limits::PAGE),
         }
     }
 
-    fn slots(&self) -> &'static [u8] {
+    fn slots(&self) -> Vec<u8> {
         match self.0 {
-            By::NaturalKey(slot) => slot,
-            By::Index(_, slots) => slots,
+            By::NaturalKey(slot) => vec![slot],
+            By::Index(_, slots) => slots.to_vec(),
         }
     }
 }

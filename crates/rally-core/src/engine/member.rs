@@ -99,12 +99,12 @@ pub(crate) const fn id() -> Member {
 
 /// The record's id under another name.
 pub(crate) const fn id_as(name: &'static str) -> Member {
-    read_only(name, Rule::Text { characters: 36 }, Source::Id)
+    read_only(name, Rule::Id, Source::Id)
 }
 
 /// The member `tenantId`.
 pub(crate) const fn tenant_id() -> Member {
-    read_only("tenantId", Rule::Text { characters: 36 }, Source::TenantId)
+    read_only("tenantId", Rule::Id, Source::TenantId)
 }
 
 /// The member `createdAt`.

@@ -34,7 +34,7 @@ mod written;
 
 pub(crate) use self::{
     body::{Body, Slots},
-    codec::Bytes,
+    codec::{Bytes, RecordParts},
     index::fold,
     join::Join,
     list::Parameters,

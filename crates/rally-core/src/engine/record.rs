@@ -1,5 +1,6 @@
 use std::{fmt, marker::PhantomData};
 
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
@@ -87,6 +88,10 @@ impl<R: Resource> Row<R> {
         self
     }
 
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(crate) fn set_joined(&mut self, joined: Bytes) {
         self.joined = joined;
     }
@@ -121,6 +126,14 @@ impl<R: Resource> Row<R> {
     /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged.
     pub fn updated_at(&self) -> Result<Timestamp, Error> {
         Ok(self.record()?.parts.updated_at)
+    }
+
+    /// Tells apart what a record shows of others while it does not change itself; nothing where it shows nothing of them.
+    #[must_use]
+    pub fn shown_of_others(&self) -> Option<u64> {
+        let digest = || Sha256::digest(&self.joined);
+        (!self.joined.is_empty())
+            .then(|| digest().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
     }
 
     /// Appends the JSON object of the named members.

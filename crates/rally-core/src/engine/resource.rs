@@ -12,6 +12,9 @@ pub trait Resource: DeserializeOwned + Send + Sync + Sized + 'static {
     /// What reading it takes.
     const READ: Scope = Scope::Read;
 
+    /// What it is called where it is a part of the records of its kind and not all of them.
+    const PART: &'static str = "";
+
     /// Its members.
     fn model() -> &'static Model;
 

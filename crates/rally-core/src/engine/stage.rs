@@ -210,7 +210,9 @@ impl<'s> Stage<'s> {
             }
             named.extend(found.into_iter().map(|from| (link, from)));
         }
-        let keys: Vec<Key> = named.iter().map(|(link, from)| spaces::record(link.from.kind, *from)).collect();
+        let mut keys: Vec<Key> =
+            named.iter().map(|(link, from)| spaces::record(link.from.kind, *from)).collect();
+        keys.extend((of.links)().iter().map(|link| spaces::newest(link.from.kind, link.slot, id)));
         self.overlay.prefetch(&keys)?;
         for (link, from) in named {
             let record = self.find(link.from.kind, from)?.ok_or_else(|| damaged_link(link.from.kind))?;
@@ -227,6 +229,7 @@ impl<'s> Stage<'s> {
     pub(crate) fn touch(&mut self, of: Of, id: Uuid, old: &[u8], slots: &Slots<'_>) -> Result<(), Error> {
         let parts = RecordParts::read(old)?;
         let bytes = encode(of.model, parts.created_at, parts.updated_at, slots);
+        self.move_keys(of, id, Some(old), Some(&bytes))?;
         self.overlay.batch.put(spaces::record(of.kind, id), bytes);
         Ok(())
     }

@@ -103,8 +103,15 @@ impl<R: Editable> Collection<'_, R> {
 
 impl<R: Resource> Collection<'_, R> {
     pub(crate) fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
-        let mut body = Body::read(R::model(), json, self.session.tenant().profile, "the body")?;
-        (R::model().rules.prepare)(self.session, &mut body)?;
+        self.body_called(json, "the body")
+    }
+
+    /// Reads a body and prepares what it says; `what` is its name in an error.
+    pub(crate) fn body_called<'j>(&self, json: &'j [u8], what: &str) -> Result<Body<'j>, Error> {
+        let mut body = Body::read(R::model(), json, self.session.tenant().profile, what)?;
+        if body.faults.is_empty() {
+            (R::model().rules.prepare)(self.session, &mut body)?;
+        }
         Ok(body)
     }
 

@@ -24,13 +24,11 @@ pub struct WriteOptions {
 impl WriteOptions {
     /// These options for one act only, so that an idempotency key is never answered for another.
     pub(crate) fn for_act<R: Resource>(&self, act: &str, id: Option<Id<R>>) -> Self {
-        let key = self.idempotency_key.as_ref();
-        let idempotency_key = key.map(|key| key.for_act(act, R::KIND, id.map(Id::as_uuid)));
+        let (key, act) = (self.idempotency_key.as_ref(), format!("{act} {}", R::PART));
+        let idempotency_key = key.map(|key| key.for_act(&act, R::KIND, id.map(Id::as_uuid)));
         Self { idempotency_key, ..self.clone() }
     }
-}
 
-impl WriteOptions {
     /// These options where tenants share one set of idempotency keys.
     pub(crate) fn within(&self, tenant: TenantId) -> Self {
         let idempotency_key = self.idempotency_key.as_ref().map(|key| key.within(tenant));

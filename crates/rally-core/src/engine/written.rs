@@ -1,9 +1,9 @@
 use uuid::Uuid;
 
 use super::{
-    Bytes, Record, Resource, Row,
+    Access, Bytes, Model, Record, Resource, Row,
     bulk::ItemAnswer,
-    codec::{AnswerBody, AnswerItem},
+    codec::{self, AnswerBody, AnswerItem, RecordParts},
     join,
     stage::Stage,
 };
@@ -80,12 +80,14 @@ impl Answer {
         Self::Written { outcome, id, record, joined: Bytes::new() }
     }
 
-    /// The same answer with what is joined to the record at the end of the write.
+    /// The same answer with what is joined to the record at the end of the write, and without what no answer shows: it
+    /// may be kept for longer than the record is.
     pub(crate) fn joined<R: Resource>(self, stage: &Stage<'_>) -> Result<Self, Error> {
         let Self::Written { outcome, id, record, .. } = self else { return Ok(self) };
         let records = [Record::read(stage.tenant.id, id, &record)?];
         let rows = join::join(&stage.overlay, R::model(), &records, outcome == Outcome::Created)?;
         let joined = rows.into_iter().next().unwrap_or_default();
+        let record = without_secrets(R::model(), record)?;
         Ok(Self::Written { outcome, id, record, joined })
     }
 
@@ -131,6 +133,18 @@ impl Answer {
     pub(crate) fn of_another_kind() -> Error {
         Error::internal("a write was answered with another's kind of answer")
     }
+}
+
+/// A record without the members that callers write and never read.
+fn without_secrets(model: &Model, record: Bytes) -> Result<Bytes, StoreError> {
+    let secret = |slot| model.stored().any(|(at, member)| at == slot && member.access == Access::WriteOnly);
+    if !model.members().iter().any(|member| member.access == Access::WriteOnly) {
+        return Ok(record);
+    }
+    let parts = RecordParts::read(&record)?;
+    let shown = |(slot, text)| if secret(slot) { &b""[..] } else { text };
+    let slots: Vec<&[u8]> = (0..).zip(parts.slots()).map(shown).collect();
+    Ok(codec::encode_record(parts.created_at, parts.updated_at, slots.iter().copied()))
 }
 
 impl<R: Resource> Written<R> {

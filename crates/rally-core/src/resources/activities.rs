@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::LazyLock};
+use std::{borrow::Cow, ops::RangeInclusive, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,12 +20,9 @@ const TYPES: Rule = Rule::Choice(&["note", "task", "call", "meeting"]);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const COUNT: Rule = Rule::Integer { min: 0, max: limits::COUNT };
 
-/// Members that only activities of one type have, by slot.
-const OF_TYPE: [(&str, &[(u8, &str)]); 3] = [
-    ("task", &[(DUE_DATE, "dueDate")]),
-    ("call", &[(10, "callDirection"), (11, "callOutcome"), (12, "callDurationSeconds")]),
-    ("meeting", &[(13, "durationMinutes"), (14, "location"), (15, "meetingUrl")]),
-];
+/// The slots of members that only activities of one type have.
+const OF_TYPE: [(&str, RangeInclusive<u8>); 3] =
+    [("task", DUE_DATE..=DUE_DATE), ("call", 10..=12), ("meeting", 13..=15)];
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
     Model::new(&[
@@ -234,10 +231,10 @@ impl Change<Activity> for ActivityChange {
 /// Refuses what activities of this type do not have, and keeps when it was completed.
 fn settle(_: &Stage<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {
     let own = activity.text(ACTIVITY_TYPE).trim_matches('"').to_owned();
-    for (of_type, members) in OF_TYPE.iter().filter(|(of_type, _)| !own.is_empty() && *of_type != own) {
-        for (slot, name) in *members {
-            if !activity.text(*slot).is_empty() {
-                activity.wrong.add(name, format!("is only for a {of_type}"));
+    for (of_type, slots) in OF_TYPE.iter().filter(|(of_type, _)| !own.is_empty() && *of_type != own) {
+        for (slot, member) in MODEL.stored().filter(|(slot, _)| slots.contains(slot)) {
+            if !activity.text(slot).is_empty() {
+                activity.wrong.add(member.name, format!("is only for a {of_type}"));
             }
         }
     }

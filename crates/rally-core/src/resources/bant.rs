@@ -117,6 +117,7 @@ impl Session {
 
 impl Resource for Bant {
     const KIND: Kind = Kind::Deal;
+    const PART: &'static str = "bant";
 
     fn model() -> &'static Model {
         &MODEL

@@ -202,7 +202,7 @@ impl Creatable for Company {
 
 impl Upsertable for Company {
     fn matched_by() -> Matching {
-        Matching(By::NaturalKey(&[DOMAIN]))
+        Matching(By::NaturalKey(DOMAIN))
     }
 }
 

@@ -235,7 +235,7 @@ impl Creatable for Contact {
 
 impl Upsertable for Contact {
     fn matched_by() -> Matching {
-        Matching(By::NaturalKey(&[EMAIL]))
+        Matching(By::NaturalKey(EMAIL))
     }
 }
 

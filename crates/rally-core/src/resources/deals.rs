@@ -10,9 +10,9 @@ use crate::{
     base::{Decimal, Error, Id, Kind, Patch, TenantId, Timestamp, instant_of, limits},
     engine::{
         self, Answer, Body, Bulkable, By, Change, Collection, Creatable, Draft, Editable, Join, Json, Link,
-        Matching, Member, Model, Outcome, Record, Resource, Revision, Rule, Rules, Session, Stage,
-        Upsertable, WriteOptions, Written, joined, lookup, newest_key, quote, record_key, reference_id,
-        stored,
+        Matching, Member, Model, Outcome, Record, RecordParts, Resource, Revision, Rule, Rules, Session,
+        Stage, Upsertable, WriteOptions, Written, joined, lookup, newest_key, quote, record_key,
+        reference_id, stored,
     },
     store::{Key, read_uuid},
 };
@@ -287,8 +287,8 @@ fn settle(stage: &Stage<'_>, deal: &mut Revision<'_>) -> Result<(), Error> {
         reference_id(deal.text(PIPELINE_ID).as_bytes()).zip(reference_id(deal.text(STAGE_ID).as_bytes()));
     let Some((pipeline, stage_id)) = ids.filter(|_| !stays) else { return Ok(()) };
     let Some(pipeline) = stage.find(Kind::Pipeline, pipeline)? else { return Ok(()) };
-    let stages = pipelines::stages(&Record::read(stage.tenant.id, stage_id, &pipeline)?)?;
-    let Some(target) = stages.into_iter().find(|stage| stage.id.as_uuid() == stage_id) else {
+    let Some(target) = pipelines::stages(&pipeline)?.into_iter().find(|stage| stage.id.as_uuid() == stage_id)
+    else {
         deal.unknown.add("stageId", "names no stage of this pipeline");
         return Ok(());
     };
@@ -315,11 +315,8 @@ const STAGE_NAME: Join = Join {
     is_of_others: false,
     key: |deal| named(deal, PIPELINE_ID, Kind::Pipeline),
     write: |deal, row, out| {
-        let pipeline = Record::read(deal.tenant, deal.id, row)?;
-        let id = reference_id(deal.slot(STAGE_ID));
-        let stages = pipelines::stages(&pipeline)?;
-        let stage = stages.iter().find(|stage| Some(stage.id.as_uuid()) == id);
-        out.extend(stage.map(|stage| quote(&stage.name)).unwrap_or_default().bytes());
+        let Some(id) = reference_id(deal.slot(STAGE_ID)) else { return Ok(()) };
+        out.extend(pipelines::stage_name(row, id)?.unwrap_or_default().bytes());
         Ok(())
     },
 };
@@ -336,13 +333,13 @@ const CONTACT_NAME: Join = Join {
 const COMPANY_NAME: Join = Join {
     is_of_others: false,
     key: |deal| named(deal, COMPANY_ID, Kind::Company),
-    write: |deal, row, out| member(deal, row, companies::NAME, out),
+    write: |_, row, out| member(row, companies::NAME, out),
 };
 
 const OWNER_NAME: Join = Join {
     is_of_others: false,
     key: |deal| named(deal, OWNER_ID, Kind::User),
-    write: |deal, row, out| member(deal, row, users::NAME, out),
+    write: |_, row, out| member(row, users::NAME, out),
 };
 
 const LAST_ACTIVITY_AT: Join = Join {
@@ -360,7 +357,7 @@ fn named(deal: &Record<'_>, slot: u8, kind: Kind) -> Option<Key> {
     reference_id(deal.slot(slot)).map(|id| record_key(kind, id))
 }
 
-fn member(deal: &Record<'_>, row: &[u8], slot: u8, out: &mut Vec<u8>) -> Result<(), Error> {
-    out.extend_from_slice(Record::read(deal.tenant, deal.id, row)?.slot(slot));
+fn member(row: &[u8], slot: u8, out: &mut Vec<u8>) -> Result<(), Error> {
+    out.extend_from_slice(RecordParts::read(row)?.slot(slot));
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::{
     deals::{CURRENCY, PIPELINE_ID, PROBABILITY, STAGE_ID, VALUE},
 };
 use crate::{
-    base::{Decimal, Error, Id},
+    base::{Decimal, Error, Id, NotADecimal},
     engine::{Collection, Record, Resource, reference_id, unquote},
 };
 
@@ -70,6 +70,15 @@ impl Sum {
     }
 }
 
+impl TryFrom<&Sum> for Decimal {
+    type Error = NotADecimal;
+
+    /// The sum as a decimal, if it has no more digits than one may have.
+    fn try_from(sum: &Sum) -> Result<Self, NotADecimal> {
+        sum.to_string().parse()
+    }
+}
+
 impl fmt::Display for Sum {
     /// All digits, without an exponent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,7 +103,7 @@ struct Tally {
 
 impl Collection<'_, Pipeline> {
     /// What the deals of a pipeline come to at this moment, stage by stage and currency by currency, all digits exact.
-    /// It reads the pipeline's deals and no others.
+    /// It reads all of the pipeline's deals, and no others.
     ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound) when there is no such pipeline.
@@ -107,7 +116,7 @@ impl Collection<'_, Pipeline> {
             let stage = reference_id(deal.slot(STAGE_ID)).map(Id::from_uuid).unwrap_or_default();
             tallies.entry(stage).or_default().add(deal)
         })?;
-        let stages = super::pipelines::stages(&pipeline.record()?)?;
+        let stages = super::pipelines::stages(pipeline.bytes())?;
         let forecast = |stage: PipelineStage| tallies.remove(&stage.id).unwrap_or_default().of(stage);
         Ok(Forecast { pipeline_id: id, stages: stages.into_iter().map(forecast).collect() })
     }

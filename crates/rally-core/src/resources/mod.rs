@@ -31,12 +31,37 @@ use crate::{
     engine::{Link, Of},
 };
 
-/// The resources whose records may name others. Whoever is named and goes is taken out of them.
-fn naming() -> [Of; 4] {
-    [Of::resource::<Contact>(), Of::resource::<Company>(), Of::resource::<Deal>(), Of::resource::<Activity>()]
-}
+/// All resources, one of each kind. Whoever is named and goes is taken out of the records of all of them.
+const ALL: [fn() -> Of; Kind::ALL.len()] = [
+    Of::resource::<Contact>,
+    Of::resource::<Company>,
+    Of::resource::<Deal>,
+    Of::resource::<Activity>,
+    Of::resource::<User>,
+    Of::resource::<ApiKey>,
+    Of::resource::<Tenant>,
+    Of::resource::<Pipeline>,
+];
 
 /// The members by which records of any resource may name one of a kind.
 fn links_to(kind: Kind) -> Vec<Link> {
-    naming().into_iter().flat_map(|of| of.links_to(kind)).collect()
+    ALL.iter().flat_map(|of| of().links_to(kind)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_resource() {
+        assert_eq!(ALL.map(|of| of().kind), Kind::ALL);
+    }
+
+    #[test]
+    fn whoever_can_be_named_is_found_by_those_who_name_it() {
+        let named: Vec<(Kind, usize)> = Kind::ALL.map(|kind| (kind, links_to(kind).len())).into();
+        let expected =
+            [(Kind::Contact, 2), (Kind::Company, 3), (Kind::Deal, 1), (Kind::User, 4), (Kind::Pipeline, 1)];
+        assert_eq!(named.into_iter().filter(|(_, links)| *links > 0).collect::<Vec<_>>(), expected);
+    }
 }

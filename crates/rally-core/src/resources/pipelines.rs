@@ -5,6 +5,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{deals, links_to};
@@ -12,8 +13,8 @@ use crate::{
     base::{Code, Error, Faults, Id, Kind, Patch, Scope, TenantId, Timestamp, limits},
     engine::{
         self, Answer, Body, Bytes, Change, Collection, Creatable, Draft, Editable, Link, Model, Nested,
-        Profile, Record, Resource, Revision, Rule, Rules, Session, Shape, Stage, Term, WriteOptions, Wrong,
-        array, fold, object, stored,
+        Profile, Record, RecordParts, Resource, Revision, Rule, Rules, Session, Shape, Stage, Term,
+        WriteOptions, Wrong, array, fold, object, stored,
     },
 };
 
@@ -94,7 +95,7 @@ pub struct PipelineDraft {
 
 /// What creates or changes a [`PipelineStage`]. With an id it is one that the pipeline has, of which what is left out
 /// stays; without one it is new.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each member is that of `PipelineStage`")]
 pub struct PipelineStageDraft {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +108,14 @@ pub struct PipelineStageDraft {
     /// If it is left out of a new stage: `open`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
+}
+
+impl From<PipelineStage> for PipelineStageDraft {
+    /// The stage as it is, for a list of which others change.
+    fn from(stage: PipelineStage) -> Self {
+        let PipelineStage { id, name, probability, outcome, .. } = stage;
+        Self { id: Some(id), name: Some(name), probability: Some(probability), outcome: Some(outcome) }
+    }
 }
 
 /// What updates a [`Pipeline`]. The stages are all that it is to have, in their order: one that is left out is removed,
@@ -178,8 +187,23 @@ impl Change<Pipeline> for PipelineChange {
 }
 
 /// The stages of a stored pipeline.
-pub(super) fn stages(pipeline: &Record<'_>) -> Result<Vec<PipelineStage>, Error> {
-    serde_json::from_slice(pipeline.slot(STAGES)).map_err(Error::internal)
+pub(super) fn stages(pipeline: &[u8]) -> Result<Vec<PipelineStage>, Error> {
+    serde_json::from_slice(RecordParts::read(pipeline)?.slot(STAGES)).map_err(Error::internal)
+}
+
+/// A stage of a stored pipeline as far as its name, which is read without the others.
+#[derive(Deserialize)]
+struct Named<'a> {
+    id: Id<PipelineStage>,
+    #[serde(borrow)]
+    name: &'a RawValue,
+}
+
+/// The JSON text of the name of a stage of a stored pipeline.
+pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Error> {
+    let stages = RecordParts::read(pipeline)?.slot(STAGES);
+    let stages: Vec<Named<'_>> = serde_json::from_slice(stages).map_err(Error::internal)?;
+    Ok(stages.iter().find(|stage| stage.id.as_uuid() == id).map(|stage| stage.name.get()))
 }
 
 /// Puts the stages together, and keeps exactly one pipeline the default.
@@ -205,17 +229,31 @@ fn settle_stages(stage: &Stage<'_>, pipeline: &mut Revision<'_>) -> Result<(), E
     };
     let given = serde_json::from_str(pipeline.text(STAGES)).map_err(Error::internal)?;
     let after = put_together(stage, pipeline, &before, given);
-    let by_id: HashMap<_, _> = after.iter().map(|stage| (stage.id, &stage.outcome)).collect();
-    for known in &before {
-        let is_as_before = by_id.get(&known.id).is_some_and(|outcome| **outcome == known.outcome);
-        if !is_as_before
-            && !stage.indexed(Kind::Deal, deals::STAGE_ID, Term::id(known.id.as_uuid()), 1)?.is_empty()
-        {
-            return Err(in_use("stages", &format!("the stage {:?}", known.name)));
-        }
+    if pipeline.wrong.is_empty() && pipeline.unknown.is_empty() {
+        check_used(stage, &before, &after)?;
     }
     let json = serde_json::to_string(&after).map_err(Error::internal)?;
     pipeline.set(STAGES, json);
+    Ok(())
+}
+
+/// Checks that stages with deals stay, and stay what they are for their deals.
+fn check_used(stage: &Stage<'_>, before: &[PipelineStage], after: &[PipelineStage]) -> Result<(), Error> {
+    let by_id: HashMap<_, _> = after.iter().map(|stage| (stage.id, &stage.outcome)).collect();
+    for known in before {
+        let becomes = by_id.get(&known.id);
+        if becomes.is_some_and(|outcome| **outcome == known.outcome)
+            || stage.indexed(Kind::Deal, deals::STAGE_ID, Term::id(known.id.as_uuid()), 1)?.is_empty()
+        {
+            continue;
+        }
+        let what = format!("the stage {:?}", known.name);
+        let phrase = match becomes {
+            Some(_) => format!("must leave the outcome of {what} as it is, as there are deals in it"),
+            None => format!("must not lose {what}, as there are deals in it"),
+        };
+        return Err(in_use("stages", phrase, &what));
+    }
     Ok(())
 }
 
@@ -224,7 +262,7 @@ fn put_together(
     stage: &Stage<'_>,
     pipeline: &mut Revision<'_>,
     before: &[PipelineStage],
-    given: Vec<PipelineStageDraft>,
+    given: Vec<GivenStage>,
 ) -> Vec<PipelineStage> {
     let (mut ids, mut names, mut after) = (HashSet::new(), HashSet::new(), Vec::new());
     for (order, draft) in (1..=u8::MAX).zip(given) {
@@ -236,20 +274,29 @@ fn put_together(
         if draft.id.is_some_and(|id| !ids.insert(id)) {
             pipeline.wrong.add(&at("id"), "is given twice");
         }
-        let name = draft.name.or_else(|| known.map(|known| known.name.clone())).unwrap_or_default();
+        let name = given_or(draft.name, known.map(|known| known.name.clone())).unwrap_or_default();
         if name.is_empty() {
             pipeline.wrong.add(&at("name"), "is required");
         } else if !names.insert(fold(&name)) {
             pipeline.wrong.add(&at("name"), "is the name of another stage");
         }
-        let outcome = draft.outcome.or_else(|| known.map(|known| known.outcome.clone()));
+        let outcome = given_or(draft.outcome, known.map(|known| known.outcome.clone()));
         let outcome = outcome.unwrap_or_else(|| "open".to_owned());
         let usual = if outcome == "won" { 100 } else { 0 };
-        let probability = draft.probability.or(known.map(|known| known.probability)).unwrap_or(usual);
+        let probability = given_or(draft.probability, known.map(|known| known.probability)).unwrap_or(usual);
         let id = draft.id.unwrap_or_else(|| Id::from_uuid(stage.new_id(pipeline.at)));
         after.push(PipelineStage { id, name, order, probability, outcome });
     }
     after
+}
+
+/// What a member of a stage is to be, if not what it is by itself.
+fn given_or<T>(given: Patch<T>, before: Option<T>) -> Option<T> {
+    match given {
+        Patch::Keep => before,
+        Patch::Clear => None,
+        Patch::Set(value) => Some(value),
+    }
 }
 
 /// Makes the pipeline that was the default one like any other, when this one has become it.
@@ -272,7 +319,7 @@ fn keep(stage: &Stage<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
     }
     match stage.indexed(Kind::Deal, deals::PIPELINE_ID, Term::id(id), 1)?.as_slice() {
         [] => Ok(()),
-        _ => Err(in_use("id", "the pipeline")),
+        _ => Err(in_use("id", "is of a pipeline that has deals".to_owned(), "the pipeline")),
     }
 }
 
@@ -280,10 +327,21 @@ fn defaults(stage: &Stage<'_>) -> Result<Vec<Uuid>, Error> {
     Ok(stage.indexed(Kind::Pipeline, IS_DEFAULT, Term::text("true"), 2)?)
 }
 
-fn in_use(member: &str, what: &str) -> Error {
+fn in_use(member: &str, phrase: String, what: &str) -> Error {
     let detail = format!("there are deals in {what}; move them first");
-    Error::new(Code::Conflict, detail)
-        .with_faults(Faults::one(member, format!("must not lose {what}, which has deals")))
+    Error::new(Code::Conflict, detail).with_faults(Faults::one(member, phrase))
+}
+
+/// A stage as it is given: each member stays, goes back to what it is by itself, or is set.
+#[derive(Deserialize)]
+struct GivenStage {
+    id: Option<Id<PipelineStage>>,
+    #[serde(default)]
+    name: Patch<String>,
+    #[serde(default)]
+    probability: Patch<u8>,
+    #[serde(default)]
+    outcome: Patch<String>,
 }
 
 const LIST: Shape = Shape {
@@ -317,7 +375,7 @@ fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
     let (mut stages, mut wrong) = (Vec::new(), Wrong::nothing());
     for (at, item) in items.into_iter().enumerate() {
         let (members, mut faults) = object(item, profile, MEMBERS);
-        if profile == Profile::Strict && members.last() != Some(&Nested::Nothing) {
+        if profile == Profile::Strict && matches!(members.last(), Some(Nested::Null | Nested::Value(_))) {
             faults.add(".order", "is read-only");
         }
         wrong.add_all(&format!("[{at}]"), faults);
@@ -329,6 +387,7 @@ fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
 fn to_json(members: &[Nested<'_>]) -> String {
     let given = MEMBERS.iter().zip(members).filter_map(|((name, _), given)| match given {
         Nested::Value(json) if *name != "order" => Some(format!("\"{name}\":{json}")),
+        Nested::Null if *name != "order" => Some(format!("\"{name}\":null")),
         _ => None,
     });
     format!("{{{}}}", given.collect::<Vec<_>>().join(","))

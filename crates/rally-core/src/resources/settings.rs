@@ -61,7 +61,8 @@ impl Session {
         self.completed(&row)
     }
 
-    /// Changes the tenant's settings. Every server of the store goes by them within a second, this one at once.
+    /// Changes the tenant's settings. Sessions go by those that there were when they were opened; sessions that are opened
+    /// from now on go by the new ones, on other servers of the store within a second.
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, [`Code::Validation`](crate::Code::Validation),
@@ -98,6 +99,7 @@ impl Session {
 
 impl Resource for Settings {
     const KIND: Kind = Kind::Tenant;
+    const PART: &'static str = "settings";
     const READ: Scope = Scope::Admin;
 
     fn model() -> &'static Model {

@@ -176,9 +176,9 @@ pub struct Limits {
 
 impl Limits {
     /// What every backend honours at least. A key of 2 KiB is about what an index of PostgreSQL takes; the longest of
-    /// the engine's own is a name of 255 characters, which case folding can make 1,530 bytes. The largest contact takes
-    /// some 200 KiB: notes of 65,536 bytes can be twice that as JSON text.
-    pub const LEAST: Limits = Limits { key_bytes: 2 << 10, value_bytes: 256 << 10, batch_bytes: 64 << 20 };
+    /// the engine's own is a name of 255 characters, which case folding can make 1,530 bytes. The largest record is a
+    /// deal with six texts of 65,536 bytes, each of which can be twice that as JSON text.
+    pub const LEAST: Limits = Limits { key_bytes: 2 << 10, value_bytes: 1 << 20, batch_bytes: 64 << 20 };
 
     /// Checks a batch, as every backend does before it changes anything.
     ///

@@ -240,3 +240,29 @@ fn typed_changes_say_what_their_json_says() {
     let written = world.acme.bant().update(id, &change).unwrap();
     assert_eq!(value(&written.row)["budget"], json!({"rating": null, "notes": null}));
 }
+
+#[test]
+fn one_idempotency_key_is_never_answered_for_both_a_deal_and_its_qualification() {
+    let (world, id) = world_of_one(World::new());
+    let body = bytes(&json!({"notes": "x"}));
+    world.acme.bant().update_with(id, &Json(&body), &once("k", &body)).unwrap();
+    let deal = Id::<Deal>::from_uuid(id.as_uuid());
+    let error = world.acme.deals().update_with(deal, &Json(&body), &once("k", &body)).unwrap_err();
+    assert_eq!(error.code(), Code::IdempotencyMismatch);
+}
+
+#[test]
+fn the_largest_deal_fits_the_least_store() {
+    let (world, id) = world_of_one(World::new());
+    let longest = "\"".repeat(65_536);
+    let criterion = json!({"rating": 3, "notes": longest});
+    let body = json!({
+        "budget": criterion, "authority": criterion, "need": criterion, "timeline": criterion, "notes": longest,
+    });
+    put(&world, id, &body);
+    let deal = Id::<Deal>::from_uuid(id.as_uuid());
+    update(world.acme.deals(), deal, &json!({"notes": longest, "name": "\"".repeat(255)})).unwrap();
+    let largest = world.stored(world.acme.tenant().id).iter().map(|entry| entry.value.len()).max().unwrap();
+    // A kept answer holds the record once more, and some bytes of its own.
+    assert!(largest + 1_024 < rally_core::store::Limits::LEAST.value_bytes, "{largest}");
+}

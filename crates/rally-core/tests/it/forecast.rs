@@ -1,4 +1,4 @@
-use rally_core::{Id, Json, Pipeline, Scope};
+use rally_core::{Decimal, Id, Json, Pipeline, Scope};
 use serde_json::json;
 
 use crate::support::{World, add, read, stage, update, with};
@@ -119,4 +119,19 @@ fn whoever_reads_may_forecast_what_there_is() {
     assert_eq!(reader.pipelines().forecast(world.pipeline().id).unwrap().stages.len(), 6);
     let error = reader.pipelines().forecast(Id::default()).unwrap_err();
     assert_eq!(error.detail(), "there is no such pipeline");
+}
+
+#[test]
+fn a_sum_is_a_decimal_as_far_as_one_has_room() {
+    let world = World::new();
+    let sum = |world: &World| {
+        let forecast = world.acme.pipelines().forecast(world.pipeline().id).unwrap();
+        forecast.stages[0].sums[0].value.clone()
+    };
+    deal(&world, "Lead", "0.10", "USD", 10);
+    deal(&world, "Lead", "20", "USD", 10);
+    assert_eq!(Decimal::try_from(&sum(&world)).unwrap().to_string(), "20.10");
+    deal(&world, "Lead", &"9".repeat(28), "USD", 10);
+    assert_eq!(sum(&world).to_string(), "10000000000000000000000000019.10");
+    assert!(Decimal::try_from(&sum(&world)).is_err());
 }

@@ -190,10 +190,15 @@ fn a_stage_that_holds_deals_stays_and_so_does_its_outcome() {
     let mut won = json!(pipeline.stages);
     won[2]["outcome"] = "won".into();
     let put = |list: &Value| update(pipelines, pipeline.id, &json!({"stages": list}));
-    for list in [&without, &won] {
-        let error = world.refused(|| put(list));
-        assert_eq!(report(&error), "conflict\nstages must not lose the stage \"Proposal\", which has deals");
+    for (list, told) in [
+        (&without, "must not lose the stage \"Proposal\", as there are deals in it"),
+        (&won, "must leave the outcome of the stage \"Proposal\" as it is, as there are deals in it"),
+    ] {
+        assert_eq!(report(&world.refused(|| put(list))), format!("conflict\nstages {told}"));
     }
+    let all_wrong = json!({"name": "", "stages": without});
+    let error = world.refused(|| update(pipelines, pipeline.id, &all_wrong));
+    assert_eq!(report(&error), "validation\nname must not be empty", "what is wrong by itself is told first");
     let mut renamed = json!(pipeline.stages);
     renamed[2]["name"] = "Offer".into();
     renamed[2]["probability"] = 55.into();
@@ -203,6 +208,29 @@ fn a_stage_that_holds_deals_stays_and_so_does_its_outcome() {
     world.acme.deals().delete(deal).unwrap();
     put(&won).unwrap();
     put(&without).unwrap();
+}
+
+#[test]
+fn a_member_of_a_stage_that_is_null_is_what_it_is_by_itself() {
+    let world = World::new();
+    let pipeline = world.pipeline();
+    let put = |stage: Value| update(world.acme.pipelines(), pipeline.id, &json!({"stages": [stage]}));
+    let id = stage(&pipeline, "Closed Won");
+    let error = world.refused(|| put(json!({"id": id, "name": null})));
+    assert_eq!(report(&error), "validation\nstages[0].name is required");
+    let cleared = put(json!({"id": id, "probability": null, "outcome": null})).unwrap().read().unwrap();
+    let cleared = &cleared.stages[0];
+    assert_eq!(
+        (cleared.name.as_str(), cleared.probability, cleared.outcome.as_str()),
+        ("Closed Won", 0, "open")
+    );
+}
+
+#[test]
+fn a_stage_that_is_no_object_is_that_and_nothing_else() {
+    let world = World::strict();
+    let error = world.refused(|| create(world.acme.pipelines(), &draft(&json!([7]))));
+    assert_eq!(report(&error), "validation\nstages[0] must be an object");
 }
 
 #[test]
@@ -243,7 +271,7 @@ fn a_pipeline_with_deals_stays() {
     let only = stage(&read(pipelines, id), "A");
     let deal = world.deal(json!({"pipelineId": id, "stageId": only}));
     let error = world.refused(|| pipelines.delete(id));
-    assert_eq!(report(&error), "conflict\nid must not lose the pipeline, which has deals");
+    assert_eq!(report(&error), "conflict\nid is of a pipeline that has deals");
     let lead = world.lead("Deal");
     update(world.acme.deals(), deal, &lead).unwrap();
     pipelines.delete(id).unwrap();

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use rally_core::{Code, Config, Engine, Patch, Profile, TenantChange, TenantDraft, store::MemoryStore};
+use rally_core::{
+    Code, Config, Engine, ListQuery, Patch, Profile, TenantChange, TenantDraft, store::MemoryStore,
+};
+use rally_testkit::{FaultyStore, WriteFault};
 
 use crate::support::{World, told};
 
@@ -84,4 +87,28 @@ fn settings_that_cannot_be_are_refused() {
     assert_eq!((told(&error).0, told(&error).1.len()), ("validation", 2));
     let error = world.engine.change_tenant("nobody", &TenantChange::default()).unwrap_err();
     assert_eq!((error.code(), error.detail()), (Code::NotFound, "there is no tenant \"nobody\""));
+}
+
+#[test]
+fn a_tenant_whose_pipeline_could_not_be_made_gets_it_when_it_is_first_asked_for() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let engine = Engine::with(store.clone(), rally_testkit::environment(7).0, Config::default());
+    store.fail_write(1, WriteFault::Unavailable);
+    let tenant = engine.create_tenant(&draft("acme")).unwrap();
+    store.heal();
+    assert_eq!(engine.tenant("acme").unwrap().id, tenant.id);
+    let session = engine.trusted_session("acme", "host").unwrap();
+    let pipelines = session.pipelines().list(&ListQuery::default()).unwrap().rows;
+    assert_eq!(pipelines.len(), 1);
+    assert!(pipelines[0].read().unwrap().is_default);
+}
+
+#[test]
+fn a_session_goes_by_the_settings_that_it_was_opened_with() {
+    let world = World::new();
+    let change = TenantChange { profile: Patch::Set("strict".into()), ..TenantChange::default() };
+    world.engine.change_tenant("acme", &change).unwrap();
+    assert_eq!(world.acme.tenant().profile, Profile::Documented);
+    let anew = world.engine.trusted_session("acme", "host").unwrap();
+    assert_eq!(anew.tenant().profile, Profile::Strict);
 }

@@ -78,9 +78,6 @@ fn object(model: &Model, form: Form, description: &str) -> Value {
 fn property(member: &Member, form: Form) -> Value {
     let is_answer = matches!(form, Form::Whole | Form::Fields);
     let mut schema = rule(&member.rule);
-    if is_answer && matches!(member.name, "id" | "tenantId" | "dealId") {
-        schema = json!({ "type": "string", "format": "uuid" });
-    }
     if member.access == Access::ReadOnly {
         set(&mut schema, "readOnly", json!(true));
     }

@@ -28,7 +28,7 @@ impl Served for Pipeline {
 }
 
 async fn forecast(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.read(move || {
+    let answered = app.read_much(move || {
         call.session.require(Pipeline::READ)?;
         no_parameters(&call.parameters()?, call.profile())?;
         let forecast = call.session.pipelines().forecast(call.id()?)?;

@@ -301,7 +301,7 @@ fn the_default_pipeline_and_one_with_deals_are_not_deleted() {
     "#);
     let deal =
         world.post(DEALS, r#"{"pipelineId":"<partners>","stageId":"<met>","name":"x"}"#).send().is(201);
-    assert_snapshot!(world.delete(&format!("{PATH}/<partners>")).send().told(), @"400 conflict: id must not lose the pipeline, which has deals");
+    assert_snapshot!(world.delete(&format!("{PATH}/<partners>")).send().told(), @"400 conflict: id is of a pipeline that has deals");
     assert_eq!(world.get(PATH).send().items().len(), 2);
     world.delete(&format!("{DEALS}/{}", deal.id())).send().is(200);
     world.delete(&format!("{PATH}/<partners>")).send().is(200);
