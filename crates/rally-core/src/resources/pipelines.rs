@@ -208,15 +208,15 @@ pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Erro
 
 /// Puts the stages together, and keeps exactly one pipeline the default.
 fn settle(stage: &Stage<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
-    if pipeline.gives(STAGES) {
-        settle_stages(stage, pipeline)?;
-    }
     let was = pipeline.text_before(IS_DEFAULT) == "true";
     if was && pipeline.text(IS_DEFAULT) != "true" {
         pipeline.wrong.add("isDefault", "must stay true until another pipeline is made the default");
     }
     if pipeline.id.is_none() && defaults(stage)?.is_empty() {
         pipeline.set(IS_DEFAULT, "true");
+    }
+    if pipeline.gives(STAGES) {
+        settle_stages(stage, pipeline)?;
     }
     Ok(())
 }

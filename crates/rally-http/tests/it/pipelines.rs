@@ -260,7 +260,7 @@ fn a_stage_that_holds_deals_is_not_removed() {
       "detail": "there are deals in the stage \"Met\"; move them first",
       "errors": {
         "stages": [
-          "must not lose the stage \"Met\", which has deals"
+          "must not lose the stage \"Met\", as there are deals in it"
         ]
       },
       "instance": "/api/v1/pipelines/0194c101-aca0-7007-8975-19324b482568",
@@ -270,7 +270,7 @@ fn a_stage_that_holds_deals_is_not_removed() {
       "type": "https://rally.example/problems/conflict"
     }
     "#);
-    assert_snapshot!(put(r#"{"stages":[{"id":"<met>","outcome":"lost"},{"id":"<signed>"}]}"#).told(), @r#"400 conflict: stages must not lose the stage "Met", which has deals"#);
+    assert_snapshot!(put(r#"{"stages":[{"id":"<met>","outcome":"lost"},{"id":"<signed>"}]}"#).told(), @r#"400 conflict: stages must leave the outcome of the stage "Met" as it is, as there are deals in it"#);
     assert_eq!(world.get(&format!("{PATH}/<partners>")).send().body, before);
     let renamed = put(r#"{"stages":[{"id":"<met>","name":"Greeted"},{"id":"<signed>"}]}"#).is(200);
     assert_eq!(renamed.value()["stages"][0]["name"], "Greeted");

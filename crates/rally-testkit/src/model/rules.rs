@@ -28,12 +28,12 @@ impl Revision {
 
     /// The code of what is wrong with it.
     pub(super) const fn fault(&self) -> Option<&'static str> {
-        if self.is_in_conflict {
-            Some("conflict")
-        } else if self.is_wrong {
+        if self.is_wrong {
             Some("validation")
         } else if self.leads_nowhere {
             Some("bad_reference")
+        } else if self.is_in_conflict {
+            Some("conflict")
         } else {
             None
         }
@@ -181,18 +181,22 @@ fn settle_stages(state: &mut State, old: Option<&Record>, body: &Body, pipeline:
 }
 
 /// A stage as a draft has it, completed by what it was; the nil id stands for one to come.
-fn stage_of(draft: &Value, before: &[PlainStage], pipeline: &mut Revision) -> PlainStage {
+fn stage_of(draft: &Value, stages: &[PlainStage], pipeline: &mut Revision) -> PlainStage {
     let text = |name: &str| draft[name].as_str().map(str::to_owned);
     let id = text("id").and_then(|id| Uuid::try_parse(&id).ok());
-    let known = id.and_then(|id| before.iter().find(|stage| stage.id == id));
+    let known = id.and_then(|id| stages.iter().find(|stage| stage.id == id));
     pipeline.leads_nowhere |= id.is_some() && known.is_none();
-    let outcome = text("outcome").or_else(|| known.map(|known| known.outcome.clone()));
+    let before = |name: &str| known.filter(|_| draft.get(name).is_none());
+    let outcome = text("outcome").or_else(|| before("outcome").map(|known| known.outcome.clone()));
     let outcome = outcome.unwrap_or_else(|| "open".to_owned());
     let usual = if outcome == "won" { 100 } else { 0 };
     PlainStage {
         id: id.unwrap_or_default(),
-        name: text("name").or_else(|| known.map(|known| known.name.clone())).unwrap_or_default(),
-        probability: draft["probability"].as_u64().or(known.map(|known| known.probability)).unwrap_or(usual),
+        name: text("name").or_else(|| before("name").map(|known| known.name.clone())).unwrap_or_default(),
+        probability: draft["probability"]
+            .as_u64()
+            .or(before("probability").map(|known| known.probability))
+            .unwrap_or(usual),
         outcome,
     }
 }
