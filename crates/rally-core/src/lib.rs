@@ -46,9 +46,10 @@ pub use engine::{
     Session, Shape, TenantInfo, Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
 };
 pub use resources::{
-    Activity, ActivityChange, ActivityDraft, ApiKey, ApiKeyDraft, Bant, BantChange, Company, CompanyChange,
-    CompanyDraft, Contact, ContactChange, ContactDraft, Criterion, CriterionChange, CurrencySum, Deal,
-    DealChange, DealDraft, FeedFields, Forecast, NewApiKey, Password, Pipeline, PipelineChange,
-    PipelineDraft, PipelineStage, PipelineStageDraft, Settings, SettingsChange, StageForecast, Sum, Tenant,
-    TenantChange, TenantDraft, User, UserChange, UserDraft,
+    Activity, ActivityChange, ActivityDraft, ApiKey, ApiKeyChange, ApiKeyDraft, AuditEntry, Bant, BantChange,
+    Company, CompanyChange, CompanyDraft, Contact, ContactChange, ContactDraft, Criterion, CriterionChange,
+    CurrencySum, Deal, DealChange, DealDraft, FeedFields, Forecast, LogInDraft, MintedApiKey, NewApiKey,
+    Password, Pipeline, PipelineChange, PipelineDraft, PipelineStage, PipelineStageDraft, Settings,
+    SettingsChange, SigningSecret, StageForecast, Sum, Tenant, TenantChange, TenantDraft, User, UserChange,
+    UserDraft,
 };

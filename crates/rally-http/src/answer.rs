@@ -6,7 +6,8 @@ use axum::{
     response::Response,
 };
 use rally_core::{
-    Bulk, Deleted, Error, FeedEntry, FeedFields, Fields, Outcome, Page, Resource, Row, Written,
+    ApiKey, Bulk, Deleted, Error, FeedEntry, FeedFields, Fields, MintedApiKey, Outcome, Page, Resource, Row,
+    Written,
 };
 
 use crate::{
@@ -77,6 +78,22 @@ pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<
         headers.insert(header::LOCATION, HeaderValue::try_from(path).map_err(Error::internal)?);
     }
     write_replayed(headers, written.replayed);
+    Ok(response)
+}
+
+/// An API key that was just made, with the key itself. A caller who wants little is told all the same: it is the only time.
+pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error> {
+    let mut body = object(&made.written.row, ApiKey::model().whole())?;
+    if let Some(key) = &made.key {
+        body.pop();
+        body.extend_from_slice(format!(",\"key\":\"{key}\"}}").as_bytes());
+    }
+    let mut response = json(StatusCode::CREATED, body);
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, etag(&made.written.row)?);
+    let path = call.path_of(made.written.row.id());
+    headers.insert(header::LOCATION, HeaderValue::try_from(path).map_err(Error::internal)?);
+    write_replayed(headers, made.written.replayed);
     Ok(response)
 }
 

@@ -1,13 +1,16 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{Router, middleware};
+use parking_lot::Mutex;
 use rally_core::{Code, Engine, Error, Limiter, limits};
 
 use crate::{
-    door,
+    cors, door,
+    logins::Logins,
     problem::Problem,
     request_id::RequestIds,
     routes::{self, Route},
+    tokens::Secrets,
 };
 
 /// How an engine is offered over HTTP.
@@ -17,6 +20,8 @@ pub struct Config {
     pub host_suffixes: Vec<String>,
     /// Requests without a valid credential a minute and source address; 0 for no limit.
     pub failed_credentials_per_minute: u32,
+    /// Origins of pages that may call the API from a browser, such as `https://app.example`; none unless they are named.
+    pub cors_origins: Vec<String>,
     /// Where the engine works.
     pub work_on: WorkOn,
 }
@@ -39,6 +44,7 @@ impl Default for Config {
         Self {
             host_suffixes: vec!["localhost".to_owned()],
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
+            cors_origins: Vec::new(),
             work_on: WorkOn::BlockingThreads,
         }
     }
@@ -54,6 +60,8 @@ struct Inner {
     config: Config,
     /// Counts the requests without a valid credential of each source.
     strangers: Limiter<IpAddr>,
+    logins: Logins,
+    secrets: Mutex<Option<Secrets>>,
     request_ids: RequestIds,
 }
 
@@ -70,6 +78,14 @@ impl App {
         &self.0.strangers
     }
 
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.0.logins
+    }
+
+    pub(crate) fn known_secrets(&self) -> &Mutex<Option<Secrets>> {
+        &self.0.secrets
+    }
+
     pub(crate) fn request_ids(&self) -> &RequestIds {
         &self.0.request_ids
     }
@@ -82,9 +98,16 @@ impl App {
 ///
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
 pub fn router(engine: Engine, config: Config) -> Router {
-    let app =
-        App(Arc::new(Inner { engine, config, strangers: Limiter::new(), request_ids: RequestIds::new() }));
-    Router::new()
+    let cors = cors::layer(&config.cors_origins);
+    let app = App(Arc::new(Inner {
+        engine,
+        config,
+        strangers: Limiter::new(),
+        logins: Logins::new(),
+        secrets: Mutex::default(),
+        request_ids: RequestIds::new(),
+    }));
+    let router = Router::new()
         .merge(table("/api/v1", routes::api()))
         // Not nested, as the path of a nested route lacks what it is nested under.
         .merge(table("/api", routes::api()))
@@ -95,7 +118,12 @@ pub fn router(engine: Engine, config: Config) -> Router {
         })
         .fallback(async || Problem(Error::new(Code::NotFound, "there is nothing at this path")))
         .layer(middleware::from_fn_with_state(app.clone(), door::pass))
-        .with_state(app)
+        .with_state(app);
+    match cors {
+        // A browser asks before it sends a credential, so this stands before the door.
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 fn table(base: &str, routes: Vec<Route>) -> Router<App> {

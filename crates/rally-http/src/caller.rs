@@ -17,17 +17,24 @@ const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset
 
 /// What a request says of its caller.
 pub(crate) struct Claim {
-    /// The API key, empty for none.
-    key: String,
+    credential: Credential,
     /// The tenant that the host names.
     tenant: Option<String>,
     source: IpAddr,
 }
 
+/// What a request opens its session with.
+enum Credential {
+    ApiKey(String),
+    Token(String),
+    /// Nothing, or something that cannot be trusted.
+    None,
+}
+
 impl App {
     pub(crate) fn claim(&self, request: &Request) -> Claim {
         Claim {
-            key: api_key(request.headers()).unwrap_or_default().to_owned(),
+            credential: credential(request.headers()),
             tenant: self.named_tenant(request.uri(), request.headers()).map(str::to_owned),
             source: source(request),
         }
@@ -69,29 +76,36 @@ impl App {
 
     /// Opens the caller's session and takes one of the tenant's requests, both where the engine may wait.
     fn count_in(&self, claim: &Claim) -> Result<(Session, Option<Allowance>), Error> {
-        let session = self.authenticate(&claim.key, claim.tenant.as_deref())?;
+        let session = self.authenticate(claim)?.called_from(Some(claim.source));
         let taken = self.engine().take_request(&session)?;
         Ok((session, taken))
     }
 
-    fn authenticate(&self, key: &str, tenant: Option<&str>) -> Result<Session, Error> {
-        let session = self.engine().authenticate(key)?;
-        match tenant {
-            // No text is a key that is empty, so this answers as for any unknown one.
-            Some(name) if !name.eq_ignore_ascii_case(&session.tenant().slug) => {
-                self.engine().authenticate("")
-            }
+    fn authenticate(&self, claim: &Claim) -> Result<Session, Error> {
+        let session = match &claim.credential {
+            Credential::ApiKey(key) => self.engine().authenticate(key)?,
+            Credential::Token(token) => self.open_token(token)?,
+            Credential::None => return Err(Error::unauthorized()),
+        };
+        match &claim.tenant {
+            Some(name) if !name.eq_ignore_ascii_case(&session.tenant().slug) => Err(Error::unauthorized()),
             _ => Ok(session),
         }
     }
 
-    fn note_stranger(&self, source: IpAddr) -> Option<Allowance> {
+    /// What is left of a source's requests without a valid credential, if there is a limit to them.
+    pub(crate) fn look_at_stranger(&self, source: IpAddr) -> Option<Allowance> {
+        let capacity = self.config().failed_credentials_per_minute;
+        (capacity > 0).then(|| self.strangers().look(&source, capacity, self.engine().clock().now()))
+    }
+
+    pub(crate) fn note_stranger(&self, source: IpAddr) -> Option<Allowance> {
         let capacity = self.config().failed_credentials_per_minute;
         (capacity > 0).then(|| self.strangers().take(source, capacity, self.engine().clock().now()))
     }
 
     /// The tenant that the request's host names: its first label, if what follows ends in one of the suffixes.
-    fn named_tenant<'r>(&self, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+    pub(crate) fn named_tenant<'r>(&self, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
         let host = match uri.host() {
             Some(host) => host,
             None => without_port(headers.get(header::HOST)?.to_str().ok()?),
@@ -115,14 +129,27 @@ fn is_or_is_under(host: &str, suffix: &str) -> bool {
     ends && (start == 0 || host.get(..start).is_some_and(|before| before.ends_with('.')))
 }
 
-/// The API key of a request. A header that is there twice says nothing that can be trusted.
-fn api_key(headers: &HeaderMap) -> Option<&str> {
+/// The credential of a request; of two the API key. A header that is there twice says nothing that can be trusted.
+fn credential(headers: &HeaderMap) -> Credential {
     let is_single = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_none();
-    // There are no logins yet, so no bearer token opens a session, whatever it looks like.
     if !is_single(&X_API_KEY) || !is_single(&header::AUTHORIZATION) {
-        return None;
+        return Credential::None;
     }
-    headers.get(X_API_KEY)?.to_str().ok()
+    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
+    match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
+        (Some(key), _) => text(key).map_or(Credential::None, Credential::ApiKey),
+        (None, Some(authorization)) => match text(authorization).as_deref().and_then(bearer) {
+            Some(token) => Credential::Token(token.to_owned()),
+            None => Credential::None,
+        },
+        (None, None) => Credential::None,
+    }
+}
+
+/// The token of an `Authorization` header (RFC 6750); the name of the scheme is of any case.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
 /// Keeps credentials out of whatever prints headers.
@@ -135,7 +162,7 @@ pub(crate) fn hide_credentials(headers: &mut HeaderMap) {
 }
 
 /// The address that a request comes from; this machine's own when the router is called in process.
-fn source(request: &Request) -> IpAddr {
+pub(crate) fn source(request: &Request) -> IpAddr {
     let connection: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
     connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| neighbourhood(connection.0.ip()))
 }

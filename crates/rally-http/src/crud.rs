@@ -2,8 +2,8 @@
 
 use axum::{extract::State, http::Method, response::Response};
 use rally_core::{
-    Bulkable, Collection, Creatable, Editable, Error, Faults, Fields, Json, ListQuery, Page, Session,
-    Upsertable, WriteOptions, Written, atomic_parameter, limits, no_parameters,
+    Bulkable, Collection, Creatable, Editable, Error, Faults, Fields, Json, ListQuery, Page, Resource,
+    Session, Upsertable, WriteOptions, Written, atomic_parameter, limits, no_parameters,
 };
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A resource that has a room of its own under `/api`.
-pub(crate) trait Served: Editable {
+pub(crate) trait Served: Resource {
     /// What one of them is called.
     const NOUN: &'static str = Self::KIND.noun();
 
@@ -42,7 +42,7 @@ pub(crate) fn crud<R: Served + Creatable>() -> Vec<Route> {
 }
 
 /// Get and update of what is a part of a record.
-pub(crate) fn part<R: Served>(path: &str) -> Vec<Route> {
+pub(crate) fn part<R: Served + Editable>(path: &str) -> Vec<Route> {
     vec![
         Route::new(Method::GET, path, get::<R>, Operation::on::<R>(Verb::GetPart)),
         Route::new(Method::PUT, path, update::<R>, Operation::on::<R>(Verb::PutPart)),
@@ -61,7 +61,7 @@ pub(crate) fn bulk<R: Served + Bulkable>() -> Vec<Route> {
     vec![Route::new(Method::POST, &path, create_many::<R>, Operation::on::<R>(Verb::Bulk))]
 }
 
-async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
+pub(crate) async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.read(move || {
         call.session.require(R::READ)?;
         let (list, fields) = ListQuery::parse::<R>(&call.parameters()?, call.profile())?;
@@ -114,7 +114,7 @@ async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -
     Ok(answered.await?)
 }
 
-async fn update<R: Served>(app: State<App>, call: Call) -> Answered {
+pub(crate) async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
     change(app, call, |call, json, options| R::of(&call.session).update_with(call.id()?, json, options)).await
 }
 

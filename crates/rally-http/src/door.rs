@@ -17,6 +17,7 @@ use crate::{
     caller::{hide_credentials, write_allowance},
     problem::{Problem, render},
     request_id::{RequestId, X_REQUEST_ID},
+    routes,
 };
 
 pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -38,7 +39,7 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
 }
 
 async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Option<Allowance>) -> Response {
-    if !is_api(request.uri()) {
+    if !is_api(request.uri()) || routes::is_open(request.uri().path()) {
         return next.run(request).await;
     }
     let claim = app.claim(&request);
@@ -66,7 +67,7 @@ fn write_headers(headers: &mut HeaderMap, uri: &Uri, id: RequestId, allowance: O
     headers.insert(X_REQUEST_ID, id.into_header());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_api(uri) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     }
     if let Some(allowance) = allowance {
         write_allowance(allowance, headers);

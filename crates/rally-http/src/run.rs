@@ -35,7 +35,8 @@ impl App {
     }
 }
 
-async fn elsewhere<T: Send + 'static>(
+/// Runs work on a thread that may wait.
+pub(crate) async fn elsewhere<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     // It ends without a result only by a panic, which the log is to have.

@@ -22,7 +22,9 @@ pub(crate) fn visit<V: Visit>(session: &Session, kind: Kind, visitor: V) -> V::O
         Kind::Activity => visitor.visit(session.activities()),
         Kind::User => visitor.visit(session.users()),
         Kind::Pipeline => visitor.visit(session.pipelines()),
-        Kind::ApiKey | Kind::Tenant => panic!("{kind} is no kind of a tenant's own records"),
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {
+            panic!("{kind} is no kind of a tenant's own records")
+        }
     }
 }
 

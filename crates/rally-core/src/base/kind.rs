@@ -19,11 +19,13 @@ pub enum Kind {
     Tenant,
     /// The stages that deals go through.
     Pipeline,
+    /// An administrative act that was noted.
+    AuditEntry,
 }
 
 impl Kind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Contact,
         Kind::Company,
         Kind::Deal,
@@ -32,6 +34,7 @@ impl Kind {
         Kind::ApiKey,
         Kind::Tenant,
         Kind::Pipeline,
+        Kind::AuditEntry,
     ];
 
     /// The kinds whose changes stand in the feed, in the order of their numbers.
@@ -49,6 +52,7 @@ impl Kind {
             Kind::ApiKey => 6,
             Kind::Tenant => 7,
             Kind::Pipeline => 8,
+            Kind::AuditEntry => 9,
         }
     }
 
@@ -70,6 +74,7 @@ impl Kind {
             Kind::ApiKey => "API key",
             Kind::Tenant => "tenant",
             Kind::Pipeline => "pipeline",
+            Kind::AuditEntry => "audit entry",
         }
     }
 
@@ -85,6 +90,7 @@ impl Kind {
             Kind::ApiKey => "api-keys",
             Kind::Tenant => "tenants",
             Kind::Pipeline => "pipelines",
+            Kind::AuditEntry => "audit",
         }
     }
 }

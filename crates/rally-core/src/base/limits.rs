@@ -46,5 +46,9 @@ pub const IDEMPOTENCY_HOURS: i64 = 24;
 pub const SLUG: usize = 63;
 /// Requests a minute of a tenant without a setting of its own.
 pub const REQUESTS_PER_MINUTE: u32 = 1_000;
+/// Seconds for which a token opens a session.
+pub const TOKEN_SECONDS: i64 = 3_600;
+/// Failed logins a minute and account.
+pub const FAILED_LOGINS_PER_MINUTE: u32 = 10;
 /// Requests without a valid credential a minute and source address.
 pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;

@@ -27,6 +27,16 @@ impl Scope {
         }
     }
 
+    /// The scope and those that it holds, the least first: `read,write`.
+    #[must_use]
+    pub const fn ladder(self) -> &'static str {
+        match self {
+            Scope::Read => "read",
+            Scope::Write => "read,write",
+            Scope::Admin => "read,write,admin",
+        }
+    }
+
     /// The highest scope of a comma-separated list such as `read,write`.
     ///
     /// # Errors

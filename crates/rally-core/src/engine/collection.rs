@@ -125,11 +125,6 @@ impl<'s, R: Resource> Collection<'s, R> {
         Ok(Some(self.row(id, record)))
     }
 
-    /// Where the store has a natural key.
-    pub(crate) fn natural_key(slot: u8, folded: &str) -> Key {
-        spaces::unique(R::KIND, slot, folded)
-    }
-
     pub(crate) fn row(&self, id: Uuid, bytes: Bytes) -> Row<R> {
         Row::new(self.session.tenant().id, id, bytes)
     }

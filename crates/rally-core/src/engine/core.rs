@@ -165,6 +165,12 @@ impl Engine {
         &self.0.environment
     }
 
+    /// An id that nothing else has, of the engine's randomness (UUID of version 4).
+    #[must_use]
+    pub fn random_id(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random()).into_uuid()
+    }
+
     pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.0.environment.entropy.fill(&mut bytes);

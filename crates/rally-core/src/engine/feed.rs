@@ -85,6 +85,16 @@ fn noun<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
 impl Action {
     const ALL: [Action; 3] = [Action::Inserted, Action::Updated, Action::Deleted];
 
+    /// The name that the feed gives it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Action::Inserted => "inserted",
+            Action::Updated => "updated",
+            Action::Deleted => "deleted",
+        }
+    }
+
     pub(crate) const fn number(self) -> u8 {
         match self {
             Action::Inserted => 1,

@@ -47,17 +47,41 @@ impl<K: Eq + Hash> Limiter<K> {
     #[must_use]
     pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
-        let minute = minute_of(now);
-        if ends_window(windows.minute, minute) {
-            *windows = Windows { minute, used: HashMap::new() };
-        }
-        let minute = windows.minute;
+        let minute = windows.of(now);
         let used = windows.used.entry(key).or_insert(0);
         let granted = *used < capacity;
         if granted {
             *used += 1;
         }
         Allowance { granted, ..Allowance::after(*used, capacity, minute, now) }
+    }
+
+    /// What [`take`](Limiter::take) would say, without taking anything.
+    #[must_use]
+    pub fn look(&self, key: &K, capacity: u32, now: Timestamp) -> Allowance {
+        let mut windows = self.windows.lock();
+        let minute = windows.of(now);
+        Allowance::after(windows.used.get(key).copied().unwrap_or(0), capacity, minute, now)
+    }
+
+    /// Takes one back that was taken in the minute of `now`, as it turned out not to count.
+    pub fn give_back(&self, key: &K, now: Timestamp) {
+        let mut windows = self.windows.lock();
+        windows.of(now);
+        if let Some(used) = windows.used.get_mut(key) {
+            *used = used.saturating_sub(1);
+        }
+    }
+}
+
+impl<K> Windows<K> {
+    /// The minute that is counted when the clock says this; a new one when the last has ended.
+    fn of(&mut self, now: Timestamp) -> i64 {
+        let minute = minute_of(now);
+        if ends_window(self.minute, minute) {
+            *self = Windows { minute, used: HashMap::new() };
+        }
+        self.minute
     }
 }
 
@@ -111,6 +135,18 @@ mod tests {
         assert_eq!((refused.granted, refused.remaining, refused.retry_after), (false, 0, 1));
         assert!(limiter.take("other", 3, at(119)).granted);
         assert!(limiter.take("acme", 3, at(120)).granted);
+    }
+
+    #[test]
+    fn what_does_not_count_is_given_back() {
+        let limiter = Limiter::new();
+        assert!(limiter.look(&"acme", 1, at(0)).granted);
+        assert!(limiter.take("acme", 1, at(0)).granted);
+        assert!(!limiter.look(&"acme", 1, at(0)).granted);
+        limiter.give_back(&"acme", at(0));
+        limiter.give_back(&"acme", at(0));
+        assert!(limiter.take("acme", 1, at(0)).granted);
+        assert!(!limiter.take("acme", 1, at(0)).granted);
     }
 
     #[test]

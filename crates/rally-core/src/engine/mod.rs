@@ -23,6 +23,7 @@ mod record;
 mod resource;
 mod revision;
 mod rule;
+mod secret;
 mod selection;
 mod sequence;
 mod session;
@@ -34,7 +35,7 @@ mod written;
 
 pub(crate) use self::{
     body::{Body, Slots},
-    codec::{Bytes, RecordParts},
+    codec::{Bytes, RecordParts, SecretV1, SecretsV1},
     index::fold,
     join::Join,
     list::Parameters,
@@ -46,9 +47,10 @@ pub(crate) use self::{
     record::{NULL, Record},
     revision::Revision,
     rule::{Nested, Wrong, array, fold_domain, object, quote, reference_id, unquote},
+    secret::{read_secrets, write_secrets},
     spaces::{Term, newest as newest_key, record as record_key},
     stage::{Of, Stage},
-    verbs::{any, change, create, create_checked, existing, merge, touch},
+    verbs::{change, create, create_checked, existing, merge, touch},
     written::Answer,
 };
 pub use self::{

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::{
-    Access, Bytes, Fields, Member,
+    Access, Action, Bytes, Fields, Member,
     body::Body,
     codec::MAX_SLOTS,
     fields::LONGEST_NAME,
@@ -11,7 +11,7 @@ use super::{
     session::Session,
     stage::Stage,
 };
-use crate::base::Error;
+use crate::base::{Error, Kind};
 
 /// The members of a resource in the order in which they are written, and what follows from them.
 #[derive(Debug)]
@@ -32,9 +32,14 @@ pub(crate) struct Rules {
     pub(crate) settle: fn(&Stage<'_>, &mut Revision<'_>) -> Result<(), Error>,
     /// Does in the same write what follows from a record being as it is now.
     pub(crate) follow: fn(&mut Stage<'_>, Uuid, &Bytes) -> Result<(), Error>,
+    /// Notes a change of a record with that change: what kind of record and which, what was done, and to which members.
+    pub(crate) audited: Option<Audit>,
     /// Says why a record must stay.
     pub(crate) keep: fn(&Stage<'_>, Uuid, &Bytes) -> Result<(), Error>,
 }
+
+/// See [`Rules::audited`].
+pub(crate) type Audit = fn(&mut Stage<'_>, Kind, Uuid, Action, &[&str]) -> Result<(), Error>;
 
 impl Rules {
     /// Members one by one, and nothing else.
@@ -42,6 +47,7 @@ impl Rules {
         prepare: |_, _| Ok(()),
         settle: |_, _| Ok(()),
         follow: |_, _, _| Ok(()),
+        audited: None,
         keep: |_, _, _| Ok(()),
     };
 }

@@ -1,10 +1,10 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use uuid::Uuid;
 
 use super::{Engine, codec::RateV1};
 use crate::{
-    base::{Error, Scope, TenantId},
+    base::{Error, Scope, TenantId, Timestamp},
     store::Snapshot,
 };
 
@@ -19,6 +19,8 @@ pub struct Session {
     scope: Scope,
     unnoted_use: bool,
     rate_seen: Option<RateV1>,
+    source: Option<IpAddr>,
+    ends_at: Option<Timestamp>,
 }
 
 /// What the engine must know of a tenant to serve it.
@@ -55,6 +57,17 @@ pub enum Caller {
         /// The key's name.
         name: String,
     },
+    /// A user who has logged in.
+    User {
+        /// The user's id.
+        id: Uuid,
+        /// The user's e-mail address.
+        email: String,
+        /// What the user is called.
+        name: String,
+        /// When what the user logs in with last changed.
+        credential_since: Timestamp,
+    },
     /// The host itself, under a name of its choosing.
     Host {
         /// The name.
@@ -63,10 +76,11 @@ pub enum Caller {
 }
 
 impl fmt::Display for Caller {
-    /// The caller as the feed names it: `apikey:<name>`, or the host's own name.
+    /// The caller as the feed names it: the user's e-mail, `apikey:<name>`, or the host's own name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Caller::ApiKey { name, .. } => write!(f, "apikey:{name}"),
+            Caller::User { email, .. } => f.write_str(email),
             Caller::Host { name } => f.write_str(name),
         }
     }
@@ -75,7 +89,16 @@ impl fmt::Display for Caller {
 impl Session {
     /// A session for whoever has proved to be this caller.
     pub(crate) fn open(engine: Engine, tenant: Arc<TenantInfo>, caller: Caller, scope: Scope) -> Self {
-        Self { engine, tenant, caller, scope, unnoted_use: false, rate_seen: None }
+        Self {
+            engine,
+            tenant,
+            caller,
+            scope,
+            unnoted_use: false,
+            rate_seen: None,
+            source: None,
+            ends_at: None,
+        }
     }
 
     /// The same session, with whether the use of its credential is still to be noted.
@@ -88,6 +111,37 @@ impl Session {
     pub(crate) fn with_rate_seen(mut self, rate_seen: Option<RateV1>) -> Self {
         self.rate_seen = rate_seen;
         self
+    }
+
+    /// The same session of a caller at this address, which the audit trail tells.
+    #[must_use]
+    pub fn called_from(mut self, source: Option<IpAddr>) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// The same session with when its credential stops working.
+    #[must_use]
+    pub fn until(mut self, ends_at: Option<Timestamp>) -> Self {
+        self.ends_at = ends_at;
+        self
+    }
+
+    /// When the session's credential stops working, if it ever does.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.ends_at
+    }
+
+    /// Where the caller is.
+    #[must_use]
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
+    /// The tenant, for another session of it.
+    pub(crate) fn tenant_shared(&self) -> Arc<TenantInfo> {
+        Arc::clone(&self.tenant)
     }
 
     pub(crate) fn rate_seen(&self) -> Option<RateV1> {

@@ -18,6 +18,8 @@ const NODE: Space = Space(0x03);
 const FEED_MARK: Space = Space(0x04);
 /// What all servers together have taken of the tenant's requests of a minute.
 const RATE: Space = Space(0x05);
+/// What tokens are signed with, in the directory.
+const SECRETS: Space = Space(0x06);
 /// Records: kind, id. Ids sort by creation, so this is the list in its order.
 const RECORD: Space = Space(0x10);
 /// Natural keys: kind, slot, folded text; the value is the id.
@@ -125,6 +127,10 @@ pub(crate) fn feed_mark(block: u64) -> Key {
 
 pub(crate) fn rate() -> Key {
     Key::new(RATE)
+}
+
+pub(crate) fn secrets() -> Key {
+    Key::new(SECRETS)
 }
 
 pub(crate) fn answer(idempotency_key: &str) -> Key {

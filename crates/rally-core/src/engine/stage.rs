@@ -1,10 +1,12 @@
 //! The one write path. A change of a record becomes bytes, natural keys, its places in the sequences and an entry of
 //! the feed here, and nowhere else.
 
+use std::net::IpAddr;
+
 use uuid::Uuid;
 
 use super::{
-    Bytes, Engine, Member, Model, Record, Resource, Rule, Session, TenantInfo,
+    Access, Bytes, Engine, Member, Model, Record, Resource, Rule, Session, TenantInfo,
     body::Slots,
     codec::{self, FeedEntryV1, HeadV1, MarkV1, RecordParts},
     feed::{Action, MARK_EVERY},
@@ -24,6 +26,7 @@ pub(crate) struct Stage<'s> {
     /// Whose write it is.
     pub(crate) tenant: &'s TenantInfo,
     changed_by: String,
+    source: Option<IpAddr>,
     /// The clock's instant when the write began.
     pub(crate) now: Timestamp,
     head: HeadV1,
@@ -73,6 +76,7 @@ impl<'s> Stage<'s> {
             entropy: &*engine.environment().entropy,
             tenant: session.tenant(),
             changed_by: session.caller().to_string(),
+            source: session.source(),
             now: engine.clock().now(),
             head,
             head_before: head,
@@ -170,6 +174,7 @@ impl<'s> Stage<'s> {
         self.move_keys(of, id, None, Some(&bytes))?;
         self.enter(of.kind, id, instant)?;
         self.announce(of.kind, id, instant, Action::Inserted)?;
+        self.audit(of, id, Action::Inserted, &[])?;
         Ok((id, bytes))
     }
 
@@ -183,6 +188,9 @@ impl<'s> Stage<'s> {
         self.leave(of.kind, parts.updated_at)?;
         self.enter(of.kind, id, instant)?;
         self.announce(of.kind, id, instant, Action::Updated)?;
+        let changed = |(slot, _): &(u8, &Member)| parts.slot(*slot) != text_of(slots, *slot).as_bytes();
+        let seen = of.model.stored().filter(changed).filter(|(_, member)| member.access != Access::Hidden);
+        self.audit(of, id, Action::Updated, &seen.map(|(_, member)| member.name).collect::<Vec<_>>())?;
         Ok(bytes)
     }
 
@@ -196,7 +204,26 @@ impl<'s> Stage<'s> {
         self.overlay.batch.delete(key);
         self.move_keys(of, id, Some(old), None)?;
         self.leave(of.kind, parts.updated_at)?;
-        self.announce(of.kind, id, instant, Action::Deleted)
+        self.announce(of.kind, id, instant, Action::Deleted)?;
+        self.audit(of, id, Action::Deleted, &[])
+    }
+
+    /// Notes what was done to a record, where that is noted.
+    fn audit(&mut self, of: Of, id: Uuid, action: Action, changed: &[&str]) -> Result<(), Error> {
+        match of.model.rules.audited {
+            Some(note) => note(self, of.kind, id, action, changed),
+            None => Ok(()),
+        }
+    }
+
+    /// Who is writing, as the feed names them.
+    pub(crate) fn actor(&self) -> &str {
+        &self.changed_by
+    }
+
+    /// Where they are writing from.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        self.source
     }
 
     /// Takes a record's name from all records that name it, each of which changes by that.

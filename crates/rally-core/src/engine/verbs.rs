@@ -1,11 +1,10 @@
 use uuid::Uuid;
 
 use super::{
-    Bytes, Change, Collection, Creatable, Deleted, Draft, Editable, Json, Member, Outcome, Resource, Row,
-    Session, Upsertable, Written,
+    Bytes, Change, Collection, Creatable, Deleted, Draft, Editable, Json, Member, Outcome, Resource,
+    Upsertable, Written,
     body::{Body, Slots},
     codec::RecordParts,
-    collection::damaged_key,
     revision::Revision,
     rule::{self, Rule},
     sequence::Sequence,
@@ -15,8 +14,8 @@ use super::{
     written::Answer,
 };
 use crate::{
-    base::{Code, Error, Id, Kind, Timestamp, limits},
-    store::{Direction, Key, KeyRange, Snapshot, read_uuid},
+    base::{Code, Error, Id, Kind, Timestamp},
+    store::Key,
 };
 
 impl<R: Creatable> Collection<'_, R> {
@@ -44,7 +43,7 @@ impl<R: Creatable> Collection<'_, R> {
     /// Takes a record away. What names it names nothing any more, and changes by that.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::LimitExceeded`] when more than [`limits::LINKS`] records name it; what the resource
+    /// [`Code::NotFound`]; [`Code::LimitExceeded`] when more than [`limits::LINKS`](crate::limits::LINKS) records name it; what the resource
     /// has against it.
     pub fn delete(&self, id: Id<R>) -> Result<Deleted<R>, Error> {
         self.delete_with(id, &WriteOptions::default())
@@ -243,27 +242,6 @@ fn with_value(mut slots: Slots<'_>, slot: u8, json: String) -> Slots<'_> {
         *value = json.into();
     }
     slots
-}
-
-/// Whether there is a record for which `test` is true. All are read until there is, a page at a time.
-pub(crate) fn any<R: Resource>(
-    stage: &Stage<'_>,
-    session: &Session,
-    mut test: impl FnMut(&Row<R>) -> Result<bool, Error>,
-) -> Result<bool, Error> {
-    let all = spaces::records(R::KIND);
-    let mut range = KeyRange::prefix(&all);
-    loop {
-        let entries = stage.overlay.scan(&range, Direction::Forward, limits::PAGE)?;
-        let Some(last) = entries.last() else { return Ok(false) };
-        range = range.from(last.key.successor());
-        for entry in entries {
-            let id = entry.key.after(&all).and_then(read_uuid).ok_or_else(damaged_key)?;
-            if test(&Row::new(session.tenant().id, id, entry.value))? {
-                return Ok(true);
-            }
-        }
-    }
 }
 
 /// Lays a body over a record.

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::{
-    Access, Bytes, Model, Record, Resource, Row,
+    Bytes, Model, Record, Resource, Row,
     bulk::ItemAnswer,
     codec::{self, AnswerBody, AnswerItem, RecordParts},
     join,
@@ -135,10 +135,10 @@ impl Answer {
     }
 }
 
-/// A record without the members that callers write and never read.
+/// A record without the members that callers never read.
 fn without_secrets(model: &Model, record: Bytes) -> Result<Bytes, StoreError> {
-    let secret = |slot| model.stored().any(|(at, member)| at == slot && member.access == Access::WriteOnly);
-    if !model.members().iter().any(|member| member.access == Access::WriteOnly) {
+    let secret = |slot| model.stored().any(|(at, member)| at == slot && !member.access.is_read());
+    if !model.stored().any(|(_, member)| !member.access.is_read()) {
         return Ok(record);
     }
     let parts = RecordParts::read(&record)?;

@@ -1,19 +1,21 @@
-//! Keys that programs authenticate with.
-//!
-//! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), and 22 that say which
-//! tenant to look in. The store holds the SHA-256 hash of the whole and nothing that the key could be made from.
+//! Keys that programs authenticate with: what the tenant's administrators do with them. What they look like and how they
+//! open a session stands in [`credentials`](super::credentials).
 
 use std::{borrow::Cow, fmt, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::{
+    audit,
+    credentials::{self, Secret},
+    users,
+};
 use crate::{
-    base::{Code, Error, Faults, Id, Kind, Scope, TenantId, Timestamp, limits},
+    base::{Error, Id, Kind, Patch, Scope, Timestamp, limits},
     engine::{
-        self, Answer, Body, Caller, Collection, Draft, Engine, Link, Model, Resource, Row, Rule, Session,
-        Slots, Stage, WriteOptions, quote, stored, unquote,
+        self, Body, Change, Collection, Editable, Json, Link, Member, Model, Record, Resource, Revision,
+        Rule, Rules, Session, Slots, Stage, Term, WriteOptions, Written, lookup, quote, stored, unquote,
     },
 };
 
@@ -28,29 +30,37 @@ const CREATED_BY: u8 = 7;
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 /// How long a key's `lastUsedAt` may be behind.
 const LAST_USED_GRAIN_MICROS: i64 = 60_000_000;
-
-const LIVE: &str = "rk_live_";
-const TEST: &str = "rk_test_";
-const SECRET_CHARACTERS: usize = 32;
-const TENANT_CHARACTERS: usize = 22;
-const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The index of keys that may do everything as long as they last.
+const ADMINS: u8 = 200;
+const IS_ADMIN: &str = "true";
+pub(super) const LAST_ADMIN: &str =
+    "must stay as it is for the tenant's last admin credential that works; make another first";
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
+    Model::new(&members()).under(Rules { settle, audited: Some(audit::note), ..Rules::NONE })
+});
+
+/// What a draft says: a new key works.
+static DRAFT: LazyLock<Model> = LazyLock::new(|| {
+    let is_active = |member: &Member| member.name == "isActive";
+    Model::new(&members().map(|member| if is_active(&member) { member.read_only() } else { member }))
+});
+
+fn members() -> [Member; 11] {
+    [
         engine::id(),
         stored(KEY_PREFIX, "keyPrefix", SHORT).read_only(),
-        stored(SECRET_HASH, "secretHash", SHORT)
-            .natural_key(|hash| Some(hash.to_owned()).filter(|h| !h.is_empty()))
-            .hidden(),
+        stored(SECRET_HASH, "secretHash", SHORT).hidden(),
         stored(NAME, "name", SHORT).required(),
         stored(SCOPES, "scopes", Rule::Scopes).default("\"read\""),
         stored(EXPIRES_AT, "expiresAt", Rule::Instant),
         stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only(),
-        stored(IS_ACTIVE, "isActive", Rule::Boolean).read_only(),
+        stored(IS_ACTIVE, "isActive", Rule::Boolean).default("true"),
         engine::created_at(),
         stored(CREATED_BY, "createdBy", SHORT).read_only(),
-    ])
-});
+        lookup(ADMINS, write_is_admin),
+    ]
+}
 
 /// A key that a program authenticates with, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +99,21 @@ pub struct ApiKeyDraft {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What updates an [`ApiKey`]; each member stays, is cleared or is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "each member is that of `ApiKey`")]
+pub struct ApiKeyChange {
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub name: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub scopes: Patch<String>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub expires_at: Patch<Timestamp>,
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub is_active: Patch<bool>,
+}
+
 /// A key that was just made: the only time that all of it is known.
 pub struct NewApiKey {
     /// What is kept of it.
@@ -97,72 +122,65 @@ pub struct NewApiKey {
     pub key: String,
 }
 
+/// What came of making a key once for an idempotency key.
+pub struct MintedApiKey {
+    /// What is kept of it.
+    pub written: Written<ApiKey>,
+    /// The whole key; nothing when this is the kept answer of an earlier write, as a key is kept nowhere.
+    pub key: Option<String>,
+}
+
 impl fmt::Debug for NewApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewApiKey").field("model", &self.model).finish_non_exhaustive()
     }
 }
 
-impl Engine {
-    /// Opens a session for whoever has this API key. Whoever lets the caller in goes on to
-    /// [`note_use`](Session::note_use).
-    ///
-    /// # Errors
-    /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
-    pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
-        let tenant = tenant_of(key).ok_or_else(unknown_key)?;
-        let info = self.tenant_by_id(tenant)?.ok_or_else(unknown_key)?;
-        // Until the key has been seen to be good, nobody is asking.
-        let nobody = Caller::Host { name: "authentication".to_owned() };
-        let lookup = Session::open(self.clone(), info.clone(), nobody, Scope::Admin);
-        let (keys, hash, snapshot) = (lookup.api_keys(), hash(key), lookup.snapshot()?);
-        let rate_seen =
-            self.see_rate(&*snapshot, || Collection::<ApiKey>::natural_key(SECRET_HASH, &hash))?;
-        let row = keys.find(&*snapshot, SECRET_HASH, &hash)?.ok_or_else(unknown_key)?;
-        let now = self.clock().now();
-        let grant = Grant::read(&row)?;
-        if !grant.works(now) {
-            return Err(unknown_key());
-        }
-        let is_behind = grant.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now);
-        let caller = Caller::ApiKey { id: row.id().as_uuid(), name: grant.name };
-        let session = Session::open(self.clone(), info, caller, grant.scope);
-        Ok(session.with_unnoted_use(is_behind).with_rate_seen(rate_seen))
+impl fmt::Debug for MintedApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MintedApiKey").field("written", &self.written).finish_non_exhaustive()
     }
 }
 
 /// What a key allows, read straight from its stored members: this happens at every request.
-struct Grant {
-    name: String,
-    scope: Scope,
+pub(super) struct Grant {
+    pub(super) name: String,
+    pub(super) scope: Scope,
+    secret_hash: String,
     is_active: bool,
-    expires_at: Option<Timestamp>,
+    pub(super) expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
 }
 
 impl Grant {
-    fn read(row: &Row<ApiKey>) -> Result<Self, Error> {
-        let record = row.record()?;
-        let instant = |slot| match record.slot(slot) {
+    pub(super) fn read(key: &Record<'_>) -> Result<Self, Error> {
+        let instant = |slot| match key.slot(slot) {
             [] => Ok(None),
             json => unquote(json).parse().map(Some).map_err(Error::internal),
         };
         Ok(Self {
-            name: unquote(record.slot(NAME)),
-            scope: Scope::highest(&unquote(record.slot(SCOPES))).map_err(Error::internal)?,
-            is_active: record.slot(IS_ACTIVE) == b"true",
+            name: unquote(key.slot(NAME)),
+            scope: Scope::highest(&unquote(key.slot(SCOPES))).map_err(Error::internal)?,
+            secret_hash: unquote(key.slot(SECRET_HASH)),
+            is_active: key.slot(IS_ACTIVE) == b"true",
             expires_at: instant(EXPIRES_AT)?,
             last_used_at: instant(LAST_USED_AT)?,
         })
     }
 
     /// Whether the key works: it is neither revoked nor expired.
-    fn works(&self, now: Timestamp) -> bool {
+    pub(super) fn works(&self, now: Timestamp) -> bool {
         self.is_active && self.expires_at.is_none_or(|end| now < end)
     }
 
-    fn is_working_admin(&self, now: Timestamp) -> bool {
-        self.scope == Scope::Admin && self.works(now)
+    /// Whether this is the hash of its secret, found out in the same time whatever the answer is.
+    pub(super) fn has_hash(&self, hash: &str) -> bool {
+        credentials::are_equal(self.secret_hash.as_bytes(), hash.as_bytes())
+    }
+
+    /// Whether its use was last noted so long ago that it is to be noted again.
+    pub(super) fn is_use_behind(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now)
     }
 }
 
@@ -173,7 +191,7 @@ impl Session {
     /// # Errors
     /// What the store says. That is no reason to turn the caller away.
     pub fn note_use(&self) -> Result<(), Error> {
-        let Caller::ApiKey { id, .. } = self.caller() else { return Ok(()) };
+        let engine::Caller::ApiKey { id, .. } = self.caller() else { return Ok(()) };
         let now = self.engine().clock().now();
         if !self.has_unnoted_use() || !self.engine().may_note_use(self.tenant().id, *id, now) {
             return Ok(());
@@ -198,58 +216,102 @@ impl Collection<'_, ApiKey> {
     /// # Errors
     /// [`Code::Forbidden`] when the scopes go beyond the session's own, or it may not make keys at all;
     /// [`Code::Validation`] with all that is wrong with the draft.
-    pub fn mint(&self, draft: &impl Draft<ApiKey>) -> Result<NewApiKey, Error> {
-        self.session.require(ApiKey::READ)?;
-        let json = draft.to_json();
-        let body: Body<'_> = self.body(&json)?;
-        let mut slots: Slots<'_> = body.create(ApiKey::model())?;
-        let key = self.session.engine().new_key(self.session.tenant().id);
-        let prefix: String = key.chars().take(LIVE.len() + 4).collect();
+    pub fn mint(&self, draft: &ApiKeyDraft) -> Result<NewApiKey, Error> {
+        let json = serde_json::to_vec(draft).map_err(Error::internal)?;
+        let made = self.mint_with(&Json(&json), &WriteOptions::default())?;
+        let key = made.key.ok_or_else(|| Error::internal("a new key is known"))?;
+        Ok(NewApiKey { model: made.written.read()?, key })
+    }
+
+    /// [`mint`](Collection::mint) by the JSON of a draft, with options.
+    ///
+    /// # Errors
+    /// Those of `mint`, and those of the options.
+    pub fn mint_with(&self, draft: &Json<'_>, options: &WriteOptions) -> Result<MintedApiKey, Error> {
+        self.session.require(ApiKey::WRITE)?;
+        let body = Body::read(&DRAFT, draft.0, self.session.tenant().profile, "the body")?;
+        let mut slots: Slots<'_> = body.create(&DRAFT)?;
+        let secret = Secret::new(self.session.engine(), self.session.tenant().id);
         for (slot, value) in [
-            (KEY_PREFIX, quote(&prefix)),
-            (SECRET_HASH, quote(&hash(&key))),
-            (IS_ACTIVE, "true".to_owned()),
+            (KEY_PREFIX, quote(secret.beginning())),
+            (SECRET_HASH, quote(&secret.hash())),
             (CREATED_BY, quote(&self.session.caller().to_string())),
         ] {
             set(&mut slots, slot, value);
         }
-        let done = self
-            .session
-            .write(&WriteOptions::default(), &mut |stage| engine::create_checked::<ApiKey>(stage, &slots))?;
-        Ok(NewApiKey { model: self.read_written(done.answer)?, key })
+        let options = options.for_act::<ApiKey>("mint", None);
+        let written = self
+            .write_one(None, &options, &body, &mut |stage| engine::create_checked::<ApiKey>(stage, &slots))?;
+        let key = (!written.replayed).then(|| secret.key(written.row.id()));
+        Ok(MintedApiKey { written, key })
     }
 
-    /// Ends a key for good: on every server it is unknown from now on. The record stays. A key that is revoked already
-    /// is answered as it is.
+    /// Ends a key: on every server it is unknown from now on. The record stays. A key that is revoked already is
+    /// answered as it is.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::Validation`] when it is the last key that works and has the scope admin, as then
-    /// nobody could make another; [`Code::Forbidden`] without that scope.
+    /// [`Code::NotFound`]; [`Code::Validation`] when it is the tenant's last credential that works and has the scope
+    /// admin, as then nobody could make another; [`Code::Forbidden`] without that scope.
     pub fn revoke(&self, id: Id<ApiKey>) -> Result<ApiKey, Error> {
-        self.session.require(ApiKey::READ)?;
-        let done = self.session.write(&WriteOptions::default(), &mut |stage| {
-            self.check_an_admin_is_left(stage, id)?;
-            engine::change::<ApiKey>(stage, id.as_uuid(), IS_ACTIVE, "false".to_owned())
-        })?;
-        self.read_written(done.answer)
+        self.revoke_with(id, &WriteOptions::default())?.read()
     }
 
-    /// Checks that without this key somebody could still make one. A key that opens nothing may always go.
-    fn check_an_admin_is_left(&self, stage: &Stage<'_>, id: Id<ApiKey>) -> Result<(), Error> {
-        let record = engine::existing::<ApiKey>(stage, id.as_uuid(), None)?;
-        if !Grant::read(&self.row(id.as_uuid(), record))?.is_working_admin(stage.now) {
-            return Ok(());
-        }
-        let is_another =
-            |row: &Row<ApiKey>| Ok(row.id() != id && Grant::read(row)?.is_working_admin(stage.now));
-        if engine::any(stage, self.session, is_another)? { Ok(()) } else { Err(last_admin()) }
+    /// [`revoke`](Collection::revoke), with options.
+    ///
+    /// # Errors
+    /// Those of `revoke`, and those of the options.
+    pub fn revoke_with(&self, id: Id<ApiKey>, options: &WriteOptions) -> Result<Written<ApiKey>, Error> {
+        let change = ApiKeyChange { is_active: Patch::Set(false), ..ApiKeyChange::default() };
+        self.update_with(id, &change, options)
     }
+}
 
-    fn read_written(&self, answer: Answer) -> Result<ApiKey, Error> {
-        match answer {
-            Answer::Written { id, record, .. } => self.row(id, record).read(),
-            _ => Err(Answer::of_another_kind()),
+/// Keeps a credential with which somebody can still make others.
+fn settle(stage: &Stage<'_>, key: &mut Revision<'_>) -> Result<(), Error> {
+    let opens = |text: &dyn Fn(u8) -> String| {
+        let ends = text(EXPIRES_AT);
+        let lasts =
+            ends.is_empty() || unquote(ends.as_bytes()).parse().is_ok_and(|end: Timestamp| stage.now < end);
+        lasts && is_admin(text(SCOPES).as_bytes(), text(IS_ACTIVE).as_bytes())
+    };
+    let opened = opens(&|slot| key.text_before(slot).to_owned());
+    if !opened || opens(&|slot| key.text(slot).to_owned()) || another_opens(stage, key.id)? {
+        return Ok(());
+    }
+    let changed = [(IS_ACTIVE, "isActive"), (SCOPES, "scopes"), (EXPIRES_AT, "expiresAt")];
+    for (slot, name) in changed {
+        if key.changes(slot) {
+            key.wrong.add(name, LAST_ADMIN);
         }
+    }
+    Ok(())
+}
+
+/// Whether there is a credential besides a key with which somebody can make others: another key, or a user's password.
+fn another_opens(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
+    Ok(an_admin_key_works(stage, id)? || users::an_admin_has_a_password(stage, None)?)
+}
+
+/// Whether a key works, other than one, with which somebody can make others.
+pub(super) fn an_admin_key_works(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
+    for other in stage.indexed(Kind::ApiKey, ADMINS, Term::text(IS_ADMIN), limits::PAGE)? {
+        if let Some(key) = stage.find(Kind::ApiKey, other)?.filter(|_| Some(other) != id)
+            && Grant::read(&Record::read(stage.tenant.id, other, &key)?)?.works(stage.now)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn is_admin(scopes: &[u8], is_active: &[u8]) -> bool {
+    is_active == b"true" && Scope::highest(&unquote(scopes)) == Ok(Scope::Admin)
+}
+
+/// The term that keys have that may do everything, and others have not.
+fn write_is_admin(key: &Record<'_>, out: &mut Vec<u8>) {
+    if is_admin(key.slot(SCOPES), key.slot(IS_ACTIVE)) {
+        out.extend_from_slice(IS_ADMIN.as_bytes());
     }
 }
 
@@ -266,96 +328,19 @@ impl Resource for ApiKey {
     }
 }
 
-impl Draft<ApiKey> for ApiKeyDraft {
+impl Editable for ApiKey {
+    const WRITE: Scope = Scope::Admin;
+    type Change = ApiKeyChange;
+}
+
+impl Change<ApiKey> for ApiKeyChange {
     fn to_json(&self) -> Cow<'_, [u8]> {
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 }
 
-impl Engine {
-    fn new_key(&self, tenant: TenantId) -> String {
-        let prefix = if self.config().test_keys { TEST } else { LIVE };
-        let mut key = String::from(prefix);
-        while key.len() < prefix.len() + SECRET_CHARACTERS {
-            let [byte] = self.random();
-            // 248 is the greatest multiple of 62 in a byte; above it the first letters would come too often.
-            if let Some(letter) = BASE_62.get(usize::from(byte % 62)).filter(|_| byte < 248) {
-                key.push(char::from(*letter));
-            }
-        }
-        key.push_str(&base_62(tenant.as_uuid().as_u128()));
-        key
-    }
-}
-
-fn base_62(mut number: u128) -> String {
-    let mut letters = [b'0'; TENANT_CHARACTERS];
-    for letter in letters.iter_mut().rev() {
-        let digit = usize::try_from(number % 62).unwrap_or_default();
-        *letter = BASE_62.get(digit).copied().unwrap_or(b'0');
-        number /= 62;
-    }
-    letters.iter().map(|letter| char::from(*letter)).collect()
-}
-
-/// The tenant that a key says it belongs to; nothing if it is no key at all.
-fn tenant_of(key: &str) -> Option<TenantId> {
-    let letters = key.strip_prefix(LIVE).or_else(|| key.strip_prefix(TEST))?;
-    if letters.len() != SECRET_CHARACTERS + TENANT_CHARACTERS {
-        return None;
-    }
-    let mut number = 0u128;
-    for (place, letter) in letters.bytes().enumerate() {
-        let digit = BASE_62.iter().position(|known| *known == letter)?;
-        if place >= SECRET_CHARACTERS {
-            number = number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)?;
-        }
-    }
-    Some(TenantId::from_uuid(Uuid::from_u128(number)))
-}
-
-/// The SHA-256 hash of a key, in hexadecimal.
-fn hash(key: &str) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    Sha256::digest(key).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 fn set(slots: &mut Slots<'_>, slot: u8, json: String) {
     if let Some(value) = slots.get_mut(usize::from(slot)) {
         *value = json.into();
-    }
-}
-
-fn last_admin() -> Error {
-    let why = "must stay true for the tenant's last admin key that works";
-    Error::new(
-        Code::Validation,
-        "this is the tenant's last admin key that works; make another before you revoke it",
-    )
-    .with_faults(Faults::one("isActive", why))
-}
-
-fn unknown_key() -> Error {
-    Error::new(Code::Unauthorized, "the API key or token is missing, unknown, expired or revoked")
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_key_says_which_tenant_it_belongs_to(tenant: u128, secret in "[0-9A-Za-z]{32}") {
-            let tenant = TenantId::from_uuid(Uuid::from_u128(tenant));
-            let key = format!("{LIVE}{secret}{}", base_62(tenant.as_uuid().as_u128()));
-            prop_assert_eq!(tenant_of(&key), Some(tenant));
-        }
-
-        #[test]
-        fn any_text_is_a_key_or_none_and_never_a_panic(text in "(rk_live_)?[0-9A-Za-zé]{0,56}") {
-            let _ = tenant_of(&text);
-        }
     }
 }

@@ -2,25 +2,32 @@
 
 mod activities;
 mod api_keys;
+mod audit;
 mod bant;
 mod companies;
 mod contacts;
+mod credentials;
 mod deals;
 mod forecast;
+mod logins;
 mod pipelines;
+mod secrets;
 mod settings;
 mod sync;
 mod tenants;
 mod users;
 
 pub use activities::{Activity, ActivityChange, ActivityDraft};
-pub use api_keys::{ApiKey, ApiKeyDraft, NewApiKey};
+pub use api_keys::{ApiKey, ApiKeyChange, ApiKeyDraft, MintedApiKey, NewApiKey};
+pub use audit::AuditEntry;
 pub use bant::{Bant, BantChange, Criterion, CriterionChange};
 pub use companies::{Company, CompanyChange, CompanyDraft};
 pub use contacts::{Contact, ContactChange, ContactDraft};
 pub use deals::{Deal, DealChange, DealDraft};
 pub use forecast::{CurrencySum, Forecast, StageForecast, Sum};
+pub use logins::LogInDraft;
 pub use pipelines::{Pipeline, PipelineChange, PipelineDraft, PipelineStage, PipelineStageDraft};
+pub use secrets::SigningSecret;
 pub use settings::{Settings, SettingsChange};
 pub use sync::FeedFields;
 pub use tenants::{Tenant, TenantChange, TenantDraft};
@@ -41,6 +48,7 @@ const ALL: [fn() -> Of; Kind::ALL.len()] = [
     Of::resource::<ApiKey>,
     Of::resource::<Tenant>,
     Of::resource::<Pipeline>,
+    Of::resource::<AuditEntry>,
 ];
 
 /// The members by which records of any resource may name one of a kind.

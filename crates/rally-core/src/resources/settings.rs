@@ -4,12 +4,15 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::tenants::{self, NAME, PROFILE, RATE_LIMIT};
+use super::{
+    audit,
+    tenants::{self, NAME, PROFILE, RATE_LIMIT},
+};
 use crate::{
     base::{Error, Id, Kind, Patch, Scope},
     engine::{
-        Change, Collection, Editable, Link, Model, Profile, Resource, Row, Session, WriteOptions, Written,
-        quote,
+        Change, Collection, Editable, Link, Member, Model, Outcome, Profile, Resource, Row, Session,
+        WriteOptions, Written, quote,
     },
 };
 
@@ -82,6 +85,10 @@ impl Session {
         // Whether it was changed or not may be unknown.
         self.engine().forget_tenant(tenant.id);
         let written = written?;
+        if written.outcome == Outcome::Updated && !written.replayed {
+            // The settings have changed, whatever becomes of this.
+            audit::note_settings(self, &named(change)).map_err(Error::with_unknown_outcome)?;
+        }
         Ok(Written { row: self.completed(&written.row)?, ..written })
     }
 
@@ -95,6 +102,14 @@ impl Session {
             (PROFILE, quote(profile)),
         ])
     }
+}
+
+/// The settings that a change names.
+fn named(change: &impl Change<Settings>) -> Vec<&'static str> {
+    let given: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&change.to_json()).unwrap_or_default();
+    let is_named = |member: &&Member| member.access.is_written() && given.contains_key(member.name);
+    Settings::model().members().iter().filter(is_named).map(|member| member.name).collect()
 }
 
 impl Resource for Settings {

@@ -29,14 +29,14 @@ fn an_activity_comes_back_with_every_member_in_the_documented_order() {
     let written = create(world.acme.activities(), &body).unwrap();
     assert_eq!(written.outcome, Outcome::Created);
     insta::assert_snapshot!(lines(&written.row), @r#"
-    "id":"0194c101-aca0-7005-93ac-d152b7d500fa"
+    "id":"0194c101-aca0-7006-8c19-0068c92643f7"
     "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
     "activityType":"call"
     "subject":"Hello"
     "body":"line\nbreak"
-    "contactId":"0194c101-aca0-7003-bafe-ad4166f9e086"
+    "contactId":"0194c101-aca0-7004-8b18-f74a2dd3aebd"
     "companyId":"0194c101-aca0-7001-9859-d4265eb01788"
-    "dealId":"0194c101-aca0-7004-8b18-f74a2dd3aebd"
+    "dealId":"0194c101-aca0-7005-93ac-d152b7d500fa"
     "scheduledAt":"2025-03-01T09:00:00.000000Z"
     "dueDate":null
     "priority":"high"
@@ -48,9 +48,9 @@ fn an_activity_comes_back_with_every_member_in_the_documented_order() {
     "location":null
     "meetingUrl":null
     "ownerId":"0194c101-aca0-7002-9a54-de621da8b0da"
-    "completedAt":"2025-02-01T10:15:00.000005Z"
-    "createdAt":"2025-02-01T10:15:00.000005Z"
-    "updatedAt":"2025-02-01T10:15:00.000005Z"
+    "completedAt":"2025-02-01T10:15:00.000006Z"
+    "createdAt":"2025-02-01T10:15:00.000006Z"
+    "updatedAt":"2025-02-01T10:15:00.000006Z"
     "#);
     assert_eq!(text(&written.row), text(&world.acme.activities().get(written.row.id()).unwrap()));
 }

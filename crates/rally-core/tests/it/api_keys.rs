@@ -2,13 +2,18 @@ use std::sync::Arc;
 
 use rally_core::store::MemoryStore;
 use rally_core::{
-    ApiKeyDraft, Caller, Code, Config, Engine, FeedFrom, FeedQuery, Kind, ListQuery, NewApiKey, Scope,
-    Session,
+    ApiKeyDraft, Caller, Code, Config, Engine, FeedFrom, FeedQuery, Json, Kind, ListQuery, NewApiKey,
+    Outcome, Scope, Session, TenantId, WriteOptions,
 };
-use rally_testkit::{FaultyStore, WriteFault};
+use rally_testkit::{CountingStore, Counts, FaultyStore, WriteFault};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
-use crate::support::{World, tenant, told};
+use crate::support::{World, add, bytes, once, report, tenant, text, told, update, value as value_of, with};
+
+const LETTERS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const LAST_ADMIN: &str =
+    "must stay as it is for the tenant's last admin credential that works; make another first";
 
 fn draft(name: &str, scopes: &str) -> ApiKeyDraft {
     ApiKeyDraft { name: name.to_owned(), scopes: Some(scopes.to_owned()), expires_at: None }
@@ -54,7 +59,7 @@ fn anything_else_is_refused_in_the_same_words() {
     let swapped: String = key.replace("rk_live_", "rk_test_");
     let mut other = key.clone();
     other.replace_range(8..9, if key[8..9] == *"a" { "b" } else { "a" });
-    let zeros = format!("rk_live_{}", "z".repeat(54));
+    let zeros = format!("rk_live_{}", "z".repeat(82));
     for wrong in
         ["", "rk_live_", "x", &key[1..], &key[..key.len() - 1], &format!("{key}x"), &swapped, &other, &zeros]
     {
@@ -119,11 +124,11 @@ fn the_last_admin_key_that_works_cannot_be_revoked() {
     let error = keys.revoke(second.model.id).unwrap_err();
     assert_eq!(
         error.detail(),
-        "this is the tenant's last admin key that works; make another before you revoke it"
+        "isActive must stay as it is for the tenant's last admin credential that works; make another first"
     );
     assert_eq!(
         told(&error),
-        ("validation", vec!["isActive must stay true for the tenant's last admin key that works".to_owned()])
+        ("validation", vec!["isActive must stay as it is for the tenant's last admin credential that works; make another first".to_owned()])
     );
     assert!(!refused(&world.engine, &second.key));
     for harmless in [&expiring, &others[0], &first] {
@@ -224,4 +229,218 @@ fn changes_name_the_key_that_made_them() {
     let changes =
         session.changes(&FeedQuery { from: FeedFrom::After(0), kinds: vec![Kind::Contact], limit: 1 });
     assert_eq!(changes.unwrap()[0].changed_by.as_deref(), Some("apikey:robot"));
+}
+
+/// A key of the secret of one, the tenant of another and the id of a third, with the right check digits.
+fn assembled(secret: &str, tenant: &str, id: &str) -> String {
+    let body = [&secret[..40], &tenant[40..62], &id[62..84]].concat();
+    let (mut number, mut check) = (crc32fast::hash(body.as_bytes()), String::new());
+    for _ in 0..6 {
+        check.insert(0, LETTERS[usize::try_from(number % 62).unwrap()..].chars().next().unwrap());
+        number /= 62;
+    }
+    body + &check
+}
+
+#[test]
+fn one_wrong_letter_anywhere_is_refused_without_asking_the_store() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone());
+    let key = mint(&world.acme, "read").key;
+    store.reset();
+    for place in 0..key.len() {
+        for letter in LETTERS.chars().filter(|letter| !key[place..].starts_with(*letter)) {
+            let mut slip = key.clone();
+            slip.replace_range(place..=place, &letter.to_string());
+            assert!(refused(&world.engine, &slip), "{slip}");
+        }
+    }
+    assert_eq!(store.counts(), Counts::default());
+    assert!(!refused(&world.engine, &key));
+}
+
+#[test]
+fn a_well_formed_key_of_what_is_unknown_is_refused_in_the_same_words() {
+    let world = World::new();
+    let other = tenant(&world.engine, "other");
+    let twin = World::new();
+    let never_made = (0..9).map(|_| mint(&twin.acme, "admin").key).next_back().unwrap();
+    let (own, second) = (mint(&world.acme, "read").key, mint(&world.acme, "read").key);
+    let theirs = mint(&other, "admin").key;
+    let nowhere = tenant(&World::on(Arc::new(MemoryStore::new())).engine, "elsewhere");
+    assert_eq!(assembled(&own, &own, &own), own);
+    let expected = format!("{:?}", world.engine.authenticate("x").unwrap_err());
+    for (wrong, what) in [
+        (never_made, "an id that no key has"),
+        (assembled(&own, &own, &theirs), "the id of another tenant's key"),
+        (assembled(&theirs, &own, &theirs), "another tenant's key under this tenant"),
+        (assembled(&theirs, &theirs, &own), "this tenant's id in another tenant's key"),
+        (assembled(&own, &theirs, &own), "this tenant's key under another tenant"),
+        (assembled(&own, &own, &second), "the secret of another key of the tenant"),
+        (assembled(&own, &own, &"0".repeat(90)), "no id"),
+        (assembled(&own, &"0".repeat(90), &own), "the tenant that is none"),
+        (mint(&nowhere, "admin").key, "a tenant that is elsewhere"),
+    ] {
+        let error = world.engine.authenticate(&wrong).unwrap_err();
+        assert_eq!(format!("{error:?}"), expected, "{what}");
+    }
+    assert!([own, second, theirs].iter().all(|key| !refused(&world.engine, key)));
+}
+
+#[test]
+fn what_a_key_is_called_and_may_do_can_be_changed_and_its_secret_stays() {
+    let world = World::new();
+    let keys = world.acme.api_keys();
+    let made = mint(&world.acme, "read");
+    let end = world.engine.clock().now().plus_micros(1_000_000);
+    for (change, member, value) in [
+        (json!({"name": " sync "}), "name", json!("sync")),
+        (json!({"scopes": "write, read"}), "scopes", json!("write,read")),
+        (json!({"scopes": null}), "scopes", json!("read")),
+        (json!({"expiresAt": end}), "expiresAt", json!(end)),
+        (json!({"expiresAt": null}), "expiresAt", json!(null)),
+        (json!({"isActive": false}), "isActive", json!(false)),
+        (json!({"isActive": null}), "isActive", json!(true)),
+    ] {
+        let before = value_of(&keys.get(made.model.id).unwrap());
+        let written = update(keys, made.model.id, &change).unwrap();
+        assert_eq!(value_of(&written.row), with(before, &json!({member: value})), "{change}");
+        assert_eq!(refused(&world.engine, &made.key), value == json!(false), "{change}");
+    }
+    let unchanged = world.without_trace(|| update(keys, made.model.id, &json!({"name": "sync"}))).unwrap();
+    assert_eq!(unchanged.outcome, Outcome::Unchanged);
+}
+
+#[test]
+fn what_a_change_gets_wrong_is_told_at_once_and_nothing_is_applied() {
+    let world = World::new();
+    let made = mint(&world.acme, "read");
+    let body = json!({"name": null, "scopes": "root", "expiresAt": "soon", "isActive": "no"});
+    let error = world.refused(|| update(world.acme.api_keys(), made.model.id, &body));
+    assert_eq!(error.faults().by_member().len(), 4, "{}", report(&error));
+    let writer = world.acme.clone().limited_to(Scope::Write);
+    let error = world.refused(|| update(writer.api_keys(), made.model.id, &json!({"name": "x"})));
+    assert_eq!((error.code(), error.required_scope()), (Code::Forbidden, Some(Scope::Admin)));
+    let other = tenant(&world.engine, "other");
+    assert!(update(other.api_keys(), made.model.id, &json!({"name": "x"})).unwrap_err().is_not_found());
+}
+
+#[test]
+fn a_key_that_is_active_again_works_again_with_the_scope_that_it_has_by_now() {
+    let world = World::new();
+    let keys = world.acme.api_keys();
+    let made = mint(&world.acme, "read");
+    keys.revoke(made.model.id).unwrap();
+    update(keys, made.model.id, &json!({"scopes": "write"})).unwrap();
+    assert!(refused(&world.engine, &made.key));
+    update(keys, made.model.id, &json!({"isActive": true})).unwrap();
+    assert_eq!(world.engine.authenticate(&made.key).unwrap().scope(), Scope::Write);
+}
+
+#[test]
+fn the_last_admin_credential_that_works_stays_by_whatever_way_it_would_go() {
+    let world = World::new();
+    let keys = world.acme.api_keys();
+    let last = mint(&world.acme, "admin");
+    mint(&world.acme, "write");
+    let now = world.engine.clock().now();
+    let expired = ApiKeyDraft { expires_at: Some(now), ..draft("expired", "admin") };
+    keys.mint(&expired).unwrap();
+    let revoked = mint(&world.acme, "admin").model.id;
+    keys.revoke(revoked).unwrap();
+    for (change, member) in [
+        (json!({"isActive": false}), "isActive"),
+        (json!({"scopes": "read,write"}), "scopes"),
+        (json!({"scopes": null}), "scopes"),
+        (json!({"expiresAt": now}), "expiresAt"),
+        (json!({"expiresAt": now.plus_micros(-1)}), "expiresAt"),
+    ] {
+        let error = world.refused(|| update(keys, last.model.id, &change));
+        assert_eq!(report(&error), format!("validation\n{member} {LAST_ADMIN}"), "{change}");
+    }
+    assert_eq!(world.refused(|| keys.revoke(last.model.id)).code(), Code::Validation);
+    update(keys, last.model.id, &json!({"name": "x", "scopes": "admin,write"})).unwrap();
+    update(keys, revoked, &json!({"isActive": true})).unwrap();
+    update(keys, last.model.id, &json!({"scopes": "read"})).unwrap();
+    world.refused(|| keys.revoke(revoked));
+}
+
+#[test]
+fn a_password_of_an_active_admin_is_a_credential_that_works() {
+    let secret = "correct horse battery";
+    for (user, counts) in [
+        (json!({"scopes": "admin", "password": secret}), true),
+        (json!({"scopes": "admin"}), false),
+        (json!({"scopes": "admin", "password": secret, "isActive": false}), false),
+        (json!({"scopes": "read,write", "password": secret}), false),
+    ] {
+        let world = World::new();
+        let last = mint(&world.acme, "admin").model.id;
+        add(world.acme.users(), &with(json!({"email": "o@x.example", "name": "Olga"}), &user));
+        assert_eq!(world.acme.api_keys().revoke(last).is_ok(), counts, "{user}");
+    }
+}
+
+#[test]
+fn a_new_key_works_whatever_its_draft_says() {
+    let body = bytes(&json!({"name": "robot", "isActive": false, "keyPrefix": "x", "createdBy": "x"}));
+    let mint = |world: &World| world.acme.api_keys().mint_with(&Json(&body), &WriteOptions::default());
+    let world = World::new();
+    let made = mint(&world).unwrap();
+    let key = made.key.unwrap();
+    assert!(value_of(&made.written.row)["isActive"] == json!(true) && !refused(&world.engine, &key));
+    assert_eq!(value_of(&made.written.row)["keyPrefix"], key[..12]);
+    let strict = World::strict();
+    let error = strict.refused(|| mint(&strict));
+    assert_eq!(
+        report(&error),
+        "validation\ncreatedBy is read-only\nisActive is read-only\nkeyPrefix is read-only"
+    );
+}
+
+#[test]
+fn a_key_is_made_once_for_an_idempotency_key_and_shown_once() {
+    let world = World::new();
+    let body = bytes(&json!({"name": "robot"}));
+    let mint = |options| world.acme.api_keys().mint_with(&Json(&body), &options).unwrap();
+    let first = mint(once("k", &body));
+    let again = world.without_trace(|| mint(once("k", &body)));
+    assert!(again.written.replayed && again.key.is_none());
+    assert_eq!(text(&again.written.row), text(&first.written.row));
+    assert!(!refused(&world.engine, &first.key.unwrap()));
+    assert_ne!(mint(once("l", &body)).written.row.id(), first.written.row.id());
+}
+
+#[test]
+fn neither_a_key_nor_its_hash_is_shown_or_kept_in_plain() {
+    let world = World::new();
+    let (body, keys) = (bytes(&json!({"name": "robot", "scopes": "admin"})), world.acme.api_keys());
+    let minted = keys.mint_with(&Json(&body), &once("k", &body)).unwrap();
+    let (shown_minted, key) = (format!("{minted:?}"), minted.key.unwrap());
+    let session = world.engine.authenticate(&key).unwrap();
+    let error = world.refused(|| keys.revoke(minted.written.row.id()));
+    let wrong = world.engine.authenticate(&key[..key.len() - 1]).unwrap_err();
+    let row = keys.get(minted.written.row.id()).unwrap();
+    let change = update(keys, row.id(), &json!({"name": "x"})).unwrap();
+    let lists = [format!("{:?}", keys.list(&ListQuery::default())), format!("{:?}", session.audit())];
+    let shown = format!(
+        "{shown_minted} {:?} {session:?} {error:?} {error} {wrong:?} {wrong} {row:?} {} {:?} {change:?} {lists:?}",
+        world.engine,
+        text(&row),
+        row.read(),
+    );
+    let digest = Sha256::digest(&key[..62]);
+    let hash: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    for secret in [&key, &key[8..40], &key[12..], &hash] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(!shown.contains("secretHash"), "{shown}");
+    let stored: Vec<_> =
+        [world.acme.tenant().id, TenantId::DIRECTORY].iter().flat_map(|id| world.stored(*id)).collect();
+    let holds = |text: &str| {
+        let is_there = |bytes: &[u8]| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        stored.iter().filter(|entry| is_there(&entry.value) || is_there(entry.key.as_bytes())).count()
+    };
+    assert_eq!((holds(&key), holds(&key[8..40]), holds(&key[12..40])), (0, 0, 0));
+    assert_eq!(holds(&hash), 1, "the record alone has the hash");
 }

@@ -23,7 +23,7 @@ fn a_company_comes_back_with_every_member_in_the_documented_order() {
     let written = create(world.acme.companies(), &with(full(), &json!({"ownerId": owner}))).unwrap();
     assert_eq!(written.outcome, Outcome::Created);
     insta::assert_snapshot!(lines(&written.row), @r#"
-    "id":"0194c101-aca0-7002-9a54-de621da8b0da"
+    "id":"0194c101-aca0-7003-bafe-ad4166f9e086"
     "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
     "name":"Acme"
     "domain":"acme.example"
@@ -42,8 +42,8 @@ fn a_company_comes_back_with_every_member_in_the_documented_order() {
     "tags":["b","a"]
     "notes":"steady"
     "ownerId":"0194c101-aca0-7001-9859-d4265eb01788"
-    "createdAt":"2025-02-01T10:15:00.000002Z"
-    "updatedAt":"2025-02-01T10:15:00.000002Z"
+    "createdAt":"2025-02-01T10:15:00.000003Z"
+    "updatedAt":"2025-02-01T10:15:00.000003Z"
     "#);
     assert_eq!(text(&written.row), text(&world.acme.companies().get(written.row.id()).unwrap()));
 }

@@ -39,12 +39,12 @@ fn a_deal_comes_back_with_every_member_in_the_documented_order() {
     let written = create(world.acme.deals(), &with(world.lead(" Anvils "), &body)).unwrap();
     assert_eq!(written.outcome, Outcome::Created);
     insta::assert_snapshot!(lines(&written.row), @r#"
-    "id":"0194c101-aca0-7004-8b18-f74a2dd3aebd"
+    "id":"0194c101-aca0-7005-93ac-d152b7d500fa"
     "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
     "pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14"
     "stageId":"0194c101-aca0-7000-846a-afb2e1afb68f"
     "stageName":"Closed Won"
-    "contactId":"0194c101-aca0-7003-bafe-ad4166f9e086"
+    "contactId":"0194c101-aca0-7004-8b18-f74a2dd3aebd"
     "contactName":"Ada Lovelace"
     "companyId":"0194c101-aca0-7001-9859-d4265eb01788"
     "companyName":"Acme"
@@ -53,14 +53,14 @@ fn a_deal_comes_back_with_every_member_in_the_documented_order() {
     "currency":"EUR"
     "probability":33
     "expectedCloseDate":"2025-03-01T00:00:00.000000Z"
-    "actualCloseDate":"2025-02-01T10:15:00.000004Z"
+    "actualCloseDate":"2025-02-01T10:15:00.000005Z"
     "status":"won"
     "notes":"soon"
     "ownerId":"0194c101-aca0-7002-9a54-de621da8b0da"
     "ownerName":"Olga \"O\" Õ"
     "lastActivityAt":null
-    "createdAt":"2025-02-01T10:15:00.000004Z"
-    "updatedAt":"2025-02-01T10:15:00.000004Z"
+    "createdAt":"2025-02-01T10:15:00.000005Z"
+    "updatedAt":"2025-02-01T10:15:00.000005Z"
     "#);
     assert_eq!(text(&written.row), text(&world.acme.deals().get(written.row.id()).unwrap()));
 }

@@ -20,6 +20,7 @@ const V1: &str = include_str!("golden/v1.txt");
 fn history(store: Arc<dyn Store>) -> World {
     let world = World::on(Arc::new(SharedStore::new(store)));
     world.engine.take_request(&world.acme).unwrap();
+    world.engine.signing_secrets().unwrap();
     for number in 0..70 {
         world.clock.advance(1_000);
         world.add(&format!("c{number}@x.example"));
@@ -142,6 +143,8 @@ fn format_1_is_read_and_written_on() {
     assert_eq!(read(acme.deals(), &all), read(known.acme.deals(), &all));
     assert_eq!(read(acme.bant(), &all), read(known.acme.bant(), &all));
     assert_eq!(read(acme.activities(), &all), read(known.acme.activities(), &all));
+    assert_eq!(read(acme.audit(), &all), read(known.acme.audit(), &all));
+    assert_eq!(engine.signing_secrets().unwrap(), known.engine.signing_secrets().unwrap());
     assert_eq!(read(acme.users(), &all), read(known.acme.users(), &all));
     assert_eq!(read(acme.pipelines(), &all), read(known.acme.pipelines(), &all));
     let query = FeedQuery { from: FeedFrom::After(65), kinds: vec![Kind::Contact], limit: 100 };

@@ -10,6 +10,7 @@
 
 mod activities;
 mod api_keys;
+mod audit;
 mod bant;
 mod bulk;
 mod companies;
@@ -22,9 +23,11 @@ mod formats;
 mod idempotency;
 mod links;
 mod lists;
+mod logins;
 mod paging_cost;
 mod pipelines;
 mod rate_limit;
+mod secrets;
 mod settings;
 mod support;
 mod sync;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Code, Fields, Id, Json, ListQuery, Outcome, Password, Patch, Profile, Resource, Scope, User, UserChange,
-    UserDraft, store::MemoryStore,
+    ApiKeyDraft, Code, Fields, Id, Json, ListQuery, Outcome, Password, Patch, Profile, Resource, Scope, User,
+    UserChange, UserDraft, store::MemoryStore,
 };
 use serde_json::{Value, json};
 
@@ -210,6 +210,7 @@ fn a_write_that_changes_nothing_leaves_no_trace() {
         let written = world.without_trace(|| update(world.acme.users(), id, &body)).unwrap();
         assert_eq!(written.outcome, Outcome::Unchanged, "{body}");
     }
+    mint_admin_key(&world);
     assert_eq!(update(world.acme.users(), id, &json!({"password": null})).unwrap().outcome, Outcome::Updated);
     assert!(
         !world.stored(world.acme.tenant().id).iter().any(|entry| {
@@ -287,4 +288,30 @@ fn a_kept_answer_does_not_keep_the_passwords_hash() {
     assert!(!stored.iter().any(|entry| entry.value.windows(8).any(|bytes| bytes == b"argon2id")));
     let replayed = world.acme.users().create_with(&Json(&body), &once("k", &body)).unwrap();
     assert!(replayed.replayed && text(&replayed.row) == text(&written.row));
+}
+
+fn mint_admin_key(world: &World) {
+    let draft = ApiKeyDraft { name: "k".into(), scopes: Some("admin".into()), ..ApiKeyDraft::default() };
+    world.acme.api_keys().mint(&draft).unwrap();
+}
+
+#[test]
+fn the_last_credential_of_an_admin_stays_with_its_user() {
+    let world = World::new();
+    let body = |email: &str, more: Value| with(with(user(email), &json!({"scopes": "admin"})), &more);
+    let first = add(world.acme.users(), &body("o@x.example", json!({"password": "correct horse battery"})));
+    add(world.acme.users(), &body("p@x.example", json!({})));
+    let last = "must stay as it is for the tenant's last admin credential that works; make another first";
+    for (change, member) in [
+        (json!({"password": null}), "password"),
+        (json!({"isActive": false}), "isActive"),
+        (json!({"scopes": "write"}), "scopes"),
+    ] {
+        let error = world.refused(|| update(world.acme.users(), first, &change));
+        assert_eq!(report(&error), format!("validation\n{member} {last}"));
+    }
+    assert!(world.refused(|| world.acme.users().delete(first)).is_invalid());
+    mint_admin_key(&world);
+    update(world.acme.users(), first, &json!({"password": null})).unwrap();
+    world.acme.users().delete(first).unwrap();
 }

@@ -24,6 +24,8 @@ pub(super) fn describe(route: &Route) -> Value {
             records(verb, noun, kind, model, (scope, has_id))
         }
         Operation::Changes => changes(),
+        Operation::LogIn => log_in(),
+        Operation::Me => me(),
         Operation::Operating { id, summary, content_type } => operating(id, summary, content_type),
     };
     if let Some(members) = described.as_object_mut() {
@@ -66,6 +68,8 @@ fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
         Verb::Bulk => (format!("create{}", plural_name(kind)), format!("Create 1 to 100 {plural} at once")),
         Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
         Verb::PutPart => (format!("update{name}"), format!("Change the {noun}")),
+        Verb::Mint => (format!("create{name}"), format!("Create a {noun}; the answer alone shows it")),
+        Verb::Revoke => (format!("revoke{name}"), format!("Revoke a {noun}; its record stays")),
         Verb::Move => (format!("move{name}"), format!("Move a {noun} to another stage of its pipeline")),
         Verb::Forecast => (
             format!("forecast{name}"),
@@ -90,6 +94,8 @@ fn parameters(verb: Verb, model: &Model, has_id: bool) -> Value {
         Verb::Delete => &["Id", "IfMatch", "IdempotencyKey"],
         Verb::Upsert => &["IfMatch", "IdempotencyKey", "Prefer"],
         Verb::Bulk => &["Atomic", "IdempotencyKey"],
+        Verb::Mint => &["IdempotencyKey"],
+        Verb::Revoke => &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
         Verb::Forecast => &["Id"],
     };
     let names: Vec<&str> = names.iter().copied().filter(|name| has_id || *name != "Id").collect();
@@ -122,9 +128,9 @@ fn parameter_references(names: &[&str]) -> Value {
 
 fn body(verb: Verb, name: &str) -> Option<Value> {
     match verb {
-        Verb::List | Verb::Get | Verb::GetPart | Verb::Forecast | Verb::Delete => None,
+        Verb::List | Verb::Get | Verb::GetPart | Verb::Forecast | Verb::Delete | Verb::Revoke => None,
         Verb::Move => Some(reference("StageMove")),
-        Verb::Create => Some(reference(&format!("{name}Draft"))),
+        Verb::Create | Verb::Mint => Some(reference(&format!("{name}Draft"))),
         // The update half needs no more than the natural key, so what is required of a draft is not required here.
         Verb::Put | Verb::Patch | Verb::PutPart | Verb::Upsert => Some(reference(&format!("{name}Change"))),
         Verb::Bulk => Some(json!({
@@ -157,7 +163,11 @@ fn responses(verb: Verb, name: &str, has_id: bool) -> Value {
         Verb::Forecast => {
             add("200", answer("The forecast", &reference("Forecast"), &[]));
         }
-        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Move => {
+        Verb::Mint => {
+            let made = reference("NewApiKey");
+            add("201", answer("It is created", &made, &["ETag", "Location", "Idempotent-Replayed"]));
+        }
+        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Move | Verb::Revoke => {
             add("200", answer("The record as it is now", &whole, &["ETag", "Idempotent-Replayed"]));
             add("204", response_reference("NoContent"));
         }
@@ -180,15 +190,15 @@ fn responses(verb: Verb, name: &str, has_id: bool) -> Value {
 
 fn errors(verb: Verb, has_id: bool) -> Map<String, Value> {
     let mut all: Vec<(&str, &str)> = COMMON.to_vec();
-    let has_body = !verb.is_read() && verb != Verb::Delete;
-    let is_of_many = matches!(verb, Verb::List | Verb::Create | Verb::Upsert | Verb::Bulk);
+    let has_body = !verb.is_read() && !matches!(verb, Verb::Delete | Verb::Revoke);
+    let is_of_many = matches!(verb, Verb::List | Verb::Create | Verb::Mint | Verb::Upsert | Verb::Bulk);
     if has_id && !is_of_many {
         all.push(("404", "NotFound"));
     }
-    if !verb.is_read() && !matches!(verb, Verb::Create | Verb::Bulk) {
+    if !verb.is_read() && !matches!(verb, Verb::Create | Verb::Mint | Verb::Bulk) {
         all.push(("412", "PreconditionFailed"));
     }
-    if has_body || verb == Verb::Delete {
+    if !verb.is_read() {
         all.extend([("409", "Conflict"), ("422", "IdempotencyMismatch")]);
     }
     if has_body {
@@ -220,6 +230,45 @@ fn changes() -> Value {
         "x-required-scope": Scope::Read.name(),
         "security": [{ "ApiKey": [] }, { "Bearer": [] }],
         "parameters": parameter_references(&["Since", "After", "Entities", "FeedLimit", "Fields"]),
+        "responses": responses,
+    })
+}
+
+fn log_in() -> Value {
+    let errors = [
+        "BadRequest",
+        "Unauthorized",
+        "PayloadTooLarge",
+        "UnsupportedMediaType",
+        "TooManyRequests",
+        "Internal",
+    ];
+    let mut responses: Map<String, Value> = ["400", "401", "413", "415", "429", "500"]
+        .into_iter()
+        .zip(errors)
+        .map(|(status, name)| (status.to_owned(), response_reference(name)))
+        .collect();
+    responses.insert("503".to_owned(), response_reference("Unavailable"));
+    responses.insert("200".to_owned(), answer("A token for the user", &reference("Token"), &[]));
+    json!({
+        "operationId": "logIn",
+        "summary": "Log a user in",
+        "description": "The host names the tenant, or else `tenant` does.",
+        "security": [],
+        "requestBody": { "required": true, "content": { "application/json": { "schema": reference("LogIn") } } },
+        "responses": responses,
+    })
+}
+
+fn me() -> Value {
+    let mut responses: Map<String, Value> = errors(Verb::List, false);
+    responses.insert("200".to_owned(), answer("Who the credential is of", &reference("Caller"), &[]));
+    json!({
+        "operationId": "getCaller",
+        "summary": "Who the caller is",
+        "x-required-scope": Scope::Read.name(),
+        "security": [{ "ApiKey": [] }, { "Bearer": [] }],
+        "parameters": [],
         "responses": responses,
     })
 }

@@ -1,4 +1,4 @@
-use rally_core::{Access, Code, FeedFields, Kind, Member, Model, Rule, limits};
+use rally_core::{Access, Code, FeedFields, Kind, LogInDraft, Member, Model, Rule, limits};
 use serde_json::{Map, Value, json};
 
 use crate::routes::Verb;
@@ -36,8 +36,8 @@ pub(super) fn add(schemas: &mut Map<String, Value>, noun: &str, verb: Verb, mode
             let fields = format!("The members of the {noun} that `fields` names; all of them without it");
             &[("", Form::Whole, format!("The {noun}")), ("Fields", Form::Fields, fields)]
         }
-        Verb::Create => &[("Draft", Form::Draft, format!("What creates a {noun}"))],
-        Verb::Put | Verb::PutPart => {
+        Verb::Create | Verb::Mint => &[("Draft", Form::Draft, format!("What creates a {noun}"))],
+        Verb::Put | Verb::Patch | Verb::PutPart => {
             let change = format!("What changes the {noun}: a member left out stays, `null` clears it");
             &[("Change", Form::Change, change)]
         }
@@ -199,6 +199,10 @@ pub(super) fn shared() -> Map<String, Value> {
         ("FeedEntry", feed_entry()),
         ("Deleted", deleted()),
         ("BulkResult", bulk_result()),
+        ("LogIn", object(LogInDraft::model(), Form::Draft, "What a user logs in with")),
+        ("Token", token()),
+        ("Caller", caller()),
+        ("NewApiKey", new_api_key()),
         ("StageMove", stage_move()),
         ("Forecast", forecast()),
         ("Status", json!({ "type": "object", "properties": { "status": { "type": "string" } } })),
@@ -266,6 +270,42 @@ fn deleted() -> Value {
             "deleted": { "type": "boolean", "const": true },
         },
     })
+}
+
+fn token() -> Value {
+    json!({
+        "type": "object",
+        "required": ["token", "tokenType", "expiresAt", "user"],
+        "properties": {
+            "token": { "type": "string", "description": "For `Authorization: Bearer`" },
+            "tokenType": { "type": "string", "const": "Bearer" },
+            "expiresAt": instant(),
+            "user": reference("User"),
+        },
+    })
+}
+
+fn caller() -> Value {
+    json!({
+        "type": "object",
+        "required": ["kind", "id", "name", "scopes", "tenantId", "tenantSlug"],
+        "properties": {
+            "kind": { "type": "string", "enum": ["user", "apiKey"] },
+            "id": { "type": "string", "format": "uuid" },
+            "name": { "type": "string" },
+            "email": { "type": "string", "format": "email" },
+            "scopes": { "type": "string", "description": "Scopes separated by commas" },
+            "tenantId": { "type": "string", "format": "uuid" },
+            "tenantSlug": { "type": "string" },
+            "expiresAt": instant(),
+        },
+    })
+}
+
+fn new_api_key() -> Value {
+    let key =
+        json!({ "type": "string", "description": "The whole key; a repeated request is not told it again" });
+    json!({ "allOf": [reference("ApiKey"), { "type": "object", "properties": { "key": key } }] })
 }
 
 fn stage_move() -> Value {

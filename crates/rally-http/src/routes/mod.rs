@@ -1,6 +1,9 @@
 //! The table of routes. The router and the OpenAPI document are both made of it.
 
 mod activities;
+mod api_keys;
+mod audit;
+mod auth;
 mod companies;
 mod contacts;
 mod deals;
@@ -35,6 +38,10 @@ pub(crate) enum Operation {
     Records { verb: Verb, noun: &'static str, kind: Kind, model: &'static Model, scope: Scope },
     /// The change feed.
     Changes,
+    /// The way in for a user.
+    LogIn,
+    /// Who the caller is.
+    Me,
     /// Something for whoever operates the server, or reads about it.
     Operating { id: &'static str, summary: &'static str, content_type: &'static str },
 }
@@ -53,6 +60,10 @@ pub(crate) enum Verb {
     /// Of something that is a part of a record.
     GetPart,
     PutPart,
+    /// An API key, which is shown once.
+    Mint,
+    /// An API key, which then works no more.
+    Revoke,
     /// A deal to another stage.
     Move,
     /// What a pipeline's deals come to.
@@ -66,7 +77,7 @@ impl Verb {
 }
 
 impl Operation {
-    pub(crate) fn on<R: Served>(verb: Verb) -> Self {
+    pub(crate) fn on<R: Served + Editable>(verb: Verb) -> Self {
         Self::called::<R>(verb, R::NOUN)
     }
 
@@ -74,6 +85,11 @@ impl Operation {
     pub(crate) fn called<R: Editable>(verb: Verb, noun: &'static str) -> Self {
         let scope = if verb.is_read() { R::READ } else { R::WRITE };
         Self::Records { verb, noun, kind: R::KIND, model: R::model(), scope }
+    }
+
+    /// What is read of records that nobody writes.
+    pub(crate) fn reading<R: Served>(verb: Verb) -> Self {
+        Self::Records { verb, noun: R::NOUN, kind: R::KIND, model: R::model(), scope: R::READ }
     }
 }
 
@@ -100,9 +116,18 @@ pub(crate) fn api() -> Vec<Route> {
         activities::routes(),
         users::routes(),
         settings::routes(),
+        api_keys::routes(),
+        auth::routes(),
+        audit::routes(),
         sync::routes(),
     ];
     rooms.into_iter().flatten().collect()
+}
+
+/// Whether a path under `/api` asks for no credential.
+pub(crate) fn is_open(path: &str) -> bool {
+    let path = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"));
+    path == Some(auth::LOG_IN)
 }
 
 /// What stands beside it, for anyone.

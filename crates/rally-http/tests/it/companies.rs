@@ -21,16 +21,16 @@ fn a_company_is_created() {
       "annualRevenue": 1200000.5,
       "city": "Manchester",
       "country": "UK",
-      "createdAt": "2025-02-01T10:15:00.000009Z",
+      "createdAt": "2025-02-01T10:15:00.000013Z",
       "description": "Looms",
       "domain": "mills.example",
       "employeeCount": 1834,
-      "id": "0194c101-aca0-7009-a7d5-ffed8fb526d8",
+      "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
       "industry": "Cotton",
       "linkedInUrl": "https://x.example/mills",
       "name": "Mills",
       "notes": "Soot",
-      "ownerId": "0194c101-aca0-7005-b0c0-46766c104195",
+      "ownerId": "0194c101-aca0-7007-bcb7-21aec334560d",
       "phone": "1",
       "postalCode": "M1",
       "state": "Lancashire",
@@ -39,7 +39,7 @@ fn a_company_is_created() {
         "looms, power"
       ],
       "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
-      "updatedAt": "2025-02-01T10:15:00.000009Z",
+      "updatedAt": "2025-02-01T10:15:00.000013Z",
       "website": "https://mills.example"
     }
     "#);
@@ -48,7 +48,7 @@ fn a_company_is_created() {
 #[test]
 fn a_company_that_is_little_known_has_nulls() {
     let world = World::new();
-    assert_snapshot!(world.post(PATH, r#"{"name":" Mills "}"#).send().is(201).body, @r#"{"id":"0194c101-aca0-7009-a7d5-ffed8fb526d8","tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8","name":"Mills","domain":null,"industry":null,"description":null,"employeeCount":null,"annualRevenue":null,"phone":null,"website":null,"linkedInUrl":null,"address":null,"city":null,"state":null,"country":null,"postalCode":null,"tags":null,"notes":null,"ownerId":null,"createdAt":"2025-02-01T10:15:00.000009Z","updatedAt":"2025-02-01T10:15:00.000009Z"}"#);
+    assert_snapshot!(world.post(PATH, r#"{"name":" Mills "}"#).send().is(201).body, @r#"{"id":"0194c101-aca0-700d-afe3-be2ec0d42e20","tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8","name":"Mills","domain":null,"industry":null,"description":null,"employeeCount":null,"annualRevenue":null,"phone":null,"website":null,"linkedInUrl":null,"address":null,"city":null,"state":null,"country":null,"postalCode":null,"tags":null,"notes":null,"ownerId":null,"createdAt":"2025-02-01T10:15:00.000013Z","updatedAt":"2025-02-01T10:15:00.000013Z"}"#);
 }
 
 #[test]

@@ -28,12 +28,12 @@ fn a_contact_is_created() {
       "city": null,
       "companyId": null,
       "country": null,
-      "createdAt": "2025-02-01T10:15:00.000003Z",
+      "createdAt": "2025-02-01T10:15:00.000005Z",
       "department": null,
       "email": "ada@x.example",
       "firstName": "Ada",
       "fullName": "Ada Lovelace",
-      "id": "0194c101-aca0-7003-9222-497c2d82d3fe",
+      "id": "0194c101-aca0-7005-a725-50d38f873da2",
       "lastName": "Lovelace",
       "leadScore": null,
       "leadSource": null,
@@ -49,7 +49,7 @@ fn a_contact_is_created() {
       "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
       "title": null,
       "twitterHandle": null,
-      "updatedAt": "2025-02-01T10:15:00.000003Z"
+      "updatedAt": "2025-02-01T10:15:00.000005Z"
     }
     "#);
     let id = answer.value()["id"].as_str().unwrap().to_owned();
@@ -256,7 +256,7 @@ fn a_bulk_applies_the_good_items() {
       "failed": 2,
       "results": [
         {
-          "id": "0194c101-aca0-7003-9222-497c2d82d3fe",
+          "id": "0194c101-aca0-7005-a725-50d38f873da2",
           "index": 0,
           "status": 201
         },
@@ -291,7 +291,7 @@ fn a_bulk_applies_the_good_items() {
                 "is taken by another contact"
               ]
             },
-            "existingId": "0194c101-aca0-7003-9222-497c2d82d3fe",
+            "existingId": "0194c101-aca0-7005-a725-50d38f873da2",
             "status": 400,
             "title": "Duplicate record",
             "type": "https://rally.example/problems/duplicate"

@@ -21,27 +21,27 @@ fn a_deal_is_created() {
     assert_snapshot!(world.post(PATH, &DEALS.wholes[0].replace('#', "of logarithms")).send(), @r#"
     201
     {
-      "actualCloseDate": "2025-02-01T10:15:00.000009Z",
-      "companyId": "0194c101-aca0-7003-9222-497c2d82d3fe",
+      "actualCloseDate": "2025-02-01T10:15:00.000013Z",
+      "companyId": "0194c101-aca0-7005-a725-50d38f873da2",
       "companyName": "Analytical Engines",
-      "contactId": "0194c101-aca0-7004-9ffd-8b97229e2057",
+      "contactId": "0194c101-aca0-7006-98d8-573f9527c7e7",
       "contactName": "Charles Babbage",
-      "createdAt": "2025-02-01T10:15:00.000009Z",
+      "createdAt": "2025-02-01T10:15:00.000013Z",
       "currency": "GBP",
       "expectedCloseDate": "2025-06-30T00:00:00.000000Z",
-      "id": "0194c101-aca0-7009-a7d5-ffed8fb526d8",
+      "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
       "lastActivityAt": null,
       "name": "Tables of logarithms",
       "notes": "By post",
-      "ownerId": "0194c101-aca0-7005-b0c0-46766c104195",
+      "ownerId": "0194c101-aca0-7007-bcb7-21aec334560d",
       "ownerName": "Mary Somerville",
-      "pipelineId": "0194c101-aca0-7007-8975-19324b482568",
+      "pipelineId": "0194c101-aca0-700a-83bf-6c13e7555528",
       "probability": 99,
-      "stageId": "0194c101-aca0-7007-bcb7-21aec334560d",
+      "stageId": "0194c101-aca0-700a-87a5-49124bdbcb3a",
       "stageName": "Signed",
       "status": "won",
       "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
-      "updatedAt": "2025-02-01T10:15:00.000009Z",
+      "updatedAt": "2025-02-01T10:15:00.000013Z",
       "value": 1500.25
     }
     "#);
@@ -50,7 +50,7 @@ fn a_deal_is_created() {
 #[test]
 fn a_deal_without_a_probability_has_that_of_its_stage() {
     let world = World::new();
-    assert_snapshot!(world.post(PATH, DEAL).send().is(201).body, @r#"{"id":"0194c101-aca0-7009-a7d5-ffed8fb526d8","tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8","pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14","stageId":"0194c101-aca0-7000-808a-ac6ea0102639","stageName":"Qualified","contactId":null,"contactName":null,"companyId":null,"companyName":null,"name":"Engine No. 2","value":null,"currency":"USD","probability":25,"expectedCloseDate":null,"actualCloseDate":null,"status":"open","notes":null,"ownerId":null,"ownerName":null,"lastActivityAt":null,"createdAt":"2025-02-01T10:15:00.000009Z","updatedAt":"2025-02-01T10:15:00.000009Z"}"#);
+    assert_snapshot!(world.post(PATH, DEAL).send().is(201).body, @r#"{"id":"0194c101-aca0-700d-afe3-be2ec0d42e20","tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8","pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14","stageId":"0194c101-aca0-7000-808a-ac6ea0102639","stageName":"Qualified","contactId":null,"contactName":null,"companyId":null,"companyName":null,"name":"Engine No. 2","value":null,"currency":"USD","probability":25,"expectedCloseDate":null,"actualCloseDate":null,"status":"open","notes":null,"ownerId":null,"ownerName":null,"lastActivityAt":null,"createdAt":"2025-02-01T10:15:00.000013Z","updatedAt":"2025-02-01T10:15:00.000013Z"}"#);
     for (stage, probability) in
         [("<lead>", 10), ("<proposal>", 50), ("<negotiation>", 75), ("<won>", 100), ("<lost>", 0)]
     {
@@ -175,10 +175,10 @@ fn a_move_brings_probability_status_and_close_with_it() {
       "companyName": null,
       "contactId": null,
       "contactName": null,
-      "createdAt": "2025-02-01T10:15:00.000009Z",
+      "createdAt": "2025-02-01T10:15:00.000013Z",
       "currency": "USD",
       "expectedCloseDate": null,
-      "id": "0194c101-aca0-7009-a7d5-ffed8fb526d8",
+      "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
       "lastActivityAt": null,
       "name": "Engine No. 2",
       "notes": null,
@@ -344,7 +344,7 @@ fn an_upsert_needs_a_name_and_a_pipeline() {
 fn a_deal_is_not_qualified_before_it_is() {
     let world = World::new();
     let answer = world.get(&format!("{PATH}/<deal>/bant")).send();
-    assert_snapshot!(answer.body, @r#"{"dealId":"0194c101-aca0-7006-a725-50d38f873da2","budget":{"rating":null,"notes":null},"authority":{"rating":null,"notes":null},"need":{"rating":null,"notes":null},"timeline":{"rating":null,"notes":null},"score":null,"notes":null,"updatedAt":null}"#);
+    assert_snapshot!(answer.body, @r#"{"dealId":"0194c101-aca0-7009-a72a-0d38e4218327","budget":{"rating":null,"notes":null},"authority":{"rating":null,"notes":null},"need":{"rating":null,"notes":null},"timeline":{"rating":null,"notes":null},"score":null,"notes":null,"updatedAt":null}"#);
     assert_eq!(version(&answer), version(&world.get(&format!("{PATH}/<deal>")).send()));
 }
 
@@ -375,7 +375,7 @@ fn a_qualification_is_laid_over_what_there_was() {
         "notes": "approved",
         "rating": 3
       },
-      "dealId": "0194c101-aca0-7006-a725-50d38f873da2",
+      "dealId": "0194c101-aca0-7009-a72a-0d38e4218327",
       "need": {
         "notes": null,
         "rating": 1
@@ -391,7 +391,7 @@ fn a_qualification_is_laid_over_what_there_was() {
     "#);
     let changed =
         qualify(&world, r#"{"budget":{"rating":0},"timeline":{"rating":3,"notes":null},"notes":null}"#);
-    assert_snapshot!(changed.is(200).body, @r#"{"dealId":"0194c101-aca0-7006-a725-50d38f873da2","budget":{"rating":0,"notes":"approved"},"authority":{"rating":2,"notes":null},"need":{"rating":1,"notes":null},"timeline":{"rating":3,"notes":null},"score":50,"notes":null,"updatedAt":"2025-02-01T10:15:02.000000Z"}"#);
+    assert_snapshot!(changed.is(200).body, @r#"{"dealId":"0194c101-aca0-7009-a72a-0d38e4218327","budget":{"rating":0,"notes":"approved"},"authority":{"rating":2,"notes":null},"need":{"rating":1,"notes":null},"timeline":{"rating":3,"notes":null},"score":50,"notes":null,"updatedAt":"2025-02-01T10:15:02.000000Z"}"#);
     let same = qualify(&world, r#"{"budget":{"rating":0}}"#).is(200);
     assert_eq!(same.body, world.get(&format!("{PATH}/<deal>/bant")).send().body);
     let score = |body: &str| qualify(&world, body).is(200).value()["score"].clone();

@@ -8,14 +8,22 @@
 )]
 
 mod activities;
+mod api_keys;
+mod attacks;
+mod audit;
+mod callers;
 mod companies;
 mod conditional;
 mod contacts;
+mod cors;
 mod credentials;
 mod deals;
 mod hosting;
 mod idempotency;
+mod isolation;
 mod log;
+mod logins;
+mod matrix;
 mod operations;
 mod pipelines;
 mod protocol;

@@ -83,27 +83,27 @@ fn a_pipeline_is_created() {
     assert_snapshot!(world.post(PATH, &PIPELINES.wholes[0].replace('#', "2025")).send(), @r#"
     201
     {
-      "createdAt": "2025-02-01T10:15:00.000009Z",
-      "id": "0194c101-aca0-7009-acd7-1204a485c795",
+      "createdAt": "2025-02-01T10:15:00.000013Z",
+      "id": "0194c101-aca0-700d-9578-d739d94bfa2f",
       "isDefault": false,
       "name": "Renewals 2025",
       "stages": [
         {
-          "id": "0194c101-aca0-7009-a7d5-ffed8fb526d8",
+          "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
           "name": "Due",
           "order": 1,
           "outcome": "open",
           "probability": 80
         },
         {
-          "id": "0194c101-aca0-7009-aa4c-657bec819a50",
+          "id": "0194c101-aca0-700d-9f56-df9987c051c4",
           "name": "Done",
           "order": 2,
           "outcome": "won",
           "probability": 100
         },
         {
-          "id": "0194c101-aca0-7009-9bdf-690056f8affe",
+          "id": "0194c101-aca0-700d-a1d4-df7de4ae8356",
           "name": "Gone",
           "order": 3,
           "outcome": "lost",
@@ -111,7 +111,7 @@ fn a_pipeline_is_created() {
         }
       ],
       "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
-      "updatedAt": "2025-02-01T10:15:00.000009Z"
+      "updatedAt": "2025-02-01T10:15:00.000013Z"
     }
     "#);
 }
@@ -206,27 +206,27 @@ fn a_put_takes_the_whole_list_of_stages_in_its_order() {
     assert_snapshot!(changed, @r#"
     200
     {
-      "createdAt": "2025-02-01T10:15:00.000007Z",
-      "id": "0194c101-aca0-7007-8975-19324b482568",
+      "createdAt": "2025-02-01T10:15:00.000010Z",
+      "id": "0194c101-aca0-700a-83bf-6c13e7555528",
       "isDefault": false,
       "name": "Partners",
       "stages": [
         {
-          "id": "0194c101-aca0-7007-bcb7-21aec334560d",
+          "id": "0194c101-aca0-700a-87a5-49124bdbcb3a",
           "name": "Under contract",
           "order": 1,
           "outcome": "won",
           "probability": 100
         },
         {
-          "id": "0194c101-aca0-7009-a7d5-ffed8fb526d8",
+          "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
           "name": "Paid",
           "order": 2,
           "outcome": "won",
           "probability": 100
         },
         {
-          "id": "0194c101-aca0-7007-98d8-573f9527c7e7",
+          "id": "0194c101-aca0-700a-84d0-321fb13b670a",
           "name": "Met",
           "order": 3,
           "outcome": "open",
@@ -234,7 +234,7 @@ fn a_put_takes_the_whole_list_of_stages_in_its_order() {
         }
       ],
       "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
-      "updatedAt": "2025-02-01T10:15:00.000009Z"
+      "updatedAt": "2025-02-01T10:15:00.000013Z"
     }
     "#);
     let without =
@@ -263,7 +263,7 @@ fn a_stage_that_holds_deals_is_not_removed() {
           "must not lose the stage \"Met\", as there are deals in it"
         ]
       },
-      "instance": "/api/v1/pipelines/0194c101-aca0-7007-8975-19324b482568",
+      "instance": "/api/v1/pipelines/0194c101-aca0-700a-83bf-6c13e7555528",
       "status": 400,
       "title": "Conflict",
       "traceId": "t",
@@ -345,9 +345,9 @@ fn a_forecast_is_of_all_stages_and_exact() {
     let answer = world.get(&format!("{PATH}/<partners>/forecast")).key(&world.api.reader).send();
     assert_snapshot!(format!("{}\n{}", answer.status, answer.body.replace("},{", "},\n{")), @r#"
     200 OK
-    {"pipelineId":"0194c101-aca0-7007-8975-19324b482568","stages":[{"id":"0194c101-aca0-7007-98d8-573f9527c7e7","name":"Met","order":1,"probability":0,"outcome":"open","count":5,"sums":[{"currency":"GBP","value":19999999999999999999999999998,"weighted":6599999999999999999999999999.34},
+    {"pipelineId":"0194c101-aca0-700a-83bf-6c13e7555528","stages":[{"id":"0194c101-aca0-700a-84d0-321fb13b670a","name":"Met","order":1,"probability":0,"outcome":"open","count":5,"sums":[{"currency":"GBP","value":19999999999999999999999999998,"weighted":6599999999999999999999999999.34},
     {"currency":"USD","value":0.30,"weighted":0.1100}]},
-    {"id":"0194c101-aca0-7007-bcb7-21aec334560d","name":"Signed","order":2,"probability":100,"outcome":"won","count":0,"sums":[]}]}
+    {"id":"0194c101-aca0-700a-87a5-49124bdbcb3a","name":"Signed","order":2,"probability":100,"outcome":"won","count":0,"sums":[]}]}
     "#);
     assert_eq!(answer.header("Content-Type"), "application/json");
     assert_eq!(world.get("/api/pipelines/<partners>/forecast").send().body, answer.body);

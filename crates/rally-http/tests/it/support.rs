@@ -291,6 +291,11 @@ impl Ask<'_> {
         self
     }
 
+    /// For a router of the test's own.
+    pub(crate) fn into_request(self) -> Request<Body> {
+        self.request
+    }
+
     pub(crate) fn send(self) -> Answer {
         let Self { api, request } = self;
         api.runtime.block_on(async { Answer::of(api.router.clone().oneshot(request).await.unwrap()).await })

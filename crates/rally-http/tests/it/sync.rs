@@ -21,25 +21,25 @@ fn changes_are_told_in_their_order() {
     [
       {
         "action": "inserted",
-        "changedAt": "2025-02-01T10:15:00.000003Z",
+        "changedAt": "2025-02-01T10:15:00.000005Z",
         "changedBy": "apikey:admin",
-        "entityId": "0194c101-aca0-7003-9222-497c2d82d3fe",
+        "entityId": "0194c101-aca0-7005-a725-50d38f873da2",
         "entityType": "contact",
         "id": 1
       },
       {
         "action": "updated",
-        "changedAt": "2025-02-01T10:15:00.000004Z",
+        "changedAt": "2025-02-01T10:15:00.000006Z",
         "changedBy": "apikey:admin",
-        "entityId": "0194c101-aca0-7003-9222-497c2d82d3fe",
+        "entityId": "0194c101-aca0-7005-a725-50d38f873da2",
         "entityType": "contact",
         "id": 2
       },
       {
         "action": "deleted",
-        "changedAt": "2025-02-01T10:15:00.000005Z",
+        "changedAt": "2025-02-01T10:15:00.000007Z",
         "changedBy": "apikey:admin",
-        "entityId": "0194c101-aca0-7003-9222-497c2d82d3fe",
+        "entityId": "0194c101-aca0-7005-a725-50d38f873da2",
         "entityType": "contact",
         "id": 3
       }
@@ -66,7 +66,7 @@ fn going_on_neither_skips_nor_repeats() {
         assert_eq!(seen, ids, "{start}");
     }
     let page = api.get(&format!("{CHANGES}?{LONG_AGO}&limit=3")).send();
-    assert_snapshot!(page.header("Link"), @r#"</api/v1/sync/changes?limit=3&since=2025-02-01T10:15:00.000005Z>; rel="next""#);
+    assert_snapshot!(page.header("Link"), @r#"</api/v1/sync/changes?limit=3&since=2025-02-01T10:15:00.000007Z>; rel="next""#);
 }
 
 #[test]
@@ -109,9 +109,9 @@ fn what_is_trimmed_is_said_to_be_gone() {
     400
     {
       "code": "feed_trimmed",
-      "detail": "changes before 2025-02-01T10:15:00.000004Z are gone; read the lists anew and go on from there",
+      "detail": "changes before 2025-02-01T10:15:00.000006Z are gone; read the lists anew and go on from there",
       "instance": "/api/v1/sync/changes",
-      "oldestChangedAt": "2025-02-01T10:15:00.000004Z",
+      "oldestChangedAt": "2025-02-01T10:15:00.000006Z",
       "status": 400,
       "title": "Changes no longer kept",
       "traceId": "t",

@@ -38,7 +38,7 @@ fn keys_are_listed_and_revoked_and_then_open_nothing() {
     assert_eq!(revoked, listed.lines().nth(1).unwrap().replace("active", "revoked") + "\n");
     assert_eq!(folder.printed(&with(&of("revoke"), &[robot[0]])), revoked);
     let complaint = folder.complaint(&with(&of("revoke"), &[admin[0]]));
-    assert!(complaint.contains("last admin key that works; make another"), "{complaint}");
+    assert!(complaint.contains("last admin credential that works; make another"), "{complaint}");
     assert!(folder.complaint(&with(&of("revoke"), &["robot"])).contains("robot"));
     let nobody = "0190c000-0000-7000-8000-000000000000";
     assert!(folder.complaint(&with(&of("revoke"), &[nobody])).contains("there is no such"));

@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod credentials;
 mod many_servers;
 mod postgres;
 mod readme;

@@ -1,5 +1,6 @@
 //! `rally` on a store in PostgreSQL.
 
+use rally_core::{ApiKeyDraft, Engine, TenantDraft, store::MemoryStore};
 use rally_testkit::postgres::{self, Server, Setup};
 use serde_json::Value;
 use tokio_postgres::NoTls;
@@ -152,6 +153,14 @@ fn a_database_that_goes_away_and_comes_back_needs_no_restart() {
     assert_eq!(listed.as_array().map(Vec::len), Some(3), "{listed}");
 }
 
+/// A key in the form that keys have, of a tenant that only this test knows.
+fn unknown_key() -> String {
+    let engine = Engine::new(MemoryStore::new());
+    engine.create_tenant(&TenantDraft { slug: "nobody".into(), ..TenantDraft::default() }).unwrap();
+    let session = engine.trusted_session("nobody", "test").unwrap();
+    session.api_keys().mint(&ApiKeyDraft { name: "x".into(), ..ApiKeyDraft::default() }).unwrap().key
+}
+
 #[test]
 fn a_server_that_starts_before_its_database_makes_the_tenants_later() {
     let setup = Setup { password: Some("hush"), ..Setup::default() };
@@ -163,7 +172,7 @@ fn a_server_that_starts_before_its_database_makes_the_tenants_later() {
     assert_eq!(server.ready["tenants"], Value::Array(Vec::new()));
     assert_eq!(server.send("GET", "/healthz", "", "").0, 200);
     assert_unavailable(&server, &Request::get("/readyz", ""));
-    let unknown = format!("rk_live_{}", "0".repeat(54));
+    let unknown = unknown_key();
     assert_unavailable(&server, &Request::get("/api/v1/contacts", &unknown));
     assert!(server.log().contains("WARN"), "{}", server.log());
     database.restart();

@@ -10,6 +10,7 @@ use serde_json::Value;
 pub(crate) struct Request<'r> {
     pub(crate) method: &'r str,
     pub(crate) path: &'r str,
+    /// An API key or a token.
     pub(crate) key: &'r str,
     /// `Idempotency-Key`, if not empty.
     pub(crate) once: &'r str,
@@ -46,8 +47,14 @@ impl Request<'_> {
         let Self { method, path, key, once, body } = self;
         let length = body.len();
         let once = if once.is_empty() { String::new() } else { format!("Idempotency-Key: {once}\r\n") };
+        // A token has dots, and a key has none.
+        let credential = if key.contains('.') {
+            format!("Authorization: Bearer {key}")
+        } else {
+            format!("X-Api-Key: {key}")
+        };
         format!(
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-Api-Key: {key}\r\n{once}\
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{credential}\r\n{once}\
              Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         )
     }

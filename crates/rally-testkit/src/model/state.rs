@@ -158,6 +158,7 @@ impl State {
         let record = Record { id, members, stages, created_at: at, updated_at: at };
         self.table(kind).push(record.into());
         self.enter(kind, id, Action::Inserted, at);
+        self.note(kind, now);
         self.follow(kind, id, now);
         Ok((Outcome::Created, id))
     }
@@ -233,6 +234,7 @@ impl State {
         self.table(kind).retain(|record| record.id != id);
         self.gone.push(id);
         self.enter(kind, id, Action::Deleted, at);
+        self.note(kind, now);
         Ok(id)
     }
 
@@ -325,6 +327,7 @@ impl State {
             record.updated_at = at;
         }
         self.enter(kind, id, Action::Updated, at);
+        self.note(kind, now);
     }
 
     fn table(&mut self, kind: Kind) -> &mut Vec<Rc<Record>> {
@@ -334,6 +337,13 @@ impl State {
     fn enter(&mut self, kind: Kind, id: Uuid, action: Action, at: Timestamp) {
         if Kind::IN_FEED.contains(&kind) {
             self.changes.push(Change { kind, id, action, at });
+        }
+    }
+
+    /// An administrative act is noted in the audit trail, which takes an instant of its own.
+    fn note(&mut self, kind: Kind, now: Timestamp) {
+        if matches!(kind, Kind::User | Kind::Tenant) {
+            self.tick(now);
         }
     }
 

@@ -56,7 +56,7 @@ pub(super) fn members(kind: Kind) -> &'static [Member] {
         Kind::Activity => &ACTIVITY,
         Kind::User => &USER,
         Kind::Pipeline => &PIPELINE,
-        Kind::ApiKey | Kind::Tenant => &[],
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => &[],
     }
 }
 

@@ -100,10 +100,22 @@ impl Walk {
         if has_happened {
             *before = after;
         }
+        if operation.kind == Kind::Tenant {
+            before.last_instant = before.last_instant.max(last_noted(session));
+        }
         let changes = u64::try_from(before.changes.len()).expect("a small number");
         let (last, _) = session.last_change().expect("the store is well");
         assert_eq!(last, changes, "step {step}: {operation:?}");
     }
+}
+
+/// When the last administrative act was noted. That of a change of settings is no part of the change.
+fn last_noted(session: &Session) -> Timestamp {
+    let count = ListQuery { count: true, limit: 1, ..ListQuery::default() };
+    let total = session.audit().list(&count).expect("the store is well").total.unwrap_or(0);
+    let last = ListQuery { offset: total.saturating_sub(1), ..ListQuery::default() };
+    let rows = session.audit().list(&last).expect("the store is well").rows;
+    rows.last().map_or(Timestamp::MIN, |row| row.read().expect("an entry can be read").created_at)
 }
 
 fn open(engine: &Engine, slug: &str) -> Session {

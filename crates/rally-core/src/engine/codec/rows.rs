@@ -67,6 +67,20 @@ pub(crate) struct RateV1 {
     pub(crate) leased: u32,
 }
 
+/// What tokens are signed with, the newest last.
+#[derive(Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SecretsV1 {
+    pub(crate) secrets: Vec<SecretV1>,
+}
+
+/// One secret. It is never printed.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SecretV1 {
+    pub(crate) id: [u8; 16],
+    pub(crate) key: [u8; 32],
+    pub(crate) made_at: i64,
+}
+
 /// The answer kept for an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct AnswerV1 {
@@ -119,6 +133,11 @@ impl Wire for AnswerV1 {
 
 impl Wire for MarkV1 {
     const ROW: u8 = 7;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for SecretsV1 {
+    const ROW: u8 = 9;
     const FORMAT: u8 = 1;
 }
 

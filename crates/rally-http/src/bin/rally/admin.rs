@@ -1,8 +1,8 @@
 use std::io::{self, Write};
 
 use rally_core::{
-    ApiKey, ApiKeyDraft, Config, Engine, Environment, Error, ListQuery, Session, Tenant, TenantChange,
-    TenantDraft, Timestamp,
+    ApiKey, ApiKeyDraft, AuditEntry, Collection, Config, Engine, Environment, Error, ListQuery, Resource,
+    Session, Tenant, TenantChange, TenantDraft, Timestamp,
 };
 
 use crate::{
@@ -32,17 +32,41 @@ pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
 
 fn list_keys(session: &Session) -> Result<(), Failure> {
     let now = session.engine().clock().now();
+    print_all(session.api_keys(), |key| key_line(key, now))
+}
+
+/// Prints a line for each record of a list.
+fn print_all<R: Resource>(records: Collection<'_, R>, line: impl Fn(&R) -> String) -> Result<(), Failure> {
     let mut offset = 0;
     loop {
-        let page = session.api_keys().list(&ListQuery { offset, ..ListQuery::default() })?;
+        let page = records.list(&ListQuery { offset, ..ListQuery::default() })?;
         for row in &page.rows {
-            print(&key_line(&row.read()?, now))?;
+            print(&line(&row.read()?))?;
             offset += 1;
         }
         if !page.has_more {
             return Ok(());
         }
     }
+}
+
+pub(crate) fn rotate_secret(store: &StoreArguments) -> Result<(), Failure> {
+    let secret = open(store)?.rotate_signing_secret()?;
+    print(&format!("{}\n", secret.id()))
+}
+
+pub(crate) fn audit(store: &StoreArguments, tenant: &str) -> Result<(), Failure> {
+    let engine = open(store)?;
+    print_all(session(&engine, tenant, "rally audit")?.audit(), audit_line)
+}
+
+fn audit_line(entry: &AuditEntry) -> String {
+    let target = entry.target_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let (source, detail) = (entry.source.as_deref().unwrap_or("-"), entry.detail.as_deref().unwrap_or("-"));
+    // What somebody has typed may be anything, and a line must stay one.
+    let plain = |text: &str| text.replace(char::is_control, " ");
+    let (actor, detail) = (plain(&entry.actor), plain(detail));
+    format!("{}\t{actor}\t{source}\t{}\t{target}\t{detail}\n", entry.created_at, entry.action)
 }
 
 fn key_line(key: &ApiKey, now: Timestamp) -> String {

@@ -28,6 +28,26 @@ pub(crate) enum Command {
     /// List, create and set up tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),
+    /// What tokens of logins are signed with
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Print what was done to a tenant's keys, users and settings: when, who, from where, what
+    Audit {
+        #[command(flatten)]
+        store: StoreArguments,
+        /// The tenant
+        #[arg(long, value_name = "SLUG")]
+        tenant: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// Sign with a new secret from now on; tokens that were signed with the last one are taken until they end
+    Rotate {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +66,9 @@ pub(crate) struct FakeArguments {
     /// Address of this machine and port to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
+    /// Listen on an address that other machines reach, which a fake refuses otherwise
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
@@ -58,6 +81,9 @@ pub(crate) struct CommonArguments {
     /// Hosts below this one name their tenant by their first label, as acme.localhost does. May be repeated
     #[arg(long = "host-suffix", value_name = "HOST", default_value = "localhost")]
     pub(crate) host_suffixes: Vec<String>,
+    /// An origin whose pages may call the API from a browser, as https://app.example. May be repeated
+    #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
+    pub(crate) cors_origins: Vec<String>,
     /// Requests a minute of tenants without a setting of their own; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = rally_core::limits::REQUESTS_PER_MINUTE)]
     pub(crate) rate_limit: u32,
@@ -153,6 +179,18 @@ pub(crate) struct SettingsArguments {
     /// How strictly requests are read: documented or strict; or default, for that of the server
     #[arg(long, value_name = "PROFILE|default", value_parser = setting::<String>)]
     pub(crate) profile: Option<Patch<String>>,
+}
+
+/// An origin is scheme, host and, if it is not the scheme's own, port (RFC 6454).
+fn origin(text: &str) -> Result<String, String> {
+    let (scheme, host) = text.split_once("://").unwrap_or_default();
+    if matches!(scheme, "http" | "https")
+        && !host.is_empty()
+        && !host.contains(['/', '?', '#', '@', '*', ' '])
+    {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("must be an origin, such as https://app.example".to_owned())
 }
 
 fn setting<T: FromStr>(text: &str) -> Result<Patch<T>, T::Err> {

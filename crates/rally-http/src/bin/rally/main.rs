@@ -1,4 +1,5 @@
-//! `rally`: serves the engine over HTTP, as a server on a store or as a fake for tests, and minds its tenants and keys.
+//! `rally`: serves the engine over HTTP, as a server on a store or as a fake for tests, and minds its
+//! tenants, keys and secrets.
 
 mod admin;
 mod announce;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, SecretsCommand};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -28,5 +29,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Fake(arguments) => serve::fake(&arguments),
         Command::Keys(command) => admin::keys(&command),
         Command::Tenants(command) => admin::tenants(&command),
+        Command::Secrets(SecretsCommand::Rotate { store }) => admin::rotate_secret(&store),
+        Command::Audit { store, tenant } => admin::audit(&store, &tenant),
     }
 }

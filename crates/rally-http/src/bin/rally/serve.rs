@@ -19,9 +19,9 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
 }
 
 pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
-    if !arguments.listen.ip().is_loopback() {
+    if !arguments.listen.ip().is_loopback() && !arguments.allow_remote {
         return Err(Failure::new(format!(
-            "a fake listens on this machine only, and {} is not an address of it; use 127.0.0.1",
+            "a fake listens on this machine only, and {} is not an address of it; use 127.0.0.1, or say --allow-remote",
             arguments.listen.ip()
         )));
     }
@@ -44,6 +44,7 @@ fn start(
     let engine = Engine::with(location.open(connections, WhenAway::Wait)?, Environment::system(), config);
     let mut http = rally_http::Config::default();
     http.host_suffixes.clone_from(&common.host_suffixes);
+    http.cors_origins.clone_from(&common.cors_origins);
     http.work_on = location.work_on();
     if config.test_keys && config.requests_per_minute == 0 {
         http.failed_credentials_per_minute = 0;

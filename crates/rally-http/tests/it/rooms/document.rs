@@ -80,6 +80,11 @@ fn is_of_type(schema: &Value, value: &Value) -> bool {
     }
 }
 
+/// Whether a path is one that [`operations`] has. The others have tests of their own.
+fn is_of_a_room(path: &str) -> bool {
+    !["api-keys", "audit", "auth", "sync"].contains(&path.split('/').next().unwrap_or_default())
+}
+
 #[test]
 fn the_document_has_every_operation_with_the_scope_that_it_asks_for() {
     let document = Document::new();
@@ -87,7 +92,7 @@ fn the_document_has_every_operation_with_the_scope_that_it_asks_for() {
         .as_object()
         .unwrap()
         .iter()
-        .filter(|(path, _)| path.starts_with("/api/v1/") && !path.starts_with("/api/v1/sync"))
+        .filter(|(path, _)| path.strip_prefix("/api/v1/").is_some_and(is_of_a_room))
         .flat_map(|(path, item)| {
             let methods = item.as_object().unwrap().iter();
             methods.map(move |(method, operation)| {

@@ -1,0 +1,97 @@
+//! What tokens are signed with: one set for all servers of a store, in the directory. It never leaves the process but to
+//! the store.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::{
+    base::{Error, Timestamp, limits},
+    engine::{Answer, Engine, SecretV1, SecretsV1, Stage, WriteOptions, read_secrets, write_secrets},
+};
+
+/// A secret that tokens are signed with, or have been lately.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningSecret {
+    id: Uuid,
+    key: [u8; 32],
+}
+
+impl SigningSecret {
+    /// Which one it is; no secret itself.
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The bytes to sign with.
+    #[must_use]
+    pub const fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningSecret").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// The secrets of this deployment, the one to sign with first; behind it those that tokens that still last may have
+    /// been signed with. The first is made when there is none.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
+    pub fn signing_secrets(&self) -> Result<Vec<SigningSecret>, Error> {
+        let directory = self.directory();
+        let known = read_secrets(&*directory.snapshot()?)?;
+        let known = if known.secrets.is_empty() { self.add_secret(true)? } else { known };
+        Ok(valid(&known, self.clock().now()))
+    }
+
+    /// Makes another secret to sign with. Tokens that were signed with the one before are taken until they end.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
+    pub fn rotate_signing_secret(&self) -> Result<SigningSecret, Error> {
+        let known = self.add_secret(false)?;
+        valid(&known, self.clock().now())
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::internal("no secret was made"))
+    }
+
+    fn add_secret(&self, only_first: bool) -> Result<SecretsV1, Error> {
+        let new = SecretV1 { id: self.random(), key: self.random(), made_at: self.clock().now().as_micros() };
+        let mut secrets = SecretsV1::default();
+        self.directory().write(&WriteOptions::default(), &mut |stage: &mut Stage<'_>| {
+            secrets = read_secrets(&stage.overlay)?;
+            if secrets.secrets.is_empty() || !only_first {
+                let now = stage.now;
+                let kept = valid(&secrets, now).len();
+                let gone = secrets.secrets.len().saturating_sub(kept);
+                secrets.secrets.drain(..gone);
+                secrets.secrets.push(new.clone());
+                write_secrets(stage, &secrets)?;
+            }
+            Ok(Answer::Nothing)
+        })?;
+        Ok(secrets)
+    }
+}
+
+/// The newest one, and those that were replaced so lately that a token signed with them may still last; newest first.
+fn valid(known: &SecretsV1, now: Timestamp) -> Vec<SigningSecret> {
+    let oldest = now.plus_micros(-limits::TOKEN_SECONDS * 1_000_000).as_micros();
+    let mut replaced_at = i64::MAX;
+    let mut valid = Vec::new();
+    for secret in known.secrets.iter().rev() {
+        if replaced_at < oldest {
+            break;
+        }
+        valid.push(SigningSecret { id: Uuid::from_bytes(secret.id), key: secret.key });
+        replaced_at = secret.made_at;
+    }
+    valid
+}

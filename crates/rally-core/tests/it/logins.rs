@@ -1,0 +1,218 @@
+//! Users who are let in by their passwords.
+
+use std::sync::Arc;
+
+use rally_core::store::MemoryStore;
+use rally_core::{Caller, Code, Engine, Error, Id, Json, LogInDraft, Scope, Session, TenantId, User};
+use rally_testkit::{FaultyStore, ReadFault};
+use serde_json::{Value, json};
+
+use crate::support::{World, add, bytes, report, tenant, update, with};
+
+const SECRET: &str = "correct horse battery";
+const REFUSED: &str = "the tenant, the e-mail address or the password is wrong";
+
+/// Adds a user with a password.
+fn join(session: &Session, email: &str, members: &Value) -> Id<User> {
+    let user = json!({"email": email, "name": "Olga", "password": SECRET});
+    add(session.users(), &with(user, members))
+}
+
+fn log_in(engine: &Engine, email: &str, password: &str) -> Result<Session, Error> {
+    engine.log_in("acme", email, password, None)
+}
+
+/// Opens the session again, as a door does that knows the caller from a token.
+fn again(session: &Session) -> Result<Session, Error> {
+    let Caller::User { id, credential_since, .. } = session.caller() else { panic!("{session:?}") };
+    session.engine().session_of(session.tenant().id, Id::from_uuid(*id), *credential_since)
+}
+
+#[test]
+fn a_password_opens_the_users_tenant_with_the_users_scope() {
+    let world = World::new();
+    let other = tenant(&world.engine, "other");
+    join(&other, "read@x.example", &json!({"scopes": "admin"}));
+    for (scopes, scope) in [("read", Scope::Read), ("read,write", Scope::Write), ("admin", Scope::Admin)] {
+        let email = format!("{scope}@x.example");
+        let id = join(&world.acme, &email, &json!({"scopes": scopes}));
+        let opened = log_in(&world.engine, &email, SECRET).unwrap();
+        for session in [&opened, &again(&opened).unwrap()] {
+            assert_eq!((session.tenant(), session.scope()), (world.acme.tenant(), scope));
+            assert_eq!(session.caller().to_string(), email);
+            let Caller::User { id: user, name, .. } = session.caller() else { panic!("{session:?}") };
+            assert_eq!((*user, name.as_str()), (id.as_uuid(), "Olga"));
+        }
+    }
+}
+
+#[test]
+fn an_address_is_known_in_any_case_and_between_blanks() {
+    let world = World::new();
+    join(&world.acme, "Olga@X.example", &json!({}));
+    for email in ["Olga@X.example", "olga@x.EXAMPLE", "  OLGA@X.EXAMPLE\t", "\nolga@x.example "] {
+        let session = log_in(&world.engine, email, SECRET).unwrap();
+        assert_eq!(session.caller().to_string(), "Olga@X.example", "as it was first written");
+    }
+}
+
+#[test]
+fn whoever_is_not_let_in_is_told_the_same() {
+    let world = World::new();
+    let other = tenant(&world.engine, "other");
+    join(&world.acme, "o@x.example", &json!({}));
+    join(&world.acme, "off@x.example", &json!({"isActive": false}));
+    join(&world.acme, "none@x.example", &json!({"password": null}));
+    join(&other, "theirs@x.example", &json!({}));
+    let long = "x".repeat(10_000);
+    let expected = format!("{:?}", log_in(&world.engine, "o@x.example", "wrong").unwrap_err());
+    for (slug, email, password) in [
+        ("acme", "o@x.example", "Correct horse battery"),
+        ("acme", "o@x.example", "correct horse battery "),
+        ("acme", "o@x.example", " correct horse battery"),
+        ("acme", "o@x.example", ""),
+        ("acme", "o@x.example", &long),
+        ("acme", "nobody@x.example", SECRET),
+        ("acme", "nobody@x.example", "nobody's password"),
+        ("acme", "", "nobody's password"),
+        ("acme", &long, SECRET),
+        ("acme", "off@x.example", SECRET),
+        ("acme", "none@x.example", SECRET),
+        ("acme", "none@x.example", ""),
+        ("acme", "none@x.example", "nobody's password"),
+        ("acme", "theirs@x.example", SECRET),
+        ("nowhere", "o@x.example", SECRET),
+        ("", "o@x.example", SECRET),
+        ("other", "o@x.example", SECRET),
+    ] {
+        let error = world.engine.log_in(slug, email, password, None).unwrap_err();
+        assert_eq!((error.code(), error.detail()), (Code::Unauthorized, REFUSED));
+        assert_eq!(format!("{error:?}"), expected, "{slug} {email} {password}");
+    }
+    log_in(&world.engine, "o@x.example", SECRET).unwrap();
+}
+
+#[test]
+fn blanks_of_a_password_are_a_part_of_it() {
+    let world = World::new();
+    join(&world.acme, "o@x.example", &json!({"password": "  twelve or more  "}));
+    log_in(&world.engine, "o@x.example", "  twelve or more  ").unwrap();
+    for password in ["twelve or more", "  twelve or more", "twelve or more  "] {
+        assert!(log_in(&world.engine, "o@x.example", password).is_err(), "{password}");
+    }
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_no_wrong_password() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone());
+    join(&world.acme, "o@x.example", &json!({}));
+    let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
+    store.fail_read(0, ReadFault::Unavailable);
+    assert!(log_in(&world.engine, "o@x.example", SECRET).unwrap_err().is_unavailable());
+    store.heal();
+    store.fail_read(0, ReadFault::Unavailable);
+    assert!(again(&session).unwrap_err().is_unavailable());
+    store.heal();
+    again(&session).unwrap();
+}
+
+#[test]
+fn what_was_opened_ends_with_what_it_was_opened_with() {
+    for (change, ends) in [
+        (json!({"name": "Oda"}), false),
+        (json!({"email": "oda@x.example"}), false),
+        (json!({"scopes": "admin"}), false),
+        (json!({"isActive": true}), false),
+        (json!({"password": "another horse battery"}), true),
+        (json!({"password": SECRET}), true),
+        (json!({"password": null}), true),
+        (json!({"isActive": false}), true),
+    ] {
+        let world = World::new();
+        let id = join(&world.acme, "o@x.example", &json!({}));
+        let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
+        update(world.acme.users(), id, &change).unwrap();
+        let reopened = again(&session);
+        assert_eq!(reopened.is_err(), ends, "{change}");
+        match reopened {
+            Ok(session) => assert_eq!(session.scope() == Scope::Admin, change["scopes"] == "admin"),
+            Err(error) => assert_eq!(format!("{error:?}"), format!("{:?}", Error::unauthorized())),
+        }
+    }
+}
+
+#[test]
+fn what_has_ended_is_not_opened_by_making_the_user_active_again() {
+    let world = World::new();
+    let users = world.acme.users();
+    let id = join(&world.acme, "o@x.example", &json!({}));
+    let before = log_in(&world.engine, "o@x.example", SECRET).unwrap();
+    update(users, id, &json!({"isActive": false})).unwrap();
+    update(users, id, &json!({"isActive": true})).unwrap();
+    assert!(again(&before).is_err());
+    let after = log_in(&world.engine, "o@x.example", SECRET).unwrap();
+    again(&after).unwrap();
+    users.delete(id).unwrap();
+    assert!(again(&after).is_err());
+    join(&world.acme, "o@x.example", &json!({}));
+    assert!(again(&after).is_err() && again(&before).is_err());
+}
+
+#[test]
+fn a_session_is_of_the_tenant_that_it_was_opened_for() {
+    let world = World::new();
+    let other = tenant(&world.engine, "other");
+    join(&world.acme, "o@x.example", &json!({}));
+    let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
+    let Caller::User { id, credential_since, .. } = session.caller() else { panic!("{session:?}") };
+    let id = Id::from_uuid(*id);
+    for (tenant, id, since) in [
+        (other.tenant().id, id, *credential_since),
+        (TenantId::DIRECTORY, id, *credential_since),
+        (TenantId::from_uuid(id.as_uuid()), id, *credential_since),
+        (session.tenant().id, Id::from_uuid(session.tenant().id.as_uuid()), *credential_since),
+        (session.tenant().id, id, credential_since.plus_micros(1)),
+        (session.tenant().id, id, credential_since.plus_micros(-1)),
+    ] {
+        let error = world.engine.session_of(tenant, id, since).unwrap_err();
+        assert_eq!(format!("{error:?}"), format!("{:?}", Error::unauthorized()));
+    }
+}
+
+#[test]
+fn a_password_that_is_tried_is_nowhere_shown_and_nowhere_kept() {
+    let world = World::new();
+    join(&world.acme, "o@x.example", &json!({}));
+    let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
+    let wrong = "wrong horse battery";
+    let error = log_in(&world.engine, "o@x.example", wrong).unwrap_err();
+    let draft = json!({"email": "o@x.example", "password": wrong, "tenant": "acme"});
+    let draft = LogInDraft::read(&Json(&bytes(&draft))).unwrap();
+    assert_eq!(draft.password, wrong);
+    let shown = format!("{session:?} {:?} {error:?} {error} {draft:?}", world.engine);
+    assert!(!shown.contains("horse") && !shown.contains("argon2"), "{shown}");
+    for entry in [world.acme.tenant().id, TenantId::DIRECTORY].iter().flat_map(|id| world.stored(*id)) {
+        let holds = |bytes: &[u8]| bytes.windows(5).any(|part| part == b"horse");
+        assert!(!holds(&entry.value) && !holds(entry.key.as_bytes()), "{entry:?}");
+    }
+}
+
+#[test]
+fn what_logs_in_is_read_with_all_its_faults_and_without_telling_the_password() {
+    for (body, expected) in [
+        (json!({}), "validation\nemail is required\npassword is required"),
+        (json!({"email": 1, "password": 2}), "validation\nemail must be a string\npassword must be a string"),
+        (json!({"email": "o", "password": ["horse"]}), "validation\npassword must be a string"),
+        (json!({"email": "o", "password": "horse", "tenant": 7}), "validation\ntenant must be a string"),
+    ] {
+        let error = LogInDraft::read(&Json(&bytes(&body))).unwrap_err();
+        assert_eq!(report(&error), expected);
+        assert!(!format!("{error:?}").contains("horse"));
+    }
+    let error = LogInDraft::read(&Json(br#"{"password":"horse""#)).unwrap_err();
+    assert!(error.code() == Code::MalformedJson && !format!("{error:?} {error}").contains("horse"));
+    let body = json!({"email": "o", "password": " x ", "tenant": null, "remember": true});
+    let draft = LogInDraft::read(&Json(&bytes(&body))).unwrap();
+    assert_eq!((draft.email.as_str(), draft.password.as_str(), draft.tenant), ("o", " x ", None));
+}

@@ -1,0 +1,117 @@
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rally_core::{
+    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, no_parameters,
+};
+use serde_json::{Map, Value, json};
+
+use super::{Operation, Route};
+use crate::{
+    answer,
+    app::App,
+    body,
+    call::Call,
+    caller::{source, write_allowance},
+    logins::Refused,
+    problem::Problem,
+};
+
+/// The path of the one route under `/api` that asks for no credential.
+pub(crate) const LOG_IN: &str = "/auth/login";
+
+/// Bytes of the body of a login.
+const LOGIN_BYTES: usize = 16 << 10;
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(Method::POST, LOG_IN, log_in, Operation::LogIn),
+        Route::new(Method::GET, "/auth/me", me, Operation::Me),
+    ]
+}
+
+async fn log_in(State(app): State<App>, request: Request) -> Response {
+    match opened(&app, request).await {
+        Ok(session) => answered(app, session).await.unwrap_or_else(IntoResponse::into_response),
+        Err(Refused { error, allowance }) => {
+            let mut response = Problem(error).into_response();
+            if let Some(allowance) = allowance {
+                write_allowance(&allowance, response.headers_mut());
+            }
+            forbid_storing(response.headers_mut());
+            response
+        }
+    }
+}
+
+/// The session of whoever a request logs in.
+async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
+    let named = app.named_tenant(request.uri(), request.headers()).map(str::to_owned);
+    let source = source(&request);
+    let (parts, body) = request.into_parts();
+    let json = body::read(&parts.headers, body, LOGIN_BYTES).await?;
+    let LogInDraft { email, password, tenant } = LogInDraft::read(&Json(&json))?;
+    let tenant = match (named, tenant) {
+        // No tenant is called so, and that is told like any unknown one.
+        (Some(named), Some(said)) if !named.eq_ignore_ascii_case(&said) => String::new(),
+        (Some(tenant), _) | (None, Some(tenant)) => tenant.to_ascii_lowercase(),
+        (None, None) => {
+            return Err(Error::from(Faults::one("tenant", "is required, as the host names none")).into());
+        }
+    };
+    app.log_in(tenant, email, password, source).await
+}
+
+async fn answered(app: App, session: Session) -> Result<Response, Problem> {
+    let signer = app.clone();
+    let body = app.write(move || {
+        let Caller::User { id, .. } = session.caller() else { return Err(Error::unauthorized()) };
+        let token = signer.sign(&session)?;
+        let mut user = Vec::new();
+        session.users().get(Id::from_uuid(*id))?.write_json(User::model().whole(), &mut user)?;
+        let user: Value = serde_json::from_slice(&user).map_err(Error::internal)?;
+        Ok(json!({ "token": token.text, "tokenType": "Bearer", "expiresAt": token.expires_at, "user": user }))
+    });
+    let mut response = answer::json(StatusCode::OK, body.await?.to_string().into_bytes());
+    forbid_storing(response.headers_mut());
+    Ok(response)
+}
+
+async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let answered = app.read(move || {
+        call.session.require(Scope::Read)?;
+        no_parameters(&call.parameters()?, call.profile())?;
+        Ok(answer::json(StatusCode::OK, Value::from(whoever(&call.session)).to_string().into_bytes()))
+    });
+    let mut response = answered.await?;
+    forbid_storing(response.headers_mut());
+    Ok(response)
+}
+
+/// Who a session is of.
+fn whoever(session: &Session) -> Map<String, Value> {
+    let tenant = session.tenant();
+    let (kind, id, name, email) = match session.caller() {
+        Caller::User { id, email, name, .. } => ("user", json!(id), name, Some(email)),
+        Caller::ApiKey { id, name } => ("apiKey", json!(id), name, None),
+        Caller::Host { name } => ("host", Value::Null, name, None),
+    };
+    let mut members = Map::from_iter([
+        ("kind".to_owned(), json!(kind)),
+        ("id".to_owned(), id),
+        ("name".to_owned(), json!(name)),
+        ("scopes".to_owned(), json!(session.scope().ladder())),
+        ("tenantId".to_owned(), json!(tenant.id)),
+        ("tenantSlug".to_owned(), json!(tenant.slug)),
+    ]);
+    members.extend(email.map(|email| ("email".to_owned(), json!(email))));
+    members.extend(session.ends_at().map(|end| ("expiresAt".to_owned(), json!(end))));
+    members
+}
+
+/// Keeps what opens doors out of every cache.
+pub(crate) fn forbid_storing(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}

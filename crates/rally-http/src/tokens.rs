@@ -1,0 +1,135 @@
+//! Tokens of users who have logged in: JSON Web Tokens (RFC 7519), signed with HMAC-SHA-256 and nothing else.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use rally_core::{Caller, Error, Id, Scope, Session, SigningSecret, TenantId, Timestamp, limits};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::app::App;
+
+const ISSUER: &str = "rally";
+const AUDIENCE: &str = "rally-api";
+/// For how long the secrets are not asked for again. A token of a newer one asks at once.
+const GRAIN_MICROS: i64 = 1_000_000;
+/// The longest token that is looked at.
+const MOST_BYTES: usize = 4_096;
+
+/// What a token says; each of these must be there, and be of its type.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    /// The user.
+    sub: Uuid,
+    /// The tenant.
+    tid: Uuid,
+    scope: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: Uuid,
+    /// When what the user logs in with last changed, in microseconds.
+    cred: i64,
+}
+
+/// The secrets as they were read last.
+#[derive(Clone, Debug)]
+pub(crate) struct Secrets {
+    read_at: Timestamp,
+    all: Arc<[SigningSecret]>,
+}
+
+/// A token that was just made, and when it ends.
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl App {
+    /// A token for a user who has just logged in.
+    pub(crate) fn sign(&self, session: &Session) -> Result<Token, Error> {
+        let Caller::User { id, credential_since, .. } = session.caller() else {
+            return Err(Error::internal("a token is for a user"));
+        };
+        let secrets = self.secrets(None)?;
+        let secret = secrets.first().ok_or_else(|| Error::internal("there is no secret to sign with"))?;
+        let now = self.engine().clock().now();
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: *id,
+            tid: session.tenant().id.as_uuid(),
+            scope: session.scope().to_string(),
+            iat: now.as_seconds(),
+            nbf: now.as_seconds(),
+            exp: now.as_seconds() + limits::TOKEN_SECONDS,
+            jti: self.engine().random_id(),
+            cred: credential_since.as_micros(),
+        };
+        let header = Header { kid: Some(secret.id().to_string()), ..Header::new(Algorithm::HS256) };
+        let text = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret.key()));
+        let expires_at = Timestamp::from_micros(claims.exp.saturating_mul(1_000_000));
+        Ok(Token { text: text.map_err(Error::internal)?, expires_at })
+    }
+
+    /// Opens the session of the user whose token this is.
+    ///
+    /// # Errors
+    /// [`Code::Unauthorized`](rally_core::Code::Unauthorized), always with the same words.
+    pub(crate) fn open_token(&self, token: &str) -> Result<Session, Error> {
+        let claims = self.claims(token)?.ok_or_else(Error::unauthorized)?;
+        let tenant = TenantId::from_uuid(claims.tid);
+        let since = Timestamp::from_micros(claims.cred);
+        let scope = Scope::highest(&claims.scope).map_err(|_| Error::unauthorized())?;
+        let session = self.engine().session_of(tenant, Id::from_uuid(claims.sub), since)?;
+        Ok(session
+            .limited_to(scope)
+            .until(Some(Timestamp::from_micros(claims.exp.saturating_mul(1_000_000)))))
+    }
+
+    /// What a token says, if it is one of ours that is valid now.
+    fn claims(&self, token: &str) -> Result<Option<Claims>, Error> {
+        let header = Some(token).filter(|token| token.len() <= MOST_BYTES);
+        let Some(header) = header.and_then(|token| jsonwebtoken::decode_header(token).ok()) else {
+            return Ok(None);
+        };
+        let kid = header.kid.and_then(|kid| Uuid::try_parse(&kid).ok());
+        let Some(kid) = kid.filter(|_| header.alg == Algorithm::HS256) else { return Ok(None) };
+        let secrets = self.secrets(Some(kid))?;
+        let Some(secret) = secrets.iter().find(|secret| secret.id() == kid) else { return Ok(None) };
+        let decoded = jsonwebtoken::decode(token, &DecodingKey::from_secret(secret.key()), &validation());
+        let now = self.engine().clock().now().as_seconds();
+        let claims = decoded.ok().map(|decoded| decoded.claims);
+        Ok(claims.filter(|claims: &Claims| claims.nbf <= now && claims.iat <= now && now < claims.exp))
+    }
+
+    /// The secrets of the deployment, read anew when they are older than a second or the one that is needed is not there.
+    fn secrets(&self, needed: Option<Uuid>) -> Result<Arc<[SigningSecret]>, Error> {
+        let now = self.engine().clock().now();
+        let known = self.known_secrets().lock().clone();
+        let is_fresh =
+            |known: &Secrets| known.read_at <= now && now < known.read_at.plus_micros(GRAIN_MICROS);
+        let has_needed =
+            |known: &Secrets| needed.is_none_or(|id| known.all.iter().any(|secret| secret.id() == id));
+        if let Some(known) = known.filter(|known| is_fresh(known) && has_needed(known)) {
+            return Ok(known.all);
+        }
+        let all: Arc<[SigningSecret]> = self.engine().signing_secrets()?.into();
+        *self.known_secrets().lock() = Some(Secrets { read_at: now, all: Arc::clone(&all) });
+        Ok(all)
+    }
+}
+
+/// One algorithm, and the claims that the library checks; the instants are checked by the engine's clock.
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_issuer(&[ISSUER]);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.leeway = 0;
+    validation
+}

@@ -1,0 +1,151 @@
+//! How often somebody may be wrong, and who does not notice.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::response::Response;
+use rally_core::limits;
+use rally_http::{Config, router};
+use tokio::{runtime, task::JoinHandle};
+use tower::ServiceExt;
+
+use super::{CONTACTS, REFUSED};
+use crate::{
+    callers::PASSWORD,
+    support::{ADA, Api, Ask, HeldStore, Setting},
+};
+
+type Sent = JoinHandle<Result<Response, Infallible>>;
+
+const FAILURES: u32 = limits::FAILED_LOGINS_PER_MINUTE;
+
+#[test]
+fn an_account_takes_ten_failures_a_minute_and_then_nothing() {
+    let api = Api::new();
+    for email in ["ada@x.example", "eve@x.example"] {
+        api.add_user("acme", email, "read");
+        api.add_user("other", email, "read");
+    }
+    for turn in 0..FAILURES {
+        // One that succeeds is not counted.
+        api.log_in("acme", "ada@x.example", PASSWORD).send().is(200);
+        let email = if turn % 2 == 0 { "ada@x.example" } else { " ADA@X.example " };
+        assert_eq!(api.log_in("acme", email, "wrong").send().told(), REFUSED);
+    }
+    for password in ["wrong", PASSWORD] {
+        let refused = api.log_in("ACME", "Ada@x.example", password).send();
+        assert_eq!(refused.told(), "429 rate_limited: all 10 failed logins of this minute are spent");
+        assert_eq!(refused.header("Retry-After"), "60");
+        assert_eq!(refused.header("Cache-Control"), "no-store");
+    }
+    api.log_in("acme", "eve@x.example", PASSWORD).send().is(200);
+    api.log_in("other", "ada@x.example", PASSWORD).send().is(200);
+    api.clock.advance(59_999_999);
+    api.log_in("acme", "ada@x.example", PASSWORD).send().is(429);
+    api.clock.advance(1);
+    api.log_in("acme", "ada@x.example", PASSWORD).send().is(200);
+}
+
+#[test]
+fn an_account_that_is_none_is_limited_like_one() {
+    let api = Api::new();
+    for (tenant, email) in [("acme", "nobody@x.example"), ("nobody", "ada@x.example")] {
+        for _ in 0..FAILURES {
+            api.log_in(tenant, email, "wrong").send().is(401);
+        }
+        api.log_in(tenant, email, "wrong").send().is(429);
+    }
+}
+
+#[test]
+fn an_account_is_one_in_whatever_letters_it_is_written() {
+    let api = Api::unlimited();
+    api.add_user("acme", "boss@x.example", "admin");
+    api.log_in("acme", "bo\u{17f}s@x.example", PASSWORD).send().is(200);
+    let spellings = ["boss@x.example", "BOSS@x.example", "bo\u{17f}s@x.example", "bo\u{df}@x.example"];
+    for email in spellings.iter().cycle().take(FAILURES.try_into().unwrap()) {
+        api.log_in("acme", email, "wrong").send().is(401);
+    }
+    for email in spellings {
+        api.log_in("acme", email, "wrong").send().is(429);
+    }
+}
+
+#[test]
+fn a_source_that_was_wrong_too_often_does_not_log_in() {
+    let http = Config { failed_credentials_per_minute: 3, ..Config::default() };
+    let api = Api::with(Setting { http, ..Setting::default() });
+    api.add_user("acme", "ada@x.example", "read");
+    let log_in =
+        |source: &str, email: &str, password: &str| api.log_in("acme", email, password).from(source).send();
+    for email in ["a@x.example", "b@x.example"] {
+        log_in("192.0.2.1:1", email, "wrong").is(401);
+    }
+    // Wrong keys count too.
+    api.get(CONTACTS).key("wrong").from("192.0.2.1:2").send().is(401);
+    let refused = log_in("192.0.2.1:3", "ada@x.example", PASSWORD).is(429);
+    assert_eq!(refused.header("Retry-After"), "60");
+    log_in("192.0.2.2:1", "ada@x.example", PASSWORD).is(200);
+    api.get(CONTACTS).from("192.0.2.1:4").send().is(200);
+    api.clock.advance(60_000_000);
+    log_in("192.0.2.1:3", "ada@x.example", PASSWORD).is(200);
+}
+
+#[test]
+fn a_key_works_while_thousands_of_wrong_ones_are_tried_from_where_it_is() {
+    let api = Api::new();
+    let source = "192.0.2.1:1";
+    for turn in 0..2_000 {
+        let status = if turn < limits::FAILED_CREDENTIALS_PER_MINUTE { 401 } else { 429 };
+        api.get(CONTACTS).key(&format!("rk_live_{turn}")).from(source).send().is(status);
+    }
+    let known = api.get(CONTACTS).from(source).send().is(200);
+    assert_eq!(known.header("X-RateLimit-Remaining"), "999");
+}
+
+#[test]
+fn the_api_goes_on_while_logins_take_long() {
+    let store = Arc::new(HeldStore::default());
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    api.get(CONTACTS).send().is(200);
+    let app = router(api.engine.clone(), Config::default());
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let send = |ask: Ask<'_>| runtime.spawn(app.clone().oneshot(ask.into_request()));
+    let status = |sent: Sent| runtime.block_on(sent).unwrap().unwrap().status().as_u16();
+    let held = store.hold_next_write();
+    let first = send(api.log_in("acme", "first@x.example", "wrong"));
+    let held = runtime
+        .block_on(runtime.spawn_blocking(move || {
+            held.wait();
+            held
+        }))
+        .unwrap();
+    let others: Vec<Sent> =
+        (0..20).map(|number| send(api.log_in("acme", &format!("{number}@x.example"), "wrong"))).collect();
+    assert_eq!(status(send(api.get(CONTACTS))), 200);
+    assert_eq!(status(send(api.post(CONTACTS, ADA))), 201);
+    assert!(!first.is_finished());
+    held.release();
+    for login in [first].into_iter().chain(others) {
+        assert_eq!(status(login), 401);
+    }
+}
+
+#[test]
+fn more_logins_than_can_wait_are_told_to_come_again() {
+    let api = Api::unlimited();
+    let app = router(api.engine.clone(), Config { failed_credentials_per_minute: 0, ..Config::default() });
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let at_once = std::thread::available_parallelism().unwrap().get();
+    let logins: Vec<_> = (0..at_once + 100)
+        .map(|number| {
+            let request = api.log_in("acme", &format!("{number}@x.example"), "wrong").into_request();
+            runtime.spawn(app.clone().oneshot(request))
+        })
+        .collect();
+    let status = |login: Sent| runtime.block_on(login).unwrap().unwrap().status().as_u16();
+    let statuses: Vec<u16> = logins.into_iter().map(status).collect();
+    let count = |status: u16| statuses.iter().filter(|told| **told == status).count();
+    assert!(count(401) > 32, "{statuses:?}");
+    assert!(count(503) > 0, "{statuses:?}");
+    assert_eq!(count(401) + count(503), statuses.len(), "{statuses:?}");
+}

@@ -1,0 +1,75 @@
+//! Credentials from the command line, and over a restart.
+
+use crate::running::{Folder, Running};
+
+const USER: &str =
+    r#"{"email":"olga@x.example","name":"Olga","scopes":"write","password":"correct horse battery"}"#;
+const LOGIN: &str = r#"{"tenant":"acme","email":"olga@x.example","password":"correct horse battery"}"#;
+
+fn log_in(server: &Running) -> String {
+    let (status, body) = server.send("POST", "/api/auth/login", "", LOGIN);
+    assert_eq!(status, 200, "{body}");
+    body["token"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_token_outlives_a_restart_and_a_rotation_of_the_secret() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
+    let admin = created.lines().nth(1).unwrap();
+    let server = folder.serve(&[]);
+    assert_eq!(server.send("POST", "/api/users", admin, USER).0, 201);
+    let old = log_in(&server);
+    drop(server);
+    let rotated = folder.printed(&["secrets", "rotate", "--store", &store]);
+    assert_eq!(rotated.trim().len(), 36, "{rotated}");
+    let server = folder.serve(&[]);
+    let new = log_in(&server);
+    for token in [&old, &new] {
+        assert_eq!(server.send("GET", "/api/auth/me", token, "").0, 200);
+    }
+    let kid = |token: &str| token.split('.').next().unwrap().to_owned();
+    assert_ne!(kid(&old), kid(&new), "the new secret signs");
+}
+
+#[test]
+fn what_was_done_to_keys_and_users_is_printed() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
+    let admin = created.lines().nth(1).unwrap();
+    let server = folder.serve(&[]);
+    assert_eq!(server.send("POST", "/api/users", admin, USER).0, 201);
+    let wrong = LOGIN.replace("battery", "staple");
+    assert_eq!(server.send("POST", "/api/auth/login", "", &wrong).0, 401);
+    drop(server);
+    let printed = folder.printed(&["audit", "--store", &store, "--tenant", "acme"]);
+    let lines: Vec<Vec<&str>> = printed.lines().map(|line| line.split('\t').collect()).collect();
+    let told: Vec<[&str; 3]> = lines.iter().map(|line| [line[1], line[2], line[3]]).collect();
+    assert_eq!(
+        told,
+        [
+            ["rally", "-", "apiKey.created"],
+            ["apikey:admin", "127.0.0.1", "user.created"],
+            ["authentication", "127.0.0.1", "login.failed"],
+        ]
+    );
+    assert_eq!(lines[2][5], "olga@x.example");
+}
+
+#[test]
+fn a_fake_is_for_this_machine_unless_it_is_told() {
+    let folder = Folder::new();
+    let complaint = folder.complaint(&["fake", "--listen", "0.0.0.0:0"]);
+    assert!(complaint.contains("--allow-remote"), "{complaint}");
+}
+
+#[test]
+fn an_origin_is_scheme_and_host() {
+    let folder = Folder::new();
+    for wrong in ["*", "app.example", "https://app.example/x", "ftp://app.example", "https://"] {
+        let complaint = folder.complaint(&["serve", "--cors-origin", wrong]);
+        assert!(complaint.contains("must be an origin"), "{wrong}: {complaint}");
+    }
+}
