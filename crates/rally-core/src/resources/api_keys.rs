@@ -211,11 +211,11 @@ impl Session {
 }
 
 impl Collection<'_, ApiKey> {
-    /// Makes a key. Nobody makes one that may do more than they may themselves.
+    /// Makes a key. Nobody makes one that may do more than they may themselves, as it takes the greatest scope to make any.
     ///
     /// # Errors
-    /// [`Code::Forbidden`] when the scopes go beyond the session's own, or it may not make keys at all;
-    /// [`Code::Validation`] with all that is wrong with the draft.
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, beyond which no key goes;
+    /// [`Code::Validation`](crate::Code::Validation) with all that is wrong with the draft.
     pub fn mint(&self, draft: &ApiKeyDraft) -> Result<NewApiKey, Error> {
         let json = serde_json::to_vec(draft).map_err(Error::internal)?;
         let made = self.mint_with(&Json(&json), &WriteOptions::default())?;
@@ -250,8 +250,9 @@ impl Collection<'_, ApiKey> {
     /// answered as it is.
     ///
     /// # Errors
-    /// [`Code::NotFound`]; [`Code::Validation`] when it is the tenant's last credential that works and has the scope
-    /// admin, as then nobody could make another; [`Code::Forbidden`] without that scope.
+    /// [`Code::NotFound`](crate::Code::NotFound); [`Code::Validation`](crate::Code::Validation) when it is the
+    /// tenant's last credential that works and has the scope
+    /// admin, as then nobody could make another; [`Code::Forbidden`](crate::Code::Forbidden) without that scope.
     pub fn revoke(&self, id: Id<ApiKey>) -> Result<ApiKey, Error> {
         self.revoke_with(id, &WriteOptions::default())?.read()
     }

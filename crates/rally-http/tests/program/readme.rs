@@ -32,13 +32,15 @@ fn the_curl_lines_work_as_pasted() {
             serde_json::from_slice(&output.stdout).unwrap()
         })
         .collect();
-    let [created, listed, upserted, found, changes, forecast] = &answers[..] else {
+    let [created, listed, upserted, found, changes, forecast, user, login] = &answers[..] else {
         panic!("{} blocks", answers.len())
     };
     assert_eq!(created["tags"], "math,poetry");
     assert_eq!(listed[0]["id"], created["id"]);
     assert_eq!(upserted["leadScore"], 90);
     assert_eq!(found[0]["id"], created["id"]);
+    assert_eq!(login["user"], *user);
+    assert_eq!(login["tokenType"], "Bearer");
     assert_eq!(forecast["stages"][0]["count"], 1);
     assert_eq!(forecast["stages"][0]["sums"][0]["value"].to_string(), "12000.5");
     assert_eq!(changes.as_array().map(Vec::len), Some(2));

@@ -81,7 +81,7 @@ pub(crate) struct CommonArguments {
     /// Hosts below this one name their tenant by their first label, as acme.localhost does. May be repeated
     #[arg(long = "host-suffix", value_name = "HOST", default_value = "localhost")]
     pub(crate) host_suffixes: Vec<String>,
-    /// An origin whose pages may call the API from a browser, as https://app.example. May be repeated
+    /// An origin whose pages may call the API from a browser, such as `https://app.example`. May be repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
     pub(crate) cors_origins: Vec<String>,
     /// Requests a minute of tenants without a setting of their own; 0 for no limit
