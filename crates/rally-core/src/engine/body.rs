@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Serialize, Serializer,
+    de::{self, Deserializer, MapAccess, SeqAccess, Visitor},
+    ser,
+};
 use serde_json::{error::Category, value::RawValue};
 
 use super::{
@@ -13,20 +17,32 @@ use super::{
 use crate::base::{Code, Error, Faults};
 
 /// What creates an `R`: a typed draft, or the [`Json`] of one.
-pub trait Draft<R> {
+pub trait Draft<R>: Serialize {
     /// The JSON object of the members.
-    fn to_json(&self) -> Cow<'_, [u8]>;
+    fn to_json(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
 }
 
 /// What updates an `R`, member by member: one left out stays, `null` clears.
-pub trait Change<R> {
+pub trait Change<R>: Serialize {
     /// The JSON object of the members.
-    fn to_json(&self) -> Cow<'_, [u8]>;
+    fn to_json(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec(self).unwrap_or_default().into()
+    }
 }
 
 /// The text of a JSON document, as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<'a>(pub &'a [u8]);
+
+impl Serialize for Json<'_> {
+    /// The document itself, if it is one.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let document: &RawValue = serde_json::from_slice(self.0).map_err(ser::Error::custom)?;
+        document.serialize(serializer)
+    }
+}
 
 /// Members in their stored form, by slot; an empty text is no value.
 pub(crate) type Slots<'a> = [Cow<'a, str>; MAX_SLOTS];

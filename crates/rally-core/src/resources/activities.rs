@@ -1,4 +1,4 @@
-use std::{borrow::Cow, ops::RangeInclusive, sync::LazyLock};
+use std::{ops::RangeInclusive, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -216,17 +216,9 @@ impl Creatable for Activity {
 
 impl Bulkable for Activity {}
 
-impl Draft<Activity> for ActivityDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<Activity> for ActivityDraft {}
 
-impl Change<Activity> for ActivityChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Activity> for ActivityChange {}
 
 /// Refuses what activities of this type do not have, and keeps when it was completed.
 fn settle(_: &Stage<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Keys that programs authenticate with: what the tenant's administrators do with them. What they look like and how they
 //! open a session stands in [`credentials`](super::credentials).
 
-use std::{borrow::Cow, fmt, sync::LazyLock};
+use std::{fmt, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -334,11 +334,7 @@ impl Editable for ApiKey {
     type Change = ApiKeyChange;
 }
 
-impl Change<ApiKey> for ApiKeyChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<ApiKey> for ApiKeyChange {}
 
 fn set(slots: &mut Slots<'_>, slot: u8, json: String) {
     if let Some(value) = slots.get_mut(usize::from(slot)) {

@@ -1,6 +1,6 @@
 //! Budget, authority, need and timeline: how a deal is qualified. It is a part of the deal's record.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -132,11 +132,7 @@ impl Editable for Bant {
     type Change = BantChange;
 }
 
-impl Change<Bant> for BantChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Bant> for BantChange {}
 
 /// Lays what is given of each of the four over what there was, and notes when.
 fn settle(_: &Stage<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -208,14 +208,6 @@ impl Upsertable for Company {
 
 impl Bulkable for Company {}
 
-impl Draft<Company> for CompanyDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<Company> for CompanyDraft {}
 
-impl Change<Company> for CompanyChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Company> for CompanyChange {}

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use unicase::UniCase;
@@ -241,17 +241,9 @@ impl Upsertable for Contact {
 
 impl Bulkable for Contact {}
 
-impl Draft<Contact> for ContactDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<Contact> for ContactDraft {}
 
-impl Change<Contact> for ContactChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Contact> for ContactChange {}
 
 /// Both names are JSON strings; without the quotes between them, so is the whole.
 pub(super) fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {

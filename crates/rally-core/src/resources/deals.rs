@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -265,17 +265,9 @@ impl Upsertable for Deal {
 
 impl Bulkable for Deal {}
 
-impl Draft<Deal> for DealDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<Deal> for DealDraft {}
 
-impl Change<Deal> for DealChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Deal> for DealChange {}
 
 /// Checks a deal's stage and lets follow what follows from it: probability, status and the date of the close.
 fn settle(stage: &Stage<'_>, deal: &mut Revision<'_>) -> Result<(), Error> {

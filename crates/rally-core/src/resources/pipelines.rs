@@ -1,5 +1,4 @@
 use std::{
-    borrow::Cow,
     collections::{HashMap, HashSet},
     sync::LazyLock,
 };
@@ -174,17 +173,9 @@ impl Creatable for Pipeline {
     type Draft = PipelineDraft;
 }
 
-impl Draft<Pipeline> for PipelineDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<Pipeline> for PipelineDraft {}
 
-impl Change<Pipeline> for PipelineChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Pipeline> for PipelineChange {}
 
 /// The stages of a stored pipeline.
 pub(super) fn stages(pipeline: &[u8]) -> Result<Vec<PipelineStage>, Error> {

@@ -1,6 +1,6 @@
 //! What a tenant chooses for itself. It is a part of the tenant's record in the directory of all tenants.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -131,8 +131,4 @@ impl Editable for Settings {
     type Change = SettingsChange;
 }
 
-impl Change<Settings> for SettingsChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Settings> for SettingsChange {}

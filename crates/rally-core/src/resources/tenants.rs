@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::LazyLock};
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -246,17 +246,9 @@ impl Creatable for Tenant {
     type Draft = TenantDraft;
 }
 
-impl Draft<Tenant> for TenantDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<Tenant> for TenantDraft {}
 
-impl Change<Tenant> for TenantChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<Tenant> for TenantChange {}
 
 fn no_tenant(slug: &str) -> Error {
     Error::new(Code::NotFound, format!("there is no tenant {slug:?}"))

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, sync::LazyLock};
+use std::{fmt, sync::LazyLock};
 
 use argon2::{Argon2, password_hash::PasswordHasher};
 use serde::{Deserialize, Serialize};
@@ -134,17 +134,9 @@ impl Creatable for User {
     type Draft = UserDraft;
 }
 
-impl Draft<User> for UserDraft {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Draft<User> for UserDraft {}
 
-impl Change<User> for UserChange {
-    fn to_json(&self) -> Cow<'_, [u8]> {
-        serde_json::to_vec(self).unwrap_or_default().into()
-    }
-}
+impl Change<User> for UserChange {}
 
 /// A password on its way in. It is kept as its argon2id hash alone, and is never written anywhere.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
