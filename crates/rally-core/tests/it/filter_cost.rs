@@ -121,3 +121,33 @@ fn a_page_of_many_reads_no_more_than_it_shows() {
     let first = world.acme.contacts().list(&ListQuery::default()).unwrap();
     assert_eq!(value(&first.rows[0])["tags"], "common");
 }
+
+#[test]
+fn a_name_that_very_many_have_leads_to_the_same_page_whether_it_is_counted_or_not() {
+    let world = World::new();
+    for first in (0..12_000).step_by(100) {
+        let contact = |number| {
+            let stage = if number % 7 == 0 { "customer" } else { "lead" };
+            json!({
+                "firstName": if number % 50 == 3 { "Bea" } else { "Ada" }, "lastName": "Lovelace",
+                "email": format!("c{number}@x.example"), "lifecycleStage": stage,
+            })
+        };
+        let items: Vec<Value> = (first..first + 100).map(contact).collect();
+        let items = Value::from(items).to_string();
+        world.acme.contacts().create_many(&Json(items.as_bytes()), true, &WriteOptions::default()).unwrap();
+    }
+    let ids = |query: &ListQuery| {
+        let page = world.acme.contacts().list(query).unwrap();
+        (page.rows.iter().map(rally_core::Row::id).collect::<Vec<_>>(), page.has_more)
+    };
+    let all = ListQuery { search: Some("ADA".to_owned()), limit: 10, ..ListQuery::default() };
+    for query in [all.clone(), all.with("lifecycleStage", "customer")] {
+        for offset in [0, 7, 150] {
+            let counted = ListQuery { offset, count: true, ..query.clone() };
+            let (found, has_more) = ids(&ListQuery { offset, ..query.clone() });
+            assert_eq!((found.len(), has_more), (10, true), "{offset}");
+            assert_eq!((found, has_more), ids(&counted), "{offset}");
+        }
+    }
+}
