@@ -46,7 +46,8 @@ impl Engine {
     pub fn signing_secrets(&self) -> Result<Vec<SigningSecret>, Error> {
         let directory = self.directory();
         let known = read_secrets(&*directory.snapshot()?)?;
-        let known = if known.secrets.is_empty() { self.add_secret(true)? } else { known };
+        let known =
+            if known.secrets.is_empty() { self.add_secret(|known| known.secrets.is_empty())? } else { known };
         Ok(valid(&known, self.clock().now()))
     }
 
@@ -55,21 +56,21 @@ impl Engine {
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn rotate_signing_secret(&self) -> Result<SigningSecret, Error> {
-        let known = self.add_secret(false)?;
+        let known = self.add_secret(|_| true)?;
         valid(&known, self.clock().now())
             .into_iter()
             .next()
             .ok_or_else(|| Error::internal("no secret was made"))
     }
 
-    fn add_secret(&self, only_first: bool) -> Result<SecretsV1, Error> {
+    /// Makes a secret if it is wanted beside those that there are, and answers them all.
+    fn add_secret(&self, is_wanted: fn(&SecretsV1) -> bool) -> Result<SecretsV1, Error> {
         let new = SecretV1 { id: self.random(), key: self.random(), made_at: self.clock().now().as_micros() };
         let mut secrets = SecretsV1::default();
         self.directory().write(&WriteOptions::default(), &mut |stage: &mut Stage<'_>| {
             secrets = read_secrets(&stage.overlay)?;
-            if secrets.secrets.is_empty() || !only_first {
-                let now = stage.now;
-                let kept = valid(&secrets, now).len();
+            if is_wanted(&secrets) {
+                let kept = valid(&secrets, stage.now).len();
                 let gone = secrets.secrets.len().saturating_sub(kept);
                 secrets.secrets.drain(..gone);
                 secrets.secrets.push(new.clone());
