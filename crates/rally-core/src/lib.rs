@@ -2,54 +2,60 @@
 //! isolation, scoped API keys, exact lists, a loss-free change feed and a rate limit, over a store of the host's choosing.
 //!
 //! ```
-//! use rally_core::{ContactChange, ContactDraft, Engine, ListQuery, Patch, TenantDraft};
-//! use rally_core::store::MemoryStore;
+//! use rally_core::{Contact, ContactDraft, ContactUpdate, Engine, LifecycleStage, TenantDraft, store::MemoryStore};
 //!
 //! let engine = Engine::new(MemoryStore::new());
-//! engine.create_tenant(&TenantDraft { slug: "acme".into(), ..Default::default() })?;
-//! let acme = engine.trusted_session("acme", "import")?;
+//! let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("import")?;
 //!
-//! let draft = ContactDraft {
-//!     first_name: "Ada".into(),
-//!     last_name: "Lovelace".into(),
-//!     email: "ada@x.example".into(),
-//!     ..Default::default()
-//! };
-//! let ada = acme.contacts().create(&draft)?.read()?;
+//! let draft = ContactDraft::new("Ada", "Lovelace", "ada@x.example").tags(["math", "poetry"]);
+//! let ada = acme.contacts().create(&draft)?;
 //! assert_eq!(ada.full_name, "Ada Lovelace");
 //! assert!(acme.contacts().create(&draft).unwrap_err().is_duplicate());
 //!
-//! let change = ContactChange { lead_score: Patch::Set(90), ..Default::default() };
-//! acme.contacts().update(ada.id, &change)?;
-//! let page = acme.contacts().list(&ListQuery { count: true, ..Default::default() })?;
-//! assert_eq!((page.total, page.rows[0].read()?.lead_score), (Some(1), Some(90)));
+//! acme.contacts().update(ada.id, &ContactUpdate::new().lifecycle_stage(LifecycleStage::Customer))?;
+//! for contact in acme.view()?.contacts().all(Contact::LIFECYCLE_STAGE.is(LifecycleStage::Customer))? {
+//!     println!("{}", contact?.email);
+//! }
 //! # Ok::<(), rally_core::Error>(())
 //! ```
 //!
-//! Where everything is: [`architecture`].
+//! [`Engine`] is the way in: it has tenants, a tenant opens a [`Session`], and a session has a [`Collection`] of each
+//! resource. [`Session::view`] reads several things at one moment, [`Session::write`] changes several in one transaction,
+//! and [`Session::follow`] follows the changes.
+//!
+//! Calls block until the store has answered. In an async program they go to a thread that may wait, such as one of
+//! `tokio::task::spawn_blocking`: see [`Engine`].
+//!
+//! More tasks are solved in the [`cookbook`]; where everything is says [`architecture`].
 
 #[doc = include_str!("../ARCHITECTURE.md")]
 pub mod architecture {}
 mod base;
+pub mod cookbook;
 mod engine;
 mod resources;
+pub mod schema;
 pub mod store;
 
 pub use base::{
-    Clock, Code, Decimal, Entropy, Environment, Error, Faults, Id, Kind, NotADecimal, NotAnInstant, Patch,
-    Scope, SystemClock, SystemEntropy, TenantId, Timestamp, UnknownScope, limits,
+    Action, Clock, Code, Currency, Decimal, Entropy, Environment, Error, Faults, Id, Kind, NotACurrency,
+    NotADecimal, NotATimeZone, NotAnInstant, Patch, Profile, Scope, Scopes, SystemClock, SystemEntropy, Tags,
+    TenantId, TimeZone, Timestamp, UnknownScope, UnknownWord, limits,
 };
 pub use engine::{
-    Access, Action, Allowance, Bulk, BulkItem, Bulkable, Caller, Change, Changes, Collection, Config,
-    Creatable, Deleted, Draft, Editable, Engine, FeedEntry, FeedFrom, FeedQuery, Fields, IdempotencyKey,
-    Json, Limiter, Link, ListQuery, Matching, Member, Model, Outcome, Page, Profile, Resource, Row, Rule,
-    Session, Shape, TenantInfo, Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
+    read::{FeedEntry, FeedPosition, Filter, Filterable, ListQuery, Page, Query},
+    schema::TenantInfo,
+    session::{
+        Atomicity, Bulk, Caller, Collection, Config, Engine, Follow, FollowedChange, Session,
+        TransactionCollection, View, ViewCollection, WriteOptions,
+    },
+    write::{IdempotencyKey, Transaction, WriteOutcome, Written},
 };
 pub use resources::{
-    Activity, ActivityChange, ActivityDraft, ApiKey, ApiKeyChange, ApiKeyDraft, AuditEntry, Bant, BantChange,
-    Company, CompanyChange, CompanyDraft, Contact, ContactChange, ContactDraft, Criterion, CriterionChange,
-    CurrencySum, Deal, DealChange, DealDraft, FeedFields, Forecast, LogInDraft, MintedApiKey, NewApiKey,
-    Password, Pipeline, PipelineChange, PipelineDraft, PipelineStage, PipelineStageDraft, Settings,
-    SettingsChange, SigningSecret, StageForecast, Sum, Tenant, TenantChange, TenantDraft, User, UserChange,
-    UserDraft,
+    Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, ApiKey, ApiKeyDraft, ApiKeyUpdate,
+    AuditEntry, Bant, BantUpdate, CallDirection, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft,
+    ContactUpdate, Criterion, CriterionUpdate, CurrencySum, Deal, DealDraft, DealStatus, DealUpdate,
+    Forecast, LifecycleStage, NewApiKey, Password, Pipeline, PipelineDraft, PipelineStage,
+    PipelineStageDraft, PipelineUpdate, Priority, Settings, SettingsUpdate, StageForecast, StageMove,
+    StageOutcome, Sum, Tenant, TenantDraft, TenantHandle, TenantUpdate, User, UserDraft, UserUpdate,
 };

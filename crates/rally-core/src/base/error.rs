@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Faults, Scope, Timestamp};
 
-/// What kind of failure an [`Error`] is. Callers of the HTTP door see these as `code`.
+/// The kind of failure that an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     /// Members or parameters with values that they cannot have.
@@ -25,14 +25,6 @@ pub enum Code {
     Forbidden,
     /// No such record in this tenant.
     NotFound,
-    /// The tenant's or the source's requests of this minute are spent.
-    RateLimited,
-    /// The path does not know the method.
-    MethodNotAllowed,
-    /// The body is larger than the path takes.
-    PayloadTooLarge,
-    /// The body is not of the type that the path takes.
-    UnsupportedMediaType,
     /// The present state does not allow it.
     Conflict,
     /// The record is not at the version that was named.
@@ -49,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 19] = [
+    pub const ALL: &'static [Code] = &[
         Code::Validation,
         Code::MalformedJson,
         Code::Duplicate,
@@ -59,10 +51,6 @@ impl Code {
         Code::Unauthorized,
         Code::Forbidden,
         Code::NotFound,
-        Code::RateLimited,
-        Code::MethodNotAllowed,
-        Code::PayloadTooLarge,
-        Code::UnsupportedMediaType,
         Code::Conflict,
         Code::PreconditionFailed,
         Code::IdempotencyMismatch,
@@ -70,6 +58,32 @@ impl Code {
         Code::Unavailable,
         Code::Internal,
     ];
+
+    /// The number in stored answers, which never changes.
+    pub(crate) const fn number(self) -> u8 {
+        match self {
+            Code::Validation => 1,
+            Code::MalformedJson => 2,
+            Code::Duplicate => 3,
+            Code::Ambiguous => 4,
+            Code::BadReference => 5,
+            Code::LimitExceeded => 6,
+            Code::Unauthorized => 7,
+            Code::Forbidden => 8,
+            Code::NotFound => 9,
+            Code::Conflict => 10,
+            Code::PreconditionFailed => 11,
+            Code::IdempotencyMismatch => 12,
+            Code::FeedTrimmed => 13,
+            Code::Unavailable => 14,
+            Code::Internal => 15,
+        }
+    }
+
+    /// The code with that number.
+    pub(crate) fn from_number(number: u8) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.number() == number)
+    }
 
     /// The name that callers see.
     #[must_use]
@@ -84,10 +98,6 @@ impl Code {
             Code::Unauthorized => "unauthorized",
             Code::Forbidden => "forbidden",
             Code::NotFound => "not_found",
-            Code::RateLimited => "rate_limited",
-            Code::MethodNotAllowed => "method_not_allowed",
-            Code::PayloadTooLarge => "payload_too_large",
-            Code::UnsupportedMediaType => "unsupported_media_type",
             Code::Conflict => "conflict",
             Code::PreconditionFailed => "precondition_failed",
             Code::IdempotencyMismatch => "idempotency_mismatch",
@@ -191,7 +201,7 @@ impl Error {
         self
     }
 
-    /// What kind of failure this is.
+    /// The kind of failure.
     #[must_use]
     pub fn code(&self) -> Code {
         self.0.code
@@ -203,7 +213,7 @@ impl Error {
         &self.0.detail
     }
 
-    /// What is wrong with each member or parameter.
+    /// Faults, by member or parameter.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.0.faults
@@ -298,6 +308,30 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_numbers_of_codes_are_pinned() {
+        let numbers: Vec<(u8, &str)> = Code::ALL.iter().map(|code| (code.number(), code.name())).collect();
+        let expected = [
+            "validation",
+            "malformed_json",
+            "duplicate",
+            "ambiguous",
+            "bad_reference",
+            "limit_exceeded",
+            "unauthorized",
+            "forbidden",
+            "not_found",
+            "conflict",
+            "precondition_failed",
+            "idempotency_mismatch",
+            "feed_trimmed",
+            "unavailable",
+            "internal",
+        ];
+        assert_eq!(numbers, (1..).zip(expected).collect::<Vec<_>>());
+        assert!(Code::ALL.iter().all(|code| Code::from_number(code.number()) == Some(*code)));
+    }
 
     #[test]
     fn what_the_caller_hears_and_what_the_log_hears_never_mix() {

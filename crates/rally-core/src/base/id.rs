@@ -75,13 +75,6 @@ pub(crate) fn instant_of(id: Uuid) -> Timestamp {
     Timestamp::from_micros(i64::try_from(millis * 1_000 + within).unwrap_or(i64::MAX))
 }
 
-impl<R> Default for Id<R> {
-    /// The id that no record has.
-    fn default() -> Self {
-        Self::from_uuid(Uuid::nil())
-    }
-}
-
 // Derives would ask the same of `R`, which is only a name here.
 impl<R> Clone for Id<R> {
     fn clone(&self) -> Self {

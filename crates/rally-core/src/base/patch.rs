@@ -1,28 +1,35 @@
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use super::Tags;
 
-/// What a change does to one member.
+/// A change of one member that need not have a value.
+///
+/// Setters take anything that becomes one: a value sets it, `None` clears it.
+///
+/// ```
+/// use rally_core::{ContactUpdate, Patch};
+///
+/// let update = ContactUpdate::new().phone("+44 20 7946 0000").lead_score(90).title(Patch::Clear);
+/// # drop(update);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
-    /// It stays as it is.
+    /// The member stays as it is.
     #[default]
     Keep,
-    /// It has no value any more, or its default.
+    /// The member gets no value, or its default if it has one.
     Clear,
-    /// It has this value.
+    /// The member gets this value.
     Set(T),
-}
-
-impl<T> Patch<T> {
-    /// True when the member stays as it is.
-    #[must_use]
-    pub const fn is_keep(&self) -> bool {
-        matches!(self, Patch::Keep)
-    }
 }
 
 impl<T> From<T> for Patch<T> {
     fn from(value: T) -> Self {
         Patch::Set(value)
+    }
+}
+
+impl<T> From<Option<T>> for Patch<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Patch::Clear, Patch::Set)
     }
 }
 
@@ -32,18 +39,14 @@ impl From<&str> for Patch<String> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
-    /// `null` clears; a member that may be left out needs `#[serde(default)]`.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))
+impl<S: Into<String>, const N: usize> From<[S; N]> for Patch<Tags> {
+    fn from(tags: [S; N]) -> Self {
+        Patch::Set(tags.into())
     }
 }
 
-impl<T: Serialize> Serialize for Patch<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Patch::Keep | Patch::Clear => serializer.serialize_none(),
-            Patch::Set(value) => value.serialize(serializer),
-        }
+impl<S: Into<String>> From<Vec<S>> for Patch<Tags> {
+    fn from(tags: Vec<S>) -> Self {
+        Patch::Set(tags.into())
     }
 }

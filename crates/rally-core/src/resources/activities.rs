@@ -1,196 +1,147 @@
 use std::{ops::RangeInclusive, sync::LazyLock};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Company, Contact, Deal, User, links_to};
+use super::{Company, Contact, Deal, User, define};
 use crate::{
-    base::{Error, Id, Kind, Patch, TenantId, Timestamp, limits},
+    base::{Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
     engine::{
-        self, Bulkable, Change, Collection, Creatable, Draft, Editable, Link, Model, Resource, Revision,
-        Rule, Rules, Session, Stage, quote, stored,
+        codec::Slot,
+        schema::{self, Model, Resource, Row, Rule, Searchable, quote, resource, stored},
+        write::{Bulkable, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };
 
-const ACTIVITY_TYPE: u8 = 0;
-pub(super) const DEAL_ID: u8 = 5;
-const DUE_DATE: u8 = 7;
-const STATUS: u8 = 9;
-const COMPLETED_AT: u8 = 17;
-const TYPES: Rule = Rule::Choice(&["note", "task", "call", "meeting"]);
+const ACTIVITY_TYPE: Slot = Slot::new(0);
+pub(super) const DEAL_ID: Slot = Slot::new(5);
+const DUE_DATE: Slot = Slot::new(7);
+const STATUS: Slot = Slot::new(9);
+const COMPLETED_AT: Slot = Slot::new(17);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const COUNT: Rule = Rule::Integer { min: 0, max: limits::COUNT };
-
-/// The slots of members that only activities of one type have.
-const OF_TYPE: [(&str, RangeInclusive<u8>); 3] =
-    [("task", DUE_DATE..=DUE_DATE), ("call", 10..=12), ("meeting", 13..=15)];
-
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
-        engine::id(),
-        engine::tenant_id(),
-        stored(ACTIVITY_TYPE, "activityType", TYPES).required().filtered(),
-        stored(1, "subject", SHORT).required().searched(),
-        stored(2, "body", Rule::LongText),
-        stored(3, "contactId", Rule::Reference(Kind::Contact)).filtered(),
-        stored(4, "companyId", Rule::Reference(Kind::Company)).filtered(),
-        stored(DEAL_ID, "dealId", Rule::Reference(Kind::Deal)).filtered().keeping_newest(),
-        stored(6, "scheduledAt", Rule::Instant),
-        stored(DUE_DATE, "dueDate", Rule::Instant),
-        stored(8, "priority", Rule::Choice(&["low", "normal", "high", "urgent"])).filtered(),
-        stored(STATUS, "status", Rule::Choice(&["pending", "completed"])).default(PENDING).filtered(),
-        stored(10, "callDirection", Rule::Choice(&["inbound", "outbound"])),
-        stored(11, "callOutcome", SHORT),
-        stored(12, "callDurationSeconds", COUNT),
-        stored(13, "durationMinutes", COUNT),
-        stored(14, "location", SHORT),
-        stored(15, "meetingUrl", Rule::Url),
-        stored(16, "ownerId", Rule::Reference(Kind::User)).filtered(),
-        stored(COMPLETED_AT, "completedAt", Rule::Instant).read_only(),
-        engine::created_at(),
-        engine::updated_at(),
-    ])
-    .under(Rules { settle, ..Rules::NONE })
-});
-
 const PENDING: &str = "\"pending\"";
 const COMPLETED: &str = "\"completed\"";
 
-/// A note, task, call or meeting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Activity {
-    /// The activity's id.
-    pub id: Id<Activity>,
-    /// The tenant that it belongs to.
-    pub tenant_id: TenantId,
-    /// `note`, `task`, `call` or `meeting`.
-    pub activity_type: String,
-    /// What it is about.
-    pub subject: String,
-    /// Free text.
-    pub body: Option<String>,
-    /// The contact that it is with.
-    pub contact_id: Option<Id<Contact>>,
-    /// The company that it is with.
-    pub company_id: Option<Id<Company>>,
-    /// The deal that it is for.
-    pub deal_id: Option<Id<Deal>>,
-    /// When it is to happen.
-    pub scheduled_at: Option<Timestamp>,
-    /// When a task is to be done.
-    pub due_date: Option<Timestamp>,
-    /// `low`, `normal`, `high` or `urgent`.
-    pub priority: Option<String>,
-    /// `pending` or `completed`.
-    pub status: String,
-    /// `inbound` or `outbound`, of a call.
-    pub call_direction: Option<String>,
-    /// What came of a call.
-    pub call_outcome: Option<String>,
-    /// How long a call was, in seconds.
-    pub call_duration_seconds: Option<u64>,
-    /// How long a meeting is, in minutes.
-    pub duration_minutes: Option<u64>,
-    /// Where a meeting is.
-    pub location: Option<String>,
-    /// Where a meeting is on the web.
-    pub meeting_url: Option<String>,
-    /// The user responsible.
-    pub owner_id: Option<Id<User>>,
-    /// When its status became completed.
-    pub completed_at: Option<Timestamp>,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
+/// The slots of members that only activities of one type have.
+const OF_TYPE: [(ActivityType, RangeInclusive<Slot>); 3] = [
+    (ActivityType::Task, DUE_DATE..=DUE_DATE),
+    (ActivityType::Call, Slot::new(10)..=Slot::new(12)),
+    (ActivityType::Meeting, Slot::new(13)..=Slot::new(15)),
+];
+
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Activity, &Activity::members()));
+
+closed_set! {
+    /// Type of an activity.
+    pub enum ActivityType {
+        /// A note.
+        Note = "note",
+        /// Something to do.
+        Task = "task",
+        /// A telephone call.
+        Call = "call",
+        /// A meeting.
+        Meeting = "meeting",
+    }
 }
 
-/// What creates an [`Activity`]; only type and subject are required.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Activity`")]
-pub struct ActivityDraft {
-    pub activity_type: String,
-    pub subject: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub contact_id: Option<Id<Contact>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub company_id: Option<Id<Company>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deal_id: Option<Id<Deal>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scheduled_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub due_date: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_direction: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_outcome: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_duration_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration_minutes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub location: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub meeting_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner_id: Option<Id<User>>,
+closed_set! {
+    /// Status of an activity.
+    pub enum ActivityStatus {
+        /// Not done yet.
+        Pending = "pending",
+        /// Done.
+        Completed = "completed",
+    }
 }
 
-/// What updates an [`Activity`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Activity`")]
-pub struct ActivityChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub activity_type: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub subject: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub body: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub contact_id: Patch<Id<Contact>>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub company_id: Patch<Id<Company>>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub deal_id: Patch<Id<Deal>>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub scheduled_at: Patch<Timestamp>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub due_date: Patch<Timestamp>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub priority: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub status: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub call_direction: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub call_outcome: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub call_duration_seconds: Patch<u64>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub duration_minutes: Patch<u64>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub location: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub meeting_url: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub owner_id: Patch<Id<User>>,
+closed_set! {
+    /// Priority of an activity.
+    pub enum Priority {
+        /// Can wait.
+        Low = "low",
+        /// As most.
+        Normal = "normal",
+        /// Before most.
+        High = "high",
+        /// Before all else.
+        Urgent = "urgent",
+    }
 }
 
-impl Session {
-    /// The tenant's activities.
-    #[must_use]
-    pub fn activities(&self) -> Collection<'_, Activity> {
-        Collection::new(self)
+closed_set! {
+    /// Direction of a call.
+    pub enum CallDirection {
+        /// The tenant was called.
+        Inbound = "inbound",
+        /// The tenant called.
+        Outbound = "outbound",
+    }
+}
+
+resource! {
+    /// A note, task, call or meeting. A member of another type than its own is an error.
+    pub struct Activity;
+    draft {
+        /// Creates an [`Activity`].
+        pub struct ActivityDraft;
+    }
+    update {
+        /// Updates an [`Activity`].
+        pub struct ActivityUpdate;
+    }
+
+    members {
+        /// Identity of the activity.
+        read id: Id<Activity> = schema::id();
+        /// The tenant that it belongs to.
+        read tenant_id: TenantId = schema::tenant_id();
+        /// Type of the activity.
+        required activity_type: ActivityType =
+            stored(ACTIVITY_TYPE, "activityType", Rule::Choice(ActivityType::WORDS)).filtered(), filter ACTIVITY_TYPE;
+        /// Subject.
+        required subject: String = stored(Slot::new(1), "subject", SHORT).searched();
+        /// Free text.
+        optional body: String = stored(Slot::new(2), "body", Rule::LongText);
+        /// The contact that it is with.
+        optional contact_id: Id<Contact> =
+            stored(Slot::new(3), "contactId", Rule::Reference(Kind::Contact)).filtered(), filter CONTACT_ID;
+        /// The company that it is with.
+        optional company_id: Id<Company> =
+            stored(Slot::new(4), "companyId", Rule::Reference(Kind::Company)).filtered(), filter COMPANY_ID;
+        /// The deal that it is for.
+        optional deal_id: Id<Deal> =
+            stored(DEAL_ID, "dealId", Rule::Reference(Kind::Deal)).filtered().keeping_newest(), filter DEAL_ID;
+        /// The instant that it is planned for.
+        optional scheduled_at: Timestamp = stored(Slot::new(6), "scheduledAt", Rule::Instant);
+        /// The instant by which a task is to be done.
+        optional due_date: Timestamp = stored(DUE_DATE, "dueDate", Rule::Instant);
+        /// Priority.
+        optional priority: Priority =
+            stored(Slot::new(8), "priority", Rule::Choice(Priority::WORDS)).filtered(), filter PRIORITY;
+        /// Status; `pending` unless it is set.
+        defaulted status: ActivityStatus =
+            stored(STATUS, "status", Rule::Choice(ActivityStatus::WORDS)).default(PENDING).filtered(), filter STATUS;
+        /// Direction of a call.
+        optional call_direction: CallDirection =
+            stored(Slot::new(10), "callDirection", Rule::Choice(CallDirection::WORDS));
+        /// Outcome of a call.
+        optional call_outcome: String = stored(Slot::new(11), "callOutcome", SHORT);
+        /// Length of a call, in seconds.
+        optional call_duration_seconds: u64 = stored(Slot::new(12), "callDurationSeconds", COUNT);
+        /// Length of a meeting, in minutes.
+        optional duration_minutes: u64 = stored(Slot::new(13), "durationMinutes", COUNT);
+        /// Place of a meeting.
+        optional location: String = stored(Slot::new(14), "location", SHORT);
+        /// Place of a meeting on the web.
+        optional meeting_url: String = stored(Slot::new(15), "meetingUrl", Rule::Url);
+        /// The user responsible.
+        optional owner_id: Id<User> =
+            stored(Slot::new(16), "ownerId", Rule::Reference(Kind::User)).filtered(), filter OWNER_ID;
+        /// The instant at which its status became completed.
+        read_optional completed_at: Timestamp = stored(COMPLETED_AT, "completedAt", Rule::Instant).read_only();
+        /// The instant of its creation.
+        read created_at: Timestamp = schema::created_at();
+        /// The instant of its last change.
+        read updated_at: Timestamp = schema::updated_at();
     }
 }
 
@@ -201,13 +152,17 @@ impl Resource for Activity {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        links_to(Self::KIND)
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Activity {
-    type Change = ActivityChange;
+    type Update = ActivityUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &RULES)
+    }
 }
 
 impl Creatable for Activity {
@@ -216,14 +171,15 @@ impl Creatable for Activity {
 
 impl Bulkable for Activity {}
 
-impl Draft<Activity> for ActivityDraft {}
+impl Searchable for Activity {}
 
-impl Change<Activity> for ActivityChange {}
+static RULES: Rules = Rules { settle, ..Rules::NONE };
 
-/// Refuses what activities of this type do not have, and keeps when it was completed.
-fn settle(_: &Stage<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {
+/// Refuses members of another type, and keeps the instant of completion.
+fn settle(_: &Transaction<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {
     let own = activity.text(ACTIVITY_TYPE).trim_matches('"').to_owned();
-    for (of_type, slots) in OF_TYPE.iter().filter(|(of_type, _)| !own.is_empty() && *of_type != own) {
+    let others = OF_TYPE.iter().filter(|(of_type, _)| !own.is_empty() && of_type.as_str() != own);
+    for (of_type, slots) in others {
         for (slot, member) in MODEL.stored().filter(|(slot, _)| slots.contains(slot)) {
             if !activity.text(slot).is_empty() {
                 activity.wrong.add(member.name, format!("is only for a {of_type}"));

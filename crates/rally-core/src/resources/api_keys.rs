@@ -1,132 +1,117 @@
-//! Keys that programs authenticate with: what the tenant's administrators do with them. What they look like and how they
-//! open a session stands in [`credentials`](super::credentials).
+//! Keys that programs authenticate with: what the tenant's administrators do with them. Their text and how they open a
+//! session is in [`credentials`](super::credentials).
 
 use std::{fmt, sync::LazyLock};
 
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
 use super::{
+    administrators::{self, key},
     audit,
     credentials::{self, Secret},
-    users,
+    define,
 };
 use crate::{
-    base::{Error, Id, Kind, Patch, Scope, Timestamp, limits},
+    base::{Error, Id, Kind, Scope, Scopes, Timestamp, limits},
     engine::{
-        self, Body, Change, Collection, Editable, Json, Link, Member, Model, Record, Resource, Revision,
-        Rule, Rules, Session, Slots, Stage, Term, WriteOptions, Written, lookup, quote, stored, unquote,
+        codec::Slot,
+        schema::{self, Body, Member, Model, Record, Resource, Row, Rule, quote, resource, stored, unquote},
+        session::{Caller, Collection, JsonCollection, Session, Verbs, WriteOptions},
+        write::{self, Definition, Draft, Editable, Rules, Written},
     },
 };
 
-const KEY_PREFIX: u8 = 0;
-const SECRET_HASH: u8 = 1;
-const NAME: u8 = 2;
-const SCOPES: u8 = 3;
-const EXPIRES_AT: u8 = 4;
-const IS_ACTIVE: u8 = 5;
-const LAST_USED_AT: u8 = 6;
-const CREATED_BY: u8 = 7;
+const KEY_PREFIX: Slot = Slot::new(0);
+const SECRET_HASH: Slot = Slot::new(1);
+const NAME: Slot = Slot::new(2);
+const LAST_USED_AT: Slot = Slot::new(6);
+const CREATED_BY: Slot = Slot::new(7);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
-/// How long a key's `lastUsedAt` may be behind.
+/// The time by which a key's `lastUsedAt` may be behind.
 const LAST_USED_GRAIN_MICROS: i64 = 60_000_000;
-/// The index of keys that may do everything as long as they last.
-const ADMINS: u8 = 200;
-const IS_ADMIN: &str = "true";
-pub(super) const LAST_ADMIN: &str =
-    "must stay as it is for the tenant's last admin credential that works; make another first";
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&members()).under(Rules { settle, audited: Some(audit::note), ..Rules::NONE })
-});
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::ApiKey, &ApiKey::members()));
 
-/// What a draft says: a new key works.
+/// The members of a draft: a new key works.
 static DRAFT: LazyLock<Model> = LazyLock::new(|| {
     let is_active = |member: &Member| member.name == "isActive";
-    Model::new(&members().map(|member| if is_active(&member) { member.read_only() } else { member }))
+    let drafted = |member: Member| if is_active(&member) { member.read_only() } else { member };
+    Model::new(Kind::ApiKey, &ApiKey::members().into_iter().map(drafted).collect::<Vec<_>>())
 });
 
-fn members() -> [Member; 11] {
-    [
-        engine::id(),
-        stored(KEY_PREFIX, "keyPrefix", SHORT).read_only(),
-        stored(SECRET_HASH, "secretHash", SHORT).hidden(),
-        stored(NAME, "name", SHORT).required(),
-        stored(SCOPES, "scopes", Rule::Scopes).default("\"read\""),
-        stored(EXPIRES_AT, "expiresAt", Rule::Instant),
-        stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only(),
-        stored(IS_ACTIVE, "isActive", Rule::Boolean).default("true"),
-        engine::created_at(),
-        stored(CREATED_BY, "createdBy", SHORT).read_only(),
-        lookup(ADMINS, write_is_admin),
-    ]
+resource! {
+    /// A key that a program authenticates with, without its secret.
+    pub struct ApiKey;
+    draft {
+        /// Makes an [`ApiKey`].
+        pub struct ApiKeyDraft;
+    }
+    update {
+        /// Updates an [`ApiKey`].
+        pub struct ApiKeyUpdate;
+    }
+
+    members {
+        /// Identity of the key.
+        read id: Id<ApiKey> = schema::id();
+        /// The beginning of the key, to tell it from others.
+        read key_prefix: String = stored(KEY_PREFIX, "keyPrefix", SHORT).read_only();
+        /// Purpose.
+        required name: String = stored(NAME, "name", SHORT);
+        /// Scopes; the highest counts. `read` unless they are set.
+        defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
+        /// The instant from which it works no more.
+        optional expires_at: Timestamp = stored(key::EXPIRES_AT, "expiresAt", Rule::Instant);
+        /// The instant at which it last worked, at most a minute behind.
+        read_optional last_used_at: Timestamp = stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only();
+        /// True when it is not revoked. A new key is not.
+        updated is_active: bool = stored(key::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
+        /// The instant of its making.
+        read created_at: Timestamp = schema::created_at();
+        /// The caller who made it.
+        read_optional created_by: String = stored(CREATED_BY, "createdBy", SHORT).read_only();
+    }
+    hidden {
+        stored(SECRET_HASH, "secretHash", SHORT).hidden();
+        administrators::lookup_of_keys();
+    }
 }
 
-/// A key that a program authenticates with, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct ApiKey {
-    /// The key's id.
-    pub id: Id<ApiKey>,
-    /// How the key begins, to tell it from others.
-    pub key_prefix: String,
-    /// What it is for.
-    pub name: String,
-    /// Scopes, separated by commas; the highest counts.
-    pub scopes: String,
-    /// When it stops working.
-    pub expires_at: Option<Timestamp>,
-    /// When it last worked, at most a minute behind.
-    pub last_used_at: Option<Timestamp>,
-    /// Whether it works.
-    pub is_active: bool,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Who made it.
-    pub created_by: Option<String>,
+impl Resource for ApiKey {
+    const KIND: Kind = Kind::ApiKey;
+    const READ: Scope = Scope::Admin;
+
+    fn model() -> &'static Model {
+        &MODEL
+    }
+
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
+    }
 }
 
-/// What makes an [`ApiKey`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApiKeyDraft {
-    /// What it is for.
-    pub name: String,
-    /// Scopes, separated by commas; `read` if none are given.
-    pub scopes: Option<String>,
-    /// When it stops working.
-    pub expires_at: Option<Timestamp>,
+impl Editable for ApiKey {
+    const WRITE: Scope = Scope::Admin;
+    type Update = ApiKeyUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &RULES)
+    }
 }
 
-/// What updates an [`ApiKey`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `ApiKey`")]
-pub struct ApiKeyChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub scopes: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub expires_at: Patch<Timestamp>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub is_active: Patch<bool>,
-}
+static RULES: Rules = Rules { settle: administrators::judge_key, audit: Some(audit::note), ..Rules::NONE };
 
-/// A key that was just made: the only time that all of it is known.
+/// A key that was just made, with its text: the only time that the text is known.
 pub struct NewApiKey {
-    /// What is kept of it.
+    /// The record, without the text.
     pub model: ApiKey,
     /// The whole key.
     pub key: String,
 }
 
-/// What came of making a key once for an idempotency key.
+/// A key that was made for an adapter.
 pub struct MintedApiKey {
-    /// What is kept of it.
-    pub written: Written<ApiKey>,
-    /// The whole key; nothing when this is the kept answer of an earlier write, as a key is kept nowhere.
+    /// The record, without the text.
+    pub written: Written<Row<ApiKey>>,
+    /// The whole key; `None` when this is the kept answer of an earlier write, as a key is kept nowhere.
     pub key: Option<String>,
 }
 
@@ -142,7 +127,7 @@ impl fmt::Debug for MintedApiKey {
     }
 }
 
-/// What a key allows, read straight from its stored members: this happens at every request.
+/// The members of a key that every request needs, read straight from the stored record.
 pub(super) struct Grant {
     pub(super) name: String,
     pub(super) scope: Scope,
@@ -156,29 +141,30 @@ impl Grant {
     pub(super) fn read(key: &Record<'_>) -> Result<Self, Error> {
         let instant = |slot| match key.slot(slot) {
             [] => Ok(None),
-            json => unquote(json).parse().map(Some).map_err(Error::internal),
+            json => unquote(json)?.parse().map(Some).map_err(Error::internal),
         };
+        let scopes: Scopes = unquote(key.slot(key::SCOPES))?.parse().map_err(Error::internal)?;
         Ok(Self {
-            name: unquote(key.slot(NAME)),
-            scope: Scope::highest(&unquote(key.slot(SCOPES))).map_err(Error::internal)?,
-            secret_hash: unquote(key.slot(SECRET_HASH)),
-            is_active: key.slot(IS_ACTIVE) == b"true",
-            expires_at: instant(EXPIRES_AT)?,
+            name: unquote(key.slot(NAME))?,
+            scope: scopes.highest(),
+            secret_hash: unquote(key.slot(SECRET_HASH))?,
+            is_active: key.slot(key::IS_ACTIVE) == b"true",
+            expires_at: instant(key::EXPIRES_AT)?,
             last_used_at: instant(LAST_USED_AT)?,
         })
     }
 
-    /// Whether the key works: it is neither revoked nor expired.
+    /// True when the key works: it is neither revoked nor expired.
     pub(super) fn works(&self, now: Timestamp) -> bool {
         self.is_active && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Whether this is the hash of its secret, found out in the same time whatever the answer is.
+    /// True when this is the hash of its secret, found out in the same time whatever the answer is.
     pub(super) fn has_hash(&self, hash: &str) -> bool {
         credentials::are_equal(self.secret_hash.as_bytes(), hash.as_bytes())
     }
 
-    /// Whether its use was last noted so long ago that it is to be noted again.
+    /// True when its use was last noted so long ago that it is to be noted again.
     pub(super) fn is_use_behind(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now)
     }
@@ -189,155 +175,98 @@ impl Session {
     /// key, so the feed does not tell of it; and it is tried once a minute only, whether it succeeds or not.
     ///
     /// # Errors
-    /// What the store says. That is no reason to turn the caller away.
+    /// Those of the store. They are no reason to turn the caller away.
     pub fn note_use(&self) -> Result<(), Error> {
-        let engine::Caller::ApiKey { id, .. } = self.caller() else { return Ok(()) };
+        let Caller::ApiKey { id, .. } = self.caller() else { return Ok(()) };
         let now = self.engine().clock().now();
         if !self.has_unnoted_use() || !self.engine().may_note_use(self.tenant().id, *id, now) {
             return Ok(());
         }
         let json = quote(&now.to_string());
-        let noted = self.write(&WriteOptions::default(), &mut |stage| {
-            engine::touch::<ApiKey>(stage, *id, LAST_USED_AT, json.clone())
-        });
-        noted.map(drop)
-    }
-
-    /// The tenant's API keys.
-    #[must_use]
-    pub fn api_keys(&self) -> Collection<'_, ApiKey> {
-        Collection::new(self)
+        self.write(|transaction| {
+            write::set_silently(transaction, ApiKey::definition(), *id, LAST_USED_AT, &json)
+        })
     }
 }
 
 impl Collection<'_, ApiKey> {
-    /// Makes a key. Nobody makes one that may do more than they may themselves, as it takes the greatest scope to make any.
+    /// Makes a key. Nobody makes one that may do more than they may themselves, as it takes the greatest scope to make
+    /// any.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("nightly import").scopes(Scope::Read | Scope::Write))?;
+    /// assert!(made.key.starts_with("rk_live_"));
+    /// let session = engine.authenticate(&made.key)?;
+    /// assert_eq!(session.scope(), Scope::Write);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, beyond which no key goes;
     /// [`Code::Validation`](crate::Code::Validation) with all that is wrong with the draft.
     pub fn mint(&self, draft: &ApiKeyDraft) -> Result<NewApiKey, Error> {
-        let json = serde_json::to_vec(draft).map_err(Error::internal)?;
-        let made = self.mint_with(&Json(&json), &WriteOptions::default())?;
-        let key = made.key.ok_or_else(|| Error::internal("a new key is known"))?;
-        Ok(NewApiKey { model: made.written.read()?, key })
-    }
-
-    /// [`mint`](Collection::mint) by the JSON of a draft, with options.
-    ///
-    /// # Errors
-    /// Those of `mint`, and those of the options.
-    pub fn mint_with(&self, draft: &Json<'_>, options: &WriteOptions) -> Result<MintedApiKey, Error> {
         self.session.require(ApiKey::WRITE)?;
-        let body = Body::read(&DRAFT, draft.0, self.session.tenant().profile, "the body")?;
-        let mut slots: Slots<'_> = body.create(&DRAFT)?;
-        let secret = Secret::new(self.session.engine(), self.session.tenant().id);
-        for (slot, value) in [
-            (KEY_PREFIX, quote(secret.beginning())),
-            (SECRET_HASH, quote(&secret.hash())),
-            (CREATED_BY, quote(&self.session.caller().to_string())),
-        ] {
-            set(&mut slots, slot, value);
-        }
-        let options = options.for_act::<ApiKey>("mint", None);
-        let written = self
-            .write_one(None, &options, &body, &mut |stage| engine::create_checked::<ApiKey>(stage, &slots))?;
-        let key = (!written.replayed).then(|| secret.key(written.row.id()));
-        Ok(MintedApiKey { written, key })
+        let made = mint(&self.verbs(), &Body::of(&DRAFT, draft.given()), &WriteOptions::default())?;
+        let key = made.key.ok_or_else(|| Error::internal("a new key is known"))?;
+        Ok(NewApiKey { model: made.written.record.read()?, key })
     }
 
-    /// Ends a key: on every server it is unknown from now on. The record stays. A key that is revoked already is
+    /// Revokes a key: on every server it is unknown from now on. The record stays. A key that is revoked already is
     /// answered as it is.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// assert!(!acme.api_keys().revoke(made.model.id)?.is_active);
+    /// assert!(engine.authenticate(&made.key).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound); [`Code::Validation`](crate::Code::Validation) when it is the
-    /// tenant's last credential that works and has the scope
-    /// admin, as then nobody could make another; [`Code::Forbidden`](crate::Code::Forbidden) without that scope.
+    /// tenant's last credential that works and has the scope admin, as then nobody could make another;
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without that scope.
     pub fn revoke(&self, id: Id<ApiKey>) -> Result<ApiKey, Error> {
-        self.revoke_with(id, &WriteOptions::default())?.read()
+        self.update(id, &ApiKeyUpdate::new().is_active(false))
+    }
+}
+
+impl JsonCollection<'_, ApiKey> {
+    /// [`Collection::mint`] by the JSON of a draft, with options.
+    ///
+    /// # Errors
+    /// Those of `mint`, [`Code::MalformedJson`](crate::Code::MalformedJson), and those of the options.
+    pub fn mint(&self, json: &[u8], options: &WriteOptions) -> Result<MintedApiKey, Error> {
+        self.session.require(ApiKey::WRITE)?;
+        let body = Body::read(&DRAFT, json, self.session.tenant().profile, "the body")?;
+        mint(&self.verbs(), &body, options)
     }
 
-    /// [`revoke`](Collection::revoke), with options.
+    /// [`Collection::revoke`], with options.
     ///
     /// # Errors
     /// Those of `revoke`, and those of the options.
-    pub fn revoke_with(&self, id: Id<ApiKey>, options: &WriteOptions) -> Result<Written<ApiKey>, Error> {
-        let change = ApiKeyChange { is_active: Patch::Set(false), ..ApiKeyChange::default() };
-        self.update_with(id, &change, options)
+    pub fn revoke(&self, id: Id<ApiKey>, options: &WriteOptions) -> Result<Written<Row<ApiKey>>, Error> {
+        self.update(id, br#"{"isActive":false}"#, options)
     }
 }
 
-/// Keeps a credential with which somebody can still make others.
-fn settle(stage: &Stage<'_>, key: &mut Revision<'_>) -> Result<(), Error> {
-    let opens = |text: &dyn Fn(u8) -> String| {
-        let ends = text(EXPIRES_AT);
-        let lasts =
-            ends.is_empty() || unquote(ends.as_bytes()).parse().is_ok_and(|end: Timestamp| stage.now < end);
-        lasts && is_admin(text(SCOPES).as_bytes(), text(IS_ACTIVE).as_bytes())
-    };
-    let opened = opens(&|slot| key.text_before(slot).to_owned());
-    if !opened || opens(&|slot| key.text(slot).to_owned()) || another_opens(stage, key.id)? {
-        return Ok(());
-    }
-    let changed = [(IS_ACTIVE, "isActive"), (SCOPES, "scopes"), (EXPIRES_AT, "expiresAt")];
-    for (slot, name) in changed {
-        if key.changes(slot) {
-            key.wrong.add(name, LAST_ADMIN);
-        }
-    }
-    Ok(())
-}
-
-/// Whether there is a credential besides a key with which somebody can make others: another key, or a user's password.
-fn another_opens(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
-    Ok(an_admin_key_works(stage, id)? || users::an_admin_has_a_password(stage, None)?)
-}
-
-/// Whether a key works, other than one, with which somebody can make others.
-pub(super) fn an_admin_key_works(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
-    for other in stage.indexed(Kind::ApiKey, ADMINS, Term::text(IS_ADMIN), limits::PAGE)? {
-        if let Some(key) = stage.find(Kind::ApiKey, other)?.filter(|_| Some(other) != id)
-            && Grant::read(&Record::read(stage.tenant.id, other, &key)?)?.works(stage.now)
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn is_admin(scopes: &[u8], is_active: &[u8]) -> bool {
-    is_active == b"true" && Scope::highest(&unquote(scopes)) == Ok(Scope::Admin)
-}
-
-/// The term that keys have that may do everything, and others have not.
-fn write_is_admin(key: &Record<'_>, out: &mut Vec<u8>) {
-    if is_admin(key.slot(SCOPES), key.slot(IS_ACTIVE)) {
-        out.extend_from_slice(IS_ADMIN.as_bytes());
-    }
-}
-
-impl Resource for ApiKey {
-    const KIND: Kind = Kind::ApiKey;
-    const READ: Scope = Scope::Admin;
-
-    fn model() -> &'static Model {
-        &MODEL
-    }
-
-    fn links() -> Vec<Link> {
-        Vec::new()
-    }
-}
-
-impl Editable for ApiKey {
-    const WRITE: Scope = Scope::Admin;
-    type Change = ApiKeyChange;
-}
-
-impl Change<ApiKey> for ApiKeyChange {}
-
-fn set(slots: &mut Slots<'_>, slot: u8, json: String) {
-    if let Some(value) = slots.get_mut(usize::from(slot)) {
-        *value = json.into();
-    }
+fn mint(verbs: &Verbs<'_, ApiKey>, body: &Body<'_>, options: &WriteOptions) -> Result<MintedApiKey, Error> {
+    let session = verbs.session;
+    let mut members = body.create(&DRAFT)?;
+    let secret = Secret::new(session.engine(), session.tenant().id);
+    members.set(KEY_PREFIX, quote(secret.beginning()));
+    members.set(SECRET_HASH, quote(&secret.hash()));
+    members.set(CREATED_BY, quote(&session.caller().to_string()));
+    let (definition, options) = (verbs.definition(), options.for_act::<ApiKey>("mint", None));
+    let written = verbs.write_one(None, &options, body, &mut |transaction| {
+        write::create_checked(transaction, definition, &members)
+    })?;
+    let key = if written.replayed { None } else { Some(secret.key(written.record.id())) };
+    Ok(MintedApiKey { written, key })
 }

@@ -1,70 +1,78 @@
-//! Budget, authority, need and timeline: how a deal is qualified. It is a part of the deal's record.
+//! Budget, authority, need and timeline: the qualification of a deal. It is a part of the deal's record.
 
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
-use super::{Deal, deals, deals::BANT, links_to};
+use super::{Deal, deals, define};
 use crate::{
-    base::{Error, Id, Kind, Patch, Timestamp},
+    base::{Error, Id, Kind, Patch, Profile, Timestamp},
     engine::{
-        self, Change, Collection, Editable, Link, Member, Model, Nested, Profile, Record, Resource, Revision,
-        Rule, Rules, Session, Shape, Stage, Wrong, computed_integer, object, quote, stored,
+        codec::Slot,
+        schema::{
+            self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, Wrong, computed_optional,
+            object, quote, resource, stored,
+        },
+        session::{Collection, Session},
+        write::{Definition, Editable, Revision, Rules, Transaction},
     },
+    store::StoreError,
 };
 
-const NOTES: u8 = BANT + 4;
-const UPDATED_AT: u8 = BANT + 5;
-/// The greatest rating of each of the four.
+/// The four criteria, in slots of the deal.
+const CRITERIA: [Slot; 4] = [Slot::new(13), Slot::new(14), Slot::new(15), Slot::new(16)];
+const NOTES: Slot = Slot::new(17);
+const UPDATED_AT: Slot = Slot::new(18);
+/// The greatest rating of a criterion.
 const BEST: i64 = 3;
+const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
 const UNRATED: &str = r#"{"rating":null,"notes":null}"#;
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let [budget, authority, need, timeline, notes, updated_at] = members();
-    let rated = [budget, authority, need, timeline].map(|criterion| criterion.default(UNRATED));
-    let score = computed_integer("score", 0, 100, write_score);
-    Model::new(
-        &[&[engine::id_as("dealId")], &rated[..], &[score, notes, updated_at], &deals::hidden()].concat(),
-    )
-    .under(Rules { settle, ..Rules::NONE })
-});
+static MODEL: LazyLock<Model> =
+    LazyLock::new(|| Model::new(Kind::Deal, &[Bant::members(), deals::hidden()].concat()));
 
 /// The slots of a deal that are for this.
 pub(super) fn members() -> [Member; 6] {
+    let [budget, authority, need, timeline] = CRITERIA;
     [
-        stored(BANT, "budget", Rule::Shape(&CRITERION)),
-        stored(BANT + 1, "authority", Rule::Shape(&CRITERION)),
-        stored(BANT + 2, "need", Rule::Shape(&CRITERION)),
-        stored(BANT + 3, "timeline", Rule::Shape(&CRITERION)),
+        stored(budget, "budget", CRITERION),
+        stored(authority, "authority", CRITERION),
+        stored(need, "need", CRITERION),
+        stored(timeline, "timeline", CRITERION),
         stored(NOTES, "notes", Rule::LongText),
         stored(UPDATED_AT, "updatedAt", Rule::Instant).read_only(),
     ]
 }
 
-/// How a deal is qualified by budget, authority, need and timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Bant {
-    /// The deal.
-    pub deal_id: Id<Deal>,
-    /// Whether there is money for it.
-    pub budget: Criterion,
-    /// Whether whoever is talked to may decide.
-    pub authority: Criterion,
-    /// Whether it is needed.
-    pub need: Criterion,
-    /// Whether it is known when.
-    pub timeline: Criterion,
-    /// 0 to 100: what the ratings make of what the best would; none before the first are given.
-    pub score: Option<u8>,
-    /// Free text.
-    pub notes: Option<String>,
-    /// When it last changed.
-    pub updated_at: Option<Timestamp>,
+resource! {
+    /// Qualification of a deal by budget, authority, need and timeline.
+    pub struct Bant;
+    update {
+        /// Updates a [`Bant`].
+        pub struct BantUpdate;
+    }
+
+    members {
+        /// The deal.
+        read deal_id: Id<Deal> = schema::id_as("dealId");
+        /// There is money for it.
+        defaulted budget: Criterion as CriterionUpdate = stored(CRITERIA[0], "budget", CRITERION).default(UNRATED);
+        /// The people talked to may decide.
+        defaulted authority: Criterion as CriterionUpdate = stored(CRITERIA[1], "authority", CRITERION).default(UNRATED);
+        /// It is needed.
+        defaulted need: Criterion as CriterionUpdate = stored(CRITERIA[2], "need", CRITERION).default(UNRATED);
+        /// It is known when it is needed.
+        defaulted timeline: Criterion as CriterionUpdate = stored(CRITERIA[3], "timeline", CRITERION).default(UNRATED);
+        /// 0 to 100: the sum of the ratings as a share of the best; `None` before the first rating.
+        read_optional score: u8 = computed_optional("score", SCORE, write_score);
+        /// Free text.
+        optional notes: String = stored(NOTES, "notes", Rule::LongText);
+        /// The instant of its last change.
+        read_optional updated_at: Timestamp = stored(UPDATED_AT, "updatedAt", Rule::Instant).read_only();
+    }
 }
 
-/// One of the four.
+/// One criterion of a qualification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Criterion {
@@ -74,31 +82,52 @@ pub struct Criterion {
     pub notes: Option<String>,
 }
 
-/// What updates a [`Bant`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Bant`")]
-pub struct BantChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub budget: Patch<CriterionChange>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub authority: Patch<CriterionChange>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub need: Patch<CriterionChange>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub timeline: Patch<CriterionChange>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub notes: Patch<String>,
+/// Updates a [`Criterion`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct CriterionUpdate {
+    rating: Patch<u8>,
+    notes: Patch<String>,
 }
 
-/// What updates a [`Criterion`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "each member is that of `Criterion`")]
-pub struct CriterionChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub rating: Patch<u8>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub notes: Patch<String>,
+impl CriterionUpdate {
+    /// An update that says nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// 0 none, 1 weak, 2 fair, 3 strong.
+    pub fn rating(mut self, rating: impl Into<Patch<u8>>) -> Self {
+        self.rating = rating.into();
+        self
+    }
+
+    /// Free text.
+    pub fn notes(mut self, notes: impl Into<Patch<String>>) -> Self {
+        self.notes = notes.into();
+        self
+    }
+}
+
+impl Serialize for CriterionUpdate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        serialize_patch(&mut map, "rating", &self.rating)?;
+        serialize_patch(&mut map, "notes", &self.notes)?;
+        map.end()
+    }
+}
+
+fn serialize_patch<M: SerializeMap>(
+    map: &mut M,
+    name: &str,
+    patch: &Patch<impl Serialize>,
+) -> Result<(), M::Error> {
+    match patch {
+        Patch::Keep => Ok(()),
+        Patch::Clear => map.serialize_entry(name, &()),
+        Patch::Set(value) => map.serialize_entry(name, value),
+    }
 }
 
 impl From<Id<Deal>> for Id<Bant> {
@@ -108,7 +137,18 @@ impl From<Id<Deal>> for Id<Bant> {
 }
 
 impl Session {
-    /// How the tenant's deals are qualified, each by the id of its deal.
+    /// Qualifications of the tenant's deals, each by the id of its deal.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let update = BantUpdate::new().need(CriterionUpdate::new().rating(3)).notes("in a hurry");
+    /// assert_eq!(acme.bant().update(deal.id.into(), &update)?.score, Some(25));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn bant(&self) -> Collection<'_, Bant> {
         Collection::new(self)
@@ -123,20 +163,24 @@ impl Resource for Bant {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        links_to(Self::KIND)
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Bant {
-    type Change = BantChange;
+    type Update = BantUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &RULES)
+    }
 }
 
-impl Change<Bant> for BantChange {}
+static RULES: Rules = Rules { settle, ..Rules::NONE };
 
-/// Lays what is given of each of the four over what there was, and notes when.
-fn settle(_: &Stage<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {
-    for slot in BANT..NOTES {
+/// Lays what is given of each criterion over what there was of it, and keeps the instant.
+fn settle(_: &Transaction<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {
+    for slot in CRITERIA {
         let whole = match bant.text(slot) {
             "" | UNRATED => String::new(),
             given if bant.gives(slot) => laid_over(bant.text_before(slot), given)?,
@@ -144,7 +188,7 @@ fn settle(_: &Stage<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {
         };
         bant.set(slot, if whole == UNRATED { String::new() } else { whole });
     }
-    if (BANT..=NOTES).any(|slot| bant.changes(slot)) {
+    if CRITERIA.iter().chain([&NOTES]).any(|slot| bant.changes(*slot)) {
         let now = quote(&bant.at.to_string());
         bant.set(UPDATED_AT, now);
     }
@@ -155,29 +199,43 @@ fn laid_over(before: &str, given: &str) -> Result<String, Error> {
     let read = |json| serde_json::from_str::<serde_json::Value>(json).map_err(Error::internal);
     let before = read(if before.is_empty() { UNRATED } else { before })?;
     let given = read(given)?;
-    let member = |name| given.get(name).or_else(|| before.get(name)).cloned().unwrap_or_default();
+    let member = |name| given.get(name).or_else(|| before.get(name)).unwrap_or(&serde_json::Value::Null);
     Ok(format!("{{\"rating\":{},\"notes\":{}}}", member("rating"), member("notes")))
 }
 
-fn write_score(bant: &Record<'_>, out: &mut Vec<u8>) {
-    let rating = |slot| serde_json::from_slice::<Criterion>(bant.slot(slot)).ok()?.rating.map(u32::from);
+fn write_score(bant: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
     if bant.slot(UPDATED_AT).is_empty() {
-        return out.extend_from_slice(engine::NULL);
+        out.extend_from_slice(NULL);
+        return Ok(());
     }
-    let sum: u32 = (BANT..NOTES).filter_map(rating).sum();
+    let mut sum = 0;
+    for slot in CRITERIA {
+        sum += rating(bant.slot(slot))?;
+    }
     // Of twelve at best; a half goes up.
     let score = (200 * sum + 12) / 24;
     out.extend_from_slice(score.to_string().as_bytes());
+    Ok(())
 }
 
-const CRITERION: Shape = Shape {
+/// The rating of a stored criterion; one that has none counts nothing.
+fn rating(json: &[u8]) -> Result<u32, StoreError> {
+    if json.is_empty() {
+        return Ok(0);
+    }
+    let criterion: Criterion = serde_json::from_slice(json)
+        .map_err(|error| StoreError::Corrupt { what: format!("a criterion: {error}") })?;
+    Ok(criterion.rating.map_or(0, u32::from))
+}
+
+const CRITERION: Rule = Rule::Shape(&Shape {
     read: read_criterion,
     schema: r#"{"type":"object","properties":{
         "rating":{"type":["integer","null"],"minimum":0,"maximum":3,"description":"0 none, 1 weak, 2 fair, 3 strong"},
         "notes":{"type":["string","null"]}}}"#,
-};
+});
 
-/// Reads what is given of one of the four; what is left out of it is left out here.
+/// Reads what is given of a criterion; what is left out of it is left out here.
 fn read_criterion(raw: &str, profile: Profile) -> Result<String, Wrong> {
     let rules = [("rating", Rule::Integer { min: 0, max: BEST }), ("notes", Rule::LongText)];
     let (members, wrong) = object(raw, profile, rules);

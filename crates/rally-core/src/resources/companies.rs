@@ -1,182 +1,79 @@
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
-
-use super::{User, links_to};
+use super::{User, define};
 use crate::{
-    base::{Decimal, Id, Kind, Patch, TenantId, Timestamp, limits},
+    base::{Decimal, Error, Id, Kind, Tags, TenantId, Timestamp, limits},
     engine::{
-        self, Bulkable, By, Change, Collection, Creatable, Draft, Editable, Link, Matching, Model, Resource,
-        Rule, Session, Upsertable, fold_domain, stored,
+        codec::Slot,
+        schema::{self, Keyed, Model, Resource, Row, Rule, Searchable, fold_domain, resource, stored},
+        write::{Bulkable, Creatable, Definition, Editable, MatchedBy, Rules, Upsertable},
     },
 };
 
-pub(super) const NAME: u8 = 0;
-const DOMAIN: u8 = 1;
+pub(super) const NAME: Slot = Slot::new(0);
+const DOMAIN: Slot = Slot::new(1);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const COUNT: Rule = Rule::Integer { min: 0, max: limits::COUNT };
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
-        engine::id(),
-        engine::tenant_id(),
-        stored(NAME, "name", SHORT).required().searched(),
-        stored(DOMAIN, "domain", Rule::Domain).natural_key(fold_domain).filtered().searched(),
-        stored(2, "industry", SHORT).filtered(),
-        stored(3, "description", Rule::LongText),
-        stored(4, "employeeCount", COUNT),
-        stored(5, "annualRevenue", Rule::Decimal),
-        stored(6, "phone", SHORT),
-        stored(7, "website", Rule::Url),
-        stored(8, "linkedInUrl", Rule::Url),
-        stored(9, "address", SHORT),
-        stored(10, "city", SHORT),
-        stored(11, "state", SHORT),
-        stored(12, "country", SHORT),
-        stored(13, "postalCode", SHORT),
-        stored(14, "tags", Rule::Tags).filtered_as("tag"),
-        stored(15, "notes", Rule::LongText),
-        stored(16, "ownerId", Rule::Reference(Kind::User)).filtered(),
-        engine::created_at(),
-        engine::updated_at(),
-    ])
-});
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Company, &Company::members()));
 
-/// An organisation that a tenant deals with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Company {
-    /// The company's id.
-    pub id: Id<Company>,
-    /// The tenant that it belongs to.
-    pub tenant_id: TenantId,
-    /// What it is called.
-    pub name: String,
-    /// Its domain, such as `acme.example`; unique in the tenant.
-    pub domain: Option<String>,
-    /// The business that it is in.
-    pub industry: Option<String>,
-    /// What it does.
-    pub description: Option<String>,
-    /// How many people work there.
-    pub employee_count: Option<u64>,
-    /// Revenue a year, in whatever currency the tenant reckons in.
-    pub annual_revenue: Option<Decimal>,
-    /// Telephone number.
-    pub phone: Option<String>,
-    /// Its website.
-    pub website: Option<String>,
-    /// Profile on LinkedIn.
-    pub linked_in_url: Option<String>,
-    /// Street and number.
-    pub address: Option<String>,
-    /// City.
-    pub city: Option<String>,
-    /// State or province.
-    pub state: Option<String>,
-    /// Country.
-    pub country: Option<String>,
-    /// Postal code.
-    pub postal_code: Option<String>,
-    /// Tags.
-    pub tags: Option<Vec<String>>,
-    /// Free text.
-    pub notes: Option<String>,
-    /// The user responsible.
-    pub owner_id: Option<Id<User>>,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-}
+resource! {
+    /// An organisation that a tenant deals with.
+    pub struct Company;
+    draft {
+        /// Creates a [`Company`].
+        pub struct CompanyDraft;
+    }
+    update {
+        /// Updates a [`Company`].
+        pub struct CompanyUpdate;
+    }
 
-/// What creates a [`Company`]; only the name is required. Where it updates one, a member that is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Company`")]
-pub struct CompanyDraft {
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub domain: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub industry: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub employee_count: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub annual_revenue: Option<Decimal>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub website: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub linked_in_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub postal_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner_id: Option<Id<User>>,
-}
-
-/// What updates a [`Company`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Company`")]
-pub struct CompanyChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub domain: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub industry: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub description: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub employee_count: Patch<u64>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub annual_revenue: Patch<Decimal>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub phone: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub website: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub linked_in_url: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub address: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub city: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub state: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub country: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub postal_code: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub tags: Patch<Vec<String>>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub notes: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub owner_id: Patch<Id<User>>,
-}
-
-impl Session {
-    /// The tenant's companies.
-    #[must_use]
-    pub fn companies(&self) -> Collection<'_, Company> {
-        Collection::new(self)
+    members {
+        /// Identity of the company.
+        read id: Id<Company> = schema::id();
+        /// The tenant that it belongs to.
+        read tenant_id: TenantId = schema::tenant_id();
+        /// Name.
+        required name: String = stored(NAME, "name", SHORT).searched();
+        /// Domain, such as `acme.example`; unique in the tenant. Of a URL, its domain is taken.
+        optional domain: String =
+            stored(DOMAIN, "domain", Rule::Domain).natural_key(fold_domain).filtered().searched(), filter DOMAIN;
+        /// Line of business.
+        optional industry: String = stored(Slot::new(2), "industry", SHORT).filtered(), filter INDUSTRY;
+        /// Description in free text.
+        optional description: String = stored(Slot::new(3), "description", Rule::LongText);
+        /// Number of people who work there.
+        optional employee_count: u64 = stored(Slot::new(4), "employeeCount", COUNT);
+        /// Revenue a year, in the currency that the tenant reckons in.
+        optional annual_revenue: Decimal = stored(Slot::new(5), "annualRevenue", Rule::Decimal);
+        /// Telephone number.
+        optional phone: String = stored(Slot::new(6), "phone", SHORT);
+        /// Website.
+        optional website: String = stored(Slot::new(7), "website", Rule::Url);
+        /// Profile on LinkedIn.
+        optional linked_in_url: String = stored(Slot::new(8), "linkedInUrl", Rule::Url);
+        /// Street and number.
+        optional address: String = stored(Slot::new(9), "address", SHORT);
+        /// City.
+        optional city: String = stored(Slot::new(10), "city", SHORT);
+        /// State or province.
+        optional state: String = stored(Slot::new(11), "state", SHORT);
+        /// Country.
+        optional country: String = stored(Slot::new(12), "country", SHORT);
+        /// Postal code.
+        optional postal_code: String = stored(Slot::new(13), "postalCode", SHORT);
+        /// Tags, at most 50, in the order in which they were given.
+        list tags: Tags = stored(Slot::new(14), "tags", Rule::Tags).filtered_as("tag"), filter TAG of String;
+        /// Free text.
+        optional notes: String = stored(Slot::new(15), "notes", Rule::LongText);
+        /// The user responsible.
+        optional owner_id: Id<User> =
+            stored(Slot::new(16), "ownerId", Rule::Reference(Kind::User)).filtered(), filter OWNER_ID;
+        /// The instant of its creation.
+        read created_at: Timestamp = schema::created_at();
+        /// The instant of its last change.
+        read updated_at: Timestamp = schema::updated_at();
     }
 }
 
@@ -187,13 +84,17 @@ impl Resource for Company {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        links_to(Self::KIND)
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Company {
-    type Change = CompanyChange;
+    type Update = CompanyUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &Rules::NONE)
+    }
 }
 
 impl Creatable for Company {
@@ -201,13 +102,15 @@ impl Creatable for Company {
 }
 
 impl Upsertable for Company {
-    fn matched_by() -> Matching {
-        Matching(By::NaturalKey(DOMAIN))
+    fn matched_by() -> MatchedBy {
+        MatchedBy::natural_key(DOMAIN)
     }
+}
+
+impl Keyed for Company {
+    const KEY: &'static str = "domain";
 }
 
 impl Bulkable for Company {}
 
-impl Draft<Company> for CompanyDraft {}
-
-impl Change<Company> for CompanyChange {}
+impl Searchable for Company {}

@@ -1,215 +1,114 @@
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
 use unicase::UniCase;
 
-use super::{Company, User, links_to};
+use super::{Company, User, define};
 use crate::{
-    base::{Id, Kind, Patch, TenantId, Timestamp, limits},
+    base::{Error, Id, Kind, Tags, TenantId, Timestamp, closed_set, limits},
     engine::{
-        self, Bulkable, By, Change, Collection, Creatable, Draft, Editable, Link, Matching, Model, Record,
-        Resource, Rule, Session, Upsertable, computed, stored,
+        codec::Slot,
+        schema::{self, Keyed, Model, Record, Resource, Row, Rule, Searchable, computed, resource, stored},
+        write::{Bulkable, Creatable, Definition, Editable, MatchedBy, Rules, Upsertable},
     },
+    store::StoreError,
 };
 
-const FIRST_NAME: u8 = 0;
-const LAST_NAME: u8 = 1;
-const EMAIL: u8 = 2;
+const FIRST_NAME: Slot = Slot::new(0);
+const LAST_NAME: Slot = Slot::new(1);
+const EMAIL: Slot = Slot::new(2);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
-const STAGES: Rule = Rule::Choice(&["lead", "qualified", "opportunity", "customer", "evangelist"]);
+const FULL: Rule = Rule::Text { characters: 2 * limits::SHORT_TEXT + 1 };
 const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
-        engine::id(),
-        engine::tenant_id(),
-        stored(FIRST_NAME, "firstName", SHORT).required(),
-        stored(LAST_NAME, "lastName", SHORT).required().searched(),
-        computed("fullName", 2 * limits::SHORT_TEXT + 1, full_name).searched(),
-        stored(EMAIL, "email", Rule::Email).required().natural_key(fold_email).filtered().searched(),
-        stored(3, "phone", SHORT),
-        stored(4, "mobile", SHORT),
-        stored(5, "title", SHORT),
-        stored(6, "department", SHORT),
-        stored(7, "companyId", Rule::Reference(Kind::Company)).filtered(),
-        stored(8, "lifecycleStage", STAGES).default("\"lead\"").filtered(),
-        stored(9, "leadSource", SHORT).filtered(),
-        stored(10, "leadScore", SCORE),
-        stored(11, "tags", Rule::TagLine).filtered_as("tag"),
-        stored(12, "linkedInUrl", Rule::Url),
-        stored(13, "twitterHandle", SHORT),
-        stored(14, "address", SHORT),
-        stored(15, "city", SHORT),
-        stored(16, "state", SHORT),
-        stored(17, "country", SHORT),
-        stored(18, "postalCode", SHORT),
-        stored(19, "notes", Rule::LongText),
-        stored(20, "ownerId", Rule::Reference(Kind::User)).filtered(),
-        engine::created_at(),
-        engine::updated_at(),
-    ])
-});
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Contact, &Contact::members()));
 
-/// A person that a tenant deals with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Contact {
-    /// The contact's id.
-    pub id: Id<Contact>,
-    /// The tenant that it belongs to.
-    pub tenant_id: TenantId,
-    /// Given name.
-    pub first_name: String,
-    /// Family name.
-    pub last_name: String,
-    /// Both names, a space between them.
-    pub full_name: String,
-    /// E-mail address as it was typed; unique in the tenant, compared without regard to case.
-    pub email: String,
-    /// Telephone number.
-    pub phone: Option<String>,
-    /// Mobile number.
-    pub mobile: Option<String>,
-    /// Position held.
-    pub title: Option<String>,
-    /// Department worked in.
-    pub department: Option<String>,
-    /// The company worked for.
-    pub company_id: Option<Id<Company>>,
-    /// `lead`, `qualified`, `opportunity`, `customer` or `evangelist`.
-    pub lifecycle_stage: String,
-    /// Where the contact came from.
-    pub lead_source: Option<String>,
-    /// 0 to 100.
-    pub lead_score: Option<u8>,
-    /// Tags, separated by commas.
-    pub tags: Option<String>,
-    /// Profile on LinkedIn.
-    pub linked_in_url: Option<String>,
-    /// Name on Twitter.
-    pub twitter_handle: Option<String>,
-    /// Street and number.
-    pub address: Option<String>,
-    /// City.
-    pub city: Option<String>,
-    /// State or province.
-    pub state: Option<String>,
-    /// Country.
-    pub country: Option<String>,
-    /// Postal code.
-    pub postal_code: Option<String>,
-    /// Free text.
-    pub notes: Option<String>,
-    /// The user responsible.
-    pub owner_id: Option<Id<User>>,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
+closed_set! {
+    /// Progress of a contact.
+    pub enum LifecycleStage {
+        /// Nothing is known but the name.
+        Lead = "lead",
+        /// Worth an approach.
+        Qualified = "qualified",
+        /// In talks.
+        Opportunity = "opportunity",
+        /// Has bought.
+        Customer = "customer",
+        /// Recommends.
+        Evangelist = "evangelist",
+    }
 }
 
-/// What creates a [`Contact`]; only the two names and the e-mail address are required. Where it updates one, a member
-/// that is `None` stays as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Contact`")]
-pub struct ContactDraft {
-    pub first_name: String,
-    pub last_name: String,
-    pub email: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mobile: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub department: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub company_id: Option<Id<Company>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifecycle_stage: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lead_source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lead_score: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub linked_in_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub twitter_handle: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub city: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub postal_code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner_id: Option<Id<User>>,
-}
+resource! {
+    /// A person that a tenant deals with.
+    pub struct Contact;
+    draft {
+        /// Creates a [`Contact`].
+        pub struct ContactDraft;
+    }
+    update {
+        /// Updates a [`Contact`].
+        pub struct ContactUpdate;
+    }
 
-/// What updates a [`Contact`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Contact`")]
-pub struct ContactChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub first_name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub last_name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub email: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub phone: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub mobile: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub title: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub department: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub company_id: Patch<Id<Company>>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub lifecycle_stage: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub lead_source: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub lead_score: Patch<u8>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub tags: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub linked_in_url: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub twitter_handle: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub address: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub city: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub state: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub country: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub postal_code: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub notes: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub owner_id: Patch<Id<User>>,
-}
-
-impl Session {
-    /// The tenant's contacts.
-    #[must_use]
-    pub fn contacts(&self) -> Collection<'_, Contact> {
-        Collection::new(self)
+    members {
+        /// Identity of the contact.
+        read id: Id<Contact> = schema::id();
+        /// The tenant that it belongs to.
+        read tenant_id: TenantId = schema::tenant_id();
+        /// Given name.
+        required first_name: String = stored(FIRST_NAME, "firstName", SHORT);
+        /// Family name.
+        required last_name: String = stored(LAST_NAME, "lastName", SHORT).searched();
+        /// Both names, a space between them.
+        read full_name: String = computed("fullName", FULL, full_name).searched();
+        /// E-mail address as it was typed; unique in the tenant, compared without regard to case.
+        required email: String =
+            stored(EMAIL, "email", Rule::Email).natural_key(fold_email).filtered().searched(), filter EMAIL;
+        /// Telephone number.
+        optional phone: String = stored(Slot::new(3), "phone", SHORT);
+        /// Mobile number.
+        optional mobile: String = stored(Slot::new(4), "mobile", SHORT);
+        /// Position held.
+        optional title: String = stored(Slot::new(5), "title", SHORT);
+        /// Department worked in.
+        optional department: String = stored(Slot::new(6), "department", SHORT);
+        /// The company worked for.
+        optional company_id: Id<Company> =
+            stored(Slot::new(7), "companyId", Rule::Reference(Kind::Company)).filtered(), filter COMPANY_ID;
+        /// Progress of the contact; `lead` unless it is set.
+        defaulted lifecycle_stage: LifecycleStage =
+            stored(Slot::new(8), "lifecycleStage", Rule::Choice(LifecycleStage::WORDS))
+                .default("\"lead\"")
+                .filtered(), filter LIFECYCLE_STAGE;
+        /// Source of the contact.
+        optional lead_source: String = stored(Slot::new(9), "leadSource", SHORT).filtered(), filter LEAD_SOURCE;
+        /// 0 to 100.
+        optional lead_score: u8 = stored(Slot::new(10), "leadScore", SCORE);
+        /// Tags, at most 50, in the order in which they were given.
+        list tags: Tags = stored(Slot::new(11), "tags", Rule::TagLine).filtered_as("tag"), filter TAG of String;
+        /// Profile on LinkedIn.
+        optional linked_in_url: String = stored(Slot::new(12), "linkedInUrl", Rule::Url);
+        /// Name on Twitter.
+        optional twitter_handle: String = stored(Slot::new(13), "twitterHandle", SHORT);
+        /// Street and number.
+        optional address: String = stored(Slot::new(14), "address", SHORT);
+        /// City.
+        optional city: String = stored(Slot::new(15), "city", SHORT);
+        /// State or province.
+        optional state: String = stored(Slot::new(16), "state", SHORT);
+        /// Country.
+        optional country: String = stored(Slot::new(17), "country", SHORT);
+        /// Postal code.
+        optional postal_code: String = stored(Slot::new(18), "postalCode", SHORT);
+        /// Free text.
+        optional notes: String = stored(Slot::new(19), "notes", Rule::LongText);
+        /// The user responsible.
+        optional owner_id: Id<User> =
+            stored(Slot::new(20), "ownerId", Rule::Reference(Kind::User)).filtered(), filter OWNER_ID;
+        /// The instant of its creation.
+        read created_at: Timestamp = schema::created_at();
+        /// The instant of its last change.
+        read updated_at: Timestamp = schema::updated_at();
     }
 }
 
@@ -220,13 +119,17 @@ impl Resource for Contact {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        links_to(Self::KIND)
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Contact {
-    type Change = ContactChange;
+    type Update = ContactUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &Rules::NONE)
+    }
 }
 
 impl Creatable for Contact {
@@ -234,26 +137,31 @@ impl Creatable for Contact {
 }
 
 impl Upsertable for Contact {
-    fn matched_by() -> Matching {
-        Matching(By::NaturalKey(EMAIL))
+    fn matched_by() -> MatchedBy {
+        MatchedBy::natural_key(EMAIL)
     }
+}
+
+impl Keyed for Contact {
+    const KEY: &'static str = "email";
 }
 
 impl Bulkable for Contact {}
 
-impl Draft<Contact> for ContactDraft {}
-
-impl Change<Contact> for ContactChange {}
+impl Searchable for Contact {}
 
 /// Both names are JSON strings; without the quotes between them, so is the whole.
-pub(super) fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) {
-    let (first, last) = (contact.slot(FIRST_NAME), contact.slot(LAST_NAME));
-    out.extend_from_slice(first.strip_suffix(b"\"").unwrap_or_default());
+pub(super) fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    let damaged = || StoreError::Corrupt { what: "a contact's name".to_owned() };
+    let first = contact.slot(FIRST_NAME).strip_suffix(b"\"").ok_or_else(damaged)?;
+    let last = contact.slot(LAST_NAME).strip_prefix(b"\"").ok_or_else(damaged)?;
+    out.extend_from_slice(first);
     out.push(b' ');
-    out.extend_from_slice(last.strip_prefix(b"\"").unwrap_or_default());
+    out.extend_from_slice(last);
+    Ok(())
 }
 
-/// Addresses are compared trimmed and case-folded (Unicode, full folding).
+/// Addresses are compared case-folded (Unicode, full folding).
 pub(super) fn fold_email(email: &str) -> Option<String> {
-    (!email.is_empty()).then(|| UniCase::new(email).to_folded_case())
+    if email.is_empty() { None } else { Some(UniCase::new(email).to_folded_case()) }
 }

@@ -1,12 +1,12 @@
-//! What opens a session: API keys, and users' passwords.
+//! Credentials, which open sessions: API keys and users' passwords.
 //!
 //! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), 22 that say which tenant
 //! to look in, 22 that say which key it is, and 6 check digits (CRC-32), by which a typing slip is told without asking the
 //! store. The store holds the SHA-256 hash of secret and tenant and nothing that the key could be made from.
 
-use std::{net::IpAddr, sync::LazyLock};
+use std::net::IpAddr;
 
-use argon2::{Argon2, PasswordVerifier, password_hash::PasswordHasher};
+use argon2::{Argon2, PasswordVerifier};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -18,8 +18,11 @@ use super::{
     users::{self, Account},
 };
 use crate::{
-    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp},
-    engine::{Caller, Engine, Session, record_key},
+    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, invariant},
+    engine::{
+        keys::spaces,
+        session::{Caller, Engine, Session},
+    },
 };
 
 const LIVE: &str = "rk_live_";
@@ -30,11 +33,10 @@ const ID_CHARACTERS: usize = 22;
 const CHECK_CHARACTERS: usize = 6;
 const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What is hashed where there is no password, so that it takes as long.
-static NOBODYS_HASH: LazyLock<String> = LazyLock::new(|| {
-    let hash = Argon2::default().hash_password_with_salt(b"nobody's password", b"nobody's salt");
-    hash.map(|hash| hash.to_string()).unwrap_or_default()
-});
+/// The hash that a password is compared with where there is none, so that it takes as long: that of `nobody's password`
+/// with the parameters of all others.
+const NOBODYS_HASH: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$p0QVQVnCG3NcF1W6G+ydHmjbrtPHCic6ognd5JvPZYo";
 
 impl Engine {
     /// Opens a session for whoever has this API key. Whoever lets the caller in goes on to
@@ -45,12 +47,9 @@ impl Engine {
     pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
         let parts = Parts::of(key).ok_or_else(Error::unauthorized)?;
         let lookup = self.lookup(parts.tenant)?;
-        let snapshot = lookup.snapshot()?;
-        let rate_seen = self.see_rate(&*snapshot, || record_key(Kind::ApiKey, parts.id))?;
-        let row = match lookup.api_keys().existing(&*snapshot, Id::from_uuid(parts.id)) {
-            Err(error) if error.is_not_found() => return Err(Error::unauthorized()),
-            row => row?,
-        };
+        let view = lookup.view()?;
+        let rate_seen = self.see_rate(view.snapshot(), || spaces::record(Kind::ApiKey, parts.id))?;
+        let row = found(view.records::<ApiKey>().row(Id::from_uuid(parts.id)))?;
         let (now, grant) = (self.clock().now(), Grant::read(&row.record()?)?);
         if !grant.has_hash(&hash(parts.hashed)) || !grant.works(now) {
             return Err(Error::unauthorized());
@@ -77,8 +76,9 @@ impl Engine {
         source: Option<IpAddr>,
     ) -> Result<Session, Error> {
         let (lookup, account) = self.account(tenant, email, source)?;
-        let hash = account.password_hash.as_deref();
-        if verify(password, hash.unwrap_or(&NOBODYS_HASH)) && hash.is_some() && account.is_active {
+        let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
+        let is_right = verify(password, hash.unwrap_or(NOBODYS_HASH)) && hash.is_some();
+        if let Some(account) = account.filter(|account| is_right && account.is_active) {
             return Ok(self.opened(&lookup, account).called_from(source));
         }
         audit::note_failed_login(&lookup, email)?;
@@ -96,12 +96,9 @@ impl Engine {
         credential_since: Timestamp,
     ) -> Result<Session, Error> {
         let lookup = self.lookup(tenant)?;
-        let snapshot = lookup.snapshot()?;
-        let rate_seen = self.see_rate(&*snapshot, || record_key(Kind::User, user.as_uuid()))?;
-        let row = match lookup.users().existing(&*snapshot, user) {
-            Err(error) if error.is_not_found() => return Err(Error::unauthorized()),
-            row => row?,
-        };
+        let view = lookup.view()?;
+        let rate_seen = self.see_rate(view.snapshot(), || spaces::record(Kind::User, user.as_uuid()))?;
+        let row = found(view.users().row(user))?;
         let account = Account::read(&row.record()?)?;
         if !account.is_active || account.since != credential_since {
             return Err(Error::unauthorized());
@@ -122,13 +119,13 @@ impl Engine {
         tenant: &str,
         email: &str,
         source: Option<IpAddr>,
-    ) -> Result<(Session, Account), Error> {
+    ) -> Result<(Session, Option<Account>), Error> {
         let lookup = match self.tenant(tenant) {
             Err(error) if error.is_not_found() => self.directory(),
             tenant => self.lookup(tenant?.id)?,
         };
         let found = users::find(&lookup, email)?;
-        Ok((lookup.called_from(source), found.unwrap_or_else(Account::nobody)))
+        Ok((lookup.called_from(source), found))
     }
 
     /// A session to look for a credential in. Until it has been seen to be good, nobody is asking.
@@ -139,11 +136,19 @@ impl Engine {
     }
 }
 
+/// The record of a credential; one that is not there is told like one that is wrong.
+fn found<T>(row: Result<T, Error>) -> Result<T, Error> {
+    match row {
+        Err(error) if error.is_not_found() => Err(Error::unauthorized()),
+        row => row,
+    }
+}
+
 fn verify(password: &str, hash: &str) -> bool {
     Argon2::default().verify_password(password.as_bytes(), hash).is_ok()
 }
 
-/// Whether two texts are the same, found out in the same time wherever they differ.
+/// True when two texts are the same, found out in the same time wherever they differ.
 pub(super) fn are_equal(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
@@ -158,7 +163,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Reads a key; nothing if it is none at all, which asks no store.
+    /// Reads a key; `None` if it is none at all, which asks no store.
     fn of(key: &'a str) -> Option<Self> {
         let letters = key.strip_prefix(LIVE).or_else(|| key.strip_prefix(TEST))?;
         if letters.len() != SECRET_CHARACTERS + 2 * ID_CHARACTERS + CHECK_CHARACTERS || !letters.is_ascii() {
@@ -190,9 +195,9 @@ impl Secret {
         Self(key)
     }
 
-    /// What is kept to tell the key from others by.
+    /// The beginning, which is kept to tell the key from others by.
     pub(super) fn beginning(&self) -> &str {
-        self.0.get(..LIVE.len() + 4).unwrap_or_default()
+        invariant(self.0.get(..LIVE.len() + 4), "a key is longer than its beginning, and in ASCII")
     }
 
     pub(super) fn hash(&self) -> String {
@@ -214,14 +219,14 @@ fn check_digits(body: &str) -> String {
 fn base_62(mut number: u128, characters: usize) -> String {
     let mut letters = vec![b'0'; characters];
     for letter in letters.iter_mut().rev() {
-        let digit = usize::try_from(number % 62).unwrap_or_default();
-        *letter = BASE_62.get(digit).copied().unwrap_or(b'0');
+        let digit = usize::try_from(number % 62).ok().and_then(|digit| BASE_62.get(digit));
+        *letter = *invariant(digit, "a remainder of 62 is less than 62");
         number /= 62;
     }
     letters.iter().map(|letter| char::from(*letter)).collect()
 }
 
-/// The number that letters of base 62 are; nothing if they are no such letters, or too great.
+/// The number that letters of base 62 are; `None` if they are no such letters, or too great.
 fn number(letters: &str) -> Option<u128> {
     letters.bytes().try_fold(0u128, |number, letter| {
         let digit = BASE_62.iter().position(|known| *known == letter)?;
@@ -231,12 +236,12 @@ fn number(letters: &str) -> Option<u128> {
 
 /// The SHA-256 hash of a text, in hexadecimal.
 fn hash(text: &str) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    let digit = |nibble: u8| invariant(char::from_digit(u32::from(nibble), 16), "a nibble is less than 16");
     Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl Error {
-    /// Says that nobody is let in, and not why.
+    /// The error for a credential that opens no session, without the reason.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "the API key or token is missing, unknown, expired or revoked")
@@ -245,9 +250,18 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn comparing_with_nobodys_hash_takes_as_long_as_with_any_other() {
+        let hash = Argon2::default().hash_password_with_salt(b"nobody's password", b"nobody's salt").unwrap();
+        assert_eq!(hash.to_string(), NOBODYS_HASH);
+        assert!(verify("nobody's password", NOBODYS_HASH));
+        assert!(!verify("another password", NOBODYS_HASH));
+    }
 
     fn key(secret: &str, tenant: u128, id: u128) -> String {
         let tenant = base_62(tenant, ID_CHARACTERS);

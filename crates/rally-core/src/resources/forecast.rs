@@ -1,4 +1,4 @@
-//! What the deals of a pipeline come to, stage by stage.
+//! The forecast of a pipeline: the sums of its deals, stage by stage.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,11 +11,15 @@ use super::{
     deals::{CURRENCY, PIPELINE_ID, PROBABILITY, STAGE_ID, VALUE},
 };
 use crate::{
-    base::{Decimal, Error, Id, NotADecimal},
-    engine::{Collection, Record, Resource, reference_id, unquote},
+    base::{Currency, Decimal, Error, Id, NotADecimal},
+    engine::{
+        schema::{IndexNumber, Record, reference_id, unquote},
+        session::{Collection, View, ViewCollection},
+    },
+    store::StoreError,
 };
 
-/// What the deals of a pipeline come to.
+/// The forecast of a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -26,7 +30,7 @@ pub struct Forecast {
     pub stages: Vec<StageForecast>,
 }
 
-/// What the deals of a stage come to.
+/// The sums of the deals of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -34,18 +38,18 @@ pub struct StageForecast {
     /// The stage.
     #[serde(flatten)]
     pub stage: PipelineStage,
-    /// How many deals are in it.
+    /// The number of deals in it.
     pub count: u64,
-    /// What they are worth, by currency in the order of the codes. Deals without a value are counted and no more.
+    /// Their values, by currency in the order of the codes. Deals without a value are counted and no more.
     pub sums: Vec<CurrencySum>,
 }
 
-/// What deals of one currency come to.
+/// The sums of deals of one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CurrencySum {
-    /// The currency (ISO 4217).
-    pub currency: String,
+    /// The currency.
+    pub currency: Currency,
     /// The sum of the values.
     pub value: Sum,
     /// The sum of each value times its deal's probability.
@@ -93,45 +97,66 @@ impl Serialize for Sum {
     }
 }
 
-/// What has been added up of a stage.
+/// The deals of a stage that have been added up.
 #[derive(Default)]
 struct Tally {
     count: u64,
     /// By currency: the sum of the values, and that of the values times their percentages.
-    sums: BTreeMap<String, (Sum, Sum)>,
+    sums: BTreeMap<Currency, (Sum, Sum)>,
 }
 
 impl Collection<'_, Pipeline> {
-    /// What the deals of a pipeline come to at this moment, stage by stage and currency by currency, all digits exact.
-    /// It reads all of the pipeline's deals, and no others.
+    /// The forecast of a pipeline at this moment, stage by stage and currency by currency, all digits exact. It reads all
+    /// of the pipeline's deals, and no others.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let sales = acme.pipelines().default()?;
+    /// let deal = DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms");
+    /// acme.deals().create(&deal.value("12000.50".parse::<Decimal>()?))?;
+    /// let forecast = acme.pipelines().forecast(sales.id)?;
+    /// assert_eq!(forecast.stages[0].sums[0].weighted.to_string(), "1200.0500");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound) when there is no such pipeline.
     pub fn forecast(&self, id: Id<Pipeline>) -> Result<Forecast, Error> {
-        self.session.require(Pipeline::READ)?;
-        let snapshot = self.session.snapshot()?;
-        let pipeline = self.existing(&*snapshot, id)?;
+        let view = self.session.view()?;
+        view.pipelines().forecast(&view, id)
+    }
+}
+
+impl ViewCollection<'_, Pipeline> {
+    fn forecast(&self, view: &View<'_>, id: Id<Pipeline>) -> Result<Forecast, Error> {
+        let pipeline = self.get(id)?;
         let mut tallies: BTreeMap<Id<PipelineStage>, Tally> = BTreeMap::new();
-        self.session.deals().each_indexed(&*snapshot, PIPELINE_ID, id.as_uuid(), |deal| {
-            let stage = reference_id(deal.slot(STAGE_ID)).map(Id::from_uuid).unwrap_or_default();
+        view.deals().each_indexed(IndexNumber::of(PIPELINE_ID), id.as_uuid(), |deal| {
+            let damaged = || StoreError::Corrupt { what: "a deal without a stage".to_owned() };
+            let stage = Id::from_uuid(reference_id(deal.slot(STAGE_ID)).ok_or_else(damaged)?);
             tallies.entry(stage).or_default().add(deal)
         })?;
-        let stages = super::pipelines::stages(pipeline.bytes())?;
-        let forecast = |stage: PipelineStage| tallies.remove(&stage.id).unwrap_or_default().of(stage);
-        Ok(Forecast { pipeline_id: id, stages: stages.into_iter().map(forecast).collect() })
+        let mut forecast = |stage: PipelineStage| match tallies.remove(&stage.id) {
+            Some(tally) => tally.of(stage),
+            None => Tally::default().of(stage),
+        };
+        Ok(Forecast { pipeline_id: id, stages: pipeline.stages.into_iter().map(&mut forecast).collect() })
     }
 }
 
 impl Tally {
     fn add(&mut self, deal: &Record<'_>) -> Result<(), Error> {
         self.count += 1;
-        let text = |slot| std::str::from_utf8(deal.slot(slot)).unwrap_or_default();
-        if text(VALUE).is_empty() {
+        if deal.slot(VALUE).is_empty() {
             return Ok(());
         }
-        let value: Decimal = text(VALUE).parse().map_err(Error::internal)?;
-        let percent: u32 = text(PROBABILITY).parse().map_err(Error::internal)?;
-        let (sum, weighted) = self.sums.entry(unquote(deal.slot(CURRENCY))).or_default();
+        let text = |slot| std::str::from_utf8(deal.slot(slot)).map_err(Error::internal);
+        let value: Decimal = text(VALUE)?.parse().map_err(Error::internal)?;
+        let percent: u32 = text(PROBABILITY)?.parse().map_err(Error::internal)?;
+        let currency = unquote(deal.slot(CURRENCY))?.parse().map_err(Error::internal)?;
+        let (sum, weighted) = self.sums.entry(currency).or_default();
         sum.add(value, 1);
         weighted.add(value, percent);
         Ok(())

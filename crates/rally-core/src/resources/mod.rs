@@ -1,6 +1,7 @@
-//! The rooms: one file a resource, named as in its URL.
+//! The resources: one file each, named as in its URL.
 
 mod activities;
+mod administrators;
 mod api_keys;
 mod audit;
 mod bant;
@@ -9,51 +10,105 @@ mod contacts;
 mod credentials;
 mod deals;
 mod forecast;
-mod logins;
 mod pipelines;
 mod secrets;
 mod settings;
-mod sync;
 mod tenants;
 mod users;
 
-pub use activities::{Activity, ActivityChange, ActivityDraft};
-pub use api_keys::{ApiKey, ApiKeyChange, ApiKeyDraft, MintedApiKey, NewApiKey};
+pub use activities::{
+    Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, CallDirection, Priority,
+};
+pub use api_keys::{ApiKey, ApiKeyDraft, ApiKeyUpdate, MintedApiKey, NewApiKey};
 pub use audit::AuditEntry;
-pub use bant::{Bant, BantChange, Criterion, CriterionChange};
-pub use companies::{Company, CompanyChange, CompanyDraft};
-pub use contacts::{Contact, ContactChange, ContactDraft};
-pub use deals::{Deal, DealChange, DealDraft};
+pub use bant::{Bant, BantUpdate, Criterion, CriterionUpdate};
+pub use companies::{Company, CompanyDraft, CompanyUpdate};
+pub use contacts::{Contact, ContactDraft, ContactUpdate, LifecycleStage};
+pub use deals::{Deal, DealDraft, DealStatus, DealUpdate, StageMove};
 pub use forecast::{CurrencySum, Forecast, StageForecast, Sum};
-pub use logins::LogInDraft;
-pub use pipelines::{Pipeline, PipelineChange, PipelineDraft, PipelineStage, PipelineStageDraft};
+pub use pipelines::{
+    Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate, StageOutcome,
+};
 pub use secrets::SigningSecret;
-pub use settings::{Settings, SettingsChange};
-pub use sync::FeedFields;
-pub use tenants::{Tenant, TenantChange, TenantDraft};
-pub use users::{Password, User, UserChange, UserDraft};
+pub use settings::{Settings, SettingsUpdate};
+pub use tenants::{Tenant, TenantDraft, TenantHandle, TenantUpdate};
+pub use users::{Password, User, UserDraft, UserUpdate};
 
 use crate::{
-    base::Kind,
-    engine::{Link, Of},
+    base::{Kind, with_kinds},
+    engine::{
+        schema::Model,
+        session::{Collection, Session, TransactionCollection, View, ViewCollection},
+        write::{Definition, Editable, Link, Rules, Transaction},
+    },
 };
 
-/// All resources, one of each kind. Whoever is named and goes is taken out of the records of all of them.
-const ALL: [fn() -> Of; Kind::ALL.len()] = [
-    Of::resource::<Contact>,
-    Of::resource::<Company>,
-    Of::resource::<Deal>,
-    Of::resource::<Activity>,
-    Of::resource::<User>,
-    Of::resource::<ApiKey>,
-    Of::resource::<Tenant>,
-    Of::resource::<Pipeline>,
-    Of::resource::<AuditEntry>,
-];
+/// Makes of the table of kinds what a host reaches each of them by, and what the engine writes each of them by.
+macro_rules! offer {
+    (
+        in the feed {
+            $($(#[$feed_doc:meta])* $feed:ident = $feed_number:literal, $feed_noun:literal, $feed_plural:literal,
+            $feed_use:ident $feed_name:ident;)+
+        }
+        besides {
+            $($(#[$doc:meta])* $kind:ident = $number:literal, $noun:literal, $plural:literal,
+            $use:ident $name:ident;)+
+        }
+    ) => {
+        /// The definition of the records of a kind.
+        fn definition(kind: Kind) -> Definition {
+            match kind {
+                $(Kind::$feed => $feed::definition(),)+
+                $(Kind::$kind => $kind::definition(),)+
+            }
+        }
 
-/// The members by which records of any resource may name one of a kind.
+        $(offer_one!($feed_use $feed $feed_name $feed_plural);)+
+        $(offer_one!($use $kind $name $plural);)+
+    };
+}
+
+macro_rules! offer_one {
+    (hidden $kind:ident $name:ident $plural:literal) => {};
+    (read $kind:ident $name:ident $plural:literal) => {
+        impl Session {
+            #[doc = concat!("The tenant's ", $plural, ": records of the type [`", stringify!($kind), "`].")]
+            #[must_use]
+            pub fn $name(&self) -> Collection<'_, $kind> {
+                Collection::new(self)
+            }
+        }
+
+        impl View<'_> {
+            #[doc = concat!("The tenant's ", $plural, ": records of the type [`", stringify!($kind), "`].")]
+            #[must_use]
+            pub fn $name(&self) -> ViewCollection<'_, $kind> {
+                self.records()
+            }
+        }
+    };
+    (written $kind:ident $name:ident $plural:literal) => {
+        offer_one!(read $kind $name $plural);
+
+        impl<'s> Transaction<'s> {
+            #[doc = concat!("The tenant's ", $plural, ": records of the type [`", stringify!($kind), "`].")]
+            pub fn $name(&mut self) -> TransactionCollection<'_, 's, $kind> {
+                self.records()
+            }
+        }
+    };
+}
+
+with_kinds!(offer);
+
+/// The definition of a resource.
+fn define(model: &'static Model, rules: &'static Rules) -> Definition {
+    Definition { model, rules, links: links_to }
+}
+
+/// The members by which records of any resource may refer to records of a kind.
 fn links_to(kind: Kind) -> Vec<Link> {
-    ALL.iter().flat_map(|of| of().links_to(kind)).collect()
+    Kind::ALL.iter().flat_map(|from| definition(*from).links_to(kind)).collect()
 }
 
 #[cfg(test)]
@@ -62,14 +117,31 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_resource() {
-        assert_eq!(ALL.map(|of| of().kind), Kind::ALL);
+        assert!(Kind::ALL.iter().all(|kind| definition(*kind).kind() == *kind));
     }
 
     #[test]
-    fn whoever_can_be_named_is_found_by_those_who_name_it() {
-        let named: Vec<(Kind, usize)> = Kind::ALL.map(|kind| (kind, links_to(kind).len())).into();
+    fn each_reference_is_found_by_the_record_that_it_leads_to() {
+        let links =
+            Kind::ALL.iter().map(|kind| (*kind, links_to(*kind).len())).filter(|(_, links)| *links > 0);
         let expected =
             [(Kind::Contact, 2), (Kind::Company, 3), (Kind::Deal, 1), (Kind::User, 4), (Kind::Pipeline, 1)];
-        assert_eq!(named.into_iter().filter(|(_, links)| *links > 0).collect::<Vec<_>>(), expected);
+        assert_eq!(links.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn hosts_have_a_constant_for_each_filter() {
+        let constants = [
+            (Kind::Contact, Contact::filters()),
+            (Kind::Company, Company::filters()),
+            (Kind::Deal, Deal::filters()),
+            (Kind::Activity, Activity::filters()),
+            (Kind::AuditEntry, AuditEntry::filters()),
+        ];
+        for kind in Kind::ALL {
+            let known = constants.iter().find(|(of, _)| of == kind).map(|(_, names)| names.clone());
+            let filters: Vec<&str> = definition(*kind).model.filters().map(|(name, _)| name).collect();
+            assert_eq!(known.unwrap_or_default(), filters, "{kind}");
+        }
     }
 }

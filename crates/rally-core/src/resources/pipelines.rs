@@ -3,40 +3,34 @@ use std::{
     sync::LazyLock,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{deals, links_to};
+use super::{deals, define};
 use crate::{
-    base::{Code, Error, Faults, Id, Kind, Patch, Scope, TenantId, Timestamp, limits},
+    base::{Code, Error, Faults, Id, Kind, Patch, Profile, Scope, TenantId, Timestamp, closed_set, limits},
     engine::{
-        self, Answer, Body, Bytes, Change, Collection, Creatable, Draft, Editable, Link, Model, Nested,
-        Profile, Record, RecordParts, Resource, Revision, Rule, Rules, Session, Shape, Stage, Term,
-        WriteOptions, Wrong, array, fold, object, stored,
+        codec::{Bytes, RecordParts, Slot},
+        keys::{IndexedValue, fold},
+        schema::{
+            self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, Wrong, array,
+            object, resource, stored,
+        },
+        session::{Collection, Session, TransactionCollection, ViewCollection},
+        write::{self, Answer, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };
 
-const NAME: u8 = 0;
-const IS_DEFAULT: u8 = 1;
-const STAGES: u8 = 2;
+const NAME: Slot = Slot::new(0);
+const IS_DEFAULT: Slot = Slot::new(1);
+const STAGES: Slot = Slot::new(2);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
-        engine::id(),
-        engine::tenant_id(),
-        stored(NAME, "name", SHORT).required().searched(),
-        stored(IS_DEFAULT, "isDefault", Rule::Boolean).default("false").indexed(),
-        stored(STAGES, "stages", Rule::Shape(&LIST)).required(),
-        engine::created_at(),
-        engine::updated_at(),
-    ])
-    .under(Rules { settle, follow, keep, ..Rules::NONE })
-});
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Pipeline, &Pipeline::members()));
 
-/// What a new tenant has.
-const DEFAULT: &str = r#"{"name":"Sales pipeline","isDefault":true,"stages":[
+/// The pipeline of a new tenant.
+const FIRST: &str = r#"{"name":"Sales pipeline","isDefault":true,"stages":[
     {"name":"Lead","probability":10},
     {"name":"Qualified","probability":25},
     {"name":"Proposal","probability":50},
@@ -44,111 +38,159 @@ const DEFAULT: &str = r#"{"name":"Sales pipeline","isDefault":true,"stages":[
     {"name":"Closed Won","probability":100,"outcome":"won"},
     {"name":"Closed Lost","probability":0,"outcome":"lost"}]}"#;
 
-/// The stages that deals go through, in their order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Pipeline {
-    /// The pipeline's id.
-    pub id: Id<Pipeline>,
-    /// The tenant that it belongs to.
-    pub tenant_id: TenantId,
-    /// What it is called.
-    pub name: String,
-    /// Whether it is the tenant's default; exactly one is.
-    pub is_default: bool,
-    /// Its stages, 1 to 50.
-    pub stages: Vec<PipelineStage>,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-}
-
-/// A place in a pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PipelineStage {
-    /// The stage's id.
-    pub id: Id<PipelineStage>,
-    /// What it is called; no other stage of the pipeline is called so, in whatever case of letters.
-    pub name: String,
-    /// Its place, from 1 up.
-    pub order: u8,
-    /// How likely a deal that comes to it is to be won, 0 to 100.
-    pub probability: u8,
-    /// `open`, `won` or `lost`: the status of the deals in it.
-    pub outcome: String,
-}
-
-/// What creates a [`Pipeline`]. The first one of a tenant becomes its default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Pipeline`")]
-pub struct PipelineDraft {
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub is_default: Option<bool>,
-    pub stages: Vec<PipelineStageDraft>,
-}
-
-/// What creates or changes a [`PipelineStage`]. With an id it is one that the pipeline has, of which what is left out
-/// stays; without one it is new.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "each member is that of `PipelineStage`")]
-pub struct PipelineStageDraft {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<Id<PipelineStage>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// If it is left out of a new stage: 100 where deals are won, else 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub probability: Option<u8>,
-    /// If it is left out of a new stage: `open`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<String>,
-}
-
-impl From<PipelineStage> for PipelineStageDraft {
-    /// The stage as it is, for a list of which others change.
-    fn from(stage: PipelineStage) -> Self {
-        let PipelineStage { id, name, probability, outcome, .. } = stage;
-        Self { id: Some(id), name: Some(name), probability: Some(probability), outcome: Some(outcome) }
+closed_set! {
+    /// Outcome of a stage: the status of the deals in it.
+    pub enum StageOutcome {
+        /// Deals in it may still be won.
+        Open = "open",
+        /// Deals in it are won.
+        Won = "won",
+        /// Deals in it are lost.
+        Lost = "lost",
     }
 }
 
-/// What updates a [`Pipeline`]. The stages are all that it is to have, in their order: one that is left out is removed,
-/// which fails while deals are in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Pipeline`")]
-pub struct PipelineChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub is_default: Patch<bool>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub stages: Patch<Vec<PipelineStageDraft>>,
+resource! {
+    /// The stages that deals go through, in their order.
+    pub struct Pipeline;
+    draft {
+        /// Creates a [`Pipeline`]. The first one of a tenant becomes its default.
+        pub struct PipelineDraft;
+    }
+    update {
+        /// Updates a [`Pipeline`]. The stages are all that it is to have, in their order: one that is left out is removed,
+        /// which fails while deals are in it.
+        pub struct PipelineUpdate;
+    }
+
+    members {
+        /// Identity of the pipeline.
+        read id: Id<Pipeline> = schema::id();
+        /// The tenant that it belongs to.
+        read tenant_id: TenantId = schema::tenant_id();
+        /// Name.
+        required name: String = stored(NAME, "name", SHORT).searched();
+        /// True for the tenant's default; exactly one is.
+        defaulted is_default: bool = stored(IS_DEFAULT, "isDefault", Rule::Boolean).default("false").indexed();
+        /// Stages, 1 to 50.
+        required stages: Vec<PipelineStage> as Vec<PipelineStageDraft> =
+            stored(STAGES, "stages", Rule::Shape(&LIST));
+        /// The instant of its creation.
+        read created_at: Timestamp = schema::created_at();
+        /// The instant of its last change.
+        read updated_at: Timestamp = schema::updated_at();
+    }
 }
 
-/// Gives a tenant the pipeline that it begins with, unless it has one.
-pub(super) fn create_first(tenant: &Session) -> Result<(), Error> {
-    let body = Body::read(&MODEL, DEFAULT.as_bytes(), Profile::Documented, "the pipeline")?;
-    let created = tenant.write(&WriteOptions::default(), &mut |stage| {
-        if defaults(stage)?.is_empty() {
-            engine::create::<Pipeline>(stage, &body)
-        } else {
-            Ok(Answer::Nothing)
-        }
-    });
-    created.map(drop)
+/// A stage of a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PipelineStage {
+    /// Identity of the stage.
+    pub id: Id<PipelineStage>,
+    /// Name; no other stage of the pipeline has it, in whatever case of letters.
+    pub name: String,
+    /// Place in the pipeline, from 1 up.
+    pub order: u8,
+    /// Probability that a deal which comes to it is won, 0 to 100.
+    pub probability: u8,
+    /// Outcome: the status of the deals in it.
+    pub outcome: StageOutcome,
 }
 
-impl Session {
-    /// The tenant's pipelines.
-    #[must_use]
-    pub fn pipelines(&self) -> Collection<'_, Pipeline> {
-        Collection::new(self)
+/// Creates or changes a [`PipelineStage`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[must_use]
+pub struct PipelineStageDraft {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Id<PipelineStage>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<StageOutcome>,
+}
+
+impl PipelineStageDraft {
+    /// A new stage: open, with a probability of 0.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { id: None, name: Some(name.into()), probability: None, outcome: None }
+    }
+
+    /// A stage that the pipeline has, as it is.
+    pub const fn keep(id: Id<PipelineStage>) -> Self {
+        Self { id: Some(id), name: None, probability: None, outcome: None }
+    }
+
+    /// Name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Probability that a deal which comes to it is won, 0 to 100. A new stage that is won has 100 without it.
+    pub const fn probability(mut self, probability: u8) -> Self {
+        self.probability = Some(probability);
+        self
+    }
+
+    /// Outcome: the status of the deals in it.
+    pub const fn outcome(mut self, outcome: StageOutcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+}
+
+impl Pipeline {
+    /// The stage of a name.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when no stage has it.
+    pub fn stage(&self, name: &str) -> Result<&PipelineStage, Error> {
+        let stage = self.stages.iter().find(|stage| stage.name == name);
+        stage
+            .ok_or_else(|| Error::new(Code::NotFound, format!("there is no stage {name:?} in this pipeline")))
+    }
+}
+
+impl Collection<'_, Pipeline> {
+    /// The tenant's default pipeline; a new tenant has one with six stages from `Lead` to `Closed Lost`.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let sales = acme.pipelines().default()?;
+    /// assert_eq!(sales.stage("Negotiation")?.probability, 75);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the store cannot answer.
+    pub fn default(&self) -> Result<Pipeline, Error> {
+        self.session.view()?.pipelines().default()
+    }
+}
+
+impl ViewCollection<'_, Pipeline> {
+    /// The tenant's default pipeline.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the store cannot answer.
+    pub fn default(&self) -> Result<Pipeline, Error> {
+        let found = self.first_indexed(IndexNumber::of(IS_DEFAULT), IndexedValue::text("true"))?;
+        found.ok_or_else(|| Error::internal("a tenant has a default pipeline"))
+    }
+}
+
+impl TransactionCollection<'_, '_, Pipeline> {
+    /// The tenant's default pipeline.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the store cannot answer.
+    pub fn default(&mut self) -> Result<Pipeline, Error> {
+        self.view()?.pipelines().default()
     }
 }
 
@@ -159,23 +201,40 @@ impl Resource for Pipeline {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        links_to(Self::KIND)
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Pipeline {
     const WRITE: Scope = Scope::Admin;
-    type Change = PipelineChange;
+    type Update = PipelineUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &RULES)
+    }
 }
 
 impl Creatable for Pipeline {
     type Draft = PipelineDraft;
 }
 
-impl Draft<Pipeline> for PipelineDraft {}
+impl Searchable for Pipeline {}
 
-impl Change<Pipeline> for PipelineChange {}
+static RULES: Rules = Rules { settle, follow, keep, ..Rules::NONE };
+
+/// Gives a tenant its first pipeline, unless it has one.
+pub(super) fn create_first(tenant: &Session) -> Result<(), Error> {
+    let body = Body::read(&MODEL, FIRST.as_bytes(), Profile::Documented, "the pipeline")?;
+    let created = tenant.commit(None, &Vec::new, &mut |transaction| {
+        if defaults(transaction)?.is_empty() {
+            write::create(transaction, Pipeline::definition(), &body)
+        } else {
+            Ok(Answer::Nothing)
+        }
+    });
+    created.map(drop)
+}
 
 /// The stages of a stored pipeline.
 pub(super) fn stages(pipeline: &[u8]) -> Result<Vec<PipelineStage>, Error> {
@@ -198,30 +257,30 @@ pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Erro
 }
 
 /// Puts the stages together, and keeps exactly one pipeline the default.
-fn settle(stage: &Stage<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
+fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
     let was = pipeline.text_before(IS_DEFAULT) == "true";
     if was && pipeline.text(IS_DEFAULT) != "true" {
         pipeline.wrong.add("isDefault", "must stay true until another pipeline is made the default");
     }
-    if pipeline.id.is_none() && defaults(stage)?.is_empty() {
+    if pipeline.id.is_none() && defaults(transaction)?.is_empty() {
         pipeline.set(IS_DEFAULT, "true");
     }
     if pipeline.gives(STAGES) {
-        settle_stages(stage, pipeline)?;
+        settle_stages(transaction, pipeline)?;
     }
     Ok(())
 }
 
-fn settle_stages(stage: &Stage<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
+fn settle_stages(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
     let read = |json: &str| serde_json::from_str::<Vec<PipelineStage>>(json).map_err(Error::internal);
     let before = match pipeline.text_before(STAGES) {
         "" => Vec::new(),
         json => read(json)?,
     };
     let given = serde_json::from_str(pipeline.text(STAGES)).map_err(Error::internal)?;
-    let after = put_together(stage, pipeline, &before, given);
+    let after = put_together(transaction, pipeline, &before, given);
     if pipeline.wrong.is_empty() && pipeline.unknown.is_empty() {
-        check_used(stage, &before, &after)?;
+        check_used(transaction, &before, &after)?;
     }
     let json = serde_json::to_string(&after).map_err(Error::internal)?;
     pipeline.set(STAGES, json);
@@ -229,12 +288,23 @@ fn settle_stages(stage: &Stage<'_>, pipeline: &mut Revision<'_>) -> Result<(), E
 }
 
 /// Checks that stages with deals stay, and stay what they are for their deals.
-fn check_used(stage: &Stage<'_>, before: &[PipelineStage], after: &[PipelineStage]) -> Result<(), Error> {
-    let by_id: HashMap<_, _> = after.iter().map(|stage| (stage.id, &stage.outcome)).collect();
+fn check_used(
+    transaction: &Transaction<'_>,
+    before: &[PipelineStage],
+    after: &[PipelineStage],
+) -> Result<(), Error> {
+    let by_id: HashMap<_, _> = after.iter().map(|stage| (stage.id, stage.outcome)).collect();
     for known in before {
         let becomes = by_id.get(&known.id);
-        if becomes.is_some_and(|outcome| **outcome == known.outcome)
-            || stage.indexed(Kind::Deal, deals::STAGE_ID, Term::id(known.id.as_uuid()), 1)?.is_empty()
+        if becomes.is_some_and(|outcome| *outcome == known.outcome)
+            || transaction
+                .indexed(
+                    Kind::Deal,
+                    IndexNumber::of(deals::STAGE_ID),
+                    IndexedValue::id(known.id.as_uuid()),
+                    1,
+                )?
+                .is_empty()
         {
             continue;
         }
@@ -250,7 +320,7 @@ fn check_used(stage: &Stage<'_>, before: &[PipelineStage], after: &[PipelineStag
 
 /// The stages that are given, completed by what they were and by what new ones have.
 fn put_together(
-    stage: &Stage<'_>,
+    transaction: &Transaction<'_>,
     pipeline: &mut Revision<'_>,
     before: &[PipelineStage],
     given: Vec<GivenStage>,
@@ -271,18 +341,18 @@ fn put_together(
         } else if !names.insert(fold(&name)) {
             pipeline.wrong.add(&at("name"), "is the name of another stage");
         }
-        let outcome = given_or(draft.outcome, known.map(|known| known.outcome.clone()));
-        let outcome = outcome.unwrap_or_else(|| "open".to_owned());
-        let usual = if outcome == "won" { 100 } else { 0 };
+        let outcome = given_or(draft.outcome, known.map(|known| known.outcome));
+        let outcome = outcome.unwrap_or(StageOutcome::Open);
+        let usual = if outcome == StageOutcome::Won { 100 } else { 0 };
         let probability = given_or(draft.probability, known.map(|known| known.probability)).unwrap_or(usual);
-        let id = draft.id.unwrap_or_else(|| Id::from_uuid(stage.new_id(pipeline.at)));
+        let id = draft.id.unwrap_or_else(|| Id::from_uuid(transaction.new_id(pipeline.at)));
         after.push(PipelineStage { id, name, order, probability, outcome });
     }
     after
 }
 
-/// What a member of a stage is to be, if not what it is by itself.
-fn given_or<T>(given: Patch<T>, before: Option<T>) -> Option<T> {
+/// The value of a member of a stage, unless it is the one that it has by itself.
+fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
     match given {
         Patch::Keep => before,
         Patch::Clear => None,
@@ -291,31 +361,34 @@ fn given_or<T>(given: Patch<T>, before: Option<T>) -> Option<T> {
 }
 
 /// Makes the pipeline that was the default one like any other, when this one has become it.
-fn follow(stage: &mut Stage<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
-    if Record::read(stage.tenant.id, id, pipeline)?.slot(IS_DEFAULT) != b"true" {
+fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
+    if RecordParts::read(pipeline)?.slot(IS_DEFAULT) != b"true" {
         return Ok(());
     }
-    for other in defaults(stage)?.into_iter().filter(|other| *other != id) {
-        engine::change::<Pipeline>(stage, other, IS_DEFAULT, "false".to_owned())?;
+    for other in defaults(transaction)?.into_iter().filter(|other| *other != id) {
+        write::set_member(transaction, Pipeline::definition(), other, IS_DEFAULT, "false")?;
     }
     Ok(())
 }
 
 /// The default pipeline stays, and so does one that has deals.
-fn keep(stage: &Stage<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
-    if Record::read(stage.tenant.id, id, pipeline)?.slot(IS_DEFAULT) == b"true" {
+fn keep(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
+    if RecordParts::read(pipeline)?.slot(IS_DEFAULT) == b"true" {
         let detail = "this is the default pipeline; make another one the default before you delete it";
         let faults = Faults::one("isDefault", "must not be true");
         return Err(Error::new(Code::Validation, detail).with_faults(faults));
     }
-    match stage.indexed(Kind::Deal, deals::PIPELINE_ID, Term::id(id), 1)?.as_slice() {
+    match transaction
+        .indexed(Kind::Deal, IndexNumber::of(deals::PIPELINE_ID), IndexedValue::id(id), 1)?
+        .as_slice()
+    {
         [] => Ok(()),
         _ => Err(in_use("id", "is of a pipeline that has deals".to_owned(), "the pipeline")),
     }
 }
 
-fn defaults(stage: &Stage<'_>) -> Result<Vec<Uuid>, Error> {
-    Ok(stage.indexed(Kind::Pipeline, IS_DEFAULT, Term::text("true"), 2)?)
+fn defaults(transaction: &Transaction<'_>) -> Result<Vec<Uuid>, Error> {
+    Ok(transaction.indexed(Kind::Pipeline, IndexNumber::of(IS_DEFAULT), IndexedValue::text("true"), 2)?)
 }
 
 fn in_use(member: &str, phrase: String, what: &str) -> Error {
@@ -323,16 +396,32 @@ fn in_use(member: &str, phrase: String, what: &str) -> Error {
     Error::new(Code::Conflict, detail).with_faults(Faults::one(member, phrase))
 }
 
-/// A stage as it is given: each member stays, goes back to what it is by itself, or is set.
+/// A member of a stage as it is given: it stays when it is left out, and `null` clears it.
+struct Given<T>(Patch<T>);
+
+impl<T> Default for Given<T> {
+    fn default() -> Self {
+        Self(Patch::Keep)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given: Option<T> = Option::deserialize(deserializer)?;
+        Ok(Self(given.into()))
+    }
+}
+
+/// A stage as it is given.
 #[derive(Deserialize)]
 struct GivenStage {
     id: Option<Id<PipelineStage>>,
     #[serde(default)]
-    name: Patch<String>,
+    name: Given<String>,
     #[serde(default)]
-    probability: Patch<u8>,
+    probability: Given<u8>,
     #[serde(default)]
-    outcome: Patch<String>,
+    outcome: Given<StageOutcome>,
 }
 
 const LIST: Shape = Shape {
@@ -350,7 +439,7 @@ const MEMBERS: [(&str, Rule); 5] = [
     ("id", Rule::Id),
     ("name", SHORT),
     ("probability", Rule::Integer { min: 0, max: 100 }),
-    ("outcome", Rule::Choice(&["open", "won", "lost"])),
+    ("outcome", Rule::Choice(StageOutcome::WORDS)),
     ("order", Rule::Shape(&ANYTHING)),
 ];
 

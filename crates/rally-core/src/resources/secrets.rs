@@ -1,5 +1,5 @@
-//! What tokens are signed with: one set for all servers of a store, in the directory. It never leaves the process but to
-//! the store.
+//! The secrets that tokens are signed with: one set for all servers of a store, in the directory. They never leave the
+//! process but to the store.
 
 use std::fmt;
 
@@ -7,7 +7,11 @@ use uuid::Uuid;
 
 use crate::{
     base::{Error, Timestamp, limits},
-    engine::{Answer, Engine, SecretV1, SecretsV1, Stage, WriteOptions, read_secrets, write_secrets},
+    engine::{
+        codec::{SecretV1, SecretsV1},
+        session::Engine,
+        write::read_secrets,
+    },
 };
 
 /// A secret that tokens are signed with, or have been lately.
@@ -18,7 +22,7 @@ pub struct SigningSecret {
 }
 
 impl SigningSecret {
-    /// Which one it is; no secret itself.
+    /// Identity of the secret, which is no secret itself.
     #[must_use]
     pub const fn id(&self) -> Uuid {
         self.id
@@ -66,19 +70,17 @@ impl Engine {
     /// Makes a secret if it is wanted beside those that there are, and answers them all.
     fn add_secret(&self, is_wanted: fn(&SecretsV1) -> bool) -> Result<SecretsV1, Error> {
         let new = SecretV1 { id: self.random(), key: self.random(), made_at: self.clock().now().as_micros() };
-        let mut secrets = SecretsV1::default();
-        self.directory().write(&WriteOptions::default(), &mut |stage: &mut Stage<'_>| {
-            secrets = read_secrets(&stage.overlay)?;
+        self.directory().write(|transaction| {
+            let mut secrets = transaction.secrets()?;
             if is_wanted(&secrets) {
-                let kept = valid(&secrets, stage.now).len();
+                let kept = valid(&secrets, transaction.now()).len();
                 let gone = secrets.secrets.len().saturating_sub(kept);
                 secrets.secrets.drain(..gone);
                 secrets.secrets.push(new.clone());
-                write_secrets(stage, &secrets)?;
+                transaction.set_secrets(&secrets)?;
             }
-            Ok(Answer::Nothing)
-        })?;
-        Ok(secrets)
+            Ok(secrets)
+        })
     }
 }
 

@@ -1,115 +1,141 @@
-//! What a tenant chooses for itself. It is a part of the tenant's record in the directory of all tenants.
+//! Settings that a tenant chooses for itself. They are a part of the tenant's record in the directory of all tenants.
 
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    audit,
-    tenants::{self, NAME, PROFILE, RATE_LIMIT},
+    audit, define,
+    tenants::{self, DEFAULT_CURRENCY, NAME, PROFILE, RATE_LIMIT},
 };
 use crate::{
-    base::{Error, Id, Kind, Patch, Scope},
+    base::{Currency, Error, Id, Kind, Profile, Scope, TimeZone, limits},
     engine::{
-        Change, Collection, Editable, Link, Member, Model, Outcome, Profile, Resource, Row, Session,
-        WriteOptions, Written, quote,
+        codec::Slot,
+        schema::{Body, Model, Resource, Row, Rule, quote, resource, stored},
+        session::{Collection, Session, Verbs, WriteOptions},
+        write::{Definition, Editable, Rules, Update, WriteOutcome, Written},
     },
 };
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(&tenants::settings()));
+const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 
-/// What a tenant chooses for itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Settings {
-    /// What the tenant is called; its slug if it has not said.
-    pub name: String,
-    /// The time zone that it lives in (IANA).
-    pub timezone: String,
-    /// The currency of deals that are created without one (ISO 4217).
-    pub default_currency: String,
-    /// Requests a minute; 0 for no limit.
-    pub rate_limit_per_minute: u32,
-    /// How strictly its requests are read: `documented` or `strict`.
-    pub profile: String,
-}
+static MODEL: LazyLock<Model> =
+    LazyLock::new(|| Model::new(Kind::Tenant, &[Settings::members(), tenants::besides_settings()].concat()));
 
-/// What updates [`Settings`]; each member stays, goes back to what it is by itself, or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Settings`")]
-pub struct SettingsChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub timezone: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub default_currency: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub rate_limit_per_minute: Patch<u32>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub profile: Patch<String>,
+resource! {
+    /// Settings that a tenant chooses for itself.
+    pub struct Settings;
+    update {
+        /// Updates [`Settings`]. One that is cleared goes back to what it is by itself.
+        pub struct SettingsUpdate;
+    }
+
+    members {
+        /// Name of the tenant; its slug unless it is set.
+        defaulted name: String = stored(NAME, "name", SHORT).always();
+        /// Time zone; UTC unless it is set.
+        defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default("\"UTC\"");
+        /// Currency of deals that are created without one; USD unless it is set.
+        defaulted default_currency: Currency =
+            stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default("\"USD\"");
+        /// Requests a minute, 0 for no limit; the engine's unless they are set.
+        defaulted rate_limit_per_minute: u32 =
+            stored(RATE_LIMIT, "rateLimitPerMinute", tenants::RATE).always();
+        /// Strictness of reading requests; the engine's unless it is set.
+        defaulted profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::WORDS)).always();
+    }
 }
 
 impl Session {
     /// The tenant's settings.
     ///
-    /// # Errors
-    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin.
-    pub fn settings(&self) -> Result<Row<Settings>, Error> {
-        self.require(Settings::READ)?;
-        let directory = self.engine().directory();
-        let row = Collection::<Settings>::new(&directory).get(Id::from_uuid(self.tenant().id.as_uuid()))?;
-        self.completed(&row)
-    }
-
-    /// Changes the tenant's settings. Sessions go by those that there were when they were opened; sessions that are opened
-    /// from now on go by the new ones, on other servers of the store within a second.
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let update = SettingsUpdate::new().timezone("Europe/Berlin".parse::<TimeZone>()?);
+    /// acme.change_settings(&update)?;
+    /// assert_eq!(acme.settings()?.timezone.as_str(), "Europe/Berlin");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, [`Code::Validation`](crate::Code::Validation),
-    /// and those of the options.
-    pub fn change_settings(
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        self.settings_row()?.read()
+    }
+
+    /// [`settings`](Self::settings) in their stored form, for adapters.
+    ///
+    /// # Errors
+    /// Those of `settings`.
+    pub fn settings_row(&self) -> Result<Row<Settings>, Error> {
+        self.require(Settings::READ)?;
+        let directory = self.engine().directory();
+        let id = Id::from_uuid(self.tenant().id.as_uuid());
+        self.completed(&Collection::<Settings>::new(&directory).json().get(id)?)
+    }
+
+    /// Changes the tenant's settings. Sessions go by those that there were when they were opened; sessions that are
+    /// opened from now on go by the new ones, on other servers of the store within a second.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, and
+    /// [`Code::Validation`](crate::Code::Validation).
+    pub fn change_settings(&self, update: &impl Update<Settings>) -> Result<Settings, Error> {
+        let body = |verbs: &Verbs<'_, Settings>| verbs.body(update.given());
+        self.change(body, &WriteOptions::default())?.record.read()
+    }
+
+    /// [`change_settings`](Self::change_settings) by a JSON object, for adapters.
+    ///
+    /// # Errors
+    /// Those of `change_settings`, [`Code::MalformedJson`](crate::Code::MalformedJson), and those of the options.
+    pub fn change_settings_json(
         &self,
-        change: &impl Change<Settings>,
+        json: &[u8],
         options: &WriteOptions,
-    ) -> Result<Written<Settings>, Error> {
+    ) -> Result<Written<Row<Settings>>, Error> {
+        self.change(|verbs| verbs.body_of_json(json, "the body"), options)
+    }
+
+    fn change<'b>(
+        &self,
+        body: impl FnOnce(&Verbs<'_, Settings>) -> Result<Body<'b>, Error>,
+        options: &WriteOptions,
+    ) -> Result<Written<Row<Settings>>, Error> {
         self.require(Settings::WRITE)?;
         let tenant = self.tenant();
         let directory = self.engine().directory().with_profile(tenant.profile);
-        // All tenants share the directory, and each chooses its keys for itself.
+        let verbs = Verbs::<Settings>::new(&directory);
+        let body = body(&verbs)?;
+        // All tenants share the directory, and each chooses its idempotency keys for itself.
         let options = options.within(tenant.id);
-        let settings = Collection::<Settings>::new(&directory);
-        let written = settings.update_with(Id::from_uuid(tenant.id.as_uuid()), change, &options);
-        // Whether it was changed or not may be unknown.
+        let written = verbs.update(Id::from_uuid(tenant.id.as_uuid()), &body, &options);
+        // It may be unknown whether they were changed.
         self.engine().forget_tenant(tenant.id);
         let written = written?;
-        if written.outcome == Outcome::Updated && !written.replayed {
+        if written.outcome == WriteOutcome::Updated && !written.replayed {
             // The settings have changed, whatever becomes of this.
-            audit::note_settings(self, &named(change)).map_err(Error::with_unknown_outcome)?;
+            audit::note_settings(self, &named(&body)).map_err(Error::with_unknown_outcome)?;
         }
-        Ok(Written { row: self.completed(&written.row)?, ..written })
+        Ok(Written { record: self.completed(&written.record)?, ..written })
     }
 
-    /// Settings with what holds where none are given.
+    /// Settings with the values that hold where none are chosen.
     fn completed(&self, row: &Row<Settings>) -> Result<Row<Settings>, Error> {
         let config = self.engine().config();
-        let profile = if config.profile == Profile::Strict { "strict" } else { "documented" };
         row.completed(&[
             (NAME, quote(&self.tenant().slug)),
             (RATE_LIMIT, config.requests_per_minute.to_string()),
-            (PROFILE, quote(profile)),
+            (PROFILE, quote(config.profile.as_str())),
         ])
     }
 }
 
-/// The settings that a change names.
-fn named(change: &impl Change<Settings>) -> Vec<&'static str> {
-    let given: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&change.to_json()).unwrap_or_default();
-    let is_named = |member: &&Member| member.access.is_written() && given.contains_key(member.name);
-    Settings::model().members().iter().filter(is_named).map(|member| member.name).collect()
+/// The settings that a body names.
+fn named(body: &Body<'_>) -> Vec<&'static str> {
+    let model: &'static Model = &MODEL;
+    model.stored().filter(|(slot, _)| body.mentions(*slot)).map(|(_, member)| member.name).collect()
 }
 
 impl Resource for Settings {
@@ -121,14 +147,16 @@ impl Resource for Settings {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        Vec::new()
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Settings {
     const WRITE: Scope = Scope::Admin;
-    type Change = SettingsChange;
-}
+    type Update = SettingsUpdate;
 
-impl Change<Settings> for SettingsChange {}
+    fn definition() -> Definition {
+        define(&MODEL, &Rules::NONE)
+    }
+}

@@ -1,100 +1,139 @@
-use std::sync::LazyLock;
+use std::{fmt, ops::Deref, sync::LazyLock};
 
-use serde::{Deserialize, Serialize};
-
-use super::pipelines;
+use super::{define, pipelines};
 use crate::{
-    base::{Code, Error, Id, Kind, Patch, Scope, TenantId, Timestamp, limits},
+    base::{Code, Currency, Error, Id, Kind, Profile, Scope, TenantId, TimeZone, Timestamp, limits},
     engine::{
-        self, Caller, Change, Collection, Creatable, Draft, Editable, Engine, Link, ListQuery, Member, Model,
-        Profile, Resource, Rule, Session, TenantInfo, WriteOptions, stored,
+        codec::Slot,
+        read::Query,
+        schema::{self, Keyed, Member, Model, Resource, Row, Rule, TenantInfo, resource, stored},
+        session::{Caller, Collection, Engine, Session},
+        write::{self, Creatable, Definition, Editable, Rules},
     },
 };
 
-const SLUG: u8 = 0;
-pub(super) const RATE_LIMIT: u8 = 1;
-pub(super) const PROFILE: u8 = 2;
-pub(super) const NAME: u8 = 3;
-const DEFAULT_CURRENCY: u8 = 5;
-/// Whether the tenant has been given its first pipeline, which stands among its own records.
-const HAS_PIPELINE: u8 = 6;
-/// As many requests as anyone can count.
-const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
-const PROFILES: Rule = Rule::Choice(&["documented", "strict"]);
+const SLUG: Slot = Slot::new(0);
+pub(super) const RATE_LIMIT: Slot = Slot::new(1);
+pub(super) const PROFILE: Slot = Slot::new(2);
+pub(super) const NAME: Slot = Slot::new(3);
+pub(super) const DEFAULT_CURRENCY: Slot = Slot::new(5);
+/// Says that the tenant has been given its first pipeline, which is among its own records.
+const HAS_PIPELINE: Slot = Slot::new(6);
+const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
+/// More requests than anyone can count.
+pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let [slug, name, timezone, default_currency, rate_limit, profile, has_pipeline] = members();
-    let (id, created_at, updated_at) = (engine::id(), engine::created_at(), engine::updated_at());
-    let chosen = [rate_limit, profile, name, timezone, default_currency];
-    Model::new(&[&[id, slug], &chosen[..], &[has_pipeline, created_at, updated_at]].concat())
-});
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
 
-/// The stored members.
-fn members() -> [Member; 7] {
-    [
-        stored(SLUG, "slug", Rule::Slug)
-            .required()
-            .natural_key(|slug| Some(slug.to_owned()).filter(|s| !s.is_empty())),
-        stored(NAME, "name", Rule::Text { characters: limits::SHORT_TEXT }),
-        stored(4, "timezone", Rule::TimeZone).default("\"UTC\""),
-        stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default("\"USD\""),
-        stored(RATE_LIMIT, "rateLimitPerMinute", RATE),
-        stored(PROFILE, "profile", PROFILES),
-        stored(HAS_PIPELINE, "hasPipeline", Rule::Boolean).hidden(),
-    ]
+resource! {
+    /// A customer of this engine, whose records no other can see.
+    pub struct Tenant;
+    draft {
+        /// Creates a [`Tenant`].
+        pub struct TenantDraft;
+    }
+    update {
+        /// Updates a [`Tenant`]; a setting that is cleared is the engine's again.
+        pub struct TenantUpdate;
+    }
+
+    members {
+        /// Identity of the tenant, which leads every key of its records.
+        read id: TenantId = schema::id();
+        /// Name in host names: one DNS label.
+        required slug: String = stored(SLUG, "slug", Rule::Slug).natural_key(fold_slug);
+        /// Requests a minute, if not those of the engine; 0 for no limit.
+        optional rate_limit_per_minute: u32 = stored(RATE_LIMIT, "rateLimitPerMinute", RATE);
+        /// Strictness of reading requests, if not that of the engine.
+        optional profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::WORDS));
+        /// Name, if not the slug.
+        optional name: String = stored(NAME, "name", SHORT);
+        /// Time zone.
+        defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default("\"UTC\"");
+        /// Currency of deals that are created without one.
+        defaulted default_currency: Currency =
+            stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default("\"USD\"");
+        /// The instant of its creation.
+        read created_at: Timestamp = schema::created_at();
+        /// The instant of its last change.
+        read updated_at: Timestamp = schema::updated_at();
+    }
+    hidden {
+        stored(HAS_PIPELINE, "hasPipeline", Rule::Boolean).hidden();
+    }
 }
 
-/// The members that a tenant chooses for itself, and the others unseen.
-pub(super) fn settings() -> [Member; 7] {
-    let [slug, name, timezone, default_currency, rate_limit, profile, has_pipeline] = members();
-    let (rate_limit, profile) = (rate_limit.always(), profile.always());
-    [name.always(), timezone, default_currency, rate_limit, profile, slug.hidden(), has_pipeline]
+/// The stored members of a tenant that are no settings of its own.
+pub(super) fn besides_settings() -> Vec<Member> {
+    let is_besides = |member: &Member| matches!(member.slot(), Some(SLUG | HAS_PIPELINE));
+    Tenant::members().into_iter().filter(is_besides).map(Member::hidden).collect()
 }
 
-/// A customer of this engine, whose records no other can see.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Tenant {
-    /// Its id, which leads every key of its records.
-    pub id: TenantId,
-    /// Its name in host names: one DNS label.
-    pub slug: String,
-    /// Requests a minute, if not those of the engine; 0 for no limit.
-    pub rate_limit_per_minute: Option<u32>,
-    /// `documented` or `strict`, if not that of the engine.
-    pub profile: Option<String>,
-    /// What it is called, if not by its slug.
-    pub name: Option<String>,
-    /// The time zone that it lives in (IANA).
-    pub timezone: String,
-    /// The currency of deals that are created without one (ISO 4217).
-    pub default_currency: String,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
+fn fold_slug(slug: &str) -> Option<String> {
+    if slug.is_empty() { None } else { Some(slug.to_owned()) }
 }
 
-/// What creates a [`Tenant`]; only the slug is required.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Tenant`")]
-pub struct TenantDraft {
-    pub slug: String,
-    pub rate_limit_per_minute: Option<u32>,
-    pub profile: Option<String>,
+/// A tenant of an engine, to open sessions of.
+#[derive(Clone)]
+pub struct TenantHandle {
+    engine: Engine,
+    tenant: Tenant,
 }
 
-/// What changes a [`Tenant`]'s settings; one that is cleared is the engine's again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `Tenant`")]
-pub struct TenantChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub rate_limit_per_minute: Patch<u32>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub profile: Patch<String>,
+impl TenantHandle {
+    /// Opens a session for the host itself, without a credential and with every scope. `name` is the caller in the change
+    /// feed.
+    ///
+    /// ```
+    /// use rally_core::{Engine, TenantDraft, store::MemoryStore};
+    ///
+    /// let engine = Engine::new(MemoryStore::new());
+    /// engine.create_tenant(&TenantDraft::new("acme"))?;
+    /// let acme = engine.tenant("acme")?.trusted_session("nightly import")?;
+    /// assert_eq!(acme.tenant().slug, "acme");
+    /// # Ok::<(), rally_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] when the store cannot answer.
+    pub fn trusted_session(&self, name: &str) -> Result<Session, Error> {
+        let info = self.engine.tenant_by_id(self.tenant.id)?.ok_or_else(|| no_tenant(&self.tenant.slug))?;
+        let caller = Caller::Host { name: name.to_owned() };
+        Ok(Session::open(self.engine.clone(), info, caller, Scope::Admin))
+    }
+
+    /// Changes the tenant. Sessions that are opened from now on go by its new settings, on other servers of the store
+    /// within a second.
+    ///
+    /// # Errors
+    /// [`Code::Validation`].
+    pub fn update(&self, update: &TenantUpdate) -> Result<Tenant, Error> {
+        let id = Id::from_uuid(self.tenant.id.as_uuid());
+        let changed = self.engine.directory().tenants().update(id, update);
+        // It may be unknown whether it was changed.
+        self.engine.forget_tenant(self.tenant.id);
+        changed
+    }
+
+    /// The tenant's record.
+    #[must_use]
+    pub fn into_record(self) -> Tenant {
+        self.tenant
+    }
+}
+
+impl Deref for TenantHandle {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
+    }
+}
+
+impl fmt::Debug for TenantHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TenantHandle").field(&self.tenant).finish()
+    }
 }
 
 impl Engine {
@@ -103,11 +142,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`Code::Validation`], or [`Code::Duplicate`] when the slug is taken.
-    pub fn create_tenant(&self, draft: &TenantDraft) -> Result<Tenant, Error> {
-        let tenant = self.directory().tenants().create(draft)?.read()?;
+    pub fn create_tenant(&self, draft: &TenantDraft) -> Result<TenantHandle, Error> {
+        let tenant = self.directory().tenants().create(draft)?;
         // The tenant is there, whether its pipeline already is or not.
         drop(self.tenant_by_id(tenant.id));
-        Ok(tenant)
+        Ok(TenantHandle { engine: self.clone(), tenant })
     }
 
     /// All tenants, oldest first.
@@ -115,55 +154,20 @@ impl Engine {
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        let directory = self.directory();
-        let mut tenants = Vec::new();
-        loop {
-            let offset = u64::try_from(tenants.len()).unwrap_or(u64::MAX);
-            let page = directory.tenants().list(&ListQuery { offset, ..ListQuery::default() })?;
-            for row in &page.rows {
-                tenants.push(row.read()?);
-            }
-            if !page.has_more {
-                return Ok(tenants);
-            }
-        }
+        self.directory().view()?.records().all(Query::all())?.collect()
     }
 
     /// The tenant with a slug.
     ///
     /// # Errors
     /// [`Code::NotFound`] when there is none.
-    pub fn tenant(&self, slug: &str) -> Result<Tenant, Error> {
-        let directory = self.directory();
-        let found = directory.tenants().find(&*directory.snapshot()?, SLUG, slug)?;
-        found.ok_or_else(|| no_tenant(slug))?.read()
-    }
-
-    /// Gives a tenant other settings. Sessions that are opened from now on go by them, on other servers of the store within
-    /// a second.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`] when there is no tenant with that slug; [`Code::Validation`].
-    pub fn change_tenant(&self, slug: &str, change: &TenantChange) -> Result<Tenant, Error> {
-        let id = self.tenant(slug)?.id;
-        let changed = self.directory().tenants().update(Id::from_uuid(id.as_uuid()), change);
-        // Whether it was changed or not may be unknown.
-        self.forget_tenant(id);
-        changed?.read()
-    }
-
-    /// A session that a host opens for itself, without a credential and with every scope. `name` is what the change
-    /// feed will call it.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`] when there is no tenant with that slug.
-    pub fn trusted_session(&self, slug: &str, name: &str) -> Result<Session, Error> {
-        let info = self.tenant_by_id(self.tenant(slug)?.id)?.ok_or_else(|| no_tenant(slug))?;
-        Ok(Session::open(self.clone(), info, Caller::Host { name: name.to_owned() }, Scope::Admin))
+    pub fn tenant(&self, slug: &str) -> Result<TenantHandle, Error> {
+        let tenant = self.directory().tenants().find(slug)?.ok_or_else(|| no_tenant(slug))?;
+        Ok(TenantHandle { engine: self.clone(), tenant })
     }
 
     pub(super) fn tenant_by_id(&self, id: TenantId) -> Result<Option<std::sync::Arc<TenantInfo>>, Error> {
-        self.tenant_info(id, || match self.directory().tenants().get(Id::from_uuid(id.as_uuid())) {
+        self.tenant_info(id, || match self.directory().tenants().json().get(Id::from_uuid(id.as_uuid())) {
             Ok(row) => {
                 let info = self.info(row.read()?);
                 if row.record()?.slot(HAS_PIPELINE).is_empty() {
@@ -182,11 +186,7 @@ impl Engine {
             id: tenant.id,
             slug: tenant.slug,
             requests_per_minute: tenant.rate_limit_per_minute.unwrap_or(config.requests_per_minute),
-            profile: match tenant.profile.as_deref() {
-                Some("strict") => Profile::Strict,
-                Some(_) => Profile::Documented,
-                None => config.profile,
-            },
+            profile: tenant.profile.unwrap_or(config.profile),
             default_currency: tenant.default_currency,
         }
     }
@@ -198,10 +198,9 @@ impl Engine {
         let tenant = Session::open(self.clone(), info.clone().into(), caller, Scope::Admin);
         pipelines::create_first(&tenant)?;
         let id = info.id.as_uuid();
-        let noted = self.directory().write(&WriteOptions::default(), &mut |stage| {
-            engine::touch::<Tenant>(stage, id, HAS_PIPELINE, "true".to_owned())
-        });
-        noted.map(drop)
+        self.directory().write(|transaction| {
+            write::set_silently(transaction, Tenant::definition(), id, HAS_PIPELINE, "true")
+        })
     }
 
     /// The session of the directory itself.
@@ -211,7 +210,7 @@ impl Engine {
             slug: String::new(),
             profile: Profile::Strict,
             requests_per_minute: 0,
-            default_currency: String::new(),
+            default_currency: Currency::USD,
         };
         let caller = Caller::Host { name: "directory".to_owned() };
         Session::open(self.clone(), info.into(), caller, Scope::Admin)
@@ -232,23 +231,27 @@ impl Resource for Tenant {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        Vec::new()
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for Tenant {
     const WRITE: Scope = Scope::Admin;
-    type Change = TenantChange;
+    type Update = TenantUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &Rules::NONE)
+    }
 }
 
 impl Creatable for Tenant {
     type Draft = TenantDraft;
 }
 
-impl Draft<Tenant> for TenantDraft {}
-
-impl Change<Tenant> for TenantChange {}
+impl Keyed for Tenant {
+    const KEY: &'static str = "slug";
+}
 
 fn no_tenant(slug: &str) -> Error {
     Error::new(Code::NotFound, format!("there is no tenant {slug:?}"))

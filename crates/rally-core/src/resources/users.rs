@@ -1,115 +1,83 @@
 use std::{fmt, sync::LazyLock};
 
 use argon2::{Argon2, password_hash::PasswordHasher};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::{api_keys, api_keys::LAST_ADMIN, audit, contacts::fold_email, links_to};
+use super::{
+    administrators::{self, user},
+    audit,
+    contacts::fold_email,
+    define,
+};
 use crate::{
-    base::{Code, Error, Faults, Id, Kind, Patch, Scope, TenantId, Timestamp, limits},
+    base::{Code, Entropy, Error, Faults, Id, Kind, Patch, Scope, Scopes, TenantId, Timestamp, limits},
     engine::{
-        self, Body, Bytes, Change, Collection, Creatable, Draft, Editable, Link, Model, Record, Resource,
-        Revision, Rule, Rules, Session, Stage, Term, lookup, quote, stored, unquote,
+        codec::{Bytes, Slot},
+        schema::{
+            self, Body, Keyed, Model, Record, Resource, Row, Rule, Searchable, quote, resource, stored,
+            text_of, unquote,
+        },
+        session::Session,
+        write::{Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };
 
-const EMAIL: u8 = 0;
-pub(super) const NAME: u8 = 1;
-const SCOPES: u8 = 2;
-const IS_ACTIVE: u8 = 3;
-const PASSWORD: u8 = 4;
-/// When what the user logs in with last changed: what was opened with it before is open no more.
-const CREDENTIAL_SINCE: u8 = 5;
+const EMAIL: Slot = Slot::new(0);
+pub(super) const NAME: Slot = Slot::new(1);
+/// The last change of the password or of the user being active: sessions that were opened before it are over.
+const CREDENTIAL_SINCE: Slot = Slot::new(5);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
-/// The index of users who may do everything.
-const ADMINS: u8 = 200;
-const IS_ADMIN: &str = "true";
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    Model::new(&[
-        engine::id(),
-        engine::tenant_id(),
-        stored(EMAIL, "email", Rule::Email).required().natural_key(fold_email).searched(),
-        stored(NAME, "name", SHORT).required().searched(),
-        stored(SCOPES, "scopes", Rule::Scopes).default("\"read\""),
-        stored(IS_ACTIVE, "isActive", Rule::Boolean).default("true"),
-        stored(PASSWORD, "password", Rule::Password).write_only(),
-        stored(CREDENTIAL_SINCE, "credentialSince", Rule::Instant).hidden(),
-        lookup(ADMINS, write_is_admin),
-        engine::created_at(),
-        engine::updated_at(),
-    ])
-    .under(Rules { prepare, settle, keep, audited: Some(audit::note), ..Rules::NONE })
-});
+static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::User, &User::members()));
 
-/// A person who works for a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct User {
-    /// The user's id.
-    pub id: Id<User>,
-    /// The tenant that it belongs to.
-    pub tenant_id: TenantId,
-    /// The address that the user logs in with, as it was typed; unique in the tenant, compared without regard to case.
-    pub email: String,
-    /// What the user is called.
-    pub name: String,
-    /// Scopes, separated by commas; the highest counts.
-    pub scopes: String,
-    /// Whether the user may log in.
-    pub is_active: bool,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-}
+resource! {
+    /// A person who works for a tenant.
+    pub struct User;
+    draft {
+        /// Creates a [`User`]. Nobody can log in as a user without a password.
+        pub struct UserDraft;
+    }
+    update {
+        /// Updates a [`User`].
+        pub struct UserUpdate;
+    }
 
-/// What creates a [`User`]; only e-mail address and name are required. Without a password nobody can log in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `User`")]
-pub struct UserDraft {
-    pub email: String,
-    pub name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub is_active: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub password: Option<Password>,
-}
-
-/// What updates a [`User`]; each member stays, is cleared or is set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "each member is that of `User`")]
-pub struct UserChange {
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub email: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub name: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub scopes: Patch<String>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub is_active: Patch<bool>,
-    #[serde(skip_serializing_if = "Patch::is_keep")]
-    pub password: Patch<Password>,
+    members {
+        /// Identity of the user.
+        read id: Id<User> = schema::id();
+        /// The tenant that it belongs to.
+        read tenant_id: TenantId = schema::tenant_id();
+        /// The address that the user logs in with, as it was typed; unique in the tenant, compared without regard to
+        /// case.
+        required email: String = stored(EMAIL, "email", Rule::Email).natural_key(fold_email).searched();
+        /// Name.
+        required name: String = stored(NAME, "name", SHORT).searched();
+        /// Scopes; the highest counts. `read` unless they are set.
+        defaulted scopes: Scopes = stored(user::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
+        /// True when the user may log in.
+        defaulted is_active: bool = stored(user::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
+        /// The instant of its creation.
+        read created_at: Timestamp = schema::created_at();
+        /// The instant of its last change.
+        read updated_at: Timestamp = schema::updated_at();
+    }
+    written {
+        /// Password, 12 to 128 characters. It is kept as a hash alone.
+        password: Password = stored(user::PASSWORD, "password", Rule::Password);
+    }
+    hidden {
+        stored(CREDENTIAL_SINCE, "credentialSince", Rule::Instant).hidden();
+        administrators::lookup_of_users();
+    }
 }
 
 impl User {
     /// An e-mail address as users are told apart by it: all spellings that log the same user in are one text.
     #[must_use]
     pub fn folded_email(email: &str) -> String {
-        fold_email(email.trim()).unwrap_or_default()
-    }
-}
-
-impl Session {
-    /// The tenant's users.
-    #[must_use]
-    pub fn users(&self) -> Collection<'_, User> {
-        Collection::new(self)
+        let email = email.trim();
+        fold_email(email).unwrap_or_else(|| email.to_owned())
     }
 }
 
@@ -120,26 +88,34 @@ impl Resource for User {
         &MODEL
     }
 
-    fn links() -> Vec<Link> {
-        links_to(Self::KIND)
+    fn read(row: &Row<Self>) -> Result<Self, Error> {
+        Self::read_row(row)
     }
 }
 
 impl Editable for User {
     const WRITE: Scope = Scope::Admin;
-    type Change = UserChange;
+    type Update = UserUpdate;
+
+    fn definition() -> Definition {
+        define(&MODEL, &RULES)
+    }
 }
 
 impl Creatable for User {
     type Draft = UserDraft;
 }
 
-impl Draft<User> for UserDraft {}
+impl Keyed for User {
+    const KEY: &'static str = "email";
+}
 
-impl Change<User> for UserChange {}
+impl Searchable for User {}
+
+static RULES: Rules = Rules { prepare, settle, keep, audit: Some(audit::note), ..Rules::NONE };
 
 /// A password on its way in. It is kept as its argon2id hash alone, and is never written anywhere.
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Password(String);
 
@@ -155,7 +131,13 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What logging in as a user takes, read straight from the stored members.
+impl From<&str> for Patch<Password> {
+    fn from(password: &str) -> Self {
+        Patch::Set(password.into())
+    }
+}
+
+/// The members of a user that logging in takes, read straight from the stored record.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) id: Id<User>,
@@ -169,30 +151,20 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn read(user: &Record<'_>) -> Result<Self, Error> {
-        let text = |slot| Some(unquote(user.slot(slot))).filter(|text| !text.is_empty());
-        let since = text(CREDENTIAL_SINCE).map(|text| text.parse().map_err(Error::internal)).transpose()?;
+        let scopes: Scopes = unquote(user.slot(user::SCOPES))?.parse().map_err(Error::internal)?;
+        let password_hash = match user.slot(user::PASSWORD) {
+            [] => None,
+            json => Some(unquote(json)?),
+        };
         Ok(Self {
             id: Id::from_uuid(user.id),
-            email: text(EMAIL).unwrap_or_default(),
-            name: text(NAME).unwrap_or_default(),
-            scope: Scope::highest(&text(SCOPES).unwrap_or_default()).map_err(Error::internal)?,
-            is_active: user.slot(IS_ACTIVE) == b"true",
-            password_hash: text(PASSWORD),
-            since: since.unwrap_or(Timestamp::MIN),
+            email: unquote(user.slot(EMAIL))?,
+            name: unquote(user.slot(NAME))?,
+            scope: scopes.highest(),
+            is_active: user.slot(user::IS_ACTIVE) == b"true",
+            password_hash,
+            since: unquote(user.slot(CREDENTIAL_SINCE))?.parse().map_err(Error::internal)?,
         })
-    }
-
-    /// One that nobody can log in as.
-    pub(super) fn nobody() -> Self {
-        Self {
-            id: Id::default(),
-            email: String::new(),
-            name: String::new(),
-            scope: Scope::Read,
-            is_active: false,
-            password_hash: None,
-            since: Timestamp::MIN,
-        }
     }
 }
 
@@ -202,40 +174,25 @@ pub(super) fn find(lookup: &Session, email: &str) -> Result<Option<Account>, Err
     if folded.is_empty() || email.len() > 4 * limits::EMAIL {
         return Ok(None);
     }
-    let row = lookup.users().find(&*lookup.snapshot()?, EMAIL, &folded)?;
+    let view = lookup.view()?;
+    let row = view.records::<User>().row_by_key(EMAIL, &folded)?;
     row.map(|row| Account::read(&row.record()?)).transpose()
 }
 
-/// Puts a password's hash in its place. That takes long, so it happens before the store is asked.
-fn prepare(session: &Session, body: &mut Body<'_>) -> Result<(), Error> {
-    let Some(password) = body.value(PASSWORD).map(|json| unquote(json.as_bytes())) else { return Ok(()) };
-    let salt: [u8; 16] = session.engine().random();
+/// Replaces a password by its hash. That takes long, so it happens before the store is asked where it can.
+fn prepare(entropy: &dyn Entropy, body: &mut Body<'_>) -> Result<(), Error> {
+    let Some(password) = body.value(user::PASSWORD).map(text_of) else { return Ok(()) };
+    let mut salt = [0; 16];
+    entropy.fill(&mut salt);
     let hash =
         Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(Error::internal)?;
-    body.replace(PASSWORD, quote(&hash.to_string()));
+    body.replace(user::PASSWORD, quote(&hash.to_string()));
     Ok(())
 }
 
-fn settle(stage: &Stage<'_>, user: &mut Revision<'_>) -> Result<(), Error> {
-    let is_admin = |scopes: &str, is_active: &str| is_admin(scopes.as_bytes(), is_active.as_bytes());
-    let was = is_admin(user.text_before(SCOPES), user.text_before(IS_ACTIVE));
-    if was && !is_admin(user.text(SCOPES), user.text(IS_ACTIVE)) && !another_is_admin(stage, user.id)? {
-        let member = if user.text(IS_ACTIVE) == IS_ADMIN { "scopes" } else { "isActive" };
-        user.wrong.add(member, "must stay as it is for the last active user who is an admin");
-    }
-    let opens = |is_admin: bool, password: &str| is_admin && !password.is_empty();
-    let is = is_admin(user.text(SCOPES), user.text(IS_ACTIVE));
-    if opens(was, user.text_before(PASSWORD))
-        && !opens(is, user.text(PASSWORD))
-        && !another_opens(stage, user.id)?
-    {
-        for (slot, name) in [(PASSWORD, "password"), (SCOPES, "scopes"), (IS_ACTIVE, "isActive")] {
-            if user.changes(slot) && !user.wrong.by_member().contains_key(name) {
-                user.wrong.add(name, LAST_ADMIN);
-            }
-        }
-    }
-    if user.changes(PASSWORD) || user.changes(IS_ACTIVE) {
+fn settle(transaction: &Transaction<'_>, user: &mut Revision<'_>) -> Result<(), Error> {
+    administrators::judge_user(transaction, user)?;
+    if user.changes(user::PASSWORD) || user.changes(user::IS_ACTIVE) {
         let now = quote(&user.at.to_string());
         user.set(CREDENTIAL_SINCE, now);
     }
@@ -243,48 +200,12 @@ fn settle(stage: &Stage<'_>, user: &mut Revision<'_>) -> Result<(), Error> {
 }
 
 /// The last user who may do everything stays.
-fn keep(stage: &Stage<'_>, id: Uuid, user: &Bytes) -> Result<(), Error> {
-    let record = Record::read(stage.tenant.id, id, user)?;
-    let is_needed = is_admin(record.slot(SCOPES), record.slot(IS_ACTIVE))
-        && !(another_is_admin(stage, Some(id))?
-            && (record.slot(PASSWORD).is_empty() || another_opens(stage, Some(id))?));
-    if !is_needed {
+fn keep(transaction: &Transaction<'_>, id: Uuid, user: &Bytes) -> Result<(), Error> {
+    let record = Record::read(transaction.tenant().id, id, user)?;
+    if !administrators::needs_user(transaction, &record)? {
         return Ok(());
     }
     let detail = "this is the last active user who is an admin; make another one before you delete it";
     let faults = Faults::one("scopes", "must not go with the last active user who is an admin");
     Err(Error::new(Code::Validation, detail).with_faults(faults))
-}
-
-/// Whether somebody else can make credentials: by an API key, or by a password.
-fn another_opens(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
-    Ok(api_keys::an_admin_key_works(stage, None)? || an_admin_has_a_password(stage, id)?)
-}
-
-fn another_is_admin(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
-    let admins = stage.indexed(Kind::User, ADMINS, Term::text(IS_ADMIN), 2)?;
-    Ok(admins.into_iter().any(|admin| Some(admin) != id))
-}
-
-/// Whether an active user who is an admin can log in, other than one.
-pub(super) fn an_admin_has_a_password(stage: &Stage<'_>, id: Option<Uuid>) -> Result<bool, Error> {
-    for admin in stage.indexed(Kind::User, ADMINS, Term::text(IS_ADMIN), limits::PAGE)? {
-        if let Some(user) = stage.find(Kind::User, admin)?.filter(|_| Some(admin) != id)
-            && !Record::read(stage.tenant.id, admin, &user)?.slot(PASSWORD).is_empty()
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn is_admin(scopes: &[u8], is_active: &[u8]) -> bool {
-    is_active == IS_ADMIN.as_bytes() && Scope::highest(&unquote(scopes)) == Ok(Scope::Admin)
-}
-
-/// The term that users who may do everything have, and others have not.
-fn write_is_admin(user: &Record<'_>, out: &mut Vec<u8>) {
-    if is_admin(user.slot(SCOPES), user.slot(IS_ACTIVE)) {
-        out.extend_from_slice(IS_ADMIN.as_bytes());
-    }
 }

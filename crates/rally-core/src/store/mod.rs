@@ -13,6 +13,7 @@ mod key;
 mod memory;
 mod outcome;
 mod overlay;
+mod told;
 
 use std::fmt::Debug;
 
@@ -118,6 +119,25 @@ pub trait Snapshot {
     /// # Errors
     /// Those of [`get`](Snapshot::get).
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError>;
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: Snapshot + ?Sized> Snapshot for &S {
+    fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        (**self).get(key)
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        (**self).get_many(keys)
+    }
+
+    fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+        (**self).prefetch(keys)
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        (**self).scan(range, direction, limit)
+    }
 }
 
 /// A key and its value.

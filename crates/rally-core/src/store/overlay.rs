@@ -8,7 +8,7 @@ use super::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError};
 /// on.
 pub struct Overlay<'s> {
     below: &'s dyn Snapshot,
-    pub(crate) batch: Batch,
+    batch: Batch,
 }
 
 impl<'s> Overlay<'s> {
@@ -16,6 +16,16 @@ impl<'s> Overlay<'s> {
     #[must_use]
     pub fn new(below: &'s dyn Snapshot, batch: Batch) -> Self {
         Self { below, batch }
+    }
+
+    /// Gives a key a value, whatever the batch said of it before.
+    pub fn put(&mut self, key: Key, value: impl Into<Bytes>) {
+        self.batch.put(key, value);
+    }
+
+    /// Deletes a key, whatever the batch said of it before.
+    pub fn delete(&mut self, key: Key) {
+        self.batch.delete(key);
     }
 
     /// The batch.

@@ -16,7 +16,7 @@ pub(crate) use rows::{
     AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, HeadV1, MarkV1, NodeV1, RateV1, SecretV1, SecretsV1,
     SpineNodeV1, SpineV1, TrimV1,
 };
-pub(crate) use slots::{MAX_SLOTS, RecordParts, encode_record, put_wide};
+pub(crate) use slots::{MAX_SLOTS, RecordParts, Slot, encode_record, put_wide};
 
 use crate::store::StoreError;
 

@@ -59,7 +59,7 @@ pub(crate) struct MarkV1 {
     pub(crate) instant: i64,
 }
 
-/// What was leased of a tenant's requests of a minute, by all servers together.
+/// Requests of a minute that all servers together have leased of a tenant's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct RateV1 {
     /// Minutes since 1970.
@@ -67,7 +67,7 @@ pub(crate) struct RateV1 {
     pub(crate) leased: u32,
 }
 
-/// What tokens are signed with, the newest last.
+/// The secrets that tokens are signed with, the newest last.
 #[derive(Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct SecretsV1 {
     pub(crate) secrets: Vec<SecretV1>,
@@ -89,15 +89,17 @@ pub(crate) struct AnswerV1 {
     pub(crate) body: AnswerBody,
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) enum AnswerBody {
     Written { outcome: u8, id: [u8; 16], record: Vec<u8>, joined: Vec<u8> },
     Deleted { id: [u8; 16] },
     Bulk { items: Vec<AnswerItem> },
+    Value { json: Vec<u8> },
+    Nothing,
 }
 
-/// What was answered for one item of a bulk.
+/// The answer of one item of a bulk.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) enum AnswerItem {
     Created { id: [u8; 16] },

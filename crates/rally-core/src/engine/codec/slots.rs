@@ -17,10 +17,39 @@
 use bytes::Bytes;
 
 use super::{damaged, open_envelope};
-use crate::{base::Timestamp, store::StoreError};
+use crate::{
+    base::{Timestamp, clamp, invariant},
+    store::StoreError,
+};
 
 /// The most stored members of any resource.
 pub(crate) const MAX_SLOTS: usize = 32;
+
+/// The position of a stored member in a record. A member keeps it for ever, and it is never given to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot(u8);
+
+impl Slot {
+    /// # Panics
+    /// When compiled, for a number that no slot has.
+    pub(crate) const fn new(number: u8) -> Self {
+        assert!(number < 32, "slots are numbered 0 to 31");
+        Self(number)
+    }
+
+    /// Every slot, in order.
+    pub(crate) fn all() -> impl DoubleEndedIterator<Item = Slot> {
+        (0..32).map(Slot)
+    }
+
+    pub(crate) const fn number(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
 
 const ROW: u8 = 5;
 const FORMAT: u8 = 1;
@@ -73,7 +102,7 @@ impl<'a> RecordParts<'a> {
     }
 
     /// The JSON text of a member, empty without a value. A member that the record's format did not have is empty too.
-    pub(crate) fn slot(&self, slot: u8) -> &'a [u8] {
+    pub(crate) fn slot(&self, slot: Slot) -> &'a [u8] {
         let (start, end) = self.places.of(slot);
         self.members.get(start..end).unwrap_or_default()
     }
@@ -85,12 +114,12 @@ impl<'a> RecordParts<'a> {
 
     /// All members in the order of their slots.
     pub(crate) fn slots(&self) -> impl Iterator<Item = &'a [u8]> {
-        (0..MAX_SLOTS).map_while(|slot| u8::try_from(slot).ok()).map(|slot| self.slot(slot))
+        Slot::all().map(|slot| self.slot(slot))
     }
 
     /// Appends the JSON text of a member, another one if it has no value.
     #[inline]
-    pub(crate) fn write_slot(&self, slot: u8, default: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn write_slot(&self, slot: Slot, default: &[u8], out: &mut Vec<u8>) {
         let (start, end) = self.places.of(slot);
         let from_here = self.members.get(start..).and_then(|rest| rest.first_chunk::<WIDE>());
         match (end - start, from_here) {
@@ -104,8 +133,8 @@ impl<'a> RecordParts<'a> {
 impl Places<'_> {
     /// Where a member starts and ends.
     #[inline]
-    fn of(&self, slot: u8) -> (usize, usize) {
-        let slot = usize::from(slot);
+    fn of(&self, slot: Slot) -> (usize, usize) {
+        let slot = slot.index();
         let bounds = match self {
             Places::Two(places) => {
                 places.get(slot..).and_then(|rest| rest.first_chunk()).map(|[start, end]| {
@@ -138,7 +167,7 @@ impl Places<'_> {
 }
 
 fn wide(place: &[u8; 4]) -> usize {
-    usize::try_from(u32::from_le_bytes(*place)).unwrap_or(usize::MAX)
+    clamp(u32::from_le_bytes(*place).into())
 }
 
 /// Appends the first bytes of a few, by copying all and taking back the rest: a copy of a length that is known when
@@ -158,14 +187,15 @@ pub(crate) fn encode_record<'a>(
 ) -> Bytes {
     let total: usize = slots.clone().map(<[u8]>::len).sum();
     let width: u8 = if u16::try_from(total).is_ok() { 2 } else { 4 };
-    let count = u8::try_from(slots.len()).unwrap_or(u8::MAX);
+    let count = invariant(u8::try_from(slots.len()).ok(), "a record has at most 32 members");
     let mut bytes = Vec::with_capacity(20 + (slots.len() + 1) * usize::from(width) + total);
     bytes.extend_from_slice(&[ROW, FORMAT, width, count]);
     bytes.extend_from_slice(&created_at.as_micros().to_le_bytes());
     bytes.extend_from_slice(&updated_at.as_micros().to_le_bytes());
     let mut place = 0usize;
     for length in slots.clone().map(<[u8]>::len).chain([0]) {
-        let number = u32::try_from(place).unwrap_or(u32::MAX).to_le_bytes();
+        let number = invariant(u32::try_from(place).ok(), "each member has a limit, far below 4 GiB in all");
+        let number = number.to_le_bytes();
         bytes.extend(number.iter().take(usize::from(width)));
         place += length;
     }
@@ -195,14 +225,15 @@ mod tests {
             let parts = RecordParts::read(&bytes).unwrap();
             prop_assert_eq!((parts.created_at, parts.updated_at), (created, updated));
             for (slot, member) in members.iter().enumerate() {
-                let slot = u8::try_from(slot).unwrap();
+                let slot = Slot::new(u8::try_from(slot).unwrap());
                 prop_assert_eq!(parts.slot(slot), &member[..]);
                 let mut written = Vec::new();
                 parts.write_slot(slot, b"null", &mut written);
                 let expected: &[u8] = if member.is_empty() { b"null" } else { member };
                 prop_assert_eq!(&written[..], expected);
             }
-            prop_assert_eq!(parts.slot(u8::try_from(members.len()).unwrap()), b"");
+            let behind = Slot::new(u8::try_from(members.len()).unwrap());
+            prop_assert_eq!(parts.slot(behind), b"");
         }
 
         #[test]
@@ -211,7 +242,7 @@ mod tests {
         ) {
             if let Ok(parts) = RecordParts::read(&[&[ROW, FORMAT, width, count], &body[..]].concat()) {
                 parts.slots().for_each(drop);
-                (0..=u8::MAX).for_each(|slot| parts.write_slot(slot, b"", &mut Vec::new()));
+                Slot::all().for_each(|slot| parts.write_slot(slot, b"", &mut Vec::new()));
             }
             let _ = RecordParts::read(&body);
         }

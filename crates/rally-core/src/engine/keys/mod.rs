@@ -1,0 +1,11 @@
+//! The keys within a tenant: families of keys, indexes, and sequences that count.
+
+mod index;
+mod sequence;
+pub(crate) mod spaces;
+
+pub(crate) use self::{
+    index::{asked, beginning, begins, fold, has_value, id_behind, indexed_value, move_keys},
+    sequence::{Order, Place, Sequence},
+    spaces::{IndexedValue, MARK_EVERY},
+};

@@ -1,0 +1,284 @@
+//! Ordered sequences that know how many entries are before any place: an order-statistic tree, in rows of 64 counts.
+//!
+//! A list is asked for by offset, and counting one's way there costs the offset. So entries are gathered into blocks
+//! of [`FANOUT`], blocks into blocks of blocks, and so on; each knows how many of its entries are still there. Entries
+//! are only ever added at the end (ids and instants grow), so only the last block of each level changes with an
+//! addition: these stand together in one row, the spine. A block that is full is closed and gets a row of its own. An
+//! entry may be removed anywhere; a closed block without entries loses its row. The place of any offset is found by
+//! reading at most [`FANOUT`] rows a level, and the length is one read.
+
+use super::spaces;
+use crate::{
+    base::{Kind, clamp, count, invariant},
+    engine::codec::{self, NodeV1, SpineNodeV1, SpineV1},
+    store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
+};
+
+/// How many entries, or blocks, a block gathers.
+const FANOUT: u8 = 64;
+
+/// The order of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    /// By creation: the entries are the records themselves.
+    Created,
+    /// By last change.
+    Updated,
+}
+
+/// One sequence of a tenant: which, and its open end.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence {
+    kind: Kind,
+    order: Order,
+    spine: SpineV1,
+}
+
+/// Where to begin a scan for the entry of some rank: at the first key, passing over some entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) from: Key,
+    pub(crate) skip: usize,
+}
+
+impl Order {
+    const fn number(self) -> u8 {
+        match self {
+            Order::Created => 1,
+            Order::Updated => 2,
+        }
+    }
+}
+
+impl Sequence {
+    /// The keys of the open ends of a kind's sequences, which each use of them reads first.
+    pub(crate) fn keys(kind: Kind) -> [Key; 2] {
+        [Order::Created, Order::Updated].map(|order| spaces::spine(kind, order.number()))
+    }
+
+    /// Reads the open end of a sequence; one that nobody added to is empty.
+    pub(crate) fn load(kind: Kind, order: Order, snapshot: &dyn Snapshot) -> Result<Self, StoreError> {
+        let spine = match snapshot.get(&spaces::spine(kind, order.number()))? {
+            Some(bytes) => codec::decode(&bytes)?,
+            None => SpineV1::default(),
+        };
+        Ok(Self { kind, order, spine })
+    }
+
+    /// Writes the open end back.
+    pub(crate) fn save(&self, overlay: &mut Overlay<'_>) -> Result<(), StoreError> {
+        overlay.put(spaces::spine(self.kind, self.order.number()), codec::encode(&self.spine)?);
+        Ok(())
+    }
+
+    /// How many entries there are. The highest level has one block, the open one, and it holds them all.
+    pub(crate) fn len(&self) -> u64 {
+        self.spine.open.last().map_or(0, |node| node.count)
+    }
+
+    /// Adds an entry behind all others; its key is greater than theirs.
+    pub(crate) fn append(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
+        let key = self.entry_bytes(entry);
+        if self.spine.open.first().is_some_and(|lowest| lowest.filled == FANOUT) {
+            self.close(overlay, 0)?;
+        }
+        if self.spine.open.is_empty() {
+            self.spine.open.push(SpineNodeV1::default());
+        }
+        for node in &mut self.spine.open {
+            if node.first.is_empty() {
+                node.first.clone_from(&key);
+            }
+            node.count += 1;
+        }
+        if let Some(lowest) = self.spine.open.first_mut() {
+            lowest.filled += 1;
+        }
+        Ok(())
+    }
+
+    /// Removes an entry that is in the sequence.
+    pub(crate) fn remove(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
+        let key = self.entry_bytes(entry);
+        for level in 0..self.spine.open.len() {
+            match self.spine.open.get_mut(level) {
+                Some(open) if !open.first.is_empty() && open.first <= key => {
+                    match open.count.checked_sub(1) {
+                        Some(count) => open.count = count,
+                        None => return Err(self.damaged("a block without entries")),
+                    }
+                }
+                _ => self.count_one_less(overlay, level, &key)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of the entry of a rank; `None` when there are not so many.
+    pub(crate) fn locate(&self, snapshot: &dyn Snapshot, mut rank: u64) -> Result<Option<Place>, StoreError> {
+        let mut range = self.all();
+        for level in (0..self.spine.open.len()).rev() {
+            let nodes = self.blocks(snapshot, level, &range)?;
+            let Some(index) = nodes.iter().position(|node| {
+                let here = rank < node.count;
+                if !here {
+                    rank -= node.count;
+                }
+                here
+            }) else {
+                return Ok(None);
+            };
+            range = between(range, nodes.get(index), nodes.get(index + 1));
+        }
+        if self.spine.open.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Place { from: range.start().clone(), skip: clamp(rank) }))
+    }
+
+    /// How many entries have a key less than this one.
+    pub(crate) fn rank(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<u64, StoreError> {
+        let mut range = self.all();
+        let mut before = 0;
+        for level in (0..self.spine.open.len()).rev() {
+            let nodes = self.blocks(snapshot, level, &range)?;
+            let Some(index) = nodes.iter().rposition(|node| node.first <= *key) else { return Ok(before) };
+            before += nodes.iter().take(index).map(|node| node.count).sum::<u64>();
+            range = between(range, nodes.get(index), nodes.get(index + 1));
+        }
+        if self.spine.open.is_empty() {
+            return Ok(0);
+        }
+        let within = snapshot.scan(&range.until(key.clone()), Direction::Forward, usize::from(FANOUT))?;
+        Ok(before + count(within.len()))
+    }
+
+    /// Closes the open block of a level and opens the next, the levels above included.
+    fn close(&mut self, overlay: &mut Overlay<'_>, level: usize) -> Result<(), StoreError> {
+        let Some(full) = self.spine.open.get_mut(level).map(std::mem::take) else { return Ok(()) };
+        if full.count > 0 {
+            overlay.put(self.node_key(level, &full.first), codec::encode(&NodeV1 { count: full.count })?);
+        }
+        if self.spine.open.len() == level + 1 {
+            self.spine.open.push(SpineNodeV1 { filled: 0, ..full });
+        }
+        match self.spine.open.get_mut(level + 1) {
+            Some(above) => {
+                above.filled += 1;
+                if above.filled == FANOUT { self.close(overlay, level + 1) } else { Ok(()) }
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one entry off the count of the closed block that holds it.
+    fn count_one_less(&self, overlay: &mut Overlay<'_>, level: usize, key: &[u8]) -> Result<(), StoreError> {
+        let prefix = self.nodes_prefix(level);
+        let upto = KeyRange::prefix(&prefix).until(prefix.clone().bytes(key).successor());
+        let found = overlay.scan(&upto, Direction::Backward, 1)?.into_iter().next();
+        let Entry { key: place, value } = found.ok_or_else(|| self.damaged("an entry in no block"))?;
+        let node: NodeV1 = codec::decode(&value)?;
+        match node.count.checked_sub(1) {
+            None => return Err(self.damaged("a block without entries")),
+            Some(0) => overlay.delete(place),
+            Some(count) => overlay.put(place, codec::encode(&NodeV1 { count })?),
+        }
+        Ok(())
+    }
+
+    /// The blocks of a level within a range of entries, the open one last.
+    fn blocks(
+        &self,
+        snapshot: &dyn Snapshot,
+        level: usize,
+        range: &KeyRange,
+    ) -> Result<Vec<Block>, StoreError> {
+        let mut blocks = self.closed(snapshot, level, range)?;
+        if let Some(open) = self.spine.open.get(level)
+            && !open.first.is_empty()
+        {
+            let first = self.entries().bytes(&open.first);
+            if range.end().is_none_or(|end| first < *end) {
+                blocks.push(Block { first, count: open.count });
+            }
+        }
+        Ok(blocks)
+    }
+
+    fn closed(
+        &self,
+        snapshot: &dyn Snapshot,
+        level: usize,
+        range: &KeyRange,
+    ) -> Result<Vec<Block>, StoreError> {
+        let (prefix, entries) = (self.nodes_prefix(level), self.entries());
+        let node_key = |entry: &Key| entry.after(&entries).map(|rest| prefix.clone().bytes(rest));
+        let mut nodes = KeyRange::prefix(&prefix);
+        if let Some(start) = node_key(range.start()) {
+            nodes = nodes.from(start);
+        }
+        // The end of all entries is no entry's key.
+        if let Some(end) = range.end().and_then(node_key) {
+            nodes = nodes.until(end);
+        }
+        snapshot
+            .scan(&nodes, Direction::Forward, usize::from(FANOUT))?
+            .into_iter()
+            .map(|Entry { key, value }| {
+                let first = key.after(&prefix).ok_or_else(|| self.damaged("a block of another sequence"))?;
+                let node: NodeV1 = codec::decode(&value)?;
+                Ok(Block { first: entries.clone().bytes(first), count: node.count })
+            })
+            .collect()
+    }
+
+    fn entries(&self) -> Key {
+        match self.order {
+            Order::Created => spaces::records(self.kind),
+            Order::Updated => spaces::all_updated(self.kind),
+        }
+    }
+
+    fn all(&self) -> KeyRange {
+        KeyRange::prefix(&self.entries())
+    }
+
+    fn entry_bytes(&self, entry: &Key) -> Vec<u8> {
+        invariant(entry.after(&self.entries()), "an entry is of the sequence's own space").to_vec()
+    }
+
+    fn nodes_prefix(&self, level: usize) -> Key {
+        spaces::nodes(
+            self.kind,
+            self.order.number(),
+            invariant(u8::try_from(level).ok(), "a level has 64 times the entries of the one below"),
+        )
+    }
+
+    fn node_key(&self, level: usize, first: &[u8]) -> Key {
+        self.nodes_prefix(level).bytes(first)
+    }
+
+    fn damaged(&self, how: &str) -> StoreError {
+        StoreError::Corrupt {
+            what: format!("the sequence {:?} of {}: {how}", self.order, self.kind.plural()),
+        }
+    }
+}
+
+/// A block: the first entry it was opened with, and how many are still there.
+struct Block {
+    first: Key,
+    count: u64,
+}
+
+fn between(range: KeyRange, block: Option<&Block>, next: Option<&Block>) -> KeyRange {
+    let range = match block {
+        Some(block) => range.from(block.first.clone()),
+        None => range,
+    };
+    match next {
+        Some(next) => range.until(next.first.clone()),
+        None => range,
+    }
+}

@@ -1,0 +1,151 @@
+//! The feed of a tenant's changes. Numbers and instants both strictly increase in commit order, and a change is never
+//! visible before all earlier ones, so a reader that goes on from the last instant or number misses and repeats nothing.
+
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::query::check_limit;
+use crate::{
+    base::{Action, Error, Kind, Timestamp, clamp, limits},
+    engine::{
+        codec::{self, FeedEntryV1, HeadV1, MarkV1, TrimV1},
+        keys::{MARK_EVERY, spaces},
+    },
+    store::{Direction, KeyRange, Snapshot, StoreError, read_instant},
+};
+
+/// The part of the feed that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedQuery {
+    /// The place to go on from.
+    pub from: FeedPosition,
+    /// The kinds whose changes are wanted; of kinds that are not in the feed there are none.
+    pub kinds: Vec<Kind>,
+    /// At most so many entries; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
+    pub limit: usize,
+}
+
+/// A place in the feed, behind which a reader goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedPosition {
+    /// Behind this instant.
+    Since(Timestamp),
+    /// Behind the change with this number; 0 is before the first.
+    After(u64),
+}
+
+impl FeedPosition {
+    /// Before the first change.
+    pub const START: FeedPosition = FeedPosition::After(0);
+}
+
+/// A change of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedEntry {
+    /// The number of the change: 1 for a tenant's first, then one more each time.
+    pub id: u64,
+    /// The kind of record.
+    #[serde(serialize_with = "noun")]
+    pub entity_type: Kind,
+    /// The record.
+    pub entity_id: Uuid,
+    /// What happened to it.
+    pub action: Action,
+    /// The instant of the change: the record's `updatedAt` until its next one.
+    pub changed_at: Timestamp,
+    /// The caller: a user's e-mail, `apikey:` and the key's name, or a host's name.
+    pub changed_by: Option<String>,
+}
+
+fn noun<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.noun())
+}
+
+/// The next changes of some kinds. The cost follows the entries that are answered, not those that are passed over.
+pub(crate) fn changes(snapshot: &dyn Snapshot, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
+    check_limit(query.limit, limits::FEED_PAGE)?;
+    let head = head(snapshot)?;
+    let (start, passed_over) = match query.from {
+        FeedPosition::Since(instant) => (instant, 0),
+        FeedPosition::After(number) => (start_of_block(snapshot, number)?, number),
+    };
+    if head.trimmed.is_some_and(|trim| is_before_trim(query.from, trim)) {
+        let end = Timestamp::from_micros(head.changed_at);
+        return Err(Error::feed_trimmed(oldest(snapshot)?.unwrap_or(end)));
+    }
+    // Of the block that the number lies in, all may have to be passed over.
+    let block = if passed_over == 0 { 0 } else { clamp(MARK_EVERY) };
+    let most = query.limit.saturating_add(block);
+    let mut changes = Vec::new();
+    for kind in Kind::IN_FEED.iter().filter(|kind| query.kinds.contains(kind)) {
+        let range = KeyRange::prefix(&spaces::feed_of(*kind)).from(spaces::feed(*kind, start).successor());
+        changes.extend(read(snapshot, *kind, &range, Direction::Forward, most)?);
+    }
+    changes.retain(|change| change.id > passed_over);
+    changes.sort_by_key(|change| change.id);
+    changes.truncate(query.limit);
+    Ok(changes)
+}
+
+/// The last change in the feed: its number and its instant.
+pub(crate) fn last_change(snapshot: &dyn Snapshot) -> Result<(u64, Timestamp), StoreError> {
+    let head = head(snapshot)?;
+    Ok((head.number, Timestamp::from_micros(head.changed_at)))
+}
+
+fn head(snapshot: &dyn Snapshot) -> Result<HeadV1, StoreError> {
+    snapshot.get(&spaces::head())?.map_or_else(|| Ok(HeadV1::default()), |bytes| codec::decode(&bytes))
+}
+
+fn is_before_trim(from: FeedPosition, trim: TrimV1) -> bool {
+    match from {
+        FeedPosition::Since(instant) => instant.as_micros() < trim.instant,
+        FeedPosition::After(number) => number < trim.number,
+    }
+}
+
+/// An instant behind which the changes after a number are found, and no more than a block of others.
+fn start_of_block(snapshot: &dyn Snapshot, number: u64) -> Result<Timestamp, StoreError> {
+    match snapshot.get(&spaces::feed_mark(number / MARK_EVERY))? {
+        Some(bytes) => {
+            let mark: MarkV1 = codec::decode(&bytes)?;
+            Ok(Timestamp::from_micros(mark.instant).plus_micros(-1))
+        }
+        None if number < MARK_EVERY => Ok(Timestamp::MIN),
+        None => Ok(Timestamp::MAX),
+    }
+}
+
+fn oldest(snapshot: &dyn Snapshot) -> Result<Option<Timestamp>, StoreError> {
+    let mut oldest = None;
+    for kind in Kind::IN_FEED {
+        let range = KeyRange::prefix(&spaces::feed_of(*kind));
+        let first = read(snapshot, *kind, &range, Direction::Forward, 1)?;
+        oldest = oldest.into_iter().chain(first.into_iter().map(|entry| entry.changed_at)).min();
+    }
+    Ok(oldest)
+}
+
+fn read(
+    snapshot: &dyn Snapshot,
+    kind: Kind,
+    range: &KeyRange,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<FeedEntry>, StoreError> {
+    let prefix = spaces::feed_of(kind);
+    let entry = |entry: crate::store::Entry| {
+        let damaged = || StoreError::Corrupt { what: format!("the feed of {}", kind.plural()) };
+        let wire: FeedEntryV1 = codec::decode(&entry.value)?;
+        Ok(FeedEntry {
+            id: wire.number,
+            entity_type: kind,
+            entity_id: Uuid::from_bytes(wire.entity),
+            action: Action::from_number(wire.action).ok_or_else(damaged)?,
+            changed_at: entry.key.after(&prefix).and_then(read_instant).ok_or_else(damaged)?,
+            changed_by: wire.changed_by,
+        })
+    };
+    snapshot.scan(range, direction, limit)?.into_iter().map(entry).collect()
+}

@@ -1,0 +1,325 @@
+//! Questions to lists: filters typed by their members, search, order, and the part of a list that is wanted.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::Serialize;
+
+use super::selection::Condition;
+use crate::{
+    base::{Error, Faults, Profile, Timestamp, limits},
+    engine::{
+        keys,
+        schema::{Model, Resource, Rule, Searchable, quote, text_of},
+    },
+};
+
+/// A member by which lists of `R` can be filtered, and the type of its values.
+///
+/// ```
+/// use rally_core::{Contact, LifecycleStage, Query};
+///
+/// let filter = Contact::LIFECYCLE_STAGE.is(LifecycleStage::Customer).and(Contact::TAG.is("math"));
+/// let query = Query::from(filter).search("love");
+/// # drop(query);
+/// ```
+pub struct Filterable<R, T> {
+    name: &'static str,
+    of: PhantomData<fn(T) -> R>,
+}
+
+/// A condition on the records of a list, or several that all hold.
+pub struct Filter<R> {
+    pub(super) conditions: Vec<Condition>,
+    faults: Faults,
+    of: PhantomData<fn() -> R>,
+}
+
+/// The text that a name begins with, in the form in which names are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search(pub(super) String);
+
+/// The records that are asked for, and their order.
+pub struct Query<R> {
+    /// Only records for which this holds.
+    pub filter: Filter<R>,
+    /// Only records of which a name begins with this, in any case of letters.
+    pub search: Option<Search>,
+    /// Only records that changed after this instant, in the order of their last change; without it, all in the order of
+    /// their creation.
+    pub updated_since: Option<Timestamp>,
+}
+
+/// The part of a list that is asked for.
+pub struct ListQuery<R> {
+    /// The records of the whole list.
+    pub query: Query<R>,
+    /// At most so many records; 1 to [`limits::PAGE`].
+    pub limit: usize,
+    /// Records to pass over first.
+    pub offset: u64,
+    /// True to count the records of the whole list.
+    pub count: bool,
+    /// True to leave out members that are read from other records, such as their names: they are then `null`.
+    pub without_joined: bool,
+}
+
+impl<R: Resource, T: Serialize> Filterable<R, T> {
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, of: PhantomData }
+    }
+
+    /// The condition that the member has a value. A value that it could not have is an error of the list.
+    #[must_use]
+    pub fn is(&self, value: impl Into<T>) -> Filter<R> {
+        let json = serde_json::to_string(&value.into()).map_err(|error| error.to_string());
+        let condition = json.map_err(Into::into).and_then(|json| {
+            let filter = R::model().filters().find(|(name, _)| *name == self.name);
+            let (_, member) = filter.ok_or("is not a filter here")?;
+            let rule =
+                if matches!(member.rule, Rule::TagLine | Rule::Tags) { Rule::Tag } else { member.rule };
+            Condition::of(member, &rule.read(&json, Profile::Strict)?)
+        });
+        Filter::of(self.name, condition.map_err(|wrong| wrong.into_faults()))
+    }
+
+    /// The name of the filter.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<R> Filter<R> {
+    /// No condition: all records.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { conditions: Vec::new(), faults: Faults::new(), of: PhantomData }
+    }
+
+    fn of(name: &str, condition: Result<Condition, Faults>) -> Self {
+        let mut filter = Self::all();
+        match condition {
+            Ok(condition) => filter.conditions.push(condition),
+            Err(faults) => filter.faults.add_all(name, faults),
+        }
+        filter
+    }
+
+    /// Both conditions.
+    #[must_use]
+    pub fn and(mut self, other: Filter<R>) -> Self {
+        self.conditions.extend(other.conditions);
+        self.faults.add_all("", other.faults);
+        self
+    }
+
+    /// Reads a filter from its name and the text of a value, for adapters.
+    ///
+    /// # Errors
+    /// The faults of the value, or that there is no such filter.
+    pub fn parse(model: &Model, name: &str, text: &str) -> Result<Self, Faults> {
+        let condition = || {
+            let filter = model.filters().find(|(known, _)| *known == name);
+            let (_, member) = filter.ok_or("is not a filter here")?;
+            Condition::of(member, &keys::asked(member, text)?)
+        };
+        let filter =
+            Self::of(name, condition().map_err(|wrong: crate::engine::schema::Wrong| wrong.into_faults()));
+        if filter.faults.is_empty() { Ok(filter) } else { Err(filter.faults) }
+    }
+}
+
+impl Search {
+    /// Reads the text that a name begins with; an empty one finds all records and is `None`.
+    ///
+    /// # Errors
+    /// A phrase that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Option<Self>, Faults> {
+        const NAME: Rule = Rule::Text { characters: limits::SHORT_TEXT };
+        let raw = quote(text);
+        let read = NAME.read(&raw, Profile::Strict).map_err(|wrong| wrong.into_faults())?;
+        let folded = keys::fold(&text_of(&read));
+        if folded.is_empty() { Ok(None) } else { Ok(Some(Self(folded))) }
+    }
+}
+
+impl<R> Query<R> {
+    /// All records, in the order of their creation.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { filter: Filter::all(), search: None, updated_since: None }
+    }
+
+    /// Only records for which a filter holds, besides what is asked already.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter<R>) -> Self {
+        self.filter = self.filter.and(filter);
+        self
+    }
+
+    /// Only records of which a name begins with a text, in any case of letters. The names of a resource are the members
+    /// that its [`Member::searched`](crate::schema::Member::searched) says.
+    #[must_use]
+    pub fn search(mut self, text: &str) -> Self
+    where
+        R: Searchable,
+    {
+        match Search::parse(text) {
+            Ok(search) => self.search = search,
+            Err(faults) => self.filter.faults.add_all("search", faults),
+        }
+        self
+    }
+
+    /// Only records that changed after an instant, in the order of their last change.
+    #[must_use]
+    pub const fn updated_since(mut self, instant: Timestamp) -> Self {
+        self.updated_since = Some(instant);
+        self
+    }
+
+    /// The first part of the list, of at most so many records.
+    #[must_use]
+    pub fn limit(self, limit: usize) -> ListQuery<R> {
+        ListQuery::from(self).limit(limit)
+    }
+
+    /// The part of the list behind so many records.
+    #[must_use]
+    pub fn offset(self, offset: u64) -> ListQuery<R> {
+        ListQuery::from(self).offset(offset)
+    }
+
+    /// The first part of the list, and how many records the whole list has.
+    #[must_use]
+    pub fn counted(self) -> ListQuery<R> {
+        ListQuery::from(self).counted()
+    }
+
+    /// Checks that nothing that was asked is impossible.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.filter.faults.clone().into_result()
+    }
+}
+
+impl<R> ListQuery<R> {
+    /// At most so many records; 1 to [`limits::PAGE`].
+    #[must_use]
+    pub const fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Passes over so many records first.
+    #[must_use]
+    pub const fn offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// Counts the records of the whole list.
+    #[must_use]
+    pub const fn counted(mut self) -> Self {
+        self.count = true;
+        self
+    }
+}
+
+/// Checks how many entries of a list or of the feed a caller wants.
+pub(crate) fn check_limit(limit: usize, most: usize) -> Result<(), Error> {
+    if (1..=most).contains(&limit) {
+        return Ok(());
+    }
+    Err(Faults::one("limit", format!("must be a whole number from 1 to {most}")).into())
+}
+
+impl<R> Default for Query<R> {
+    fn default() -> Self {
+        Self::all()
+    }
+}
+
+impl<R> Default for ListQuery<R> {
+    fn default() -> Self {
+        Query::all().into()
+    }
+}
+
+impl<R> From<Filter<R>> for Query<R> {
+    fn from(filter: Filter<R>) -> Self {
+        Self { filter, ..Self::all() }
+    }
+}
+
+impl<R> From<Query<R>> for ListQuery<R> {
+    fn from(query: Query<R>) -> Self {
+        Self { query, limit: limits::PAGE, offset: 0, count: false, without_joined: false }
+    }
+}
+
+impl<R> From<Filter<R>> for ListQuery<R> {
+    fn from(filter: Filter<R>) -> Self {
+        Query::from(filter).into()
+    }
+}
+
+// Derives would ask the same of `R`, which is only a name here.
+
+impl<R> Clone for Filter<R> {
+    fn clone(&self) -> Self {
+        Self { conditions: self.conditions.clone(), faults: self.faults.clone(), of: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Filter<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Filter").field(&self.conditions).finish()
+    }
+}
+
+impl<R> Clone for Query<R> {
+    fn clone(&self) -> Self {
+        Self { filter: self.filter.clone(), search: self.search.clone(), updated_since: self.updated_since }
+    }
+}
+
+impl<R> fmt::Debug for Query<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query")
+            .field("filter", &self.filter)
+            .field("search", &self.search)
+            .field("updated_since", &self.updated_since)
+            .finish()
+    }
+}
+
+impl<R> Clone for ListQuery<R> {
+    fn clone(&self) -> Self {
+        Self { query: self.query.clone(), ..*self }
+    }
+}
+
+impl<R> fmt::Debug for ListQuery<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListQuery")
+            .field("query", &self.query)
+            .field("limit", &self.limit)
+            .field("offset", &self.offset)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R, T> Clone for Filterable<R, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, T> Copy for Filterable<R, T> {}
+
+impl<R, T> fmt::Debug for Filterable<R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Filterable").field(&self.name).finish()
+    }
+}

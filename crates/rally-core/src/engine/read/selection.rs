@@ -1,0 +1,343 @@
+//! The records that a filtered list has: read from indexes, in the order of their creation, without looking at any other.
+//!
+//! Several indexes are merged by a leapfrog join (Veldhuizen, 2014): each is asked in turn for its first id that is not
+//! less than the last one's answer, until all agree. So a rare value makes a frequent one cheap, and memory holds a few
+//! entries of each index, whatever the lists are long.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use uuid::Uuid;
+
+use super::{Query, reader::damaged_key};
+use crate::{
+    base::{Error, Kind, TenantId, count},
+    engine::{
+        codec::Slot,
+        keys::{self, IndexedValue, id_behind, spaces},
+        schema::{Fold, IndexNumber, Member, Model, Record, Wrong, text_of, unquote},
+    },
+    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
+};
+
+/// Entries of an index that are read at first, and at the most.
+const FEWEST: usize = 128;
+const MOST: usize = 4_096;
+
+/// The conditions that all records of a list fulfil.
+#[derive(Debug)]
+pub(crate) struct Selection<'q> {
+    model: &'static Model,
+    conditions: &'q [Condition],
+    /// The folded text that a name begins with.
+    beginning: Option<&'q str>,
+}
+
+/// The condition that a member has a value.
+#[derive(Clone, Debug)]
+pub(crate) enum Condition {
+    Key { slot: Slot, fold: Fold, folded: String },
+    Indexed { member: Member, index: IndexNumber, value: IndexedValue },
+}
+
+impl Condition {
+    /// The condition that a member has a value, given as the JSON text that a record has of it.
+    pub(crate) fn of(member: &Member, json: &str) -> Result<Self, Wrong> {
+        match (member.natural_key, member.slot(), member.index) {
+            (Some(fold), Some(slot), _) => {
+                let folded = fold(&text_of(json)).ok_or("must not be empty")?;
+                Ok(Condition::Key { slot, fold, folded })
+            }
+            (_, _, Some(index)) => {
+                let value = keys::indexed_value(member, json).map_err(|error| error.to_string())?;
+                Ok(Condition::Indexed { member: *member, index, value: value.ok_or("must not be empty")? })
+            }
+            _ => Err("is not a filter here".into()),
+        }
+    }
+}
+
+impl<'q> Selection<'q> {
+    /// The selection that a query makes; `None` when it asks for all records.
+    pub(crate) fn of<R>(model: &'static Model, query: &'q Query<R>) -> Option<Self> {
+        let beginning = query.search.as_ref().map(|search| search.0.as_str());
+        let conditions = query.filter.conditions.as_slice();
+        let is_all = conditions.is_empty() && beginning.is_none();
+        if is_all { None } else { Some(Self { model, conditions, beginning }) }
+    }
+
+    /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read.
+    ///
+    /// Where one condition alone leaves few records, these are looked at, and the other conditions' indexes are not read.
+    pub(crate) fn ids<'s>(
+        &self,
+        tenant: TenantId,
+        snapshot: &'s dyn Snapshot,
+        most: u64,
+    ) -> Result<Option<Ids<'s>>, Error> {
+        let is_alone = self.conditions.len() + usize::from(self.beginning.is_some()) == 1;
+        let mut streams = Vec::new();
+        for condition in self.conditions {
+            let mut stream = condition.stream(self.model.kind(), snapshot)?;
+            if !is_alone && stream.is_short()? {
+                return Ok(Some(Ids::of(self.holding(tenant, snapshot, stream.ready.make_contiguous())?)));
+            }
+            streams.push(stream);
+        }
+        if let Some(text) = self.beginning {
+            let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
+            let found: Vec<Uuid> = found.into_iter().collect();
+            let is_cut = keys::beginning(text).len() < text.len();
+            if is_cut || (!is_alone && found.len() < FEWEST) {
+                return Ok(Some(Ids::of(self.holding(tenant, snapshot, &found)?)));
+            }
+            streams.push(Stream::of(found));
+        }
+        Ok(Some(Ids::among(streams)))
+    }
+
+    /// The records that have the values asked for, whatever their names; `None` if no value is asked for.
+    pub(crate) fn ids_by_values<'s>(
+        &self,
+        snapshot: &'s dyn Snapshot,
+    ) -> Result<Option<Ids<'s>>, StoreError> {
+        let kind = self.model.kind();
+        let streams = self.conditions.iter().map(|condition| condition.stream(kind, snapshot));
+        let streams = streams.collect::<Result<Vec<_>, _>>()?;
+        if streams.is_empty() { Ok(None) } else { Ok(Some(Ids::among(streams))) }
+    }
+
+    /// True when a record is one of the selected.
+    pub(crate) fn holds(&self, record: &Record<'_>) -> Result<bool, StoreError> {
+        for condition in self.conditions {
+            if !condition.holds(record)? {
+                return Ok(false);
+            }
+        }
+        match self.beginning {
+            Some(text) => keys::begins(self.model, record, text),
+            None => Ok(true),
+        }
+    }
+
+    /// The records of which a name begins with a text, as far as the index keeps it, unless there are more than `most`.
+    fn found(
+        &self,
+        snapshot: &dyn Snapshot,
+        text: &str,
+        most: u64,
+    ) -> Result<Option<BTreeSet<Uuid>>, StoreError> {
+        let kind = self.model.kind();
+        let by_name = |entry: &Entry| entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id));
+        let by_key = |entry: &Entry| read_uuid(&entry.value);
+        let mut found = BTreeSet::new();
+        let mut add = |id: Option<Uuid>| {
+            found.extend(id);
+            count(found.len()) <= most
+        };
+        let names = spaces::search(kind, keys::beginning(text));
+        let mut is_whole = read_while(snapshot, &names, |entry| add(by_name(entry)))?;
+        for (slot, ..) in self.model.natural_keys().filter(|(_, member, _)| member.searched) {
+            let keys = spaces::unique(kind, slot, text);
+            is_whole = is_whole && read_while(snapshot, &keys, |entry| add(by_key(entry)))?;
+        }
+        if is_whole { Ok(Some(found)) } else { Ok(None) }
+    }
+
+    /// Those of some records that are selected, found by looking at each.
+    fn holding(&self, tenant: TenantId, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+        let mut holding = Vec::new();
+        for ids in ids.chunks(MOST) {
+            let keys: Vec<Key> = ids.iter().map(|id| spaces::record(self.model.kind(), *id)).collect();
+            for (id, bytes) in ids.iter().zip(snapshot.get_many(&keys)?) {
+                let bytes = bytes.ok_or_else(damaged_key)?;
+                if self.holds(&Record::read(tenant, *id, &bytes)?)? {
+                    holding.push(*id);
+                }
+            }
+        }
+        Ok(holding)
+    }
+}
+
+impl Condition {
+    fn stream<'s>(&self, kind: Kind, snapshot: &'s dyn Snapshot) -> Result<Stream<'s>, StoreError> {
+        match self {
+            Self::Key { slot, folded, .. } => {
+                let owner = snapshot.get(&spaces::unique(kind, *slot, folded))?;
+                let damaged = || StoreError::Corrupt { what: format!("a natural key of {}", kind.plural()) };
+                let owner = owner.map(|id| read_uuid(&id).ok_or_else(damaged)).transpose()?;
+                Ok(Stream::of(owner))
+            }
+            Self::Indexed { index, value, .. } => {
+                Ok(Stream::on(snapshot, spaces::indexed(kind, *index, *value)))
+            }
+        }
+    }
+
+    fn holds(&self, record: &Record<'_>) -> Result<bool, StoreError> {
+        match self {
+            Self::Key { slot, fold, folded } => {
+                Ok(fold(&unquote(record.slot(*slot))?).as_ref() == Some(folded))
+            }
+            Self::Indexed { member, value, .. } => keys::has_value(member, record, *value),
+        }
+    }
+}
+
+/// Looks at all entries whose key begins with another, as long as they are wanted; true when that was all.
+fn read_while(
+    snapshot: &dyn Snapshot,
+    prefix: &Key,
+    mut look: impl FnMut(&Entry) -> bool,
+) -> Result<bool, StoreError> {
+    let (mut range, mut size) = (KeyRange::prefix(prefix), FEWEST);
+    loop {
+        let entries = snapshot.scan(&range, Direction::Forward, size)?;
+        if !entries.iter().all(&mut look) {
+            return Ok(false);
+        }
+        match entries.last() {
+            Some(last) if entries.len() == size => range = range.from(last.key.successor()),
+            _ => return Ok(true),
+        }
+        size = (size * 2).min(MOST);
+    }
+}
+
+/// Ids that stand in every one of several indexes.
+pub(crate) struct Ids<'s> {
+    streams: Vec<Stream<'s>>,
+    least: Uuid,
+    /// Entries that may still be read.
+    left: u64,
+    /// True when more would have had to be read.
+    is_cut: bool,
+}
+
+impl<'s> Ids<'s> {
+    /// Some that are known, ascending.
+    fn of(ids: Vec<Uuid>) -> Self {
+        Self::among(vec![Stream::of(ids)])
+    }
+
+    fn among(streams: Vec<Stream<'s>>) -> Self {
+        Self { streams, least: Uuid::nil(), left: u64::MAX, is_cut: false }
+    }
+
+    /// Those that one index has under one value.
+    pub(crate) fn indexed(
+        snapshot: &'s dyn Snapshot,
+        kind: Kind,
+        index: IndexNumber,
+        value: IndexedValue,
+    ) -> Self {
+        Self::among(vec![Stream::on(snapshot, spaces::indexed(kind, index, value))])
+    }
+
+    /// The next ones, so many or all that are left.
+    pub(crate) fn next_many(&mut self, most: usize) -> Result<Vec<Uuid>, StoreError> {
+        let mut ids = Vec::new();
+        while ids.len() < most
+            && let Some(id) = self.next()?
+        {
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// The next one. Each index is asked for the first entry from the last one's answer on, until all agree.
+    pub(crate) fn next(&mut self) -> Result<Option<Uuid>, StoreError> {
+        let (mut candidate, mut agreed, all) = (self.least, 0, self.streams.len());
+        while agreed < all {
+            for stream in &mut self.streams {
+                let Some(id) = stream.seek(candidate, &mut self.left)? else {
+                    self.is_cut |= self.left == 0;
+                    return Ok(None);
+                };
+                agreed = if id == candidate { agreed + 1 } else { 1 };
+                candidate = id;
+            }
+        }
+        self.least = Uuid::from_u128(candidate.as_u128().saturating_add(1));
+        Ok(Some(candidate))
+    }
+
+    /// All of them, unless more than so many entries would have to be read for that, and somewhat more.
+    pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
+        self.left = most.saturating_add(count(FEWEST));
+        let mut ids = Vec::new();
+        while let Some(id) = self.next()? {
+            ids.push(id);
+        }
+        if self.is_cut { Ok(None) } else { Ok(Some(ids)) }
+    }
+}
+
+/// Ascending ids, of an index or given.
+struct Stream<'s> {
+    /// Ids that have been read.
+    ready: VecDeque<Uuid>,
+    /// The part of the index that has not been read.
+    rest: Option<Rest<'s>>,
+}
+
+struct Rest<'s> {
+    snapshot: &'s dyn Snapshot,
+    prefix: Key,
+    from: Key,
+    size: usize,
+}
+
+impl<'s> Stream<'s> {
+    fn of(ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self { ready: ids.into_iter().collect(), rest: None }
+    }
+
+    fn on(snapshot: &'s dyn Snapshot, prefix: Key) -> Self {
+        let from = prefix.clone();
+        Self { ready: VecDeque::new(), rest: Some(Rest { snapshot, prefix, from, size: FEWEST }) }
+    }
+
+    /// True when it ends within its first entries, which are read for that.
+    fn is_short(&mut self) -> Result<bool, StoreError> {
+        let mut left = u64::MAX;
+        self.seek(Uuid::nil(), &mut left)?;
+        Ok(self.rest.is_none())
+    }
+
+    /// The first id that is not less than one, which stays the next; `None`, too, when no entry is left to be read.
+    fn seek(&mut self, least: Uuid, left: &mut u64) -> Result<Option<Uuid>, StoreError> {
+        loop {
+            let passed = self.ready.partition_point(|id| *id < least);
+            self.ready.drain(..passed);
+            match (self.ready.front(), &mut self.rest) {
+                (Some(id), _) => return Ok(Some(*id)),
+                (None, None) => return Ok(None),
+                (None, Some(_)) if *left == 0 => return Ok(None),
+                (None, Some(rest)) => {
+                    let (ids, is_last) = rest.read(least)?;
+                    *left = left.saturating_sub(count(ids.len()));
+                    self.ready.extend(ids);
+                    if is_last {
+                        self.rest = None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Rest<'_> {
+    fn read(&mut self, least: Uuid) -> Result<(Vec<Uuid>, bool), StoreError> {
+        let from = self.from.clone().max(self.prefix.clone().uuid(least));
+        let range = KeyRange::prefix(&self.prefix).from(from);
+        let entries = self.snapshot.scan(&range, Direction::Forward, self.size)?;
+        let is_last = entries.len() < self.size;
+        if let Some(last) = entries.last() {
+            self.from = last.key.successor();
+        }
+        self.size = (self.size * 2).min(MOST);
+        let ids = entries.iter().map(|entry| id_behind(&entry.key, &self.prefix));
+        Ok((ids.collect::<Result<_, _>>()?, is_last))
+    }
+}

@@ -1,0 +1,118 @@
+//! Walking a list from its first record to its last, in constant memory.
+
+use std::collections::VecDeque;
+
+use uuid::Uuid;
+
+use super::{
+    Query,
+    filtered::MANY_NAMES,
+    reader::{Reader, ids_of},
+    selection::{Ids, Selection},
+};
+use crate::{
+    base::{Error, limits},
+    engine::{
+        keys::spaces,
+        schema::{Resource, Row},
+    },
+    store::{Direction, KeyRange},
+};
+
+/// A walk over the records that a query asks for, some of which have been read ahead.
+pub(crate) struct Walk<'v, R> {
+    reader: Reader<'v, R>,
+    query: Query<R>,
+    source: Source<'v>,
+    ready: VecDeque<Row<R>>,
+}
+
+/// The rest of what a walk goes by.
+enum Source<'v> {
+    /// Records, in the order of their creation.
+    Records(KeyRange),
+    /// Records by their last change.
+    Changes(KeyRange),
+    /// Ids that an index has.
+    Ids(Ids<'v>),
+    Nothing,
+}
+
+impl<'v, R: Resource> Walk<'v, R> {
+    pub(crate) fn new(reader: Reader<'v, R>, query: Query<R>) -> Result<Self, Error> {
+        query.check()?;
+        let source = match (query.updated_since, Selection::of(reader.model(), &query)) {
+            (Some(since), _) => {
+                let start = spaces::updated(R::KIND, since).successor();
+                Source::Changes(KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start))
+            }
+            (None, None) => Source::Records(KeyRange::prefix(&spaces::records(R::KIND))),
+            (None, Some(selection)) => {
+                // Very many names are not kept in memory: the records themselves are looked at.
+                let ids = match selection.ids(reader.tenant.id, reader.snapshot, MANY_NAMES)? {
+                    Some(ids) => Some(ids),
+                    None => selection.ids_by_values(reader.snapshot)?,
+                };
+                ids.map_or_else(|| Source::Records(KeyRange::prefix(&spaces::records(R::KIND))), Source::Ids)
+            }
+        };
+        Ok(Self { reader, query, source, ready: VecDeque::new() })
+    }
+
+    /// The next record, with what is joined to it.
+    pub(crate) fn next(&mut self) -> Result<Option<Row<R>>, Error> {
+        while self.ready.is_empty() && !matches!(self.source, Source::Nothing) {
+            let rows = self.read()?;
+            if rows.is_empty() {
+                self.source = Source::Nothing;
+            }
+            self.ready.extend(self.selected(rows)?);
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// Ends the walk: nothing comes after an error.
+    pub(crate) fn end(&mut self) {
+        self.source = Source::Nothing;
+        self.ready.clear();
+    }
+
+    fn read(&mut self) -> Result<Vec<Row<R>>, Error> {
+        match &mut self.source {
+            Source::Records(range) => {
+                let entries = self.reader.snapshot.scan(range, Direction::Forward, limits::PAGE)?;
+                if let Some(last) = entries.last() {
+                    *range = range.clone().from(last.key.successor());
+                }
+                self.reader.rows_of_records(entries)
+            }
+            Source::Changes(range) => {
+                let entries = self.reader.snapshot.scan(range, Direction::Forward, limits::PAGE)?;
+                if let Some(last) = entries.last() {
+                    *range = range.clone().from(last.key.successor());
+                }
+                self.reader.rows(&ids_of(&entries)?)
+            }
+            Source::Ids(ids) => {
+                let some: Vec<Uuid> = ids.next_many(limits::PAGE)?;
+                self.reader.rows(&some)
+            }
+            Source::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    /// Those of some records that the query asks for.
+    fn selected(&self, mut rows: Vec<Row<R>>) -> Result<Vec<Row<R>>, Error> {
+        if let Some(selection) = Selection::of(self.reader.model(), &self.query) {
+            let mut selected = Vec::with_capacity(rows.len());
+            for row in rows {
+                if selection.holds(&row.record()?)? {
+                    selected.push(row);
+                }
+            }
+            rows = selected;
+        }
+        self.reader.join(&mut rows)?;
+        Ok(rows)
+    }
+}

@@ -1,0 +1,274 @@
+//! Reading a body: from the JSON of a request to members in their stored form, all faults at once.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{error::Category, value::RawValue};
+
+use super::{
+    Given, Member, Model, Slots,
+    rule::{Name, Wrong},
+};
+use crate::{
+    base::{Code, Error, Faults, Profile},
+    engine::codec::{MAX_SLOTS, Slot},
+};
+
+/// A draft or an update that has been read: for each slot what is said of it.
+#[derive(Clone)]
+pub(crate) struct Body<'a> {
+    said: [Said<'a>; MAX_SLOTS],
+    pub(crate) faults: Faults,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Said<'a> {
+    #[default]
+    Nothing,
+    Null,
+    Value(Cow<'a, str>),
+    /// Something that is at fault.
+    Fault,
+}
+
+impl<'a> Body<'a> {
+    /// Reads a JSON object. What is wrong with its members is kept in `faults`; `what` is its name in an error.
+    ///
+    /// # Errors
+    /// When it is not JSON, or no object.
+    pub(crate) fn read(model: &Model, json: &'a [u8], profile: Profile, what: &str) -> Result<Self, Error> {
+        let text = utf8(json)?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let visitor = BodyVisitor { model, profile };
+        let body = reader.deserialize_map(visitor).map_err(|error| not_an_object(text, &error, what))?;
+        reader.end().map_err(|error| malformed(&error))?;
+        Ok(body)
+    }
+
+    /// Reads the draft or the update of a host by the same rules. What is wrong with its members is kept in `faults`.
+    pub(crate) fn of(model: &Model, given: &'a Given) -> Self {
+        let mut body = Self::empty();
+        for (slot, value) in given.iter() {
+            let Some((_, member)) = model.stored().find(|(at, _)| *at == slot) else { continue };
+            let said = match value {
+                Ok(None) => Ok(Said::Null),
+                Ok(Some(json)) => member.rule.read_typed(json).map(Said::Value),
+                Err(error) => Err(error.to_owned().into()),
+            };
+            *body.said_mut(slot) =
+                said.unwrap_or_else(|wrong| at_fault(&mut body.faults, member.name, wrong));
+        }
+        body
+    }
+
+    fn empty() -> Self {
+        Self { said: std::array::from_fn(|_| Said::Nothing), faults: Faults::new() }
+    }
+
+    /// The members of a new record: what is given, and defaults.
+    pub(crate) fn create(&self, model: &Model) -> Result<Slots<'a>, Faults> {
+        let mut slots = Slots::default();
+        let faults = self.apply(model, &mut slots);
+        if faults.is_empty() { Ok(slots) } else { Err(faults) }
+    }
+
+    /// Lays what is given over the members of a record. What is at fault is left as it is, and told.
+    pub(crate) fn apply(&self, model: &Model, slots: &mut Slots<'a>) -> Faults {
+        let mut faults = self.faults.clone();
+        for (slot, member) in model.stored() {
+            let value = slots.text_mut(slot);
+            match self.said(slot) {
+                Said::Nothing => {}
+                Said::Null => *value = Cow::Borrowed(""),
+                Said::Value(new) => value.clone_from(new),
+                Said::Fault => continue,
+            }
+            if value.is_empty()
+                && let Some(default) = member.default
+            {
+                *value = Cow::Borrowed(default);
+            }
+            if member.required && value.is_empty() {
+                faults.add(member.name, "is required");
+            } else if member.required && value == "\"\"" {
+                faults.add(member.name, "must not be empty");
+            }
+        }
+        faults
+    }
+
+    /// Gives a member another value than it was given.
+    pub(crate) fn replace(&mut self, slot: Slot, json: String) {
+        *self.said_mut(slot) = Said::Value(json.into());
+    }
+
+    /// The members that are given a value, each with its slot and the JSON text of the value.
+    pub(crate) fn values<'m>(&self, model: &'m Model) -> impl Iterator<Item = (&'m Member, &str)> {
+        model.stored().filter_map(|(slot, member)| self.value(slot).map(|value| (member, value)))
+    }
+
+    /// The value that is given for a slot.
+    pub(crate) fn value(&self, slot: Slot) -> Option<&str> {
+        match self.said(slot) {
+            Said::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// True when anything is said of a slot, be it `null` or at fault.
+    pub(crate) fn mentions(&self, slot: Slot) -> bool {
+        *self.said(slot) != Said::Nothing
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a slot is less than `MAX_SLOTS`")]
+    fn said(&self, slot: Slot) -> &Said<'a> {
+        &self.said[slot.index()]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a slot is less than `MAX_SLOTS`")]
+    fn said_mut(&mut self, slot: Slot) -> &mut Said<'a> {
+        &mut self.said[slot.index()]
+    }
+
+    fn take(&mut self, model: &Model, profile: Profile, name: &str, raw: &'a str) {
+        match model.named(name) {
+            Some(member) if member.access.is_written() => {
+                let Some(slot) = member.slot() else { return };
+                let read = if raw == "null" {
+                    Ok(Said::Null)
+                } else {
+                    member.rule.read(raw, profile).map(Said::Value)
+                };
+                *self.said_mut(slot) = if self.mentions(slot) {
+                    self.faults.add(name, "is given twice");
+                    Said::Fault
+                } else {
+                    read.unwrap_or_else(|wrong| at_fault(&mut self.faults, name, wrong))
+                };
+            }
+            Some(_) if profile == Profile::Strict => self.faults.add(name, "is read-only"),
+            None if profile == Profile::Strict => self.faults.add(name, "is not a member"),
+            _ => {}
+        }
+    }
+}
+
+fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: Wrong) -> Said<'a> {
+    faults.add_all(name, wrong.into_faults());
+    Said::Fault
+}
+
+struct BodyVisitor<'m> {
+    model: &'m Model,
+    profile: Profile,
+}
+
+impl<'de> Visitor<'de> for BodyVisitor<'_> {
+    type Value = Body<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body<'de>, A::Error> {
+        let mut body = Body::empty();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            let raw: &'de RawValue = map.next_value()?;
+            body.take(self.model, self.profile, &name.0, raw.get());
+        }
+        Ok(body)
+    }
+}
+
+/// Splits a JSON array into the text of each item, and stops when there are more than `most`.
+///
+/// # Errors
+/// When it is not JSON, no array, or has no item or too many.
+pub(crate) fn items(json: &[u8], most: usize) -> Result<Vec<&[u8]>, Error> {
+    let text = utf8(json)?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let items = reader.deserialize_seq(ItemsVisitor { most }).map_err(|error| match error.classify() {
+        Category::Data if text.trim_start().starts_with('[') => miscounted(most),
+        Category::Data => wrong_shape("the body must be a JSON array"),
+        _ => malformed(&error),
+    })?;
+    reader.end().map_err(|error| malformed(&error))?;
+    if items.is_empty() { Err(miscounted(most)) } else { Ok(items) }
+}
+
+fn miscounted(most: usize) -> Error {
+    Faults::one("items", format!("must be 1 to {most}")).into()
+}
+
+struct ItemsVisitor {
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = Vec<&'de [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a JSON array of at most {} items", self.most)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = array.next_element::<&'de RawValue>()? {
+            if items.len() == self.most {
+                return Err(de::Error::invalid_length(self.most + 1, &self));
+            }
+            items.push(item.get().as_bytes());
+        }
+        Ok(items)
+    }
+}
+
+fn utf8(json: &[u8]) -> Result<&str, Error> {
+    if json.starts_with(b"\xEF\xBB\xBF") {
+        return Err(Error::new(
+            Code::MalformedJson,
+            "the body begins with a byte order mark; send it without",
+        ));
+    }
+    std::str::from_utf8(json).map_err(|error| {
+        let place = error.valid_up_to();
+        Error::new(Code::MalformedJson, format!("the body is not UTF-8 at byte {place}"))
+    })
+}
+
+fn not_an_object(text: &str, error: &serde_json::Error, what: &str) -> Error {
+    let object = text.trim_start().starts_with('{');
+    if error.is_data() && !object {
+        wrong_shape(format!("{what} must be a JSON object"))
+    } else {
+        malformed(error)
+    }
+}
+
+fn wrong_shape(detail: impl Into<String>) -> Error {
+    Error::new(Code::Validation, detail)
+}
+
+fn malformed(error: &serde_json::Error) -> Error {
+    Error::new(Code::MalformedJson, format!("the body is not JSON: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            member::stored,
+            rule::{Rule, Shape},
+        },
+        *,
+    };
+    use crate::base::Kind;
+
+    #[test]
+    fn a_fault_inside_a_value_is_told_by_its_path() {
+        let shape = &Shape { read: |_, _| Err(Wrong::at("[2].name", "is required")), schema: "{}" };
+        let model = Model::new(Kind::Pipeline, &[stored(Slot::new(0), "stages", Rule::Shape(shape))]);
+        let body = Body::read(&model, br#"{"stages":[]}"#, Profile::Strict, "the body").unwrap();
+        assert_eq!(body.faults, Faults::one("stages[2].name", "is required"));
+    }
+}

@@ -1,0 +1,275 @@
+use super::{Record, join::Join, rule::Rule};
+use crate::{engine::codec::Slot, store::StoreError};
+
+/// One member of a resource: its name, where its value comes from and what it can be.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// The name in JSON.
+    pub name: &'static str,
+    /// Who may read and write it.
+    pub access: Access,
+    /// The values that it can have.
+    pub rule: Rule,
+    /// True when every record must be given a value.
+    pub required: bool,
+    /// True when every record has a value, given or not.
+    pub always: bool,
+    /// The JSON text of the value that a record has when none is given.
+    pub default: Option<&'static str>,
+    /// The name of the filter by which a list is reduced to the records with one value.
+    pub filter: Option<&'static str>,
+    /// True when a list can be searched by what its values begin with.
+    pub searched: bool,
+    pub(crate) source: Source,
+    pub(crate) natural_key: Option<Fold>,
+    pub(crate) index: Option<IndexNumber>,
+    pub(crate) keeps_newest: bool,
+}
+
+/// The number of an index in stored keys, which never changes: that of a member's slot, or one that no slot has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexNumber(u8);
+
+impl IndexNumber {
+    pub(crate) const fn of(slot: Slot) -> Self {
+        Self(slot.number())
+    }
+
+    /// The number of an index that is made of several members.
+    pub(crate) const fn beyond_slots(number: u8) -> Self {
+        assert!(number >= 200, "lower numbers are for slots");
+        Self(number)
+    }
+
+    pub(crate) const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// Access that callers have to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Callers read and write it.
+    Open,
+    /// Callers read it; the engine writes it.
+    ReadOnly,
+    /// Callers write it and never read it.
+    WriteOnly,
+    /// The engine alone knows it.
+    Hidden,
+}
+
+impl Access {
+    /// True when callers may read it.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        matches!(self, Access::Open | Access::ReadOnly)
+    }
+
+    /// True when callers may write it.
+    #[must_use]
+    pub const fn is_written(self) -> bool {
+        matches!(self, Access::Open | Access::WriteOnly)
+    }
+}
+
+/// The source of a member's value.
+#[derive(Clone, Copy)]
+pub(crate) enum Source {
+    Id,
+    TenantId,
+    CreatedAt,
+    UpdatedAt,
+    /// The record itself.
+    Slot(Slot),
+    /// Other members of the same record; writes the JSON text.
+    Computed(Compute),
+    /// Another row, read with the record; the place is that among the joined members.
+    Joined(Slot, Join),
+}
+
+/// Appends the JSON text that follows from other members of a record.
+pub(crate) type Compute = fn(&Record<'_>, &mut Vec<u8>) -> Result<(), StoreError>;
+
+/// Brings the text of a natural key into the form in which it is compared; `None` if nothing is left of it then.
+pub(crate) type Fold = fn(&str) -> Option<String>;
+
+const fn member(name: &'static str, access: Access, rule: Rule, source: Source) -> Member {
+    Member {
+        name,
+        access,
+        rule,
+        required: false,
+        always: false,
+        default: None,
+        filter: None,
+        searched: false,
+        source,
+        natural_key: None,
+        index: None,
+        keeps_newest: false,
+    }
+}
+
+const fn read_only(name: &'static str, rule: Rule, source: Source) -> Member {
+    member(name, Access::ReadOnly, rule, source).required()
+}
+
+/// The member `id`.
+pub(crate) const fn id() -> Member {
+    id_as("id")
+}
+
+/// The record's id under another name.
+pub(crate) const fn id_as(name: &'static str) -> Member {
+    read_only(name, Rule::Id, Source::Id)
+}
+
+/// The member `tenantId`.
+pub(crate) const fn tenant_id() -> Member {
+    read_only("tenantId", Rule::Id, Source::TenantId)
+}
+
+/// The member `createdAt`.
+pub(crate) const fn created_at() -> Member {
+    read_only("createdAt", Rule::Instant, Source::CreatedAt)
+}
+
+/// The member `updatedAt`.
+pub(crate) const fn updated_at() -> Member {
+    read_only("updatedAt", Rule::Instant, Source::UpdatedAt)
+}
+
+/// A member that is made of others when it is read.
+pub(crate) const fn computed(name: &'static str, rule: Rule, write: Compute) -> Member {
+    read_only(name, rule, Source::Computed(write))
+}
+
+/// A member that is made of others when it is read, and may have no value.
+pub(crate) const fn computed_optional(name: &'static str, rule: Rule, write: Compute) -> Member {
+    member(name, Access::ReadOnly, rule, Source::Computed(write))
+}
+
+/// A hidden member that is made of others and indexed under a number of its own: records are found by it.
+pub(crate) const fn lookup(index: IndexNumber, write: Compute) -> Member {
+    let mut lookup =
+        member("", Access::Hidden, Rule::Text { characters: usize::MAX }, Source::Computed(write));
+    lookup.index = Some(index);
+    lookup
+}
+
+/// A member that is read from another row when the record is; the first of a resource has the place 0.
+pub(crate) const fn joined(place: Slot, name: &'static str, rule: Rule, join: Join) -> Member {
+    member(name, Access::ReadOnly, rule, Source::Joined(place, join))
+}
+
+/// A member that callers write, kept in a slot of its own.
+pub(crate) const fn stored(slot: Slot, name: &'static str, rule: Rule) -> Member {
+    member(name, Access::Open, rule, Source::Slot(slot))
+}
+
+impl Member {
+    /// Every record must have a value, and text must not be empty.
+    pub(crate) const fn required(mut self) -> Self {
+        self.required = true;
+        self.always()
+    }
+
+    /// Every record has a value, be it that of the engine.
+    pub(crate) const fn always(mut self) -> Self {
+        self.always = true;
+        self
+    }
+
+    /// A record has this JSON text when no value is given.
+    pub(crate) const fn default(mut self, json: &'static str) -> Self {
+        self.default = Some(json);
+        self.always()
+    }
+
+    /// No two records of a tenant have values that fold to the same text; records without one are free.
+    pub(crate) const fn natural_key(mut self, fold: Fold) -> Self {
+        self.natural_key = Some(fold);
+        self
+    }
+
+    /// A list can be filtered by one value, under the member's name.
+    pub(crate) const fn filtered(self) -> Self {
+        let name = self.name;
+        self.filtered_as(name)
+    }
+
+    /// A list can be filtered by one value, under this name.
+    pub(crate) const fn filtered_as(mut self, name: &'static str) -> Self {
+        self.filter = Some(name);
+        if self.natural_key.is_none() { self.indexed() } else { self }
+    }
+
+    /// The records with one value are found without reading others.
+    pub(crate) const fn indexed(mut self) -> Self {
+        self.index = match self.slot() {
+            Some(slot) => Some(IndexNumber::of(slot)),
+            None => None,
+        };
+        self
+    }
+
+    /// The newest record that holds a reference is kept for each record that is referred to.
+    pub(crate) const fn keeping_newest(mut self) -> Self {
+        self.keeps_newest = true;
+        self
+    }
+
+    /// A list can be searched by what its values begin with.
+    pub(crate) const fn searched(mut self) -> Self {
+        self.searched = true;
+        self
+    }
+
+    /// Callers write it, and never read it.
+    pub(crate) const fn write_only(mut self) -> Self {
+        self.access = Access::WriteOnly;
+        self
+    }
+
+    /// Only the engine writes it.
+    pub(crate) const fn read_only(mut self) -> Self {
+        self.access = Access::ReadOnly;
+        self
+    }
+
+    /// Only the engine reads and writes it.
+    pub(crate) const fn hidden(mut self) -> Self {
+        self.access = Access::Hidden;
+        self
+    }
+
+    /// A reference is indexed in any case: deleting the record that it leads to has to find it.
+    pub(crate) const fn found_by_reference(self) -> Self {
+        match self.rule {
+            Rule::Reference(_) => self.indexed(),
+            _ => self,
+        }
+    }
+
+    pub(crate) const fn slot(&self) -> Option<Slot> {
+        match self.source {
+            Source::Slot(slot) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Id => f.write_str("Id"),
+            Source::TenantId => f.write_str("TenantId"),
+            Source::CreatedAt => f.write_str("CreatedAt"),
+            Source::UpdatedAt => f.write_str("UpdatedAt"),
+            Source::Slot(slot) => slot.fmt(f),
+            Source::Computed(_) => f.write_str("Computed"),
+            Source::Joined(place, _) => write!(f, "Joined({})", place.number()),
+        }
+    }
+}

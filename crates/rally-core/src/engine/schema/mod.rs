@@ -1,0 +1,42 @@
+//! The members of resources: which values they can have, how they are read and written, and what a draft says of them.
+
+mod body;
+mod fields;
+mod given;
+mod join;
+mod member;
+mod model;
+mod record;
+mod resource;
+mod row;
+mod rule;
+mod slots;
+mod table;
+mod tenant;
+
+pub(crate) use self::{
+    body::{Body, items},
+    join::{Join, join},
+    member::{
+        Fold, IndexNumber, Source, computed, computed_optional, created_at, id, id_as, joined, lookup,
+        stored, tenant_id, updated_at,
+    },
+    record::{NULL, Record},
+    resource::sealed::Sealed,
+    rule::{Nested, Wrong, array, fold_domain, object, quote, reference_id, text_of, unquote},
+    slots::Slots,
+    table::{
+        constructor, debug_given, filter_name, filter_type, given_traits, input_type, needed, read_type,
+        resource, setter, slot_of,
+    },
+};
+pub use self::{
+    fields::Fields,
+    given::Given,
+    member::{Access, Member},
+    model::Model,
+    resource::{Keyed, Resource, Searchable},
+    row::Row,
+    rule::{Rule, Shape},
+    tenant::TenantInfo,
+};

@@ -1,0 +1,109 @@
+use super::{
+    Access, Fields, Member,
+    fields::LONGEST_NAME,
+    join::Join,
+    member::{Fold, Source},
+};
+use crate::{
+    base::Kind,
+    engine::codec::{MAX_SLOTS, Slot},
+};
+
+/// The members of a resource in the order in which they are written, and what follows from them.
+#[derive(Debug)]
+pub struct Model {
+    kind: Kind,
+    members: Vec<Member>,
+    slot_count: usize,
+    whole: Fields,
+    joins: Vec<Join>,
+}
+
+impl Model {
+    /// The model of records of a kind, or of a part of them, with its members in the order in which they are written.
+    ///
+    /// # Panics
+    /// When two members share a slot, a slot is left out or a name is too long: a mistake in the table that its first
+    /// use shows.
+    #[must_use]
+    pub(crate) fn new(kind: Kind, members: &[Member]) -> Self {
+        let slot_count = members.iter().filter(|member| member.slot().is_some()).count();
+        for slot in Slot::all().take(slot_count) {
+            let users = members.iter().filter(|member| member.slot() == Some(slot)).count();
+            assert!(users == 1, "slot {} must have one member", slot.number());
+        }
+        assert!(slot_count <= MAX_SLOTS, "a record has at most {MAX_SLOTS} stored members");
+        let is_short = |member: &Member| member.name.len() <= LONGEST_NAME;
+        assert!(members.iter().all(is_short), "a member's name has at most {LONGEST_NAME} bytes");
+        let joined = || {
+            members.iter().filter_map(|member| match member.source {
+                Source::Joined(place, join) => Some((place, join)),
+                _ => None,
+            })
+        };
+        let is_counted = joined().zip(Slot::all()).all(|((place, _), slot)| place == slot);
+        assert!(is_counted, "joined members count from 0");
+        let joins = joined().map(|(_, join)| join).collect();
+        let members: Vec<Member> = members.iter().map(|member| member.found_by_reference()).collect();
+        let whole = Fields::of(members.iter().filter(|member| member.access.is_read()));
+        Self { kind, members, slot_count, whole, joins }
+    }
+
+    /// The kind of the records.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The members, in the order in which they are written.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Every member that callers may read.
+    #[must_use]
+    pub fn whole(&self) -> &Fields {
+        &self.whole
+    }
+
+    pub(crate) fn slot_count(&self) -> usize {
+        self.slot_count
+    }
+
+    /// The member of a name, if callers know it.
+    pub(crate) fn named(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name && member.access != Access::Hidden)
+    }
+
+    /// The members that are read from other rows, in the order of their places.
+    pub(crate) fn joins(&self) -> &[Join] {
+        &self.joins
+    }
+
+    /// The members by which a list can be filtered, each with the filter's name.
+    pub fn filters(&self) -> impl Iterator<Item = (&'static str, &Member)> {
+        self.members.iter().filter_map(|member| member.filter.map(|name| (name, member)))
+    }
+
+    /// True when a list can be searched by what names begin with.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        self.members.iter().any(|member| member.searched)
+    }
+
+    /// The stored members, each with its slot.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (Slot, &Member)> {
+        self.members.iter().filter_map(|member| member.slot().map(|slot| (slot, member)))
+    }
+
+    /// The members that are natural keys, each with its slot and its fold.
+    pub(crate) fn natural_keys(&self) -> impl Iterator<Item = (Slot, &Member, Fold)> {
+        self.stored().filter_map(|(slot, member)| member.natural_key.map(|fold| (slot, member, fold)))
+    }
+
+    /// The form in which values of the natural key in a slot are compared.
+    pub(crate) fn fold_of(&self, slot: Slot) -> Option<Fold> {
+        self.natural_keys().find(|(at, ..)| *at == slot).map(|(.., fold)| fold)
+    }
+}

@@ -1,0 +1,150 @@
+//! Rules for the values of members: the JSON text of an input becomes the JSON text that is stored, or phrases that say
+//! what is wrong with it and where.
+
+mod domain;
+mod number;
+mod object;
+mod tag;
+mod text;
+mod word;
+mod wrong;
+
+use std::borrow::Cow;
+
+pub use self::object::Shape;
+pub(crate) use self::{
+    domain::fold_domain,
+    object::{Nested, array, object},
+};
+pub(crate) use self::{object::Name, word::reference_id, wrong::Wrong};
+use crate::{
+    base::{Kind, Profile, invariant},
+    store::StoreError,
+};
+
+/// The values that a member can have.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// One line or more of text, of at most so many characters.
+    Text {
+        /// Unicode scalar values.
+        characters: usize,
+    },
+    /// Text of at most [`LONG_TEXT_BYTES`](crate::limits::LONG_TEXT_BYTES).
+    LongText,
+    /// An e-mail address (RFC 5321), kept as typed.
+    Email,
+    /// An absolute `http` or `https` URL.
+    Url,
+    /// A whole number within bounds, both included.
+    Integer {
+        /// The least.
+        min: i64,
+        /// The greatest.
+        max: i64,
+    },
+    /// A decimal number, exact to the digit: a [`Decimal`](crate::Decimal).
+    Decimal,
+    /// True or false.
+    Boolean,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// The id of a record of this tenant.
+    Reference(Kind),
+    /// Any id.
+    Id,
+    /// Tags in one string, separated by commas.
+    TagLine,
+    /// Tags in an array.
+    Tags,
+    /// One tag, as a filter names it.
+    Tag,
+    /// An instant.
+    Instant,
+    /// A comma-separated list of scopes, such as `read,write`.
+    Scopes,
+    /// One DNS label in lower case (RFC 1035).
+    Slug,
+    /// The domain of an organisation (RFC 1035, in Unicode as IDNA has it), without what stands around it in a URL.
+    Domain,
+    /// The alphabetic code of a currency (ISO 4217).
+    Currency,
+    /// The name of a time zone (IANA), spelt as the database does.
+    TimeZone,
+    /// A password, kept to the character.
+    Password,
+    /// An object or an array that one resource alone has.
+    Shape(&'static Shape),
+}
+
+/// The JSON text that is stored, or what is wrong.
+type Read<'a> = Result<Cow<'a, str>, Wrong>;
+
+impl Rule {
+    /// Turns the JSON text of a value, which is not `null`, into the JSON text that is stored.
+    pub(crate) fn read<'a>(&self, raw: &'a str, profile: Profile) -> Read<'a> {
+        match self {
+            Rule::Text { characters } => text::short_text(raw, *characters),
+            Rule::LongText => text::long_text(raw),
+            Rule::Email => text::email(raw),
+            Rule::Url => text::url(raw),
+            Rule::Integer { min, max } => number::integer(raw, *min, *max),
+            Rule::Decimal => number::decimal(raw),
+            Rule::Boolean => word::boolean(raw),
+            Rule::Choice(words) => word::choice(raw, words),
+            Rule::Reference(_) | Rule::Id => word::reference(raw),
+            Rule::TagLine => tag::tag_line(raw),
+            Rule::Tags => tag::tags(raw),
+            Rule::Tag => tag::tag(raw),
+            Rule::Instant => word::instant(raw),
+            Rule::Scopes => word::scopes(raw),
+            Rule::Slug => text::slug(raw),
+            Rule::Domain => domain::domain(raw),
+            Rule::Currency => word::currency(raw),
+            Rule::TimeZone => word::time_zone(raw),
+            Rule::Password => text::password(raw),
+            Rule::Shape(shape) => (shape.read)(raw, profile).map(Cow::Owned),
+        }
+    }
+}
+
+impl Rule {
+    /// Turns the JSON text of a host's value into the JSON text that is stored. It differs from what callers of the JSON
+    /// API send where the Rust type does: tags are a list in any case.
+    pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Read<'a> {
+        match self {
+            Rule::TagLine => tag::tag_line_of_array(raw),
+            rule => rule.read(raw, Profile::Strict),
+        }
+    }
+}
+
+/// The JSON text of a string.
+pub(crate) fn quote(value: &str) -> String {
+    let plain = value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    if plain { format!("\"{value}\"") } else { serde_json::Value::from(value).to_string() }
+}
+
+/// The text that stored JSON text means; empty for no value.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is no JSON string.
+pub(crate) fn unquote(stored: &[u8]) -> Result<String, StoreError> {
+    if stored.is_empty() {
+        return Ok(String::new());
+    }
+    serde_json::from_slice(stored)
+        .map_err(|error| StoreError::Corrupt { what: format!("a member that is no text: {error}") })
+}
+
+/// The text that JSON text means which a rule has just made.
+pub(crate) fn text_of(json: &str) -> String {
+    invariant(serde_json::from_str(json).ok(), "rules for text make JSON strings")
+}
+
+#[cfg(test)]
+#[track_caller]
+fn check(rule: Rule, raw: &str, expected: Result<&str, &str>) {
+    let found = rule.read(raw, Profile::Strict).map(Cow::into_owned);
+    assert_eq!(found, expected.map(str::to_owned).map_err(|phrase| phrase.to_owned().into()), "{raw}");
+}

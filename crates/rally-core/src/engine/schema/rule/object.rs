@@ -1,0 +1,204 @@
+//! Values with members or elements of their own, as a resource composes them of other rules.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{Rule, Wrong};
+use crate::base::Profile;
+
+/// A kind of object or array that one resource alone has.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Turns the JSON text of a value, which is not `null`, into the JSON text that is stored.
+    pub(crate) read: fn(&str, Profile) -> Result<String, Wrong>,
+    /// The JSON Schema of the value, as JSON text.
+    pub schema: &'static str,
+}
+
+/// A member of an object as it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Nested<'a> {
+    #[default]
+    Nothing,
+    Null,
+    /// The JSON text that is stored.
+    Value(Cow<'a, str>),
+    /// Something that is at fault.
+    Fault,
+}
+
+/// Reads a JSON object: what it says of each of the members, in their order, and all that is wrong with it.
+pub(crate) fn object<'a, const N: usize>(
+    raw: &'a str,
+    profile: Profile,
+    members: [(&str, Rule); N],
+) -> ([Nested<'a>; N], Wrong) {
+    let mut found = std::array::from_fn(|_| Nested::Nothing);
+    let mut wrong = Wrong::nothing();
+    match entries(raw) {
+        Ok(entries) => {
+            for (name, raw) in entries {
+                let known = members.iter().zip(&mut found).find(|((known, _), _)| *known == name);
+                if let Some(((_, rule), nested)) = known {
+                    *nested = member(&name, *rule, raw, profile, nested, &mut wrong);
+                } else if profile == Profile::Strict {
+                    wrong.add(&place(&name), "is not a member");
+                }
+            }
+        }
+        Err(error) => {
+            found.fill(Nested::Fault);
+            wrong = error;
+        }
+    }
+    (found, wrong)
+}
+
+fn member<'a>(
+    name: &str,
+    rule: Rule,
+    raw: &'a str,
+    profile: Profile,
+    before: &Nested<'_>,
+    wrong: &mut Wrong,
+) -> Nested<'a> {
+    if *before != Nested::Nothing {
+        wrong.add(&place(name), "is given twice");
+        return Nested::Fault;
+    }
+    if raw == "null" {
+        return Nested::Null;
+    }
+    match rule.read(raw, profile) {
+        Ok(value) => Nested::Value(value),
+        Err(inner) => {
+            wrong.add_all(&place(name), inner);
+            Nested::Fault
+        }
+    }
+}
+
+fn place(name: &str) -> String {
+    format!(".{name}")
+}
+
+/// Splits a JSON array into the text of each element.
+pub(crate) fn array(raw: &str) -> Result<Vec<&str>, Wrong> {
+    let elements: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| "must be an array")?;
+    Ok(elements.into_iter().map(RawValue::get).collect())
+}
+
+/// A member's name, borrowed unless it has escapes.
+#[derive(serde::Deserialize)]
+pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+type Entries<'a> = Vec<(Cow<'a, str>, &'a str)>;
+
+fn entries(raw: &str) -> Result<Entries<'_>, Wrong> {
+    if !raw.starts_with('{') {
+        return Err("must be an object".into());
+    }
+    let mut reader = serde_json::Deserializer::from_str(raw);
+    // All else was found when the body was split.
+    reader
+        .deserialize_map(EntriesVisitor)
+        .map_err(|_| "has a name that holds half of a surrogate pair".into())
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            let raw: &'de RawValue = map.next_value()?;
+            entries.push((name.0, raw.get()));
+        }
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `[{name, score?}]`, stored with both.
+    const ROWS: Rule = Rule::Shape(&Shape { read: rows, schema: "{}" });
+
+    fn rows(raw: &str, profile: Profile) -> Result<String, Wrong> {
+        let mut wrong = Wrong::nothing();
+        let mut rows = Vec::new();
+        for (index, raw) in array(raw)?.into_iter().enumerate() {
+            let members =
+                [("name", Rule::Text { characters: 5 }), ("score", Rule::Integer { min: 0, max: 3 })];
+            let ([name, score], mut inner) = object(raw, profile, members);
+            if matches!(name, Nested::Nothing | Nested::Null) {
+                inner.add(".name", "is required");
+            }
+            wrong.add_all(&format!("[{index}]"), inner);
+            rows.push(format!(r#"{{"name":{},"score":{}}}"#, json(&name), json(&score)));
+        }
+        wrong.or(format!("[{}]", rows.join(",")))
+    }
+
+    fn json<'a>(nested: &'a Nested<'_>) -> &'a str {
+        match nested {
+            Nested::Value(value) => value,
+            _ => "null",
+        }
+    }
+
+    #[track_caller]
+    fn check(profile: Profile, raw: &str, expected: Result<&str, &[(&str, &str)]>) {
+        let found = ROWS.read(raw, profile).map(Cow::into_owned);
+        let expected = expected.map(str::to_owned).map_err(|faults| {
+            let mut wrong = Wrong::nothing();
+            faults.iter().for_each(|(place, phrase)| wrong.add(place, *phrase));
+            wrong
+        });
+        assert_eq!(found, expected, "{raw}");
+    }
+
+    #[test]
+    fn members_are_read_by_their_rules_in_any_order() {
+        let strict = |raw, stored| check(Profile::Strict, raw, Ok(stored));
+        strict("[]", "[]");
+        strict(r#"[ {"score" : 3, "name":" Ada "} ]"#, r#"[{"name":"Ada","score":3}]"#);
+        strict(r#"[{"n\u0061me":"Ada","score":null}]"#, r#"[{"name":"Ada","score":null}]"#);
+    }
+
+    #[test]
+    fn each_fault_tells_its_place() {
+        let strict = |raw, faults: &[_]| check(Profile::Strict, raw, Err(faults));
+        strict("5", &[("", "must be an array")]);
+        strict("{}", &[("", "must be an array")]);
+        strict(r#"["a",[]]"#, &[("[0]", "must be an object"), ("[1]", "must be an object")]);
+        strict(
+            r#"[{},{"name":5,"score":4},{"name":null}]"#,
+            &[
+                ("[0].name", "is required"),
+                ("[1].name", "must be a string"),
+                ("[1].score", "must be 0 to 3"),
+                ("[2].name", "is required"),
+            ],
+        );
+        strict(r#"[{"name":"a","name":"a"}]"#, &[("[0].name", "is given twice")]);
+        strict(r#"[{"name":null,"name":"a"}]"#, &[("[0].name", "is given twice")]);
+        strict(r#"[{"\ud83d":1,"name":"a"}]"#, &[("[0]", "has a name that holds half of a surrogate pair")]);
+    }
+
+    #[test]
+    fn unknown_members_are_refused_by_the_strict_profile_alone() {
+        let raw = r#"[{"name":"a","rank":1}]"#;
+        check(Profile::Strict, raw, Err(&[("[0].rank", "is not a member")]));
+        check(Profile::Documented, raw, Ok(r#"[{"name":"a","score":null}]"#));
+    }
+}

@@ -1,0 +1,102 @@
+//! One of a known set of values, or a value with one canonical form.
+
+use uuid::Uuid;
+
+use super::{Read, quote, text::text};
+use crate::base::{Currency, Scopes, TimeZone, Timestamp};
+
+pub(super) fn boolean(raw: &str) -> Read<'_> {
+    if matches!(raw, "true" | "false") { Ok(raw.into()) } else { Err("must be true or false".into()) }
+}
+
+pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Read<'a> {
+    let text = text(raw)?;
+    if words.contains(&&*text.value) {
+        return Ok(text.into_json());
+    }
+    Err(format!("must be one of {}", words.join(", ")).into())
+}
+
+pub(super) fn currency(raw: &str) -> Read<'_> {
+    let text = text(raw)?;
+    let _: Currency = text.value.parse().map_err(|error| format!("{error}"))?;
+    Ok(text.into_json())
+}
+
+pub(super) fn time_zone(raw: &str) -> Read<'_> {
+    let text = text(raw)?;
+    let _: TimeZone = text.value.parse().map_err(|error| format!("{error}"))?;
+    Ok(text.into_json())
+}
+
+pub(super) fn reference(raw: &str) -> Read<'_> {
+    let text = text(raw)?;
+    let id: uuid::fmt::Hyphenated = text.value.parse().map_err(|_| "is not an id")?;
+    Ok(quote(&id.to_string()).into())
+}
+
+/// Reads an id out of the JSON text that [`Rule::Reference`] has made.
+pub(crate) fn reference_id(stored: &[u8]) -> Option<Uuid> {
+    let inner = stored.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    Uuid::try_parse_ascii(inner).ok()
+}
+
+pub(super) fn instant(raw: &str) -> Read<'_> {
+    let instant: Timestamp = text(raw)?.value.parse().map_err(|error| format!("{error}"))?;
+    Ok(quote(&instant.to_string()).into())
+}
+
+pub(super) fn scopes(raw: &str) -> Read<'_> {
+    let text = text(raw)?;
+    let names: Vec<&str> = text.value.split(',').map(str::trim).collect();
+    match text.value.parse::<Scopes>() {
+        Ok(_) => Ok(quote(&names.join(",")).into()),
+        Err(error) => Err(format!("is wrong: {error}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Rule, check};
+    use crate::base::Kind;
+
+    #[test]
+    fn words_and_ids_are_canonical() {
+        check(Rule::Choice(&["lead", "customer"]), r#""lead""#, Ok(r#""lead""#));
+        check(Rule::Choice(&["lead", "customer"]), r#""Lead""#, Err("must be one of lead, customer"));
+        check(
+            Rule::Reference(Kind::Company),
+            r#""0191E3A2-9F00-7ABC-8DEF-0123456789AB""#,
+            Ok(r#""0191e3a2-9f00-7abc-8def-0123456789ab""#),
+        );
+        check(Rule::Reference(Kind::Company), r#""7""#, Err("is not an id"));
+        check(Rule::Boolean, "true", Ok("true"));
+        check(Rule::Boolean, "1", Err("must be true or false"));
+        check(Rule::Instant, r#""2025-02-01""#, Ok(r#""2025-02-01T00:00:00.000000Z""#));
+        check(Rule::Scopes, r#""read, write""#, Ok(r#""read,write""#));
+    }
+
+    #[test]
+    fn currencies_are_codes_in_upper_case() {
+        check(Rule::Currency, r#""USD""#, Ok(r#""USD""#));
+        check(Rule::Currency, r#"" JPY ""#, Ok(r#""JPY""#));
+        for raw in [r#""usd""#, r#""XXY""#, r#""US""#, r#""USDT""#, r#""840""#, r#""""#] {
+            check(Rule::Currency, raw, Err("must be a currency code of ISO 4217, such as USD"));
+        }
+        check(Rule::Currency, "840", Err("must be a string"));
+    }
+
+    #[test]
+    fn time_zones_are_names_as_the_database_writes_them() {
+        for raw in [r#""Europe/Berlin""#, r#""UTC""#, r#""America/Argentina/Ushuaia""#, r#""US/Pacific""#] {
+            check(Rule::TimeZone, raw, Ok(raw));
+        }
+        for raw in [r#""europe/berlin""#, r#""Europe/Atlantis""#, r#""CEST""#, r#""+02:00""#, r#""""#] {
+            check(
+                Rule::TimeZone,
+                raw,
+                Err("must be a time zone of the IANA database, such as Europe/Berlin"),
+            );
+        }
+    }
+}

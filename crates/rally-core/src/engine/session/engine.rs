@@ -1,0 +1,246 @@
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use parking_lot::RwLock;
+use uuid::Uuid;
+
+use super::{
+    Allowance, Limiter, Session,
+    lease::{self, Leases},
+    signals::Signals,
+};
+use crate::{
+    base::{Clock, Environment, Profile, TenantId, Timestamp, limits},
+    engine::{codec::RateV1, keys::spaces, schema::TenantInfo, write::UnderWay},
+    store::{Key, Snapshot, Store, StoreError},
+};
+
+/// A CRM engine on one store: the way in for a host. Clones share it.
+///
+/// Every call waits until the store has answered. In an async program, calls go to a thread that may wait:
+///
+/// ```
+/// use rally_core::{ContactDraft, Engine, TenantDraft, store::MemoryStore};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let engine = Engine::new(MemoryStore::new());
+/// let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("web")?;
+/// let ada = tokio::task::spawn_blocking(move || {
+///     acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))
+/// })
+/// .await??;
+/// assert_eq!(ada.full_name, "Ada Lovelace");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    environment: Environment,
+    config: Config,
+    requests: Requests,
+    /// Attempts to note the use of a credential.
+    noted_uses: Limiter<(TenantId, Uuid)>,
+    tenants: RwLock<Tenants>,
+    /// Writes that are running here.
+    under_way: UnderWay,
+    /// Readers of feeds that wait for changes here.
+    signals: Signals,
+}
+
+/// Tenants that were read lately.
+#[derive(Default)]
+struct Tenants {
+    /// Each with the instant at which it was read.
+    known: HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>,
+    /// Counts the tenants that were forgotten: one that was being read meanwhile may have been read too early.
+    forgotten: u64,
+}
+
+/// The count of a tenant's requests of a minute.
+enum Requests {
+    /// Here, as nobody else serves the tenant.
+    Here(Limiter<TenantId>),
+    /// In the store, which has other servers too.
+    InStore(Leases),
+}
+
+/// Settings of an engine, for tenants that have none of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Requests a minute; 0 for no limit.
+    pub requests_per_minute: u32,
+    /// Strictness of reading requests.
+    pub profile: Profile,
+    /// True when keys are made for tests: they begin with `rk_test_` instead of `rk_live_`.
+    pub test_keys: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: limits::REQUESTS_PER_MINUTE,
+            profile: Profile::Documented,
+            test_keys: false,
+        }
+    }
+}
+
+impl Engine {
+    /// An engine on a store, in the operating system's time.
+    #[must_use]
+    pub fn new(store: impl Store) -> Self {
+        Self::with(Arc::new(store), Environment::system(), Config::default())
+    }
+
+    /// An engine with everything chosen by the host.
+    #[must_use]
+    pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
+        let requests = if store.is_shared() {
+            Requests::InStore(Leases::default())
+        } else {
+            Requests::Here(Limiter::new())
+        };
+        Self(Arc::new(Inner {
+            store,
+            environment,
+            config,
+            requests,
+            noted_uses: Limiter::new(),
+            tenants: RwLock::default(),
+            under_way: UnderWay::default(),
+            signals: Signals::default(),
+        }))
+    }
+
+    /// The settings for tenants that have none of their own.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.0.config
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.0.environment.clock
+    }
+
+    /// Checks that the store can answer.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when it cannot.
+    pub fn ready(&self) -> Result<(), crate::Error> {
+        self.store().snapshot(TenantId::DIRECTORY)?.get(&spaces::head())?;
+        Ok(())
+    }
+
+    /// Takes one of a tenant's requests of this minute; nothing is counted for a tenant without a limit.
+    ///
+    /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this may
+    /// wait for the store. Requests that other servers hold are then not among those that [remain](Allowance::remaining). The servers'
+    /// clocks must agree to within two minutes.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when a shared store cannot answer; then the request has not
+    /// begun, and at most one portion is lost.
+    pub fn take_request(&self, session: &Session) -> Result<Option<Allowance>, crate::Error> {
+        let (id, capacity) = (session.tenant().id, session.tenant().requests_per_minute);
+        if capacity == 0 {
+            return Ok(None);
+        }
+        let now = self.clock().now();
+        let allowance = match &self.0.requests {
+            Requests::Here(limiter) => limiter.take(id, capacity, now),
+            Requests::InStore(leases) => leases.take(self.store(), id, capacity, session.rate_seen(), now)?,
+        };
+        Ok(Some(allowance))
+    }
+
+    /// Reads a shared store's count of a tenant's requests, in one round trip with a key that is going to be asked for.
+    pub(crate) fn see_rate(
+        &self,
+        snapshot: &dyn Snapshot,
+        with: impl FnOnce() -> Key,
+    ) -> Result<Option<RateV1>, StoreError> {
+        match self.0.requests {
+            Requests::Here(_) => Ok(None),
+            Requests::InStore(_) => lease::see(snapshot, with()),
+        }
+    }
+
+    /// True once a minute for each credential.
+    pub(crate) fn may_note_use(&self, tenant: TenantId, credential: Uuid, now: Timestamp) -> bool {
+        self.0.noted_uses.take((tenant, credential), 1, now).granted
+    }
+
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.0.under_way
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.0.signals
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.0.environment
+    }
+
+    /// An id that nothing else has, of the engine's randomness (UUID of version 4).
+    #[must_use]
+    pub fn random_id(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random()).into_uuid()
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.environment.entropy.fill(&mut bytes);
+        bytes
+    }
+
+    /// A tenant as it was read at most a second ago, or as it is read now.
+    pub(crate) fn tenant_info(
+        &self,
+        id: TenantId,
+        read: impl FnOnce() -> Result<Option<TenantInfo>, crate::Error>,
+    ) -> Result<Option<Arc<TenantInfo>>, crate::Error> {
+        let now = self.clock().now();
+        let tenants = self.0.tenants.read();
+        if let Some((read_at, info)) = tenants.known.get(&id)
+            && now < read_at.plus_micros(1_000_000)
+            && *read_at <= now
+        {
+            return Ok(Some(Arc::clone(info)));
+        }
+        let forgotten = tenants.forgotten;
+        drop(tenants);
+        let Some(info) = read()?.map(Arc::new) else { return Ok(None) };
+        let mut tenants = self.0.tenants.write();
+        if tenants.forgotten == forgotten {
+            tenants.known.insert(id, (now, Arc::clone(&info)));
+        }
+        Ok(Some(info))
+    }
+
+    /// Lets a tenant be read anew, as it has changed.
+    pub(crate) fn forget_tenant(&self, id: TenantId) {
+        let mut tenants = self.0.tenants.write();
+        tenants.known.remove(&id);
+        tenants.forgotten += 1;
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.0.store)
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+use std::{ops::Deref, time::Duration};
+
+use super::Session;
+use crate::{
+    base::{Error, Id, Kind, limits},
+    engine::{
+        read::{FeedEntry, FeedPosition, FeedQuery},
+        schema::Resource,
+    },
+};
+
+/// Between two looks at a shared store, which other servers change without telling this one.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// A reader of the feed that goes on from a place. It ends when it has caught up, and goes on when there is more, which
+/// [`wait`](Follow::wait) waits for.
+///
+/// ```
+/// # use rally_core::*;
+/// # use std::time::Duration;
+/// # let engine = Engine::new(store::MemoryStore::new());
+/// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+/// # acme.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+/// let mut feed = acme.follow(FeedPosition::START);
+/// for change in &mut feed {
+///     let change = change?;
+///     if let Some(company) = change.record::<Company>()? {
+///         println!("{} {}", change.action, company.name);
+///     }
+/// }
+/// // Kept somewhere, this is where the next run goes on.
+/// let position = feed.position();
+/// if feed.wait(Duration::from_millis(10))? {
+///     println!("there is more");
+/// }
+/// # assert_eq!(position, FeedPosition::After(1));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Follow<'s> {
+    session: &'s Session,
+    from: FeedPosition,
+    kinds: Vec<Kind>,
+    ready: std::vec::IntoIter<FeedEntry>,
+}
+
+/// A change of the feed, whose record can be read.
+#[derive(Clone, Debug)]
+pub struct FollowedChange<'s> {
+    session: &'s Session,
+    entry: FeedEntry,
+}
+
+impl Session {
+    /// Follows the feed from a place on.
+    #[must_use]
+    pub fn follow(&self, from: FeedPosition) -> Follow<'_> {
+        Follow { session: self, from, kinds: Kind::IN_FEED.to_vec(), ready: Vec::new().into_iter() }
+    }
+}
+
+impl Follow<'_> {
+    /// Follows the changes of some kinds alone.
+    #[must_use]
+    pub fn kinds(mut self, kinds: &[Kind]) -> Self {
+        self.kinds = kinds.to_vec();
+        self
+    }
+
+    /// The place behind the last change that was answered: a later reader goes on from it.
+    #[must_use]
+    pub const fn position(&self) -> FeedPosition {
+        self.from
+    }
+
+    /// Waits until there is something new, for at most so long; true when there is.
+    ///
+    /// A change of this process wakes it at once. On a store that other servers write to, it looks five times a second.
+    ///
+    /// # Errors
+    /// Those of [`Session::changes`].
+    pub fn wait(&mut self, timeout: Duration) -> Result<bool, Error> {
+        let engine = self.session.engine();
+        let mut waiter = engine.signals().waiter(self.session.tenant().id);
+        let is_shared = engine.store().is_shared();
+        let mut left = timeout;
+        loop {
+            if self.has_more()? {
+                return Ok(true);
+            }
+            if left.is_zero() {
+                return Ok(false);
+            }
+            let step = if is_shared { left.min(LOOK_EVERY) } else { left };
+            if !waiter.wait(step) {
+                left = left.saturating_sub(step);
+            }
+        }
+    }
+
+    /// Reads ahead if nothing is left of what was read before.
+    fn has_more(&mut self) -> Result<bool, Error> {
+        if self.ready.as_slice().is_empty() {
+            let query = FeedQuery { from: self.from, kinds: self.kinds.clone(), limit: limits::FEED_PAGE };
+            self.ready = self.session.changes(&query)?.into_iter();
+        }
+        Ok(!self.ready.as_slice().is_empty())
+    }
+}
+
+impl<'s> Iterator for Follow<'s> {
+    type Item = Result<FollowedChange<'s>, Error>;
+
+    /// The next change; `None` when there is none yet.
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.has_more() {
+            Ok(true) => {
+                let entry = self.ready.next()?;
+                self.from = FeedPosition::After(entry.id);
+                Some(Ok(FollowedChange { session: self.session, entry }))
+            }
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl FollowedChange<'_> {
+    /// The record as it is now; `None` when it is of another type, or is deleted by now.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read it.
+    pub fn record<R: Resource>(&self) -> Result<Option<R>, Error> {
+        if self.entry.entity_type != R::KIND {
+            return Ok(None);
+        }
+        match self.session.view()?.records::<R>().get(Id::from_uuid(self.entry.entity_id)) {
+            Err(error) if error.is_not_found() => Ok(None),
+            record => record.map(Some),
+        }
+    }
+
+    /// The entry of the feed.
+    #[must_use]
+    pub fn into_entry(self) -> FeedEntry {
+        self.entry
+    }
+}
+
+impl Deref for FollowedChange<'_> {
+    type Target = FeedEntry;
+
+    fn deref(&self) -> &FeedEntry {
+        &self.entry
+    }
+}

@@ -1,0 +1,29 @@
+//! The way in: engines, sessions, and the typed collections of a session, a view and a transaction.
+
+mod collection;
+mod engine;
+mod follow;
+mod json;
+mod lease;
+mod limiter;
+mod options;
+#[expect(clippy::module_inception, reason = "the wing is named for its main type")]
+mod session;
+mod signals;
+mod transaction;
+mod verbs;
+mod view;
+
+pub(crate) use self::verbs::Verbs;
+pub use self::{
+    collection::Collection,
+    engine::{Config, Engine},
+    follow::{Follow, FollowedChange},
+    json::JsonCollection,
+    limiter::{Allowance, Limiter},
+    options::WriteOptions,
+    session::{Caller, Session},
+    transaction::TransactionCollection,
+    verbs::{Atomicity, Bulk, BulkItem},
+    view::{Changes, Records, Rows, View, ViewCollection, ViewRows},
+};

@@ -1,0 +1,247 @@
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use uuid::Uuid;
+
+use super::Engine;
+use crate::{
+    base::{Entropy, Error, Profile, Scope, Timestamp},
+    engine::{
+        codec::RateV1,
+        read::{self, FeedEntry, FeedQuery},
+        schema::TenantInfo,
+        write::{Committed, IdempotencyKey, Origin, Work, Write},
+    },
+    store::{Key, Snapshot},
+};
+
+/// An authenticated caller: one tenant, the caller, and the caller's scope.
+///
+/// There is no other way to a tenant's records. A session is made by authenticating, or by a host that trusts itself
+/// ([`TenantHandle::trusted_session`](crate::TenantHandle::trusted_session)).
+#[derive(Clone, Debug)]
+pub struct Session {
+    engine: Engine,
+    tenant: Arc<TenantInfo>,
+    caller: Caller,
+    scope: Scope,
+    unnoted_use: bool,
+    rate_seen: Option<RateV1>,
+    source: Option<IpAddr>,
+    ends_at: Option<Timestamp>,
+}
+
+/// The caller of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A program with an API key.
+    ApiKey {
+        /// The key's id.
+        id: Uuid,
+        /// The key's name.
+        name: String,
+    },
+    /// A user who has logged in.
+    User {
+        /// The user's id.
+        id: Uuid,
+        /// The user's e-mail address.
+        email: String,
+        /// The user's name.
+        name: String,
+        /// The last change of the password, or of the user being active.
+        credential_since: Timestamp,
+    },
+    /// The host itself, under a name of its choosing.
+    Host {
+        /// The name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Caller {
+    /// The caller as the feed names it: the user's e-mail, `apikey:<name>`, or the host's own name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caller::ApiKey { name, .. } => write!(f, "apikey:{name}"),
+            Caller::User { email, .. } => f.write_str(email),
+            Caller::Host { name } => f.write_str(name),
+        }
+    }
+}
+
+impl Session {
+    /// A session for a caller who has been authenticated.
+    pub(crate) fn open(engine: Engine, tenant: Arc<TenantInfo>, caller: Caller, scope: Scope) -> Self {
+        Self {
+            engine,
+            tenant,
+            caller,
+            scope,
+            unnoted_use: false,
+            rate_seen: None,
+            source: None,
+            ends_at: None,
+        }
+    }
+
+    /// The same session; true when the use of its credential is still to be noted.
+    pub(crate) fn with_unnoted_use(mut self, unnoted_use: bool) -> Self {
+        self.unnoted_use = unnoted_use;
+        self
+    }
+
+    /// The same session, with the count of the tenant's requests that a shared store had when it was opened.
+    pub(crate) fn with_rate_seen(mut self, rate_seen: Option<RateV1>) -> Self {
+        self.rate_seen = rate_seen;
+        self
+    }
+
+    /// The same session of a caller at this address, which the audit trail tells.
+    #[must_use]
+    pub fn called_from(mut self, source: Option<IpAddr>) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// The same session with the instant at which its credential stops working.
+    #[must_use]
+    pub fn until(mut self, ends_at: Option<Timestamp>) -> Self {
+        self.ends_at = ends_at;
+        self
+    }
+
+    /// The instant at which the session's credential stops working, if it ever does.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.ends_at
+    }
+
+    /// The address of the caller.
+    #[must_use]
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
+    /// The tenant, for another session of it.
+    pub(crate) fn tenant_shared(&self) -> Arc<TenantInfo> {
+        Arc::clone(&self.tenant)
+    }
+
+    pub(crate) fn rate_seen(&self) -> Option<RateV1> {
+        self.rate_seen
+    }
+
+    /// True when the use of the session's credential is still to be noted.
+    #[must_use]
+    pub fn has_unnoted_use(&self) -> bool {
+        self.unnoted_use
+    }
+
+    /// The engine that it is a session of.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantInfo {
+        &self.tenant
+    }
+
+    /// The caller.
+    #[must_use]
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The scope of the caller.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The same session with no more than this scope.
+    #[must_use]
+    pub fn limited_to(mut self, scope: Scope) -> Self {
+        self.scope = self.scope.min(scope);
+        self
+    }
+
+    /// Checks that the caller may do what takes this scope.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) with the scope that is missing.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scope >= scope { Ok(()) } else { Err(Error::forbidden(scope)) }
+    }
+
+    /// The same session, read as strictly as another one.
+    pub(crate) fn with_profile(mut self, profile: Profile) -> Self {
+        self.tenant = Arc::new(TenantInfo { profile, ..(*self.tenant).clone() });
+        self
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, Error> {
+        Ok(self.engine.store().snapshot(self.tenant.id)?)
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.engine.environment().entropy
+    }
+
+    /// Takes the path of every write, and wakes those who wait for changes.
+    pub(crate) fn commit(
+        &self,
+        idempotency_key: Option<&IdempotencyKey>,
+        reads: &dyn Fn() -> Vec<Key>,
+        work: Work<'_>,
+    ) -> Result<Committed, Error> {
+        let environment = self.engine.environment();
+        let origin = Origin {
+            tenant: &self.tenant,
+            actor: self.caller.to_string(),
+            source: self.source,
+            scope: self.scope,
+            clock: &*environment.clock,
+            entropy: &*environment.entropy,
+        };
+        let (store, under_way) = (self.engine.store(), self.engine.under_way());
+        let committed = Write { store, origin: &origin, under_way, idempotency_key, reads }.run(work)?;
+        if committed.has_changes {
+            self.engine.signals().notify(self.tenant.id);
+        }
+        Ok(committed)
+    }
+
+    /// The next changes of some kinds. The cost follows the entries that are answered, not those that are passed over.
+    ///
+    /// # Errors
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place are gone, of whatever kind;
+    /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
+    /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
+    pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
+        self.require(Scope::Read)?;
+        read::changes(&*self.snapshot()?, query)
+    }
+
+    /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
+    pub fn last_change(&self) -> Result<(u64, Timestamp), Error> {
+        self.view()?.last_change()
+    }
+
+    /// Deletes all changes up to an instant from the feed, that one included. Asking for them is an error from the first
+    /// moment on.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer; a trim that has begun may be
+    /// repeated.
+    pub fn trim_changes(&self, upto: Timestamp) -> Result<(), Error> {
+        self.require(Scope::Admin)?;
+        while !self.write(|transaction| transaction.trim_feed(upto))? {}
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+use std::{fmt, marker::PhantomData};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Session, View,
+    verbs::{body_of, definition, written},
+};
+use crate::{
+    base::{Error, Id, Timestamp},
+    engine::{
+        schema::{Body, Given, Keyed, Resource},
+        write::{
+            self, Answer, Creatable, Definition, Draft, Editable, IdempotencyKey, Transaction, Update,
+            Upsertable, Written,
+        },
+    },
+};
+
+/// The records of a resource within a transaction: each verb sees what the ones before it wrote.
+pub struct TransactionCollection<'t, 's, R> {
+    transaction: &'t mut Transaction<'s>,
+    of: PhantomData<fn() -> R>,
+}
+
+impl Session {
+    /// Runs several verbs in one transaction: all are applied, or none is. Each sees what the ones before it wrote. An
+    /// error of the closure rolls everything back.
+    ///
+    /// The closure may run more than once, each time on a newer state, and only the last run counts; so it does nothing
+    /// beside the transaction. It must not use the session: a write would wait for itself. While it runs no other write
+    /// of the tenant does, so it is short; hashing a user's password in it takes tens of milliseconds.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let looms = acme.write(|tx| {
+    ///     let looms = tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().company_id(looms.id))?;
+    ///     Ok(looms)
+    /// })?;
+    /// assert_eq!(acme.contacts().get(ada.id)?.company_id, Some(looms.id));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the closure, and those of the store: [`Code::LimitExceeded`](crate::Code::LimitExceeded) when the
+    /// transaction is larger than it can hold.
+    pub fn write<T>(
+        &self,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut result = None;
+        self.commit(None, &Vec::new, &mut |transaction| {
+            result = Some(work(transaction)?);
+            Ok(Answer::Nothing)
+        })?;
+        result.ok_or_else(|| Error::internal("a transaction that was committed has run"))
+    }
+
+    /// [`write`](Self::write) that happens once for a key: when it is repeated, the closure does not run, and the first
+    /// result is answered, which is kept as JSON.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let key = IdempotencyKey::new("order-7", &[b"Looms Ltd"])?;
+    /// let order = || acme.write_once(&key, |tx| Ok(tx.companies().create(&CompanyDraft::new("Looms Ltd"))?.id));
+    /// assert_eq!(order()?, order()?);
+    /// assert_eq!(acme.companies().count(Query::all())?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `write`; [`Code::IdempotencyMismatch`](crate::Code::IdempotencyMismatch) when the key was used for
+    /// something else, and [`Code::Conflict`](crate::Code::Conflict) while its first write is still running.
+    pub fn write_once<T: Serialize + DeserializeOwned>(
+        &self,
+        key: &IdempotencyKey,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let key = key.for_transaction();
+        let committed = self.commit(Some(&key), &Vec::new, &mut |transaction| {
+            let result = work(transaction)?;
+            Ok(Answer::Value { json: serde_json::to_vec(&result).map_err(Error::internal)? })
+        })?;
+        match committed.answer {
+            Answer::Value { json } => serde_json::from_slice(&json).map_err(Error::internal),
+            _ => Err(Answer::of_another_kind()),
+        }
+    }
+}
+
+impl<'s> Transaction<'s> {
+    pub(crate) fn records<R: Resource>(&mut self) -> TransactionCollection<'_, 's, R> {
+        TransactionCollection { transaction: self, of: PhantomData }
+    }
+}
+
+impl<R: Resource> TransactionCollection<'_, '_, R> {
+    /// The record with an id.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](crate::Code::NotFound) when there is none.
+    pub fn get(&mut self, id: Id<R>) -> Result<R, Error> {
+        self.view()?.records::<R>().get(id)
+    }
+
+    /// The record that has a natural key; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
+    pub fn find(&mut self, key: &str) -> Result<Option<R>, Error>
+    where
+        R: Keyed,
+    {
+        self.view()?.records::<R>().find(key)
+    }
+
+    /// The tenant as it will be.
+    pub(crate) fn view(&mut self) -> Result<View<'_>, Error> {
+        self.transaction.view()
+    }
+
+    fn written(&self, answer: Answer) -> Result<Written<R>, Error> {
+        let tenant = self.transaction.tenant();
+        let answer = answer.joined(self.transaction, tenant.model::<R>())?;
+        written::<R>(tenant, answer, false)?.typed()
+    }
+}
+
+impl<R: Editable> TransactionCollection<'_, '_, R> {
+    /// Updates a record, as [`Collection::update`](crate::Collection::update) does.
+    ///
+    /// # Errors
+    /// Those of `Collection::update`.
+    pub fn update(&mut self, id: Id<R>, update: &impl Update<R>) -> Result<R, Error> {
+        Ok(self.update_at(id, update, None)?.record)
+    }
+
+    /// [`update`](Self::update) of a record that is still at a version, the instant of its last change.
+    ///
+    /// # Errors
+    /// Those of `update`, and [`Code::PreconditionFailed`](crate::Code::PreconditionFailed).
+    pub fn update_if(
+        &mut self,
+        id: Id<R>,
+        update: &impl Update<R>,
+        version: Timestamp,
+    ) -> Result<Written<R>, Error> {
+        self.update_at(id, update, Some(version))
+    }
+
+    fn update_at(
+        &mut self,
+        id: Id<R>,
+        update: &impl Update<R>,
+        version: Option<Timestamp>,
+    ) -> Result<Written<R>, Error> {
+        let body = self.body(update.given())?;
+        self.run(|transaction, definition| {
+            write::update(transaction, definition, id.as_uuid(), &body, version)
+        })
+    }
+}
+
+impl<R: Creatable> TransactionCollection<'_, '_, R> {
+    /// Creates a record, as [`Collection::create`](crate::Collection::create) does.
+    ///
+    /// # Errors
+    /// Those of `Collection::create`.
+    pub fn create(&mut self, draft: &impl Draft<R>) -> Result<R, Error> {
+        let body = self.body(draft.given())?;
+        Ok(self.run(|transaction, definition| write::create(transaction, definition, &body))?.record)
+    }
+
+    /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does.
+    ///
+    /// # Errors
+    /// Those of `Collection::delete`.
+    pub fn delete(&mut self, id: Id<R>) -> Result<(), Error> {
+        self.transaction.require(R::WRITE)?;
+        let definition = definition::<R>(self.transaction.tenant());
+        write::delete(self.transaction, definition, id.as_uuid(), None).map(drop)
+    }
+}
+
+impl<R: Upsertable> TransactionCollection<'_, '_, R> {
+    /// Updates the one record that a draft matches, or creates one, as
+    /// [`Collection::upsert`](crate::Collection::upsert) does.
+    ///
+    /// # Errors
+    /// Those of `Collection::upsert`.
+    pub fn upsert(&mut self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
+        let body = self.body(draft.given())?;
+        self.run(|transaction, definition| {
+            write::upsert(transaction, definition, R::matched_by(), &body, None)
+        })
+    }
+}
+
+impl<R: Editable> TransactionCollection<'_, '_, R> {
+    /// Reads a draft or an update, if the caller may write.
+    fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
+        self.transaction.require(R::WRITE)?;
+        body_of::<R>(self.transaction.tenant(), self.transaction.origin().entropy, given)
+    }
+
+    /// Runs a verb of a resource's own.
+    pub(crate) fn run(
+        &mut self,
+        verb: impl FnOnce(&mut Transaction<'_>, Definition) -> Result<Answer, Error>,
+    ) -> Result<Written<R>, Error> {
+        self.transaction.require(R::WRITE)?;
+        let definition = definition::<R>(self.transaction.tenant());
+        let answer = verb(self.transaction, definition)?;
+        self.written(answer)
+    }
+}
+
+impl<R: Resource> fmt::Debug for TransactionCollection<'_, '_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransactionCollection").field("kind", &R::KIND).finish_non_exhaustive()
+    }
+}

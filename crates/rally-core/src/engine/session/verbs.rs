@@ -1,0 +1,284 @@
+//! The verbs of a session, each a transaction of its own. Typed collections and those for adapters are made of them.
+
+use std::marker::PhantomData;
+
+use uuid::Uuid;
+
+use super::{Session, WriteOptions};
+use crate::{
+    base::{Code, Entropy, Error, Faults, Id, limits},
+    engine::{
+        schema::{Body, Given, Resource, Row, TenantInfo, items},
+        write::{
+            self, Answer, Bulkable, Creatable, Definition, Deleted, Editable, ItemAnswer, Transaction,
+            Upsertable, Work, Written,
+        },
+    },
+};
+
+/// The verbs of a session on the records of a resource.
+pub(crate) struct Verbs<'s, R> {
+    pub(crate) session: &'s Session,
+    of: PhantomData<fn() -> R>,
+}
+
+/// The fate of several items in one write, in the order in which they were given.
+#[derive(Clone, Debug)]
+pub struct Bulk<R> {
+    /// The record of each item, or why there is none.
+    pub items: Vec<BulkItem<R>>,
+    /// True when this is the kept answer of an earlier write with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// The record of one item, or why there is none.
+pub type BulkItem<R> = Result<Id<R>, Error>;
+
+/// The fate of good items beside bad ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomicity {
+    /// Good items are applied, bad ones are not.
+    EachByItself,
+    /// One bad item, and none is applied.
+    AllOrNothing,
+}
+
+/// The definition of a resource for a tenant.
+pub(super) fn definition<R: Editable>(tenant: &TenantInfo) -> Definition {
+    Definition { model: tenant.model::<R>(), ..R::definition() }
+}
+
+/// Reads the draft or the update of a host, and prepares it.
+pub(super) fn body_of<'g, R: Editable>(
+    tenant: &TenantInfo,
+    entropy: &dyn Entropy,
+    given: &'g Given,
+) -> Result<Body<'g>, Error> {
+    prepared::<R>(tenant, entropy, Body::of(tenant.model::<R>(), given))
+}
+
+fn prepared<'b, R: Editable>(
+    tenant: &TenantInfo,
+    entropy: &dyn Entropy,
+    mut body: Body<'b>,
+) -> Result<Body<'b>, Error> {
+    if body.faults.is_empty() {
+        (definition::<R>(tenant).rules.prepare)(entropy, &mut body)?;
+    }
+    Ok(body)
+}
+
+impl<'s, R: Editable> Verbs<'s, R> {
+    pub(crate) fn new(session: &'s Session) -> Self {
+        Self { session, of: PhantomData }
+    }
+
+    pub(crate) fn definition(&self) -> Definition {
+        definition::<R>(self.session.tenant())
+    }
+
+    /// Reads the draft or the update of a host.
+    pub(crate) fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
+        body_of::<R>(self.session.tenant(), self.session.entropy(), given)
+    }
+
+    /// Reads a JSON object; `what` is its name in an error.
+    pub(crate) fn body_of_json<'j>(&self, json: &'j [u8], what: &str) -> Result<Body<'j>, Error> {
+        let tenant = self.session.tenant();
+        let body = Body::read(tenant.model::<R>(), json, tenant.profile, what)?;
+        prepared::<R>(tenant, self.session.entropy(), body)
+    }
+
+    pub(crate) fn update(
+        &self,
+        id: Id<R>,
+        body: &Body<'_>,
+        options: &WriteOptions,
+    ) -> Result<Written<Row<R>>, Error> {
+        let (definition, version) = (self.definition(), options.if_version);
+        let options = options.for_act::<R>("update", Some(id.as_uuid()));
+        self.write_one(Some(id), &options, body, &mut |transaction| {
+            write::update(transaction, definition, id.as_uuid(), body, version)
+        })
+    }
+
+    /// Writes one record of what a body says, and answers it with what is joined to it.
+    pub(crate) fn write_one(
+        &self,
+        id: Option<Id<R>>,
+        options: &WriteOptions,
+        body: &Body<'_>,
+        work: Work<'_>,
+    ) -> Result<Written<Row<R>>, Error> {
+        let model = self.session.tenant().model::<R>();
+        let reads = || write::keys_ahead(model, id.map(Id::as_uuid), [body]);
+        let committed =
+            self.session.commit(options.idempotency_key.as_ref(), &reads, &mut |transaction| {
+                work(transaction)?.joined(transaction, model)
+            })?;
+        written(self.session.tenant(), committed.answer, committed.replayed)
+    }
+}
+
+/// The record that a write has answered.
+pub(super) fn written<R: Resource>(
+    tenant: &TenantInfo,
+    answer: Answer,
+    replayed: bool,
+) -> Result<Written<Row<R>>, Error> {
+    match answer {
+        Answer::Written { outcome, id, record, joined } => {
+            let record = Row::new(tenant.id, id, record).with_joined(joined);
+            Ok(Written { outcome, record, replayed })
+        }
+        _ => Err(Answer::of_another_kind()),
+    }
+}
+
+impl<R: Creatable> Verbs<'_, R> {
+    pub(super) fn create(&self, body: &Body<'_>, options: &WriteOptions) -> Result<Written<Row<R>>, Error> {
+        let definition = self.definition();
+        let options = options.for_act::<R>("create", None);
+        self.write_one(None, &options, body, &mut |transaction| write::create(transaction, definition, body))
+    }
+
+    pub(super) fn delete(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
+        self.session.require(R::WRITE)?;
+        let (definition, version) = (self.definition(), options.if_version);
+        let options = options.for_act::<R>("delete", Some(id.as_uuid()));
+        let id = id.as_uuid();
+        let reads = || write::keys_ahead(definition.model, Some(id), []);
+        let key = options.idempotency_key.as_ref();
+        let committed = self
+            .session
+            .commit(key, &reads, &mut |transaction| write::delete(transaction, definition, id, version))?;
+        match committed.answer {
+            Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: committed.replayed }),
+            _ => Err(Answer::of_another_kind()),
+        }
+    }
+}
+
+impl<R: Upsertable> Verbs<'_, R> {
+    pub(super) fn upsert(&self, body: &Body<'_>, options: &WriteOptions) -> Result<Written<Row<R>>, Error> {
+        let (definition, version) = (self.definition(), options.if_version);
+        let options = options.for_act::<R>("upsert", None);
+        self.write_one(None, &options, body, &mut |transaction| {
+            write::upsert(transaction, definition, R::matched_by(), body, version)
+        })
+    }
+
+    pub(super) fn upsert_many(
+        &self,
+        bodies: &[Result<Body<'_>, Error>],
+        atomicity: Atomicity,
+        options: &WriteOptions,
+    ) -> Result<Bulk<R>, Error> {
+        let definition = self.definition();
+        let reads = || write::keys_ahead(definition.model, None, bodies.iter().flatten());
+        self.each("upsert", bodies, atomicity, options, &reads, |transaction, body| {
+            write::upsert(transaction, definition, R::matched_by(), body, None)
+        })
+    }
+}
+
+impl<R: Bulkable> Verbs<'_, R> {
+    /// Reads a JSON array of drafts.
+    pub(super) fn bodies_of_json<'j>(&self, json: &'j [u8]) -> Result<Vec<Result<Body<'j>, Error>>, Error> {
+        let items = items(json, limits::BULK_ITEMS)?;
+        Ok(items.into_iter().map(|item| self.body_of_json(item, "the item")).collect())
+    }
+
+    pub(super) fn create_many(
+        &self,
+        bodies: &[Result<Body<'_>, Error>],
+        atomicity: Atomicity,
+        options: &WriteOptions,
+    ) -> Result<Bulk<R>, Error> {
+        let definition = self.definition();
+        let reads = || write::keys_ahead(definition.model, None, bodies.iter().flatten());
+        self.each("bulk", bodies, atomicity, options, &reads, |transaction, body| {
+            write::create(transaction, definition, body)
+        })
+    }
+}
+
+impl<R: Editable> Verbs<'_, R> {
+    /// Does the same with each of several items, in one transaction. Bad items do not keep good ones out, unless it is all
+    /// or nothing.
+    pub(crate) fn each<T>(
+        &self,
+        act: &str,
+        items: &[Result<T, Error>],
+        atomicity: Atomicity,
+        options: &WriteOptions,
+        reads: &dyn Fn() -> Vec<crate::store::Key>,
+        mut verb: impl FnMut(&mut Transaction<'_>, &T) -> Result<Answer, Error>,
+    ) -> Result<Bulk<R>, Error> {
+        self.session.require(R::WRITE)?;
+        if items.is_empty() || items.len() > limits::BULK_ITEMS {
+            return Err(Faults::one("items", format!("must be 1 to {}", limits::BULK_ITEMS)).into());
+        }
+        let is_atomic = atomicity == Atomicity::AllOrNothing;
+        let act = if is_atomic { format!("atomic {act}") } else { act.to_owned() };
+        let options = options.for_act::<R>(&act, None);
+        let key = options.idempotency_key.as_ref();
+        let committed = self.session.commit(key, reads, &mut |transaction| {
+            let mut answers = Vec::with_capacity(items.len());
+            for item in items {
+                let done = item.as_ref().map_err(Clone::clone).and_then(|item| verb(transaction, item));
+                answers.push(match done {
+                    Ok(Answer::Written { id, .. }) => Ok(id),
+                    Ok(_) => return Err(Answer::of_another_kind()),
+                    Err(error) if is_items_own(&error) => Err(error),
+                    Err(error) => return Err(error),
+                });
+            }
+            match all_faults(&answers) {
+                Some(error) if is_atomic => Err(error),
+                _ => Ok(Answer::Bulk { items: answers }),
+            }
+        })?;
+        let Answer::Bulk { items } = committed.answer else { return Err(Answer::of_another_kind()) };
+        let items = items.into_iter().map(|item| item.map(Id::from_uuid)).collect();
+        Ok(Bulk { items, replayed: committed.replayed })
+    }
+}
+
+/// True when an error is about the item, false when the whole write has failed.
+fn is_items_own(error: &Error) -> bool {
+    !matches!(error.code(), Code::Internal | Code::Unavailable)
+}
+
+fn all_faults(items: &[ItemAnswer]) -> Option<Error> {
+    let mut first = None;
+    let mut faults = Faults::new();
+    let mut failed = 0;
+    for (index, item) in items.iter().enumerate() {
+        let Err(error) = item else { continue };
+        failed += 1;
+        first = first.or(Some(error.code()));
+        if error.faults().is_empty() {
+            faults.add(&format!("items[{index}]"), error.detail());
+        }
+        faults.add_all(&format!("items[{index}]."), error.faults().clone());
+    }
+    let detail = format!("{failed} of {} items are invalid, so none was created", items.len());
+    first.map(|code| Error::new(code, detail).with_faults(faults))
+}
+
+impl WriteOptions {
+    /// These options for one verb only, so that an idempotency key is never answered for another.
+    pub(crate) fn for_act<R: Resource>(&self, act: &str, id: Option<Uuid>) -> Self {
+        let (key, act) = (self.idempotency_key.as_ref(), format!("{act} {}", R::PART));
+        Self { idempotency_key: key.map(|key| key.for_act(&act, R::KIND, id)), ..self.clone() }
+    }
+}
+
+impl<R: Resource> Written<Row<R>> {
+    /// The same with the record as a Rust value.
+    pub(crate) fn typed(self) -> Result<Written<R>, Error> {
+        let Self { outcome, record, replayed } = self;
+        Ok(Written { outcome, record: record.read()?, replayed })
+    }
+}

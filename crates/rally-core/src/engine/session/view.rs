@@ -1,0 +1,318 @@
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::Session;
+use crate::{
+    base::{Error, Id, Kind, Scope, Timestamp, limits},
+    engine::{
+        codec::Slot,
+        keys::IndexedValue,
+        read::{self, FeedEntry, FeedPosition, FeedQuery, ListQuery, Page, Query, Reader, Walk},
+        schema::{IndexNumber, Keyed, Record, Resource, Row, TenantInfo},
+        write::Transaction,
+    },
+    store::Snapshot,
+};
+
+/// A tenant at one moment: whatever is read through it fits together.
+///
+/// ```
+/// # use rally_core::*;
+/// # let engine = Engine::new(store::MemoryStore::new());
+/// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+/// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+/// let view = acme.view()?;
+/// acme.contacts().delete(ada.id)?;
+/// assert_eq!(view.contacts().count(Query::all())?, 1);
+/// for contact in view.contacts().all(Contact::LEAD_SOURCE.is("web"))? {
+///     println!("{}", contact?.full_name);
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Cost
+/// A view costs while it lives, so let it go when it has been read:
+/// - on the store in memory it keeps the former state of all that changes meanwhile;
+/// - on redb the file grows, as pages that the view may read are not used again;
+/// - on PostgreSQL it holds a connection of the pool and a transaction, which keeps vacuum from removing old rows.
+pub struct View<'s> {
+    tenant: &'s TenantInfo,
+    scope: Scope,
+    snapshot: Box<dyn Snapshot + 's>,
+}
+
+/// The records of a resource at one moment.
+pub struct ViewCollection<'v, R> {
+    scope: Scope,
+    reader: Reader<'v, R>,
+}
+
+/// [`ViewCollection`] for adapters: records in their stored form, from which JSON is written.
+pub struct ViewRows<'v, R>(ViewCollection<'v, R>);
+
+/// The records of a list, read some at a time. It keeps no more than a page of them.
+///
+/// The view that it reads lives at least as long; see [`View`] for what that costs.
+pub struct Records<'v, R>(Rows<'v, R>);
+
+/// [`Records`] in their stored form.
+pub struct Rows<'v, R>(Walk<'v, R>);
+
+/// The changes of the feed behind a place, read some at a time.
+pub struct Changes<'v> {
+    snapshot: &'v dyn Snapshot,
+    from: FeedPosition,
+    ready: std::vec::IntoIter<FeedEntry>,
+    is_over: bool,
+}
+
+impl Session {
+    /// The tenant at this moment.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
+    pub fn view(&self) -> Result<View<'_>, Error> {
+        Ok(View { tenant: self.tenant(), scope: self.scope(), snapshot: self.snapshot()? })
+    }
+}
+
+impl Transaction<'_> {
+    /// The tenant as it will be when what the transaction has done so far is committed.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](crate::Code::Internal) when stored bytes are damaged.
+    pub fn view(&mut self) -> Result<View<'_>, Error> {
+        let (tenant, scope) = (self.tenant(), self.origin().scope);
+        Ok(View { tenant, scope, snapshot: Box::new(self.newest()?) })
+    }
+}
+
+impl View<'_> {
+    pub(crate) fn snapshot(&self) -> &dyn Snapshot {
+        &*self.snapshot
+    }
+
+    pub(crate) fn records<R: Resource>(&self) -> ViewCollection<'_, R> {
+        ViewCollection { scope: self.scope, reader: Reader::new(self.tenant, &*self.snapshot) }
+    }
+
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantInfo {
+        self.tenant
+    }
+
+    /// The changes of the feed behind a place, up to the moment of this view.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
+    pub fn changes(&self, from: FeedPosition) -> Result<Changes<'_>, Error> {
+        require(self.scope, Scope::Read)?;
+        let ready = Vec::new().into_iter();
+        Ok(Changes { snapshot: &*self.snapshot, from, ready, is_over: false })
+    }
+
+    /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
+    pub fn last_change(&self) -> Result<(u64, Timestamp), Error> {
+        require(self.scope, Scope::Read)?;
+        Ok(read::last_change(&*self.snapshot)?)
+    }
+}
+
+impl<'v, R: Resource> ViewCollection<'v, R> {
+    /// The record with an id.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has none, whoever else may have.
+    pub fn get(&self, id: Id<R>) -> Result<R, Error> {
+        self.rows().get(id)?.read()
+    }
+
+    /// The record that has a natural key, such as an e-mail address, in whatever spelling counts as the same; `None` when
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
+    pub fn find(&self, key: &str) -> Result<Option<R>, Error>
+    where
+        R: Keyed,
+    {
+        require(self.scope, R::READ)?;
+        let mut keys = self.reader.model().natural_keys();
+        let (slot, _, fold) = keys
+            .find(|(_, member, _)| member.name == R::KEY)
+            .ok_or_else(|| Error::internal("a keyed resource has its key"))?;
+        let Some(folded) = fold(key.trim()) else { return Ok(None) };
+        let Some(mut row) = self.reader.find_by_key(slot, &folded)? else { return Ok(None) };
+        self.reader.join(std::slice::from_mut(&mut row))?;
+        row.read().map(Some)
+    }
+
+    /// Part of the list of the records that a query asks for.
+    ///
+    /// # Errors
+    /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
+    /// [`limits::PAGE`](crate::limits::PAGE), or a filter has a value that its member could not have.
+    pub fn page(&self, query: impl Into<ListQuery<R>>) -> Result<Page<R>, Error> {
+        self.rows().page(&query.into())?.try_map(|row| row.read())
+    }
+
+    /// The number of records that a query asks for.
+    ///
+    /// # Errors
+    /// Those of [`page`](Self::page).
+    pub fn count(&self, query: impl Into<Query<R>>) -> Result<u64, Error> {
+        let query = ListQuery { without_joined: true, ..query.into().limit(1).counted() };
+        let total = self.rows().page(&query)?.total;
+        total.ok_or_else(|| Error::internal("a counted list has a total"))
+    }
+
+    /// All records that a query asks for, one after the other.
+    ///
+    /// # Errors
+    /// Those of [`page`](Self::page).
+    pub fn all(&self, query: impl Into<Query<R>>) -> Result<Records<'v, R>, Error> {
+        Ok(Records(self.rows().all(query)?))
+    }
+
+    /// The first record of which an indexed member has a value.
+    pub(crate) fn first_indexed(&self, index: IndexNumber, value: IndexedValue) -> Result<Option<R>, Error> {
+        require(self.scope, R::READ)?;
+        self.reader.first_indexed(index, value)?.map(|row| row.read()).transpose()
+    }
+
+    /// The record that has a natural key, which is folded already, without what is joined to it.
+    pub(crate) fn row_by_key(&self, slot: Slot, folded: &str) -> Result<Option<Row<R>>, Error> {
+        require(self.scope, R::READ)?;
+        self.reader.find_by_key(slot, folded)
+    }
+
+    /// The record with an id, without what is joined to it.
+    pub(crate) fn row(&self, id: Id<R>) -> Result<Row<R>, Error> {
+        require(self.scope, R::READ)?;
+        self.reader.existing(id.as_uuid())
+    }
+
+    /// Reads the records of which an indexed member is an id, in the order of their creation, without what is joined to
+    /// them.
+    pub(crate) fn each_indexed(
+        &self,
+        index: IndexNumber,
+        target: Uuid,
+        look: impl FnMut(&Record<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        require(self.scope, R::READ)?;
+        self.reader.each_indexed(index, target, look)
+    }
+
+    /// The same records in their stored form, for adapters.
+    #[must_use]
+    pub fn rows(&self) -> ViewRows<'v, R> {
+        ViewRows(Self { scope: self.scope, reader: self.reader })
+    }
+}
+
+impl<'v, R: Resource> ViewRows<'v, R> {
+    /// The record with an id.
+    ///
+    /// # Errors
+    /// Those of [`ViewCollection::get`].
+    pub fn get(&self, id: Id<R>) -> Result<Row<R>, Error> {
+        require(self.0.scope, R::READ)?;
+        self.0.reader.get(id.as_uuid())
+    }
+
+    /// Part of the list of the records that a query asks for.
+    ///
+    /// # Errors
+    /// Those of [`ViewCollection::page`].
+    pub fn page(&self, query: &ListQuery<R>) -> Result<Page<Row<R>>, Error> {
+        require(self.0.scope, R::READ)?;
+        self.0.reader.list(query)
+    }
+
+    /// All records that a query asks for, one after the other.
+    ///
+    /// # Errors
+    /// Those of [`ViewCollection::page`].
+    pub fn all(&self, query: impl Into<Query<R>>) -> Result<Rows<'v, R>, Error> {
+        require(self.0.scope, R::READ)?;
+        Ok(Rows(Walk::new(self.0.reader, query.into())?))
+    }
+}
+
+fn require(scope: Scope, required: Scope) -> Result<(), Error> {
+    if scope >= required { Ok(()) } else { Err(Error::forbidden(required)) }
+}
+
+impl<R: Resource> Iterator for Records<'_, R> {
+    type Item = Result<R, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next()?.and_then(|row| row.read()))
+    }
+}
+
+impl<R: Resource> Iterator for Rows<'_, R> {
+    type Item = Result<Row<R>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.0.next();
+        if next.is_err() {
+            self.0.end();
+        }
+        next.transpose()
+    }
+}
+
+impl Iterator for Changes<'_> {
+    type Item = Result<FeedEntry, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ready.as_slice().is_empty() && !self.is_over {
+            let query =
+                FeedQuery { from: self.from, kinds: Kind::IN_FEED.to_vec(), limit: limits::FEED_PAGE };
+            match read::changes(self.snapshot, &query) {
+                Ok(changes) => {
+                    self.is_over = changes.len() < limits::FEED_PAGE;
+                    self.ready = changes.into_iter();
+                }
+                Err(error) => {
+                    self.is_over = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        let next = self.ready.next()?;
+        self.from = FeedPosition::After(next.id);
+        Some(Ok(next))
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+macro_rules! opaque {
+    ($($name:ident),+) => {
+        $(impl<R> fmt::Debug for $name<'_, R> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+opaque!(ViewCollection, ViewRows, Records, Rows);
+
+impl fmt::Debug for Changes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changes").field("from", &self.from).finish_non_exhaustive()
+    }
+}

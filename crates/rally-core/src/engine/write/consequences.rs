@@ -1,0 +1,107 @@
+//! The consequences of a change, in one list. A new one, such as an event for a webhook, is a new line here, and has the
+//! record before and after at hand.
+
+use super::{Change, Transaction};
+use crate::{
+    base::{Action, Error, Kind, Timestamp},
+    engine::{
+        codec::{self, Bytes, FeedEntryV1, MarkV1},
+        keys::{self, MARK_EVERY, Order, spaces},
+    },
+    store::{Key, StoreError},
+};
+
+/// Applies everything that follows from a change to the transaction's batch. The bytes are those of the record after.
+pub(super) fn apply(
+    transaction: &mut Transaction<'_>,
+    change: &Change<'_>,
+    bytes: Option<&Bytes>,
+) -> Result<(), Error> {
+    move_in_creation_order(transaction, change)?;
+    store_record(transaction, change, bytes);
+    move_keys(transaction, change)?;
+    if change.is_silent() {
+        return Ok(());
+    }
+    move_in_change_order(transaction, change)?;
+    enter_in_feed(transaction, change)?;
+    audit(transaction, change)
+}
+
+/// The list of a kind holds each record from its creation to its deletion.
+fn move_in_creation_order(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
+    let key = record_key(change);
+    match change.action() {
+        Action::Inserted => transaction.append(change.definition.kind(), Order::Created, &key),
+        Action::Updated => Ok(()),
+        Action::Deleted => transaction.remove(change.definition.kind(), Order::Created, &key),
+    }
+}
+
+fn store_record(transaction: &mut Transaction<'_>, change: &Change<'_>, bytes: Option<&Bytes>) {
+    match bytes {
+        Some(bytes) => transaction.overlay.put(record_key(change), bytes.clone()),
+        None => transaction.overlay.delete(record_key(change)),
+    }
+}
+
+/// Natural keys, indexes and search follow from the record alone.
+fn move_keys(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
+    let model = change.definition.model;
+    keys::move_keys(&mut transaction.overlay, model, change.id, change.before.as_ref(), change.after.as_ref())
+}
+
+/// The list by last change holds each record at its latest version.
+fn move_in_change_order(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
+    let kind = change.definition.kind();
+    if let Some(before) = &change.before {
+        let key = spaces::updated(kind, before.parts.updated_at);
+        transaction.remove(kind, Order::Updated, &key)?;
+        transaction.overlay.delete(key);
+    }
+    if change.after.is_some() {
+        let key = spaces::updated(kind, change.at);
+        transaction.append(kind, Order::Updated, &key)?;
+        transaction.overlay.put(key, change.id.into_bytes().to_vec());
+    }
+    Ok(())
+}
+
+fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
+    let kind = change.definition.kind();
+    if !Kind::IN_FEED.contains(&kind) {
+        return Ok(());
+    }
+    let number = transaction.next_number(change.at);
+    let entry = FeedEntryV1 {
+        number,
+        entity: change.id.into_bytes(),
+        action: change.action().number(),
+        changed_by: Some(transaction.origin().actor.clone()),
+    };
+    transaction.overlay.put(spaces::feed(kind, change.at), codec::encode(&entry)?);
+    if number.is_multiple_of(MARK_EVERY) {
+        mark(transaction, number, change.at)?;
+    }
+    Ok(())
+}
+
+fn mark(transaction: &mut Transaction<'_>, number: u64, at: Timestamp) -> Result<(), StoreError> {
+    let mark = MarkV1 { instant: at.as_micros() };
+    transaction.overlay.put(spaces::feed_mark(number / MARK_EVERY), codec::encode(&mark)?);
+    Ok(())
+}
+
+/// Administrative acts are told in the audit trail.
+fn audit(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), Error> {
+    match change.definition.rules.audit {
+        Some(note) => {
+            note(transaction, change.definition.kind(), change.id, change.action(), &change.changed_names())
+        }
+        None => Ok(()),
+    }
+}
+
+fn record_key(change: &Change<'_>) -> Key {
+    spaces::record(change.definition.kind(), change.id)
+}

@@ -1,0 +1,70 @@
+use uuid::Uuid;
+
+use super::Transaction;
+use crate::{
+    base::limits,
+    engine::{
+        codec::Slot,
+        keys::IndexedValue,
+        schema::{Body, IndexNumber, Model, text_of},
+    },
+    store::StoreError,
+};
+
+/// The members by which an upsert finds its record.
+#[derive(Clone, Copy, Debug)]
+pub struct MatchedBy(Match);
+
+#[derive(Clone, Copy, Debug)]
+enum Match {
+    /// The natural key in a slot.
+    NaturalKey(Slot),
+    /// An index, and the slots whose texts make up its value with a line break between them.
+    Index(IndexNumber, &'static [Slot]),
+}
+
+impl MatchedBy {
+    pub(crate) const fn natural_key(slot: Slot) -> Self {
+        Self(Match::NaturalKey(slot))
+    }
+
+    pub(crate) const fn index(index: IndexNumber, slots: &'static [Slot]) -> Self {
+        Self(Match::Index(index, slots))
+    }
+
+    /// The names of the members that a body must give a value and does not.
+    pub(crate) fn missing(self, model: &Model, body: &Body<'_>) -> Vec<&'static str> {
+        let is_missing = |slot: &Slot| body.value(*slot).is_none_or(|text| text == "\"\"");
+        let name = |slot: &Slot| model.stored().find(|(at, _)| at == slot).map(|(_, member)| member.name);
+        self.slots().iter().filter(|slot| is_missing(slot)).filter_map(name).collect()
+    }
+
+    fn slots(&self) -> &[Slot] {
+        match &self.0 {
+            Match::NaturalKey(slot) => std::slice::from_ref(slot),
+            Match::Index(_, slots) => slots,
+        }
+    }
+
+    /// The records that a body matches, which has all that it takes; of very many only the first.
+    pub(crate) fn find(
+        self,
+        transaction: &Transaction<'_>,
+        model: &Model,
+        body: &Body<'_>,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let texts: Vec<&str> = self.slots().iter().filter_map(|slot| body.value(*slot)).collect();
+        match self.0 {
+            Match::NaturalKey(slot) => {
+                let folded = model.fold_of(slot).and_then(|fold| fold(&text_of(&texts.concat())));
+                let found =
+                    folded.map(|folded| transaction.find_by_key(model.kind(), slot, &folded)).transpose()?;
+                Ok(found.flatten().into_iter().collect())
+            }
+            Match::Index(index, _) => {
+                let value = IndexedValue::text(&texts.join("\n"));
+                transaction.indexed(model.kind(), index, value, limits::PAGE)
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The write path. There is no second one: a transaction's batch is private to this wing.
+
+mod answer;
+mod change;
+mod consequences;
+mod definition;
+mod idempotency;
+mod matched_by;
+mod path;
+mod resource;
+mod revision;
+mod secrets;
+mod transaction;
+mod trim;
+
+pub(crate) use self::{
+    answer::{Answer, ItemAnswer},
+    change::Change,
+    definition::{Link, Rules},
+    idempotency::UnderWay,
+    path::{
+        Committed, Work, Write, create, create_checked, delete, existing, keys_ahead, set_member,
+        set_silently, update, upsert,
+    },
+    revision::Revision,
+    secrets::read_secrets,
+    transaction::Origin,
+};
+pub use self::{
+    answer::{Deleted, WriteOutcome, Written},
+    definition::Definition,
+    idempotency::IdempotencyKey,
+    matched_by::MatchedBy,
+    resource::{Bulkable, Creatable, Draft, Editable, Update, Upsertable},
+    transaction::Transaction,
+};

@@ -1,0 +1,392 @@
+//! The path of every write, in the order of its acts.
+//!
+//! 1. [`Write::run`]: an idempotency key is marked as under way, and the store is asked for the tenant's newest state.
+//! 2. [`build`]: on that state a transaction begins. A key that was used before is answered by its kept answer.
+//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found at the version asked for, the body is
+//!    laid over it, and the resource's rules complete and judge the revision.
+//! 4. [`commit_revision`]: natural keys are checked, and [`change_record`] makes the change, from which all else follows
+//!    (`consequences`); then the resource's own consequences follow.
+//! 5. Back in [`build`]: the answer is kept for the key, and the transaction becomes a batch, which the store applies.
+
+use uuid::Uuid;
+
+use super::{
+    Answer, Change, Definition, IdempotencyKey, MatchedBy, Origin, Revision, Transaction, UnderWay,
+    WriteOutcome, consequences, idempotency,
+};
+use crate::{
+    base::{Code, Error, Faults, Kind, Timestamp, limits},
+    engine::{
+        codec::{self, Bytes, RecordParts, Slot},
+        keys::{IndexedValue, Sequence, spaces},
+        schema::{Body, IndexNumber, Member, Model, Record, Rule, Slots, reference_id, text_of},
+    },
+    store::{Abort, Batch, Commit, Key, Snapshot, Store, StoreError},
+};
+
+/// A write that is going to be made.
+pub(crate) struct Write<'w> {
+    pub(crate) store: &'w dyn Store,
+    pub(crate) origin: &'w Origin<'w>,
+    pub(crate) under_way: &'w UnderWay,
+    /// The key under which it happens once.
+    pub(crate) idempotency_key: Option<&'w IdempotencyKey>,
+    /// The keys that it reads before it decides anything, as far as they are known ahead.
+    pub(crate) reads: &'w dyn Fn() -> Vec<Key>,
+}
+
+/// A write that is durable, if the store is.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) answer: Answer,
+    /// True when the answer is a kept one.
+    pub(crate) replayed: bool,
+    /// True when the feed has changes of it.
+    pub(crate) has_changes: bool,
+}
+
+/// The verbs of a write. They may run more than once, each time on a newer state.
+pub(crate) type Work<'w> = &'w mut dyn FnMut(&mut Transaction<'_>) -> Result<Answer, Error>;
+
+impl Write<'_> {
+    /// Runs the verbs on the tenant's newest state and commits what they change, wholly or not at all.
+    pub(crate) fn run(&self, work: Work<'_>) -> Result<Committed, Error> {
+        let tenant = self.origin.tenant.id;
+        let _marked = self.idempotency_key.map(|key| self.under_way.mark(tenant, key)).transpose()?;
+        let (mut committed, mut refused) = (None, None);
+        let commit = self.store.write(tenant, &mut |newest| match self.build(newest, work) {
+            Ok((batch, result)) => {
+                committed = Some(result);
+                Ok(batch)
+            }
+            Err(error) if error.is_store_conflict() => Err(Abort::Store(StoreError::Conflict)),
+            Err(error) => {
+                refused = Some(error);
+                Err(Abort::Refused)
+            }
+        })?;
+        match (commit, committed, refused) {
+            (Commit::Applied, Some(committed), _) => Ok(committed),
+            (Commit::Refused, _, Some(error)) => Err(error),
+            _ => Err(Error::internal("the store ran no build")),
+        }
+    }
+
+    fn build(&self, newest: &dyn Snapshot, work: Work<'_>) -> Result<(Batch, Committed), Error> {
+        // Elsewhere a key is read as fast as it is put on a list.
+        if self.store.is_shared() {
+            let answer = self.idempotency_key.map(|key| spaces::answer(key.as_str()));
+            let keys = [spaces::head()].into_iter().chain(answer).chain((self.reads)());
+            newest.prefetch(&keys.collect::<Vec<_>>())?;
+        }
+        let mut transaction = Transaction::new(self.origin, newest)?;
+        if let Some(key) = self.idempotency_key
+            && let Some(answer) = idempotency::kept(&transaction, key)?
+        {
+            return Ok((Batch::new(), Committed { answer, replayed: true, has_changes: false }));
+        }
+        let answer = work(&mut transaction)?;
+        if let Some(key) = self.idempotency_key {
+            idempotency::keep(&mut transaction, key, &answer)?;
+        }
+        let has_changes = transaction.has_changes();
+        Ok((transaction.finish()?, Committed { answer, replayed: false, has_changes }))
+    }
+}
+
+/// Creates a record of what a body gives.
+pub(crate) fn create(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    body: &Body<'_>,
+) -> Result<Answer, Error> {
+    let (old, new) = Revision::create(transaction, definition, body)?.into_members()?;
+    commit_revision(transaction, definition, None, &old, &new)
+}
+
+/// Creates a record whose members are complete already.
+pub(crate) fn create_checked(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    members: &Slots<'_>,
+) -> Result<Answer, Error> {
+    commit_revision(transaction, definition, None, &Slots::default(), members)
+}
+
+/// Lays a body over a record.
+pub(crate) fn update(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    body: &Body<'_>,
+    if_version: Option<Timestamp>,
+) -> Result<Answer, Error> {
+    let record = existing(transaction, definition.kind(), id, if_version)?;
+    let (old, new) = Revision::update(transaction, definition, id, &record, body)?.into_members()?;
+    commit_revision(transaction, definition, Some((id, &record)), &old, &new)
+}
+
+/// Updates the one record that a body matches, or creates one.
+pub(crate) fn upsert(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    matched_by: MatchedBy,
+    body: &Body<'_>,
+    if_version: Option<Timestamp>,
+) -> Result<Answer, Error> {
+    let missing = matched_by.missing(definition.model, body);
+    if !missing.is_empty() {
+        return Err(incomplete(transaction, definition, body, &missing));
+    }
+    match matched_by.find(transaction, definition.model, body)?.as_slice() {
+        [id] => update(transaction, definition, *id, body, if_version),
+        [] if if_version.is_some() => Err(stale()),
+        [] => create(transaction, definition, body),
+        several => Err(ambiguous(definition.kind(), several.to_vec())),
+    }
+}
+
+/// Sets one member of a record, as the engine's own rules ask for it; the same value again is no change.
+pub(crate) fn set_member(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    slot: Slot,
+    json: &str,
+) -> Result<Answer, Error> {
+    let record = existing(transaction, definition.kind(), id, None)?;
+    let old = Slots::read(&RecordParts::read(&record)?)?;
+    let mut new = old.clone();
+    new.set(slot, json.to_owned());
+    commit_revision(transaction, definition, Some((id, &record)), &old, &new)
+}
+
+/// Sets one member of a record without that being a change: neither its version nor the feed moves.
+pub(crate) fn set_silently(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    slot: Slot,
+    json: &str,
+) -> Result<(), Error> {
+    let record = existing(transaction, definition.kind(), id, None)?;
+    let parts = RecordParts::read(&record)?;
+    let mut members = Slots::read(&parts)?;
+    members.set(slot, json.to_owned());
+    let after = encode(definition.model, parts.created_at, parts.updated_at, &members);
+    change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
+}
+
+/// Deletes a record. References to it are cleared, which changes the records that held them.
+pub(crate) fn delete(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    if_version: Option<Timestamp>,
+) -> Result<Answer, Error> {
+    let record = existing(transaction, definition.kind(), id, if_version)?;
+    (definition.rules.keep)(transaction, id, &record)?;
+    clear_references(transaction, definition, id)?;
+    let at = transaction.tick()?;
+    change_record(transaction, definition, id, at, (Some(&record), None))?;
+    Ok(Answer::Deleted { id })
+}
+
+/// Stores the members that a revision has come to; the same ones again are no change.
+fn commit_revision(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    existing: Option<(Uuid, &Bytes)>,
+    old: &Slots<'_>,
+    new: &Slots<'_>,
+) -> Result<Answer, Error> {
+    if let Some((id, record)) = existing
+        && new == old
+    {
+        return Ok(Answer::written(WriteOutcome::Unchanged, id, record.clone()));
+    }
+    check_natural_keys(transaction, definition.model, existing.map(|(id, _)| id), old, new)?;
+    let at = transaction.tick()?;
+    let (outcome, id, created_at) = match existing {
+        None => (WriteOutcome::Created, transaction.new_id(at), at),
+        Some((id, record)) => (WriteOutcome::Updated, id, RecordParts::read(record)?.created_at),
+    };
+    let after = encode(definition.model, created_at, at, new);
+    change_record(transaction, definition, id, at, (existing.map(|(_, record)| record), Some(&after)))?;
+    (definition.rules.follow)(transaction, id, &after)?;
+    Ok(Answer::written(outcome, id, after))
+}
+
+/// Makes the change of a record from one state to the other, and applies its consequences.
+fn change_record(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    at: Timestamp,
+    (before, after): (Option<&Bytes>, Option<&Bytes>),
+) -> Result<(), Error> {
+    let tenant = transaction.tenant().id;
+    let read = |bytes: Option<_>| bytes.map(|bytes: &'_ Bytes| Record::read(tenant, id, bytes)).transpose();
+    let change = Change { definition, id, at, before: read(before)?, after: read(after)? };
+    consequences::apply(transaction, &change, after)
+}
+
+/// Checks that no other record has the natural keys that a record is to have.
+fn check_natural_keys(
+    transaction: &Transaction<'_>,
+    model: &Model,
+    id: Option<Uuid>,
+    old: &Slots<'_>,
+    new: &Slots<'_>,
+) -> Result<(), Error> {
+    for (slot, member, fold) in model.natural_keys() {
+        let value = new.get(slot);
+        if value.is_empty() || value == old.get(slot) {
+            continue;
+        }
+        if let Some(folded) = fold(&text_of(value))
+            && let Some(existing) = transaction.find_by_key(model.kind(), slot, &folded)?
+            && Some(existing) != id
+        {
+            return Err(duplicate(model.kind(), member, existing));
+        }
+    }
+    Ok(())
+}
+
+/// Clears the references to a record that is going to be deleted.
+fn clear_references(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+) -> Result<(), Error> {
+    let links = (definition.links)(definition.kind());
+    let mut references = Vec::new();
+    for link in &links {
+        let left = limits::LINKS - references.len();
+        let value = IndexedValue::id(id);
+        let found = transaction.indexed(link.from.kind(), IndexNumber::of(link.slot), value, left + 1)?;
+        if found.len() > left {
+            return Err(too_many_links(definition.kind()));
+        }
+        references.extend(found.into_iter().map(|from| (link, from)));
+    }
+    let records = references.iter().map(|(link, from)| spaces::record(link.from.kind(), *from));
+    let newest = links.iter().map(|link| spaces::newest(link.from.kind(), IndexNumber::of(link.slot), id));
+    transaction.prefetch(&records.chain(newest).collect::<Vec<_>>())?;
+    for (link, from) in references {
+        clear_reference(transaction, link.from, from, link.slot)?;
+    }
+    Ok(())
+}
+
+/// The rules of the resource that refers are not asked: they judge what callers send.
+fn clear_reference(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    slot: Slot,
+) -> Result<(), Error> {
+    let kind = definition.kind();
+    let record = transaction.find(kind, id)?.ok_or_else(|| damaged_link(kind))?;
+    let parts = RecordParts::read(&record)?;
+    let mut members = Slots::read(&parts)?;
+    members.set(slot, "");
+    let at = transaction.tick()?;
+    let after = encode(definition.model, parts.created_at, at, &members);
+    change_record(transaction, definition, id, at, (Some(&record), Some(&after)))
+}
+
+/// The record with an id, if it is at the version asked for.
+pub(crate) fn existing(
+    transaction: &Transaction<'_>,
+    kind: Kind,
+    id: Uuid,
+    if_version: Option<Timestamp>,
+) -> Result<Bytes, Error> {
+    let record = transaction.find(kind, id)?.ok_or_else(|| Error::not_found(kind.noun()))?;
+    match if_version {
+        Some(version) if RecordParts::read(&record)?.updated_at != version => Err(stale()),
+        _ => Ok(record),
+    }
+}
+
+fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, members: &Slots<'_>) -> Bytes {
+    codec::encode_record(created_at, updated_at, members.first(model.slot_count()))
+}
+
+/// The keys that a verb on these bodies reads before it decides anything.
+pub(crate) fn keys_ahead<'b>(
+    model: &Model,
+    id: Option<Uuid>,
+    bodies: impl IntoIterator<Item = &'b Body<'b>>,
+) -> Vec<Key> {
+    let kind = model.kind();
+    let mut keys = Sequence::keys(kind).to_vec();
+    keys.extend(id.map(|id| spaces::record(kind, id)));
+    for body in bodies {
+        for (slot, _, fold) in model.natural_keys() {
+            let folded = body.value(slot).and_then(|json| fold(&text_of(json)));
+            keys.extend(folded.map(|folded| spaces::unique(kind, slot, &folded)));
+        }
+        for (member, value) in body.values(model) {
+            keys.extend(keys_of_reference(kind, member, value));
+        }
+    }
+    keys
+}
+
+/// The record that a member refers to, and the newest reference to it.
+fn keys_of_reference(kind: Kind, member: &Member, value: &str) -> Vec<Key> {
+    let (Rule::Reference(of), Some(target)) = (member.rule, reference_id(value.as_bytes())) else {
+        return Vec::new();
+    };
+    let newest = member.index.filter(|_| member.keeps_newest);
+    let newest = newest.map(|index| spaces::newest(kind, index, target));
+    [spaces::record(of, target)].into_iter().chain(newest).collect()
+}
+
+/// The error of an upsert whose body lacks what records are matched by, with all else that is wrong with it.
+fn incomplete(
+    transaction: &Transaction<'_>,
+    definition: Definition,
+    body: &Body<'_>,
+    missing: &[&str],
+) -> Error {
+    match Revision::create(transaction, definition, body) {
+        Ok(mut revision) => {
+            let told = revision.wrong.clone();
+            for name in missing.iter().filter(|name| !told.by_member().contains_key(**name)) {
+                revision.wrong.add(name, "is required for an upsert");
+            }
+            revision.wrong.add_all("", std::mem::take(&mut revision.unknown));
+            revision.wrong.into()
+        }
+        Err(error) => error,
+    }
+}
+
+fn ambiguous(kind: Kind, matching: Vec<Uuid>) -> Error {
+    let detail = format!("several {} match; change one of them by its id", kind.plural());
+    Error::new(Code::Ambiguous, detail).with_matching(matching)
+}
+
+fn stale() -> Error {
+    Error::new(Code::PreconditionFailed, "the record is not at this version any more; read it anew")
+}
+
+fn too_many_links(kind: Kind) -> Error {
+    let most = limits::LINKS;
+    let detail = format!("more than {most} records name this {kind}; change some of them first");
+    Error::new(Code::LimitExceeded, detail)
+}
+
+fn damaged_link(kind: Kind) -> StoreError {
+    StoreError::Corrupt { what: format!("an index that names no {kind}") }
+}
+
+fn duplicate(kind: Kind, member: &Member, existing: Uuid) -> Error {
+    Error::new(Code::Duplicate, format!("another {kind} has this {}", member.name))
+        .with_faults(Faults::one(member.name, format!("is taken by another {kind}")))
+        .with_existing(Some(existing))
+}

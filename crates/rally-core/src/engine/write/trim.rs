@@ -1,0 +1,60 @@
+use super::Transaction;
+use crate::{
+    base::{Error, Kind, Timestamp},
+    engine::{
+        codec::{self, FeedEntryV1, TrimV1},
+        keys::spaces,
+    },
+    store::{Direction, Entry, KeyRange, Snapshot, StoreError, read_instant},
+};
+
+/// Entries that one transaction of a trim deletes.
+const TRIMMED_AT_ONCE: usize = 10_000;
+
+impl Transaction<'_> {
+    /// Deletes some of the feed's entries up to an instant, that one included; true when there are none left.
+    ///
+    /// The last of them is noted first, so that asking for what is gone is an error from the first moment on.
+    pub(crate) fn trim_feed(&mut self, upto: Timestamp) -> Result<bool, Error> {
+        self.note_trim(upto)?;
+        let mut left = TRIMMED_AT_ONCE;
+        for kind in Kind::IN_FEED {
+            let gone = self.overlay.scan(&until(*kind, upto), Direction::Forward, left)?;
+            left -= gone.len();
+            gone.into_iter().for_each(|entry| self.overlay.delete(entry.key));
+        }
+        Ok(left > 0)
+    }
+
+    fn note_trim(&mut self, upto: Timestamp) -> Result<(), Error> {
+        let mut last: Option<TrimV1> = None;
+        for kind in Kind::IN_FEED {
+            let newest = self.overlay.scan(&until(*kind, upto), Direction::Backward, 1)?;
+            for entry in newest {
+                let trim = read_trim(*kind, &entry)?;
+                if last.is_none_or(|last| last.number < trim.number) {
+                    last = Some(trim);
+                }
+            }
+        }
+        let head = self.head_mut();
+        if let Some(last) = last
+            && head.trimmed.is_none_or(|before| before.number < last.number)
+        {
+            head.trimmed = Some(last);
+        }
+        Ok(())
+    }
+}
+
+/// The entries of a kind up to an instant.
+fn until(kind: Kind, upto: Timestamp) -> KeyRange {
+    KeyRange::prefix(&spaces::feed_of(kind)).until(spaces::feed(kind, upto).successor())
+}
+
+fn read_trim(kind: Kind, entry: &Entry) -> Result<TrimV1, StoreError> {
+    let instant = entry.key.after(&spaces::feed_of(kind)).and_then(read_instant);
+    let instant = instant.ok_or_else(|| StoreError::Corrupt { what: "a key of the feed".to_owned() })?;
+    let FeedEntryV1 { number, .. } = codec::decode(&entry.value)?;
+    Ok(TrimV1 { number, instant: instant.as_micros() })
+}

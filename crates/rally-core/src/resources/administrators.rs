@@ -1,0 +1,178 @@
+//! Somebody can always administer a tenant: the last credential that works and has the scope admin stays.
+//!
+//! Such a credential is an API key that is active and has not expired, or an active user with a password. The members
+//! that decide this stand here, and the question is asked here alone.
+
+use uuid::Uuid;
+
+use crate::{
+    base::{Error, Kind, Scope, Scopes, Timestamp, limits},
+    engine::{
+        codec::Slot,
+        keys::IndexedValue,
+        schema::{IndexNumber, Member, Record, lookup, unquote},
+        write::{Revision, Transaction},
+    },
+    store::StoreError,
+};
+
+/// The members of an API key that decide whether it works.
+pub(super) mod key {
+    use super::Slot;
+
+    pub(in super::super) const SCOPES: Slot = Slot::new(3);
+    pub(in super::super) const EXPIRES_AT: Slot = Slot::new(4);
+    pub(in super::super) const IS_ACTIVE: Slot = Slot::new(5);
+}
+
+/// The members of a user that decide whether the user can log in.
+pub(super) mod user {
+    use super::Slot;
+
+    pub(in super::super) const SCOPES: Slot = Slot::new(2);
+    pub(in super::super) const IS_ACTIVE: Slot = Slot::new(3);
+    pub(in super::super) const PASSWORD: Slot = Slot::new(4);
+}
+
+/// The index of active records with the scope admin.
+const ADMINS: IndexNumber = IndexNumber::beyond_slots(200);
+const IS_ADMIN: &str = "true";
+const LAST: &str = "must stay as it is for the tenant's last admin credential that works; make another first";
+
+/// The hidden member by which active API keys with the scope admin are found.
+pub(super) const fn lookup_of_keys() -> Member {
+    lookup(ADMINS, |record, out| write_is_admin(record, key::SCOPES, key::IS_ACTIVE, out))
+}
+
+/// The hidden member by which active users with the scope admin are found.
+pub(super) const fn lookup_of_users() -> Member {
+    lookup(ADMINS, |record, out| write_is_admin(record, user::SCOPES, user::IS_ACTIVE, out))
+}
+
+fn write_is_admin(
+    record: &Record<'_>,
+    scopes: Slot,
+    is_active: Slot,
+    out: &mut Vec<u8>,
+) -> Result<(), StoreError> {
+    if is_admin(record.slot(scopes), record.slot(is_active))? {
+        out.extend_from_slice(IS_ADMIN.as_bytes());
+    }
+    Ok(())
+}
+
+/// Judges a revision of an API key: it must not leave nobody to administer the tenant.
+pub(super) fn judge_key(transaction: &Transaction<'_>, revision: &mut Revision<'_>) -> Result<(), Error> {
+    let now = transaction.now();
+    let was = key_works(&|slot| revision.text_before(slot).as_bytes(), now)?;
+    let is = key_works(&|slot| revision.text(slot).as_bytes(), now)?;
+    let members = [(key::IS_ACTIVE, "isActive"), (key::SCOPES, "scopes"), (key::EXPIRES_AT, "expiresAt")];
+    judge(transaction, revision, (was, is), &members)
+}
+
+/// Judges a revision of a user: the last active one with the scope admin keeps it, and it must not leave nobody to
+/// administer the tenant.
+pub(super) fn judge_user(transaction: &Transaction<'_>, revision: &mut Revision<'_>) -> Result<(), Error> {
+    let is_admin_before = revised_is_admin(|slot| revision.text_before(slot))?;
+    let is_admin_after = revised_is_admin(|slot| revision.text(slot))?;
+    if is_admin_before && !is_admin_after && !another_user_is_admin(transaction, revision.id)? {
+        let member = if revision.text(user::IS_ACTIVE) == "true" { "scopes" } else { "isActive" };
+        revision.wrong.add(member, "must stay as it is for the last active user who is an admin");
+    }
+    let was = is_admin_before && !revision.text_before(user::PASSWORD).is_empty();
+    let is = is_admin_after && !revision.text(user::PASSWORD).is_empty();
+    let members = [(user::PASSWORD, "password"), (user::SCOPES, "scopes"), (user::IS_ACTIVE, "isActive")];
+    judge(transaction, revision, (was, is), &members)
+}
+
+/// True when a user must not be deleted.
+pub(super) fn needs_user(transaction: &Transaction<'_>, user: &Record<'_>) -> Result<bool, Error> {
+    if !is_admin(user.slot(user::SCOPES), user.slot(user::IS_ACTIVE))? {
+        return Ok(false);
+    }
+    if !another_user_is_admin(transaction, Some(user.id))? {
+        return Ok(true);
+    }
+    let can_log_in = !user.slot(user::PASSWORD).is_empty();
+    Ok(can_log_in && !another_works(transaction, Some(user.id))?)
+}
+
+fn revised_is_admin<'r>(text: impl Fn(Slot) -> &'r str) -> Result<bool, StoreError> {
+    is_admin(text(user::SCOPES).as_bytes(), text(user::IS_ACTIVE).as_bytes())
+}
+
+/// Adds a fault of each changed member when a credential that worked does no more, and no other does.
+fn judge(
+    transaction: &Transaction<'_>,
+    revision: &mut Revision<'_>,
+    (was, is): (bool, bool),
+    members: &[(Slot, &str)],
+) -> Result<(), Error> {
+    if !was || is || another_works(transaction, revision.id)? {
+        return Ok(());
+    }
+    for (slot, name) in members {
+        if revision.changes(*slot) && !revision.wrong.by_member().contains_key(*name) {
+            revision.wrong.add(name, LAST);
+        }
+    }
+    Ok(())
+}
+
+/// True when a credential other than one works and has the scope admin.
+fn another_works(transaction: &Transaction<'_>, besides: Option<Uuid>) -> Result<bool, Error> {
+    let now = transaction.now();
+    let key = |record: &Record<'_>| key_works(&|slot| record.slot(slot), now);
+    let user = |record: &Record<'_>| Ok(!record.slot(user::PASSWORD).is_empty());
+    Ok(another(transaction, Kind::ApiKey, besides, key)? || another(transaction, Kind::User, besides, user)?)
+}
+
+fn another_user_is_admin(transaction: &Transaction<'_>, besides: Option<Uuid>) -> Result<bool, Error> {
+    another(transaction, Kind::User, besides, |_| Ok(true))
+}
+
+/// True when one of the active admin records of a kind, other than one, is as wanted. All of them are looked at, however
+/// many are not.
+fn another(
+    transaction: &Transaction<'_>,
+    kind: Kind,
+    besides: Option<Uuid>,
+    is_wanted: impl Fn(&Record<'_>) -> Result<bool, StoreError>,
+) -> Result<bool, Error> {
+    let (value, mut after) = (IndexedValue::text(IS_ADMIN), None);
+    loop {
+        let some = transaction.indexed_after(kind, ADMINS, value, after, limits::PAGE)?;
+        for id in some.iter().copied().filter(|id| Some(*id) != besides) {
+            let damaged = || StoreError::Corrupt { what: format!("the index of {}", kind.plural()) };
+            let bytes = transaction.find(kind, id)?.ok_or_else(damaged)?;
+            if is_wanted(&Record::read(transaction.tenant().id, id, &bytes)?)? {
+                return Ok(true);
+            }
+        }
+        after = some.last().copied();
+        if some.len() < limits::PAGE {
+            return Ok(false);
+        }
+    }
+}
+
+fn key_works<'r>(text: &dyn Fn(Slot) -> &'r [u8], now: Timestamp) -> Result<bool, StoreError> {
+    let lasts = match text(key::EXPIRES_AT) {
+        [] => true,
+        json => now < read_instant(json)?,
+    };
+    Ok(lasts && is_admin(text(key::SCOPES), text(key::IS_ACTIVE))?)
+}
+
+fn read_instant(json: &[u8]) -> Result<Timestamp, StoreError> {
+    unquote(json)?.parse().map_err(|_| StoreError::Corrupt { what: "an instant".to_owned() })
+}
+
+fn is_admin(scopes: &[u8], is_active: &[u8]) -> Result<bool, StoreError> {
+    if is_active != IS_ADMIN.as_bytes() || scopes.is_empty() {
+        return Ok(false);
+    }
+    let scopes: Result<Scopes, _> = unquote(scopes)?.parse();
+    let scopes = scopes.map_err(|error| StoreError::Corrupt { what: error.to_string() })?;
+    Ok(scopes.highest() == Scope::Admin)
+}
