@@ -146,6 +146,11 @@ pub(crate) fn write_links(
     Ok(())
 }
 
+/// Keeps an answer with a credential in it out of every cache.
+pub(crate) fn forbid_storing(response: &mut Response) {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
 fn object<R: Resource>(row: &Row<R>, fields: &Fields) -> Result<Vec<u8>, Error> {
     let mut body = Vec::with_capacity(RECORD_BYTES);
     row.write_json(fields, &mut body)?;

@@ -1,4 +1,4 @@
-//! Who is asking: credentials, the tenant that the host names, and what they may still ask in this minute.
+//! The caller of a request: its credential, the tenant that its host names, and the requests that it has left.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -53,7 +53,9 @@ impl App {
         let admitted = self.read(move || app.count_in(&claim)).await;
         *allowance = match &admitted {
             Ok((_, taken)) => *taken,
-            Err(error) if error.code() == Code::Unauthorized => self.note_stranger(source),
+            Err(error) if error.code() == Code::Unauthorized => {
+                self.anonymous().count(source, self.engine().clock().now())
+            }
             Err(_) => None,
         };
         match allowance {
@@ -84,24 +86,13 @@ impl App {
     fn authenticate(&self, claim: &Claim) -> Result<Session, Error> {
         let session = match &claim.credential {
             Credential::ApiKey(key) => self.engine().authenticate(key)?,
-            Credential::Token(token) => self.open_token(token)?,
+            Credential::Token(token) => self.tokens().open(token)?,
             Credential::None => return Err(Error::unauthorized()),
         };
         match &claim.tenant {
             Some(name) if !name.eq_ignore_ascii_case(&session.tenant().slug) => Err(Error::unauthorized()),
             _ => Ok(session),
         }
-    }
-
-    /// What is left of a source's requests without a valid credential, if there is a limit to them.
-    pub(crate) fn look_at_stranger(&self, source: IpAddr) -> Option<Allowance> {
-        let capacity = self.config().failed_credentials_per_minute;
-        (capacity > 0).then(|| self.strangers().look(&source, capacity, self.engine().clock().now()))
-    }
-
-    pub(crate) fn note_stranger(&self, source: IpAddr) -> Option<Allowance> {
-        let capacity = self.config().failed_credentials_per_minute;
-        (capacity > 0).then(|| self.strangers().take(source, capacity, self.engine().clock().now()))
     }
 
     /// The tenant that the request's host names: its first label, if what follows ends in one of the suffixes.

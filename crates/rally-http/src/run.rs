@@ -1,8 +1,8 @@
 use rally_core::Error;
 
-use crate::app::{App, WorkOn};
+use crate::{app::App, blocking::on_blocking_thread, config::WorkOn};
 
-/// This is the only way from a request to the engine.
+/// The only way from a request to the engine.
 impl App {
     /// Runs the engine's work on a request that changes nothing where it may wait.
     pub(crate) async fn read<T: Send + 'static>(
@@ -11,7 +11,7 @@ impl App {
     ) -> Result<T, Error> {
         match self.config().work_on {
             WorkOn::ServingThread | WorkOn::BlockingThreadsForWrites => work(),
-            WorkOn::BlockingThreads => elsewhere(work).await,
+            WorkOn::BlockingThreads => on_blocking_thread(work).await,
         }
     }
 
@@ -30,16 +30,7 @@ impl App {
     ) -> Result<T, Error> {
         match self.config().work_on {
             WorkOn::ServingThread => work(),
-            WorkOn::BlockingThreads | WorkOn::BlockingThreadsForWrites => elsewhere(work).await,
+            WorkOn::BlockingThreads | WorkOn::BlockingThreadsForWrites => on_blocking_thread(work).await,
         }
     }
-}
-
-/// Runs work on a thread that may wait.
-pub(crate) async fn elsewhere<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    // It ends without a result only by a panic, which the log is to have.
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|panicked| Err(Error::internal(panicked)))
 }

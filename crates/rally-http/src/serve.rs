@@ -4,7 +4,7 @@ use axum::serve::ListenerExt;
 use rally_core::Engine;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::{Config, router};
+use crate::{config::Config, router::router};
 
 /// How long requests that are running may go on after the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(10);

@@ -10,7 +10,10 @@ use std::{
 use rally_core::{ApiKeyDraft, Clock, Engine, Environment, Profile, TenantDraft, store::MemoryStore};
 use tokio::{runtime, sync::oneshot};
 
-use crate::{Config, WorkOn, serve};
+use crate::{
+    config::{Config, WorkOn},
+    serve::serve,
+};
 
 /// A Rally on a free loopback port and in memory, which is gone when this is dropped.
 ///

@@ -5,7 +5,7 @@ use super::{
     components::{header_references, query},
     schemas::{self, reference},
 };
-use crate::routes::{Operation, Route, Verb};
+use crate::route::{Operation, Route, Verb};
 
 /// What can go wrong with every request under `/api`.
 const COMMON: [(&str, &str); 6] = [
@@ -16,6 +16,17 @@ const COMMON: [(&str, &str); 6] = [
     ("500", "Internal"),
     ("503", "Unavailable"),
 ];
+
+/// The tag of routes for the operator of the server.
+pub(super) const OPERATING: &str = "operations";
+
+/// The noun that the path of a route begins with.
+pub(super) fn tag(route: &Route) -> &str {
+    match route.operation {
+        Operation::Operating { .. } => OPERATING,
+        _ => route.path.split('/').nth(1).unwrap_or_default(),
+    }
+}
 
 pub(super) fn describe(route: &Route) -> Value {
     let has_id = route.path.contains("{id}");
@@ -29,7 +40,7 @@ pub(super) fn describe(route: &Route) -> Value {
         Operation::Operating { id, summary, content_type } => operating(id, summary, content_type),
     };
     if let Some(members) = described.as_object_mut() {
-        members.insert("tags".to_owned(), json!([route.tag()]));
+        members.insert("tags".to_owned(), json!([tag(route)]));
     }
     described
 }

@@ -1,7 +1,7 @@
 use rally_core::{Access, Code, FeedFields, Kind, LogInDraft, Member, Model, Rule, limits};
 use serde_json::{Map, Value, json};
 
-use crate::routes::Verb;
+use crate::route::Verb;
 
 /// Whether a schema is of what is sent or of what is answered.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,26 +1,23 @@
-use axum::{extract::State, http::Method, response::Response};
+use axum::{extract::State, response::Response};
 use rally_core::{ApiKey, Collection, Editable, Json, Session, WriteOptions, limits, no_parameters};
 
-use super::{Operation, Route, Verb, auth::forbid_storing};
 use crate::{
     answer,
     app::App,
     call::Call,
     conditional::IfMatch,
-    crud::{Served, list, update},
+    crud::{Served, list_route, patch_route},
     problem::Problem,
+    route::{Method, Operation, Route, Verb},
 };
 
-const ALL: &str = "/api-keys";
-const ONE: &str = "/api-keys/{id}";
-
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = Operation::on::<ApiKey>;
+    let operation = |verb| Operation::on::<ApiKey>(verb, ApiKey::NOUN);
     vec![
-        Route::new(Method::GET, ALL, list::<ApiKey>, operation(Verb::List)),
-        Route::new(Method::POST, ALL, create_api_key, operation(Verb::Mint)),
-        Route::new(Method::PATCH, ONE, update::<ApiKey>, operation(Verb::Patch)),
-        Route::new(Method::DELETE, ONE, revoke_api_key, operation(Verb::Revoke)),
+        list_route::<ApiKey>(),
+        Route::new(Method::Post, "/api-keys", create_api_key, operation(Verb::Mint)),
+        patch_route::<ApiKey>(),
+        Route::new(Method::Delete, "/api-keys/{id}", revoke_api_key, operation(Verb::Revoke)),
     ]
 }
 
@@ -40,7 +37,7 @@ async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Respon
         answer::minted(&call, &made)
     });
     let mut response = answered.await?;
-    forbid_storing(response.headers_mut());
+    answer::forbid_storing(&mut response);
     Ok(response)
 }
 

@@ -1,6 +1,6 @@
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use rally_core::{
@@ -8,15 +8,15 @@ use rally_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Route};
 use crate::{
     answer,
     app::App,
     body,
     call::Call,
     caller::{source, write_allowance},
-    logins::Refused,
+    logins::{Attempt, Refused},
     problem::Problem,
+    route::{Method, Operation, Route},
 };
 
 /// The path of the one route under `/api` that asks for no credential.
@@ -27,8 +27,8 @@ const LOGIN_BYTES: usize = 16 << 10;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::POST, LOG_IN, log_in, Operation::LogIn),
-        Route::new(Method::GET, "/auth/me", me, Operation::Me),
+        Route::new(Method::Post, LOG_IN, log_in, Operation::LogIn),
+        Route::new(Method::Get, "/auth/me", me, Operation::Me),
     ]
 }
 
@@ -40,7 +40,7 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
             if let Some(allowance) = allowance {
                 write_allowance(&allowance, response.headers_mut());
             }
-            forbid_storing(response.headers_mut());
+            answer::forbid_storing(&mut response);
             response
         }
     }
@@ -61,21 +61,21 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
             return Err(Error::from(Faults::one("tenant", "is required, as the host names none")).into());
         }
     };
-    app.log_in(tenant, email, password, source).await
+    app.logins().log_in(Attempt { tenant, email, password, source }, app.anonymous()).await
 }
 
 async fn answered(app: App, session: Session) -> Result<Response, Problem> {
     let signer = app.clone();
     let body = app.write(move || {
         let Caller::User { id, .. } = session.caller() else { return Err(Error::unauthorized()) };
-        let token = signer.sign(&session)?;
+        let token = signer.tokens().sign(&session)?;
         let mut user = Vec::new();
         session.users().get(Id::from_uuid(*id))?.write_json(User::model().whole(), &mut user)?;
         let user: Value = serde_json::from_slice(&user).map_err(Error::internal)?;
         Ok(json!({ "token": token.text, "tokenType": "Bearer", "expiresAt": token.expires_at, "user": user }))
     });
     let mut response = answer::json(StatusCode::OK, body.await?.to_string().into_bytes());
-    forbid_storing(response.headers_mut());
+    answer::forbid_storing(&mut response);
     Ok(response)
 }
 
@@ -86,7 +86,7 @@ async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
         Ok(answer::json(StatusCode::OK, Value::from(whoever(&call.session)).to_string().into_bytes()))
     });
     let mut response = answered.await?;
-    forbid_storing(response.headers_mut());
+    answer::forbid_storing(&mut response);
     Ok(response)
 }
 
@@ -109,9 +109,4 @@ fn whoever(session: &Session) -> Map<String, Value> {
     members.extend(email.map(|email| ("email".to_owned(), json!(email))));
     members.extend(session.ends_at().map(|end| ("expiresAt".to_owned(), json!(end))));
     members
-}
-
-/// Keeps what opens doors out of every cache.
-pub(crate) fn forbid_storing(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

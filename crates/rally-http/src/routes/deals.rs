@@ -1,16 +1,21 @@
-use axum::{extract::State, http::Method, response::Response};
+use axum::{extract::State, response::Response};
 use rally_core::{Bant, Collection, Deal, Session};
 
-use super::{Operation, Route, Verb};
 use crate::{
     app::App,
     call::Call,
     crud::{Served, bulk, change, crud, part, upsert},
     problem::Problem,
+    route::{Method, Operation, Route, Verb},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    let moved = Route::new(Method::PATCH, "/deals/{id}/stage", move_deal, Operation::on::<Deal>(Verb::Move));
+    let moved = Route::new(
+        Method::Patch,
+        "/deals/{id}/stage",
+        move_deal,
+        Operation::on::<Deal>(Verb::Move, Deal::NOUN),
+    );
     let parts = part::<Bant>("/deals/{id}/bant");
     [crud::<Deal>(), vec![moved], upsert::<Deal>(), bulk::<Deal>(), parts].into_iter().flatten().collect()
 }

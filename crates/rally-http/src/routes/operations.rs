@@ -1,28 +1,33 @@
 use axum::{
     extract::State,
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
 use rally_core::{Code, Error};
 
-use super::{Operation, Route};
-use crate::{answer, app::App, docs, openapi, problem::Problem};
+use crate::{
+    answer,
+    app::App,
+    docs,
+    problem::Problem,
+    route::{Method, Operation, Route},
+};
 
 pub(crate) fn routes() -> Vec<Route> {
     let json = |id, summary| Operation::Operating { id, summary, content_type: "application/json" };
     let page = |id, summary| Operation::Operating { id, summary, content_type: "text/html" };
     vec![
-        Route::new(Method::GET, "/healthz", health, json("checkHealth", "Whether the process answers")),
-        Route::new(Method::GET, "/readyz", readiness, json("checkReadiness", "Whether the store answers")),
-        Route::new(Method::GET, "/openapi.json", document, json("getOpenApi", "This document")),
-        Route::new(Method::GET, "/docs", docs_page, page("getDocs", "This document, for people")),
+        Route::new(Method::Get, "/healthz", health, json("checkHealth", "Whether the process answers")),
+        Route::new(Method::Get, "/readyz", readiness, json("checkReadiness", "Whether the store answers")),
+        Route::new(Method::Get, "/openapi.json", document, json("getOpenApi", "This document")),
+        Route::new(Method::Get, "/docs", docs_page, page("getDocs", "This document, for people")),
     ]
 }
 
 /// What the page under `/docs` is made of.
 pub(crate) fn assets() -> Vec<Route> {
     let file = Operation::Operating { id: "getDocsFile", summary: "A part of the page", content_type: "*/*" };
-    vec![Route::new(Method::GET, "/docs/{file}", docs_file, file)]
+    vec![Route::new(Method::Get, "/docs/{file}", docs_file, file)]
 }
 
 async fn health() -> Response {
@@ -35,8 +40,8 @@ async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
     Ok(uncached(answer::json(StatusCode::OK, br#"{"status":"ready"}"#.to_vec())))
 }
 
-async fn document() -> Response {
-    answer::json(StatusCode::OK, openapi::document().to_vec())
+async fn document(State(app): State<App>) -> Response {
+    answer::json(StatusCode::OK, app.document().to_vec())
 }
 
 async fn docs_page() -> Result<Response, Problem> {

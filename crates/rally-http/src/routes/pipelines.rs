@@ -1,23 +1,19 @@
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use rally_core::{Collection, Error, Pipeline, Resource, Session, no_parameters};
 
-use super::{Operation, Route, Verb};
 use crate::{
     answer,
     app::App,
     call::Call,
     crud::{Served, crud},
     problem::Problem,
+    route::{Method, Operation, Route, Verb},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = Operation::on::<Pipeline>(Verb::Forecast);
+    let operation = Operation::on::<Pipeline>(Verb::Forecast, Pipeline::NOUN);
     let mut routes = crud::<Pipeline>();
-    routes.push(Route::new(Method::GET, "/pipelines/{id}/forecast", forecast, operation));
+    routes.push(Route::new(Method::Get, "/pipelines/{id}/forecast", forecast, operation));
     routes
 }
 

@@ -1,11 +1,17 @@
-use axum::{extract::State, http::Method, response::Response};
+use axum::{extract::State, response::Response};
 use rally_core::{FeedEntry, FeedFrom, FeedQuery, Scope};
 
-use super::{Operation, Route};
-use crate::{answer, app::App, call::Call, problem::Problem, query};
+use crate::{
+    answer,
+    app::App,
+    call::Call,
+    problem::Problem,
+    query,
+    route::{Method, Operation, Route},
+};
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/sync/changes", list_changes, Operation::Changes)]
+    vec![Route::new(Method::Get, "/sync/changes", list_changes, Operation::Changes)]
 }
 
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {

@@ -1,4 +1,4 @@
-//! What happens to every request, in one layer: its id, its caller, its panic, its headers and its line in the log.
+//! The one layer around every request: its id, its caller, its panic, its headers and its line in the log.
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
 
@@ -17,10 +17,11 @@ use crate::{
     caller::{hide_credentials, write_allowance},
     problem::{Problem, render},
     request_id::{RequestId, X_REQUEST_ID},
-    routes,
+    routes::LOG_IN,
 };
 
-pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Answers a request of any path.
+pub(crate) async fn answer_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     hide_credentials(request.headers_mut());
     let id = app.request_ids().of(request.headers());
@@ -28,7 +29,10 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
     let path = format!("{}{}", mount(&uri, request.extensions()), uri.path());
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
-    let mut response = answered.unwrap_or_else(|panic| Problem(panicked(&*panic)).into_response());
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(panic) => Problem(panicked(&*panic)).into_response(),
+    };
     if let Some(Problem(error)) = response.extensions_mut().remove() {
         log_fault(&error, &id);
         render(&error, &path, &id, &mut response);
@@ -39,7 +43,7 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
 }
 
 async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Option<Allowance>) -> Response {
-    if !is_api(request.uri()) || routes::is_open(request.uri().path()) {
+    if !is_api(request.uri()) || is_login(request.uri().path()) {
         return next.run(request).await;
     }
     let claim = app.claim(&request);
@@ -55,6 +59,12 @@ async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Opt
 /// True where credentials are asked for and requests are counted: on every path under `/api`, known or not.
 fn is_api(uri: &Uri) -> bool {
     uri.path().strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// True for the one path under `/api` that asks for no credential.
+fn is_login(path: &str) -> bool {
+    let path = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"));
+    path == Some(LOG_IN)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
