@@ -3,6 +3,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use rally_core::{Editable, Kind, Model, Resource, Scope};
+use serde_json::Value;
 
 use crate::app::App;
 
@@ -25,22 +26,73 @@ pub(crate) enum Method {
     Delete,
 }
 
-/// What a route does, as the OpenAPI document tells it.
+/// The description of a route in the OpenAPI document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
     /// A verb on records of a kind.
     Records { verb: Verb, noun: &'static str, kind: Kind, model: &'static Model, scope: Scope },
-    /// The change feed.
-    Changes,
-    /// The login of a user.
-    LogIn,
-    /// The caller's own name and scope.
-    Me,
-    /// Something for the operator of the server, or a page about it.
-    Operating { id: &'static str, summary: &'static str, content_type: &'static str },
+    /// An operation that one resource alone has.
+    Special(&'static Special),
+    /// A page for the operator of the server.
+    Page(&'static Page),
 }
 
-/// What can be done with records.
+/// An operation that one resource alone has. The file of the resource holds its description.
+#[derive(Debug)]
+pub(crate) struct Special {
+    /// The operation's id in the document.
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) description: Option<&'static str>,
+    /// The scope that it needs; `None` for one that asks for no credential.
+    pub(crate) scope: Option<Scope>,
+    /// Names of parameters among the document's components.
+    pub(crate) parameters: &'static [&'static str],
+    /// The name of the body's schema.
+    pub(crate) body: Option<&'static str>,
+    pub(crate) answer: Answer,
+    /// Schemas that it adds to the document.
+    pub(crate) schemas: &'static [Schema],
+}
+
+/// The response to a request that succeeds.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) description: &'static str,
+    pub(crate) body: AnswerBody,
+    /// Headers beside those of every response.
+    pub(crate) headers: &'static [&'static str],
+}
+
+/// The body of a response, by the name of its schema.
+#[derive(Debug)]
+pub(crate) enum AnswerBody {
+    One(&'static str),
+    ListOf(&'static str),
+}
+
+/// A page for the operator of the server.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The operation's id in the document.
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) content_type: &'static str,
+    /// The schema of the page, if it is JSON of a fixed form.
+    pub(crate) schema: Option<&'static Schema>,
+    /// Responses to failures, by their names among the document's components.
+    pub(crate) failures: &'static [(&'static str, &'static str)],
+}
+
+/// A schema that one operation alone has.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) name: &'static str,
+    pub(crate) json: fn() -> Value,
+}
+
+/// A verb that resources share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     List,
@@ -51,17 +103,10 @@ pub(crate) enum Verb {
     Delete,
     Upsert,
     Bulk,
-    /// Of something that is a part of a record.
+    /// Get a part of a record.
     GetPart,
+    /// Update a part of a record.
     PutPart,
-    /// An API key, which is shown once.
-    Mint,
-    /// An API key, which then works no more.
-    Revoke,
-    /// A deal to another stage.
-    Move,
-    /// What a pipeline's deals come to.
-    Forecast,
 }
 
 impl Route {
@@ -113,6 +158,6 @@ impl Operation {
 
 impl Verb {
     pub(crate) const fn is_read(self) -> bool {
-        matches!(self, Self::List | Self::Get | Self::GetPart | Self::Forecast)
+        matches!(self, Self::List | Self::Get | Self::GetPart)
     }
 }

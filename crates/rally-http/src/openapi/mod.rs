@@ -7,6 +7,7 @@ mod schemas;
 use serde_json::{Map, Value, json};
 
 use self::operations::tag;
+pub(crate) use self::schemas::{draft, instant, reference};
 use crate::route::{Operation, Route};
 
 /// The JSON of the document: of the routes under `/api`, and of those beside it.
@@ -34,7 +35,7 @@ fn describe(api: &[Route], operating: &[Route]) -> Value {
         "tags": tags(api),
         "paths": paths,
         "components": {
-            "schemas": schemas(api),
+            "schemas": schemas(api.iter().chain(operating)),
             "parameters": components::parameters(),
             "headers": components::headers(),
             "responses": components::responses(),
@@ -57,11 +58,17 @@ fn tags(api: &[Route]) -> Vec<Value> {
     names.into_iter().map(|name| json!({ "name": name })).collect()
 }
 
-fn schemas(api: &[Route]) -> Map<String, Value> {
+fn schemas<'r>(routes: impl Iterator<Item = &'r Route>) -> Map<String, Value> {
     let mut all = schemas::shared();
-    for route in api {
-        if let Operation::Records { verb, noun, model, .. } = route.operation {
-            schemas::add(&mut all, noun, verb, model);
+    for route in routes {
+        match route.operation {
+            Operation::Records { verb, noun, model, .. } => schemas::add(&mut all, noun, verb, model),
+            Operation::Special(special) => {
+                all.extend(special.schemas.iter().map(|schema| (schema.name.to_owned(), (schema.json)())));
+            }
+            Operation::Page(page) => {
+                all.extend(page.schema.iter().map(|schema| (schema.name.to_owned(), (schema.json)())));
+            }
         }
     }
     all

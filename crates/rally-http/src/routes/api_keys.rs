@@ -1,5 +1,8 @@
 use axum::{extract::State, response::Response};
-use rally_core::{ApiKey, Collection, Editable, Json, Session, WriteOptions, limits, no_parameters};
+use rally_core::{
+    ApiKey, Collection, Editable, Json, Resource, Session, WriteOptions, limits, no_parameters,
+};
+use serde_json::{Value, json};
 
 use crate::{
     answer,
@@ -7,19 +10,54 @@ use crate::{
     call::Call,
     conditional::IfMatch,
     crud::{Served, list_route, patch_route},
+    openapi::{draft, reference},
     problem::Problem,
-    route::{Method, Operation, Route, Verb},
+    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = |verb| Operation::on::<ApiKey>(verb, ApiKey::NOUN);
     vec![
         list_route::<ApiKey>(),
-        Route::new(Method::Post, "/api-keys", create_api_key, operation(Verb::Mint)),
+        Route::new(Method::Post, "/api-keys", create_api_key, Operation::Special(&CREATE_API_KEY)),
         patch_route::<ApiKey>(),
-        Route::new(Method::Delete, "/api-keys/{id}", revoke_api_key, operation(Verb::Revoke)),
+        Route::new(Method::Delete, "/api-keys/{id}", revoke_api_key, Operation::Special(&REVOKE_API_KEY)),
     ]
 }
+
+static CREATE_API_KEY: Special = Special {
+    id: "createApiKey",
+    summary: "Create an API key, which this answer alone shows",
+    description: None,
+    scope: Some(ApiKey::WRITE),
+    parameters: &["IdempotencyKey"],
+    body: Some("ApiKeyDraft"),
+    answer: Answer {
+        status: 201,
+        description: "The API key was created",
+        body: AnswerBody::One("NewApiKey"),
+        headers: &["ETag", "Location", "Idempotent-Replayed"],
+    },
+    schemas: &[
+        Schema { name: "ApiKeyDraft", json: || draft(ApiKey::model(), ApiKey::NOUN) },
+        Schema { name: "NewApiKey", json: new_api_key },
+    ],
+};
+
+static REVOKE_API_KEY: Special = Special {
+    id: "revokeApiKey",
+    summary: "Revoke an API key; its record stays",
+    description: None,
+    scope: Some(ApiKey::WRITE),
+    parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "The record as it is now",
+        body: AnswerBody::One("ApiKey"),
+        headers: &["ETag", "Idempotent-Replayed"],
+    },
+    schemas: &[],
+};
 
 impl Served for ApiKey {
     fn of(session: &Session) -> Collection<'_, Self> {
@@ -53,4 +91,9 @@ async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, 
         answer::written(&call, &written)
     });
     Ok(answered.await?)
+}
+
+fn new_api_key() -> Value {
+    let key = json!({ "type": "string", "description": "The whole key; left out of the answer to a repeated request" });
+    json!({ "allOf": [reference("ApiKey"), { "type": "object", "properties": { "key": key } }] })
 }

@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rally_core::{
-    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, no_parameters,
+    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, limits, no_parameters,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,8 +15,9 @@ use crate::{
     call::Call,
     caller::{source, write_allowance},
     logins::{Attempt, Refused},
+    openapi::{instant, reference},
     problem::Problem,
-    route::{Method, Operation, Route},
+    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
 };
 
 /// The path of the one route under `/api` that asks for no credential.
@@ -27,10 +28,42 @@ const LOGIN_BYTES: usize = 16 << 10;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::Post, LOG_IN, log_in, Operation::LogIn),
-        Route::new(Method::Get, "/auth/me", me, Operation::Me),
+        Route::new(Method::Post, LOG_IN, log_in, Operation::Special(&LOG_IN_USER)),
+        Route::new(Method::Get, "/auth/me", me, Operation::Special(&GET_CALLER)),
     ]
 }
+
+static LOG_IN_USER: Special = Special {
+    id: "logIn",
+    summary: "Log a user in",
+    description: Some("The host names the tenant, or else `tenant` does."),
+    scope: None,
+    parameters: &[],
+    body: Some("LogIn"),
+    answer: Answer {
+        status: 200,
+        description: "A token for the user",
+        body: AnswerBody::One("Token"),
+        headers: &[],
+    },
+    schemas: &[Schema { name: "LogIn", json: log_in_schema }, Schema { name: "Token", json: token_schema }],
+};
+
+static GET_CALLER: Special = Special {
+    id: "getCaller",
+    summary: "Get the caller's own name and scope",
+    description: None,
+    scope: Some(Scope::Read),
+    parameters: &[],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "The user or the API key that the credential belongs to",
+        body: AnswerBody::One("Caller"),
+        headers: &[],
+    },
+    schemas: &[Schema { name: "Caller", json: caller_schema }],
+};
 
 async fn log_in(State(app): State<App>, request: Request) -> Response {
     match opened(&app, request).await {
@@ -109,4 +142,47 @@ fn whoever(session: &Session) -> Map<String, Value> {
     members.extend(email.map(|email| ("email".to_owned(), json!(email))));
     members.extend(session.ends_at().map(|end| ("expiresAt".to_owned(), json!(end))));
     members
+}
+
+fn log_in_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "The credentials of a user",
+        "required": ["email", "password"],
+        "properties": {
+            "email": { "type": "string", "minLength": 1, "maxLength": limits::SHORT_TEXT },
+            "password": { "type": "string", "format": "password", "writeOnly": true },
+            "tenant": { "type": ["string", "null"], "maxLength": limits::SHORT_TEXT },
+        },
+    })
+}
+
+fn token_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["token", "tokenType", "expiresAt", "user"],
+        "properties": {
+            "token": { "type": "string", "description": "For `Authorization: Bearer`" },
+            "tokenType": { "type": "string", "const": "Bearer" },
+            "expiresAt": instant(),
+            "user": reference("User"),
+        },
+    })
+}
+
+fn caller_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["kind", "id", "name", "scopes", "tenantId", "tenantSlug"],
+        "properties": {
+            "kind": { "type": "string", "enum": ["user", "apiKey"] },
+            "id": { "type": "string", "format": "uuid" },
+            "name": { "type": "string" },
+            "email": { "type": "string", "format": "email" },
+            "scopes": { "type": "string", "description": "Scopes separated by commas" },
+            "tenantId": { "type": "string", "format": "uuid" },
+            "tenantSlug": { "type": "string" },
+            "expiresAt": instant(),
+        },
+    })
 }
