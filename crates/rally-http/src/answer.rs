@@ -113,7 +113,10 @@ pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
     body.extend_from_slice(format!("{{\"created\":{created},\"failed\":{failed},\"results\":[").as_bytes());
     for (index, item) in bulk.items.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        let status = item.as_ref().map_or_else(problem::status, |_| StatusCode::CREATED);
+        let status = match item {
+            Ok(_) => StatusCode::CREATED,
+            Err(error) => problem::status(error),
+        };
         let opening = format!("{comma}{{\"index\":{index},\"status\":{},", status.as_u16());
         body.extend_from_slice(opening.as_bytes());
         match item {

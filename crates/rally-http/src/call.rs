@@ -48,7 +48,7 @@ impl Call {
     }
 
     /// The JSON of the body, for a caller whose scope may write.
-    pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Error> {
+    pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Problem> {
         self.session.require(scope)?;
         body::read(&self.headers, std::mem::take(&mut self.body), limit).await
     }

@@ -8,7 +8,10 @@ use axum::{
 };
 use rally_core::{Allowance, Code, Error, Session};
 
-use crate::app::App;
+use crate::{
+    app::App,
+    problem::{Failure, Problem},
+};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -43,12 +46,12 @@ impl App {
     /// Lets a caller in, or says why not. What is left of the caller's requests is noted in both cases.
     ///
     /// # Errors
-    /// [`Code::Unauthorized`], [`Code::RateLimited`] or what the store says.
+    /// [`Code::Unauthorized`], [`Failure::RateLimited`] or an error of the store.
     pub(crate) async fn admit(
         &self,
         claim: Claim,
         allowance: &mut Option<Allowance>,
-    ) -> Result<Session, Error> {
+    ) -> Result<Session, Problem> {
         let (app, source) = (self.clone(), claim.source);
         let admitted = self.read(move || app.count_in(&claim)).await;
         *allowance = match &admitted {
@@ -166,14 +169,14 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
-fn too_many(spent: &Allowance, is_known: bool) -> Error {
+fn too_many(spent: &Allowance, is_known: bool) -> Problem {
     let limit = spent.limit;
     let detail = if is_known {
         format!("all {limit} requests of this minute are spent")
     } else {
         format!("all {limit} requests of this minute without a valid credential are spent")
     };
-    Error::new(Code::RateLimited, detail)
+    Problem::new(Failure::RateLimited, detail)
 }
 
 /// Says in the headers of an answer what is left of the caller's requests.

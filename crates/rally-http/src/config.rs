@@ -1,4 +1,4 @@
-use rally_core::limits;
+use crate::limits;
 
 /// How an engine is offered over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]

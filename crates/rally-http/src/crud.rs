@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use rally_core::{
     Bulkable, Collection, Creatable, Editable, Error, Faults, Fields, Json, ListQuery, Page, Resource,
-    Session, Upsertable, WriteOptions, Written, atomic_parameter, limits, no_parameters,
+    Session, Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
 };
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     app::App,
     call::Call,
     conditional::IfMatch,
+    limits,
     problem::Problem,
     query,
     route::{Method, Operation, Route, Verb},

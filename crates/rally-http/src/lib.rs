@@ -30,6 +30,7 @@ mod config;
 mod cors;
 mod crud;
 mod docs;
+pub mod limits;
 mod logins;
 mod middleware;
 mod openapi;

@@ -2,10 +2,15 @@
 
 use std::{net::IpAddr, thread};
 
-use rally_core::{Allowance, Code, Engine, Error, Limiter, Session, User, limits};
+use rally_core::{Allowance, Code, Engine, Error, Limiter, Session, User};
 use tokio::sync::Semaphore;
 
-use crate::{anonymous::AnonymousCallers, blocking::on_blocking_thread};
+use crate::{
+    anonymous::AnonymousCallers,
+    blocking::on_blocking_thread,
+    limits,
+    problem::{Failure, Problem},
+};
 
 /// Logins that may wait for a processor.
 const WAITING: usize = 32;
@@ -31,7 +36,7 @@ pub(crate) struct Attempt {
 
 /// Why a login failed, and the tries that are left.
 pub(crate) struct Refused {
-    pub(crate) error: Error,
+    pub(crate) problem: Problem,
     pub(crate) allowance: Option<Allowance>,
 }
 
@@ -80,7 +85,7 @@ impl Logins {
             }
             Err(error) if error.code() == Code::Unauthorized => {
                 let allowance = anonymous.count(source, self.engine.clock().now());
-                Err(Refused { error, allowance })
+                Err(Refused { problem: error.into(), allowance })
             }
             // The password may have been wrong, so the try counts.
             Err(error) => Err(error.into()),
@@ -91,13 +96,19 @@ impl Logins {
 impl Refused {
     fn spent(allowance: Allowance) -> Self {
         let detail = format!("all {} failed logins of this minute are spent", allowance.limit);
-        Self { error: Error::new(Code::RateLimited, detail), allowance: Some(allowance) }
+        Self { problem: Problem::new(Failure::RateLimited, detail), allowance: Some(allowance) }
     }
 }
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self { error, allowance: None }
+        Problem::from(error).into()
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, allowance: None }
     }
 }
 

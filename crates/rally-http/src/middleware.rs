@@ -15,7 +15,7 @@ use crate::{
     app::App,
     call::mount,
     caller::{hide_credentials, write_allowance},
-    problem::{Problem, render},
+    problem::Problem,
     request_id::{RequestId, X_REQUEST_ID},
     routes::LOG_IN,
 };
@@ -31,11 +31,11 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
     let mut response = match answered {
         Ok(response) => response,
-        Err(panic) => Problem(panicked(&*panic)).into_response(),
+        Err(panic) => Problem::from(panicked(&*panic)).into_response(),
     };
-    if let Some(Problem(error)) = response.extensions_mut().remove() {
-        log_fault(&error, &id);
-        render(&error, &path, &id, &mut response);
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        log_failure(&problem, &id);
+        problem.render(&path, &id, &mut response);
     }
     log_access(&method, &uri, &response, &id, began);
     write_headers(response.headers_mut(), &uri, id, allowance.as_ref());
@@ -52,7 +52,7 @@ async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Opt
             request.extensions_mut().insert(session);
             next.run(request).await
         }
-        Err(error) => Problem(error).into_response(),
+        Err(problem) => problem.into_response(),
     }
 }
 
@@ -84,8 +84,9 @@ fn write_headers(headers: &mut HeaderMap, uri: &Uri, id: RequestId, allowance: O
     }
 }
 
-/// What the caller is not told, under the id that the caller is told.
-fn log_fault(error: &Error, id: &RequestId) {
+/// Logs the cause of a failure, which the caller is not told, under the id that the caller is told.
+fn log_failure(problem: &Problem, id: &RequestId) {
+    let Problem::Engine(error) = problem else { return };
     match error.code() {
         Code::Internal => tracing::error!(trace_id = id.as_str(), ?error, "a request failed"),
         Code::Unavailable => tracing::warn!(trace_id = id.as_str(), ?error, "the store did not answer"),

@@ -1,10 +1,16 @@
 use std::sync::LazyLock;
 
 use axum::{Router, middleware::from_fn_with_state};
-use rally_core::{Code, Engine, Error};
+use rally_core::Engine;
 
 use crate::{
-    app::App, config::Config, cors, middleware::answer_request, openapi, problem::Problem, route::Route,
+    app::App,
+    config::Config,
+    cors,
+    middleware::answer_request,
+    openapi,
+    problem::{Failure, Problem},
+    route::Route,
     routes,
 };
 
@@ -27,9 +33,9 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .merge(routes_under("", routes::operations()))
         .merge(routes_under("", routes::assets()))
         .method_not_allowed_fallback(async || {
-            Problem(Error::new(Code::MethodNotAllowed, "this path does not take this method; see Allow"))
+            Problem::new(Failure::MethodNotAllowed, "this path does not take this method; see Allow")
         })
-        .fallback(async || Problem(Error::new(Code::NotFound, "there is nothing at this path")))
+        .fallback(async || Problem::no_such_path())
         .layer(from_fn_with_state(app.clone(), answer_request))
         .with_state(app);
     match cors {

@@ -25,14 +25,6 @@ pub enum Code {
     Forbidden,
     /// No such record in this tenant.
     NotFound,
-    /// The tenant's or the source's requests of this minute are spent.
-    RateLimited,
-    /// The path does not know the method.
-    MethodNotAllowed,
-    /// The body is larger than the path takes.
-    PayloadTooLarge,
-    /// The body is not of the type that the path takes.
-    UnsupportedMediaType,
     /// The present state does not allow it.
     Conflict,
     /// The record is not at the version that was named.
@@ -49,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Code; 19] = [
+    pub const ALL: [Code; 15] = [
         Code::Validation,
         Code::MalformedJson,
         Code::Duplicate,
@@ -59,10 +51,6 @@ impl Code {
         Code::Unauthorized,
         Code::Forbidden,
         Code::NotFound,
-        Code::RateLimited,
-        Code::MethodNotAllowed,
-        Code::PayloadTooLarge,
-        Code::UnsupportedMediaType,
         Code::Conflict,
         Code::PreconditionFailed,
         Code::IdempotencyMismatch,
@@ -84,10 +72,6 @@ impl Code {
             Code::Unauthorized => "unauthorized",
             Code::Forbidden => "forbidden",
             Code::NotFound => "not_found",
-            Code::RateLimited => "rate_limited",
-            Code::MethodNotAllowed => "method_not_allowed",
-            Code::PayloadTooLarge => "payload_too_large",
-            Code::UnsupportedMediaType => "unsupported_media_type",
             Code::Conflict => "conflict",
             Code::PreconditionFailed => "precondition_failed",
             Code::IdempotencyMismatch => "idempotency_mismatch",

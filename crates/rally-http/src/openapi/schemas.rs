@@ -1,7 +1,7 @@
 use rally_core::{Access, Code, Member, Model, Rule, limits};
 use serde_json::{Map, Value, json};
 
-use crate::route::Verb;
+use crate::{problem::Failure, route::Verb};
 
 /// The use of a schema, which says which members it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -217,6 +217,8 @@ pub(super) fn shared() -> Map<String, Value> {
 }
 
 fn problem() -> Value {
+    let codes: Vec<&str> =
+        Code::ALL.map(Code::name).into_iter().chain(Failure::ALL.map(Failure::name)).collect();
     json!({
         "type": "object",
         "description": "What went wrong (RFC 9457)",
@@ -225,7 +227,7 @@ fn problem() -> Value {
             "type": { "type": "string", "format": "uri" },
             "title": { "type": "string" },
             "status": { "type": "integer" },
-            "code": { "type": "string", "enum": Code::ALL.map(Code::name) },
+            "code": { "type": "string", "enum": codes },
             "detail": { "type": "string" },
             "instance": { "type": "string", "description": "The path; left out of the items of a bulk" },
             "traceId": { "type": "string", "description": "`X-Request-Id`; left out of the items of a bulk" },

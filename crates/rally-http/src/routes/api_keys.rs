@@ -1,7 +1,5 @@
 use axum::{extract::State, response::Response};
-use rally_core::{
-    ApiKey, Collection, Editable, Json, Resource, Session, WriteOptions, limits, no_parameters,
-};
+use rally_core::{ApiKey, Collection, Editable, Json, Resource, Session, WriteOptions, no_parameters};
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,6 +8,7 @@ use crate::{
     call::Call,
     conditional::IfMatch,
     crud::{Served, list_route, patch_route},
+    limits,
     openapi::{draft, reference},
     problem::Problem,
     route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},

@@ -4,7 +4,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use rally_core::{
-    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, limits, no_parameters,
+    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, no_parameters,
 };
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,7 @@ use crate::{
     body,
     call::Call,
     caller::{source, write_allowance},
+    limits,
     logins::{Attempt, Refused},
     openapi::{instant, reference},
     problem::Problem,
@@ -22,9 +23,6 @@ use crate::{
 
 /// The path of the one route under `/api` that asks for no credential.
 pub(crate) const LOG_IN: &str = "/auth/login";
-
-/// Bytes of the body of a login.
-const LOGIN_BYTES: usize = 16 << 10;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
@@ -68,8 +66,8 @@ static GET_CALLER: Special = Special {
 async fn log_in(State(app): State<App>, request: Request) -> Response {
     match opened(&app, request).await {
         Ok(session) => answered(app, session).await.unwrap_or_else(IntoResponse::into_response),
-        Err(Refused { error, allowance }) => {
-            let mut response = Problem(error).into_response();
+        Err(Refused { problem, allowance }) => {
+            let mut response = problem.into_response();
             if let Some(allowance) = allowance {
                 write_allowance(&allowance, response.headers_mut());
             }
@@ -84,7 +82,7 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
     let named = app.named_tenant(request.uri(), request.headers()).map(str::to_owned);
     let source = source(&request);
     let (parts, body) = request.into_parts();
-    let json = body::read(&parts.headers, body, LOGIN_BYTES).await?;
+    let json = body::read(&parts.headers, body, limits::LOGIN_BODY_BYTES).await?;
     let LogInDraft { email, password, tenant } = LogInDraft::read(&Json(&json))?;
     let tenant = match (named, tenant) {
         // No tenant is called so, and that is told like any unknown one.
@@ -150,9 +148,9 @@ fn log_in_schema() -> Value {
         "description": "The credentials of a user",
         "required": ["email", "password"],
         "properties": {
-            "email": { "type": "string", "minLength": 1, "maxLength": limits::SHORT_TEXT },
+            "email": { "type": "string", "minLength": 1, "maxLength": rally_core::limits::SHORT_TEXT },
             "password": { "type": "string", "format": "password", "writeOnly": true },
-            "tenant": { "type": ["string", "null"], "maxLength": limits::SHORT_TEXT },
+            "tenant": { "type": ["string", "null"], "maxLength": rally_core::limits::SHORT_TEXT },
         },
     })
 }

@@ -3,7 +3,6 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
-use rally_core::{Code, Error};
 use serde_json::json;
 
 use crate::{
@@ -88,13 +87,13 @@ async fn document(State(app): State<App>) -> Response {
 }
 
 async fn docs_page() -> Result<Response, Problem> {
-    docs::page().map_err(Problem)
+    Ok(docs::page()?)
 }
 
 async fn docs_file(uri: Uri) -> Result<Response, Problem> {
     let name = uri.path().rsplit('/').next().unwrap_or_default();
     let file = docs::file(name)?;
-    file.ok_or_else(|| Problem(Error::new(Code::NotFound, "there is nothing at this path")))
+    file.ok_or_else(Problem::no_such_path)
 }
 
 fn uncached(mut response: Response) -> Response {

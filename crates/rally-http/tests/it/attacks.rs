@@ -225,5 +225,5 @@ fn ten_thousand_wrong_keys_do_not_disturb_a_right_one() {
             api.get(CONTACTS).from("10.0.0.5:1").send().is(200);
         }
     }
-    assert_eq!(limited, 10_000 - usize::try_from(limits::FAILED_CREDENTIALS_PER_MINUTE).unwrap());
+    assert_eq!(limited, 10_000 - usize::try_from(rally_http::limits::FAILED_CREDENTIALS_PER_MINUTE).unwrap());
 }

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use insta::assert_snapshot;
-use rally_core::limits;
+use rally_http::limits;
 use serde_json::json;
 
 use crate::support::{ADA, Api, NOWHERE};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use insta::assert_snapshot;
 use rally_core::{
-    Engine, limits,
+    Engine,
     store::{MemoryStore, Store},
 };
+use rally_http::limits;
 use rally_testkit::{FaultyStore, SharedStore, WriteFault};
 
 use crate::support::{ADA, Answer, Api, Setting};

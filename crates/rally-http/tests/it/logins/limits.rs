@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::response::Response;
-use rally_core::limits;
+use rally_http::limits;
 use rally_http::{Config, router};
 use tokio::{runtime, task::JoinHandle};
 use tower::ServiceExt;
