@@ -48,8 +48,7 @@ pub use engine::{
 pub use resources::{
     Activity, ActivityChange, ActivityDraft, ApiKey, ApiKeyChange, ApiKeyDraft, AuditEntry, Bant, BantChange,
     Company, CompanyChange, CompanyDraft, Contact, ContactChange, ContactDraft, Criterion, CriterionChange,
-    CurrencySum, Deal, DealChange, DealDraft, FeedFields, Forecast, LogInDraft, MintedApiKey, NewApiKey,
-    Password, Pipeline, PipelineChange, PipelineDraft, PipelineStage, PipelineStageDraft, Settings,
-    SettingsChange, SigningSecret, StageForecast, Sum, Tenant, TenantChange, TenantDraft, User, UserChange,
-    UserDraft,
+    CurrencySum, Deal, DealChange, DealDraft, FeedFields, Forecast, MintedApiKey, NewApiKey, Password,
+    Pipeline, PipelineChange, PipelineDraft, PipelineStage, PipelineStageDraft, Settings, SettingsChange,
+    SigningSecret, StageForecast, Sum, Tenant, TenantChange, TenantDraft, User, UserChange, UserDraft,
 };

@@ -28,6 +28,7 @@ mod caller;
 mod conditional;
 mod config;
 mod cors;
+mod credentials;
 mod crud;
 mod docs;
 pub mod limits;

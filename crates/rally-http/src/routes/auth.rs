@@ -3,9 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rally_core::{
-    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, no_parameters,
-};
+use rally_core::{Caller, Error, Faults, Id, Resource, Scope, Session, User, no_parameters};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -14,6 +12,7 @@ use crate::{
     body,
     call::Call,
     caller::{source, write_allowance},
+    credentials::Credentials,
     limits,
     logins::{Attempt, Refused},
     openapi::{instant, reference},
@@ -44,7 +43,10 @@ static LOG_IN_USER: Special = Special {
         body: AnswerBody::One("Token"),
         headers: &[],
     },
-    schemas: &[Schema { name: "LogIn", json: log_in_schema }, Schema { name: "Token", json: token_schema }],
+    schemas: &[
+        Schema { name: "LogIn", json: Credentials::schema },
+        Schema { name: "Token", json: token_schema },
+    ],
 };
 
 static GET_CALLER: Special = Special {
@@ -83,7 +85,7 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
     let source = source(&request);
     let (parts, body) = request.into_parts();
     let json = body::read(&parts.headers, body, limits::LOGIN_BODY_BYTES).await?;
-    let LogInDraft { email, password, tenant } = LogInDraft::read(&Json(&json))?;
+    let Credentials { email, password, tenant } = Credentials::read(&json)?;
     let tenant = match (named, tenant) {
         // No tenant is called so, and that is told like any unknown one.
         (Some(named), Some(said)) if !named.eq_ignore_ascii_case(&said) => String::new(),
@@ -140,19 +142,6 @@ fn whoever(session: &Session) -> Map<String, Value> {
     members.extend(email.map(|email| ("email".to_owned(), json!(email))));
     members.extend(session.ends_at().map(|end| ("expiresAt".to_owned(), json!(end))));
     members
-}
-
-fn log_in_schema() -> Value {
-    json!({
-        "type": "object",
-        "description": "The credentials of a user",
-        "required": ["email", "password"],
-        "properties": {
-            "email": { "type": "string", "minLength": 1, "maxLength": rally_core::limits::SHORT_TEXT },
-            "password": { "type": "string", "format": "password", "writeOnly": true },
-            "tenant": { "type": ["string", "null"], "maxLength": rally_core::limits::SHORT_TEXT },
-        },
-    })
 }
 
 fn token_schema() -> Value {
