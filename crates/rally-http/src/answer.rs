@@ -106,7 +106,7 @@ pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
 }
 
 /// What became of each item of a bulk.
-pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
+pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Response {
     let failed = bulk.items.iter().filter(|item| item.is_err()).count();
     let created = bulk.items.len() - failed;
     let mut body = Vec::with_capacity(bulk.items.len() * 80 + failed * 300 + 50);
@@ -123,7 +123,7 @@ pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
             Ok(id) => body.extend_from_slice(format!("\"id\":\"{id}\"").as_bytes()),
             Err(error) => {
                 body.extend_from_slice(b"\"error\":");
-                problem::write_item(error, &mut body)?;
+                body.extend_from_slice(&problem::item(error));
             }
         }
         body.push(b'}');
@@ -131,7 +131,7 @@ pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
     body.extend_from_slice(b"]}");
     let mut response = json(if failed == 0 { StatusCode::CREATED } else { StatusCode::OK }, body);
     write_replayed(response.headers_mut(), bulk.replayed);
-    Ok(response)
+    response
 }
 
 /// Names other pages of a list (RFC 8288), each by its relation and its query, as paths of this server.

@@ -44,11 +44,11 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn is_json(kind: &str) -> bool {
-    let mut parts = kind.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let essence = essence.trim().to_ascii_lowercase();
     let is_json =
         essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    is_json && parts.all(is_no_other_charset)
+    is_json && parameters.split(';').all(is_no_other_charset)
 }
 
 fn is_no_other_charset(parameter: &str) -> bool {

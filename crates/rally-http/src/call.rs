@@ -41,10 +41,11 @@ impl Call {
         query::pairs(self.uri.query())
     }
 
-    /// The id that the path has behind the name of its kind. What is no id names no record.
+    /// The id that the path has after the plural of its kind. Any other text there is the name of no record.
     pub(crate) fn id<R: Resource>(&self) -> Result<Id<R>, Error> {
         let mut segments = self.uri.path().split('/').skip_while(|segment| *segment != R::KIND.plural());
-        segments.nth(1).unwrap_or_default().parse().map_err(|_| no_such(R::KIND))
+        let Some(id) = segments.nth(1) else { return Err(Error::internal("this path has no id")) };
+        id.parse().map_err(|_| no_such(R::KIND))
     }
 
     /// The JSON of the body, for a caller whose scope may write.
@@ -71,19 +72,25 @@ impl Call {
         if keys.next().is_some() {
             return Err(Faults::one("Idempotency-Key", "is given twice").into());
         }
-        let path = self.uri.path();
-        let path = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api")).unwrap_or(path);
+        let path =
+            below_api(self.uri.path()).ok_or_else(|| Error::internal("this path is not under /api"))?;
         let query = self.uri.query().unwrap_or_default();
         let content = [self.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body];
-        // A key that is not ASCII is empty here, which is as wrong.
-        IdempotencyKey::new(key.to_str().unwrap_or_default(), &content).map(Some)
+        // Bytes that are not UTF-8 become a character that no key may have.
+        IdempotencyKey::new(&String::from_utf8_lossy(key.as_bytes()), &content).map(Some)
     }
 }
 
-/// What a host has nested the router under: what the caller's path has before the router's own.
+/// The path that a host has nested the router under, which is what the caller's path has before the router's own;
+/// empty if the host has nested it nowhere, or keeps that to itself.
 pub(crate) fn mount<'r>(uri: &Uri, extensions: &'r Extensions) -> &'r str {
-    let whole = extensions.get().map_or("", |OriginalUri(whole)| whole.path());
-    whole.strip_suffix(uri.path()).unwrap_or_default()
+    let Some(OriginalUri(whole)) = extensions.get() else { return "" };
+    whole.path().strip_suffix(uri.path()).unwrap_or("")
+}
+
+/// A path without `/api/v1` or `/api`; `None` for a path under neither.
+pub(crate) fn below_api(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"))
 }
 
 fn no_such(kind: Kind) -> Error {

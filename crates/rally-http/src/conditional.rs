@@ -1,7 +1,5 @@
 //! Versions of records as entity tags (RFC 9110, sections 8.8.3 and 13.1).
 
-use std::io::Write;
-
 use axum::http::{HeaderMap, HeaderValue, header};
 use rally_core::{Code, Error, Faults, Resource, Row, Timestamp};
 
@@ -13,16 +11,11 @@ const MOST_VERSIONS: usize = 10;
 /// matter to it.
 pub(crate) fn etag<R: Resource>(row: &Row<R>) -> Result<HeaderValue, Error> {
     let version = row.updated_at()?.as_micros();
-    let mut text = [0; 35];
-    let mut rest = &mut text[..];
-    // Twice 64 bits are at most 32 digits, so this always fits.
-    let written = match row.shown_of_others() {
-        Some(others) => write!(rest, "\"{version:x}-{others:x}\""),
-        None => write!(rest, "\"{version:x}\""),
+    let text = match row.shown_of_others() {
+        Some(others) => format!("\"{version:x}-{others:x}\""),
+        None => format!("\"{version:x}\""),
     };
-    let left = rest.len();
-    let text = text.get(..35 - left).filter(|_| written.is_ok()).unwrap_or_default();
-    HeaderValue::from_bytes(text).map_err(Error::internal)
+    HeaderValue::try_from(text).map_err(Error::internal)
 }
 
 /// The version that an entity tag of ours names.

@@ -33,14 +33,17 @@ const TOLD: [HeaderName; 10] = [
 /// What lets pages of these origins call the API from a browser; nothing when there are none. Credentials travel in
 /// headers that a page sets itself, never in cookies.
 pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> = origins
-        .iter()
-        .filter_map(|origin| HeaderValue::try_from(origin.trim_end_matches('/')).ok())
-        .collect();
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| value_of(origin)).collect();
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers(ASKED)
         .expose_headers(TOLD)
         .max_age(MAX_AGE);
     (!origins.is_empty()).then(|| layer.allow_origin(AllowOrigin::list(origins)))
+}
+
+/// The origin as a browser sends it; `None`, with a line in the log, for one that no browser can send.
+fn value_of(origin: &str) -> Option<HeaderValue> {
+    let value = HeaderValue::try_from(origin.trim_end_matches('/'));
+    value.inspect_err(|error| tracing::error!(origin, %error, "this is no origin of a page")).ok()
 }

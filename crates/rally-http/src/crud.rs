@@ -89,7 +89,7 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
         let (list, fields) = ListQuery::parse::<R>(&call.parameters()?, call.profile())?;
         let page = R::of(&call.session).list(&list)?;
         let mut response = answer::page(&page, &fields)?;
-        answer::write_links(&mut response, &call.path(), &links(&call, &list, &page))?;
+        answer::write_links(&mut response, &call.path(), &links(&call, &list, &page)?)?;
         Ok(response)
     });
     Ok(answered.await?)
@@ -97,10 +97,10 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
 
 /// The pages around one. The one before begins at the beginning when there is less than a page before this one, and then
 /// ends where this one begins.
-fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str, String)> {
+fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Result<Vec<(&'static str, String)>, Error> {
     let query = call.uri.query();
     let at = |offset: u64| query::with(query, &["offset"], &[("offset", &offset.to_string())]);
-    let step = u64::try_from(list.limit).unwrap_or(u64::MAX);
+    let step = u64::try_from(list.limit).map_err(Error::internal)?;
     let mut links = vec![("first", at(0))];
     if list.offset >= step {
         links.push(("prev", at(list.offset - step)));
@@ -111,7 +111,7 @@ fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str,
     if page.has_more {
         links.push(("next", at(list.offset.saturating_add(step))));
     }
-    links
+    Ok(links)
 }
 
 async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
@@ -198,7 +198,7 @@ async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Cal
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
         let bulk = R::of(&call.session).create_many(&Json(&json), atomic, &options)?;
-        answer::bulk(&bulk)
+        Ok(answer::bulk(&bulk))
     });
     Ok(answered.await?)
 }

@@ -13,7 +13,7 @@ use rally_core::{Allowance, Code, Error};
 
 use crate::{
     app::App,
-    call::mount,
+    call::{below_api, mount},
     caller::{hide_credentials, write_allowance},
     problem::Problem,
     request_id::{RequestId, X_REQUEST_ID},
@@ -63,8 +63,7 @@ fn is_api(uri: &Uri) -> bool {
 
 /// True for the one path under `/api` that asks for no credential.
 fn is_login(path: &str) -> bool {
-    let path = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"));
-    path == Some(LOG_IN)
+    below_api(path) == Some(LOG_IN)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {

@@ -97,7 +97,6 @@ impl Problem {
             Self::Protocol(failure, detail) => Members::of_failure(*failure, detail),
         };
         let members = Members { instance: Some(path), trace_id: Some(id.as_str()), ..members };
-        let body = serde_json::to_vec(&members).unwrap_or_default();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.remove(header::CONTENT_LENGTH);
@@ -106,7 +105,7 @@ impl Problem {
         {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        *response.body_mut() = Body::from(body);
+        *response.body_mut() = Body::from(members.to_json());
     }
 }
 
@@ -222,6 +221,11 @@ impl<'a> Members<'a> {
         Self::new(failure.name(), failure.title(), failure.status(), detail)
     }
 
+    #[expect(clippy::expect_used, reason = "texts and numbers always have a JSON form")]
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a problem has a JSON form")
+    }
+
     /// The members that every problem has.
     fn new(code: &'static str, title: &'static str, status: StatusCode, detail: &'a str) -> Self {
         Self {
@@ -241,9 +245,9 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Appends the problem of one item of a bulk. The request it belongs to is named by the answer as a whole.
-pub(crate) fn write_item(error: &Error, out: &mut Vec<u8>) -> Result<(), Error> {
-    serde_json::to_writer(out, &Members::of_error(error)).map_err(Error::internal)
+/// The JSON of the problem of one item of a bulk, without the request's path and id.
+pub(crate) fn item(error: &Error) -> Vec<u8> {
+    Members::of_error(error).to_json()
 }
 
 fn header_of(error: &Error) -> Option<(HeaderName, &'static str)> {

@@ -1,7 +1,7 @@
 //! A whole Rally in one line, for the tests of programs that call it.
 
 use std::{
-    fmt, io,
+    fmt, io, iter,
     net::{Ipv4Addr, TcpListener},
     sync::Arc,
     thread,
@@ -33,7 +33,8 @@ use crate::{
 pub struct Fake {
     engine: Engine,
     url: String,
-    tenants: Vec<FakeTenant>,
+    first: FakeTenant,
+    others: Vec<FakeTenant>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -85,25 +86,29 @@ impl Fake {
     /// A key of the first tenant, with every scope.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        self.tenants.first().map_or("", |tenant| &tenant.api_key)
+        &self.first.api_key
     }
 
     /// A key of the tenant with that slug, with every scope.
     #[must_use]
     pub fn api_key_of(&self, tenant: &str) -> Option<&str> {
-        self.tenants.iter().find(|known| known.slug == tenant).map(|known| known.api_key.as_str())
+        self.tenants().find(|known| known.slug == tenant).map(|known| known.api_key.as_str())
     }
 
     /// The slug of the first tenant.
     #[must_use]
     pub fn tenant(&self) -> &str {
-        self.tenants.first().map_or("", |tenant| &tenant.slug)
+        &self.first.slug
     }
 
     /// The engine within, to seed it and to look at what the program under test has done.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    fn tenants(&self) -> impl Iterator<Item = &FakeTenant> {
+        iter::once(&self.first).chain(&self.others)
     }
 }
 
@@ -146,13 +151,13 @@ impl FakeBuilder {
     ///
     /// # Errors
     /// When there is no free port or no thread left, or a slug is not one or is there twice.
-    pub fn start(mut self) -> io::Result<Fake> {
-        if self.tenants.is_empty() {
-            self.tenants.push("acme".to_owned());
-        }
+    pub fn start(self) -> io::Result<Fake> {
         let engine = Engine::with(Arc::new(MemoryStore::new()), self.environment, self.engine);
-        let tenants = self.tenants.into_iter().map(|slug| FakeTenant::create(&engine, slug));
-        let tenants = tenants.collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let mut slugs = self.tenants.into_iter();
+        let first = slugs.next().unwrap_or_else(|| "acme".to_owned());
+        let create = |slug| FakeTenant::create(&engine, slug).map_err(io::Error::other);
+        let first = create(first)?;
+        let others = slugs.map(create).collect::<Result<_, _>>()?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -162,7 +167,7 @@ impl FakeBuilder {
         let thread = thread::Builder::new()
             .name("rally-fake".to_owned())
             .spawn(move || run(runtime, listener, served, stopped))?;
-        Ok(Fake { engine, url, tenants, stop: Some(stop), thread: Some(thread) })
+        Ok(Fake { engine, url, first, others, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -200,7 +205,7 @@ impl FakeTenant {
 impl fmt::Debug for Fake {
     /// Everything but the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenants: Vec<&str> = self.tenants.iter().map(|tenant| tenant.slug.as_str()).collect();
+        let tenants: Vec<&str> = self.tenants().map(|tenant| tenant.slug.as_str()).collect();
         f.debug_struct("Fake").field("url", &self.url).field("tenants", &tenants).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,8 @@ mod components;
 mod operations;
 mod schemas;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use self::operations::tag;
@@ -16,7 +18,7 @@ pub(crate) fn document(api: &[Route], operating: &[Route]) -> Vec<u8> {
 }
 
 fn describe(api: &[Route], operating: &[Route]) -> Value {
-    let mut paths = Map::new();
+    let mut paths = Paths::new();
     for route in api {
         add(&mut paths, &format!("/api/v1{}", route.path), route);
     }
@@ -44,11 +46,12 @@ fn describe(api: &[Route], operating: &[Route]) -> Value {
     })
 }
 
-fn add(paths: &mut Map<String, Value>, path: &str, route: &Route) {
-    let item = paths.entry(path).or_insert_with(|| json!({}));
-    if let Some(item) = item.as_object_mut() {
-        item.insert(route.method.name().to_owned(), operations::describe(route));
-    }
+/// The operations of each path by their methods.
+type Paths = BTreeMap<String, Map<String, Value>>;
+
+fn add(paths: &mut Paths, path: &str, route: &Route) {
+    let item = paths.entry(path.to_owned()).or_default();
+    item.insert(route.method.name().to_owned(), operations::describe(route));
 }
 
 fn tags(api: &[Route]) -> Vec<Value> {

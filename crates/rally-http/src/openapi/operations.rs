@@ -33,7 +33,10 @@ pub(super) const OPERATING: &str = "operations";
 pub(super) fn tag(route: &Route) -> &str {
     match route.operation {
         Operation::Page(_) => OPERATING,
-        _ => route.path.split('/').nth(1).unwrap_or_default(),
+        _ => {
+            let path = route.path.trim_start_matches('/');
+            path.split_once('/').map_or(path, |(noun, _)| noun)
+        }
     }
 }
 

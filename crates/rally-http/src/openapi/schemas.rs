@@ -18,11 +18,13 @@ enum Form {
 
 /// The name of a schema: `Contact` for a contact.
 pub(super) fn name(noun: &str) -> String {
-    let words = noun.split(' ').map(|word| {
-        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
-        first.to_ascii_uppercase() + &rest.to_lowercase()
-    });
-    words.collect()
+    noun.split(' ').map(capitalized).collect()
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters.as_str().to_lowercase().chars()).collect()
 }
 
 /// A reference to a schema of the document.
@@ -99,7 +101,7 @@ fn property(member: &Member, form: Form) -> Value {
     if member.required && member.access == Access::Open && matches!(member.rule, Rule::Text { .. }) {
         set(&mut schema, "minLength", json!(1));
     }
-    let default = member.default.and_then(|json| serde_json::from_str::<Value>(json).ok());
+    let default = member.default.map(parse);
     // A record without a value has the default, so it is never answered as null.
     let always_has_value = member.required || (is_answer && member.always);
     if !always_has_value {
@@ -180,8 +182,14 @@ fn rule(rule: &Rule) -> Value {
             "maxLength": limits::PASSWORD_MAX,
             "writeOnly": true,
         }),
-        Rule::Shape(shape) => serde_json::from_str(shape.schema).unwrap_or_default(),
+        Rule::Shape(shape) => parse(shape.schema),
     }
+}
+
+/// The value of JSON text in the sources of a resource.
+#[expect(clippy::expect_used, reason = "the document's test parses every such text")]
+fn parse(json: &'static str) -> Value {
+    serde_json::from_str(json).expect("a default or a schema in a model is JSON")
 }
 
 fn tag() -> Value {

@@ -91,8 +91,10 @@ async fn docs_page() -> Result<Response, Problem> {
 }
 
 async fn docs_file(uri: Uri) -> Result<Response, Problem> {
-    let name = uri.path().rsplit('/').next().unwrap_or_default();
-    let file = docs::file(name)?;
+    let file = match uri.path().rsplit_once('/') {
+        Some((_, name)) => docs::file(name)?,
+        None => None,
+    };
     file.ok_or_else(Problem::no_such_path)
 }
 

@@ -147,7 +147,10 @@ fn explain(error: Error, engine: &Engine, slug: &str) -> Failure {
 }
 
 fn unknown_tenant(engine: &Engine, slug: &str) -> Failure {
-    let known = engine.tenants().unwrap_or_default();
+    let known = match engine.tenants() {
+        Ok(known) => known,
+        Err(error) => return error.into(),
+    };
     let names: Vec<&str> = known.iter().map(|tenant| tenant.slug.as_str()).collect();
     Failure::new(if names.is_empty() {
         format!("there is no tenant {slug:?}; create it with `rally tenants create {slug}`")

@@ -183,14 +183,14 @@ pub(crate) struct SettingsArguments {
 
 /// An origin is scheme, host and, if it is not the scheme's own, port (RFC 6454).
 fn origin(text: &str) -> Result<String, String> {
-    let (scheme, host) = text.split_once("://").unwrap_or_default();
-    if matches!(scheme, "http" | "https")
-        && !host.is_empty()
-        && !host.contains(['/', '?', '#', '@', '*', ' '])
-    {
-        return Ok(text.to_ascii_lowercase());
+    match text.split_once("://") {
+        Some(("http" | "https", host))
+            if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) =>
+        {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err("must be an origin, such as https://app.example".to_owned()),
     }
-    Err("must be an origin, such as https://app.example".to_owned())
 }
 
 fn setting<T: FromStr>(text: &str) -> Result<Patch<T>, T::Err> {
