@@ -1,4 +1,4 @@
-//! What strangers send.
+//! Requests of anonymous callers who mean harm.
 
 use axum::http::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -71,7 +71,7 @@ fn a_token_says_all_of_it_rightly_or_opens_nothing() {
     bearer(&api, &sign(&claims)).is(200);
     let now = claims["iat"].as_i64().unwrap();
     let other = api.engine.tenant("other").unwrap().id;
-    let stranger = api.get(ME).key("").send().is(401).body;
+    let anonymous = api.get(ME).key("").send().is(401).body;
     for (name, value) in [
         ("tid", json!(other)),
         ("tid", json!("acme")),
@@ -91,7 +91,7 @@ fn a_token_says_all_of_it_rightly_or_opens_nothing() {
         let answer = bearer(&api, &sign(&changed(&claims, name, value.clone()))).is(401);
         assert_eq!(
             answer.body.replace(answer.value()["traceId"].as_str().unwrap(), "t"),
-            stranger,
+            anonymous,
             "{name} {value}"
         );
     }

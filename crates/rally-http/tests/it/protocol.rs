@@ -1,4 +1,4 @@
-//! What is true of every request, whatever it asks for.
+//! Behaviour of every request, whatever its path.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! How often somebody may be wrong, and who does not notice.
+//! Limits of failed logins, and the callers that they do not affect.
 
 use std::{convert::Infallible, sync::Arc};
 
