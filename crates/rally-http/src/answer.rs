@@ -1,4 +1,4 @@
-//! From what the engine says to a response.
+//! Responses made of the engine's results.
 
 use axum::{
     body::Body,
@@ -32,7 +32,7 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-/// One record, or 304 when the caller has it.
+/// One record, or 304 if the caller already has this version.
 pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) -> Result<Response, Error> {
     let tag = etag(row)?;
     let mut response = if has(&call.headers, &tag) {
@@ -60,7 +60,7 @@ pub(crate) fn changes(changes: &[FeedEntry], fields: &FeedFields) -> Result<Resp
     Ok(json(StatusCode::OK, body))
 }
 
-/// The record that a write has made or changed.
+/// The record that a write has created or updated.
 pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<Response, Error> {
     let is_new = written.outcome == Outcome::Created;
     let mut response = if prefer::wants_minimal(&call.headers) {
@@ -81,7 +81,8 @@ pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<
     Ok(response)
 }
 
-/// An API key that was just made, with the key itself. A caller who wants little is told all the same: it is the only time.
+/// An API key that was just created, with the key itself. `Prefer: return=minimal` is ignored, as no later answer has
+/// the key.
 pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error> {
     let mut body = object(&made.written.row, ApiKey::model().whole())?;
     if let Some(key) = &made.key {
@@ -97,7 +98,7 @@ pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error
     Ok(response)
 }
 
-/// The end of a record.
+/// The answer to a deletion.
 pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
     let body = format!("{{\"id\":\"{}\",\"deleted\":true}}", deleted.id);
     let mut response = json(StatusCode::OK, body.into_bytes());
@@ -105,7 +106,7 @@ pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
     response
 }
 
-/// What became of each item of a bulk.
+/// The result of each item of a bulk request.
 pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Response {
     let failed = bulk.items.iter().filter(|item| item.is_err()).count();
     let created = bulk.items.len() - failed;

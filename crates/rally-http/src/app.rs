@@ -22,7 +22,7 @@ struct Shared {
 }
 
 impl App {
-    /// The state of a server that has answered nothing yet. `document` is the OpenAPI document.
+    /// The state before the first request. `document` returns the JSON of the OpenAPI document.
     pub(crate) fn new(engine: Engine, config: Config, document: fn() -> &'static [u8]) -> Self {
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(config.failed_credentials_per_minute),

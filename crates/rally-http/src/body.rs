@@ -30,7 +30,7 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     }
 }
 
-/// A body without a type is taken for JSON; it is what many small clients send.
+/// Refuses any type but JSON. A body without a type is taken for JSON, as many small clients send none.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(unsupported("send the body without a Content-Encoding"));

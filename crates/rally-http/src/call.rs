@@ -9,10 +9,10 @@ use crate::{app::App, body, problem::Problem, query};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A request of a caller who is in.
+/// A request of an authenticated caller.
 pub(crate) struct Call {
     pub(crate) session: Session,
-    /// What a host has put the router under; empty at the root.
+    /// The path that a host has nested the router under; empty at the root.
     mount: String,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
@@ -25,7 +25,7 @@ impl FromRequest<App> for Call {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
         let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
-        let session = extensions.remove().ok_or_else(|| Error::internal("the door let in nobody"))?;
+        let session = extensions.remove().ok_or_else(|| Error::internal("the middleware left no session"))?;
         let mount = mount(&uri, &extensions).to_owned();
         Ok(Self { session, mount, uri, headers, method, body })
     }
@@ -41,31 +41,31 @@ impl Call {
         query::pairs(self.uri.query())
     }
 
-    /// The id that the path has after the plural of its kind. Any other text there is the name of no record.
+    /// The id that the path has after the plural of its kind. A text that is no id is the name of no record.
     pub(crate) fn id<R: Resource>(&self) -> Result<Id<R>, Error> {
         let mut segments = self.uri.path().split('/').skip_while(|segment| *segment != R::KIND.plural());
         let Some(id) = segments.nth(1) else { return Err(Error::internal("this path has no id")) };
         id.parse().map_err(|_| no_such(R::KIND))
     }
 
-    /// The JSON of the body, for a caller whose scope may write.
+    /// The JSON of the body, for a caller with this scope.
     pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Problem> {
         self.session.require(scope)?;
         body::read(&self.headers, std::mem::take(&mut self.body), limit).await
     }
 
-    /// The path as the caller knows it.
+    /// The path that the caller has sent.
     pub(crate) fn path(&self) -> String {
         format!("{}{}", self.mount, self.uri.path())
     }
 
-    /// The path of a record, in the form of version that the caller uses.
+    /// The path of a record, under `/api/v1` or `/api` as the request's own path is.
     pub(crate) fn path_of<R: Resource>(&self, id: Id<R>) -> String {
         let base = if self.uri.path().starts_with("/api/v1/") { "/api/v1" } else { "/api" };
         format!("{}{base}/{}/{id}", self.mount, R::KIND.plural())
     }
 
-    /// The key under which this write is to happen once. Both forms of the path are the same request.
+    /// The idempotency key of this write. The same path under `/api` and `/api/v1` is the same request.
     pub(crate) fn idempotency_key(&self, body: &[u8]) -> Result<Option<IdempotencyKey>, Error> {
         let mut keys = self.headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };

@@ -1,6 +1,6 @@
 use crate::limits;
 
-/// How an engine is offered over HTTP.
+/// Options of the HTTP interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Hosts under which the first label names a tenant: with `localhost`, `acme.localhost` names `acme`.

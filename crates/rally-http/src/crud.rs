@@ -95,8 +95,8 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     Ok(answered.await?)
 }
 
-/// The pages around one. The one before begins at the beginning when there is less than a page before this one, and then
-/// ends where this one begins.
+/// The pages around one. If less than a page comes before it, the previous page begins at 0 and ends where this one
+/// begins.
 fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Result<Vec<(&'static str, String)>, Error> {
     let query = call.uri.query();
     let at = |offset: u64| query::with(query, &["offset"], &[("offset", &offset.to_string())]);
@@ -140,7 +140,7 @@ async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
     change(app, call, |call, json, options| R::of(&call.session).update_with(call.id()?, json, options)).await
 }
 
-/// Changes one record in some way, at the versions that the caller names.
+/// Updates one record by `write`, if it is at one of the versions that the caller names.
 pub(crate) async fn change<R: Editable>(
     State(app): State<App>,
     mut call: Call,

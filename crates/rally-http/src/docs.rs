@@ -1,4 +1,4 @@
-//! Swagger UI, from within the program: reading the documentation takes no network.
+//! Swagger UI out of the program itself, so that reading the documentation needs no network.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,5 +1,5 @@
 //! Rally over HTTP: the documented API as a [`router`] for a host's own server, as a server ([`serve`]), and as a fake
-//! for the tests of whoever calls it ([`testing::Fake`]).
+//! for the tests of programs that call it ([`testing::Fake`]).
 //!
 //! ```
 //! use axum::{body::Body, http::Request};

@@ -19,14 +19,14 @@ const WAITING: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Logins {
     engine: Engine,
-    /// Failures of each account, whether there is one or not: tenant and address, in lower case.
+    /// Failures of each account by tenant and address, folded; accounts that do not exist are counted alike.
     failures: Limiter<(String, String)>,
     /// Hashing takes a processor and 19 MiB for some tens of milliseconds, so there is a limit to it.
     hashing: Semaphore,
     admitted: Semaphore,
 }
 
-/// A password that is tried.
+/// A try of a password.
 pub(crate) struct Attempt {
     pub(crate) tenant: String,
     pub(crate) email: String,
@@ -34,7 +34,7 @@ pub(crate) struct Attempt {
     pub(crate) source: IpAddr,
 }
 
-/// Why a login failed, and the tries that are left.
+/// The reason why a login failed, and the tries that are left.
 pub(crate) struct Refused {
     pub(crate) problem: Problem,
     pub(crate) allowance: Option<Allowance>,

@@ -56,7 +56,7 @@ async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Opt
     }
 }
 
-/// True where credentials are asked for and requests are counted: on every path under `/api`, known or not.
+/// True for paths that need a credential and are counted: all under `/api`, known or not.
 fn is_api(uri: &Uri) -> bool {
     uri.path().strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -255,7 +255,7 @@ fn header_of(error: &Error) -> Option<(HeaderName, &'static str)> {
         Code::Unauthorized => {
             Some((header::WWW_AUTHENTICATE, "ApiKey realm=\"rally\", Bearer realm=\"rally\""))
         }
-        // What may have happened is not to be repeated without a look.
+        // A write that may have happened must not be repeated blindly.
         Code::Unavailable if !error.is_outcome_unknown() => Some((header::RETRY_AFTER, "1")),
         _ => None,
     }

@@ -8,7 +8,7 @@ use uuid::{Builder, Uuid};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Characters of an id that a caller may choose.
+/// The most characters of an id that a caller chooses.
 const LONGEST: usize = 128;
 
 /// The name of a request in its answer and in the log.
@@ -18,8 +18,8 @@ pub(crate) struct RequestId {
     header: HeaderValue,
 }
 
-/// Makes ids for requests that come without: UUIDs made of keyed hashes of a counter, which tell nobody how many
-/// there were. To ask the operating system for each would be a tenth of the cost of a small request.
+/// Makes ids for requests without one: UUIDs made of keyed hashes of a counter, which give away no count of requests.
+/// Random bytes of the operating system would be a tenth of the cost of a small request.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     keys: (RandomState, RandomState),
@@ -31,7 +31,7 @@ impl RequestIds {
         Self { keys: (RandomState::new(), RandomState::new()), made: AtomicU64::new(0) }
     }
 
-    /// The id that the caller sent, if it is one that can be repeated in a header and in a line of a log; else a new one.
+    /// The id that the caller sent, if it can be repeated in a header and in a line of the log; else a new one.
     pub(crate) fn of(&self, headers: &HeaderMap) -> RequestId {
         match headers.get(X_REQUEST_ID).map(HeaderValue::to_str) {
             Some(Ok(sent)) if is_sane(sent) => RequestId::new(sent),

@@ -4,7 +4,7 @@ use crate::{app::App, blocking::on_blocking_thread, config::WorkOn};
 
 /// The only way from a request to the engine.
 impl App {
-    /// Runs the engine's work on a request that changes nothing where it may wait.
+    /// Runs the engine's work on a read, on a thread that may wait if reads of the store do.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -15,7 +15,7 @@ impl App {
         }
     }
 
-    /// Runs the engine's work on a request that changes nothing and may take long, where others need not wait for it.
+    /// Runs the engine's work on a read that may take long, on a thread that no other request waits for.
     pub(crate) async fn read_much<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
@@ -23,7 +23,7 @@ impl App {
         self.write(work).await
     }
 
-    /// Runs the engine's work on any other request where it may wait.
+    /// Runs the engine's work on a write, on a thread that may wait if writes of the store do.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,

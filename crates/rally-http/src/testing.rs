@@ -18,7 +18,7 @@ use crate::{
 /// A Rally on a free loopback port and in memory, which is gone when this is dropped.
 ///
 /// It runs on a thread of its own, so tests of any kind can use it, with or without an async runtime. It is strict:
-/// what it does not know, it refuses. Its keys begin with `rk_test_`.
+/// a request with an unknown member or parameter is refused. Its keys begin with `rk_test_`.
 ///
 /// ```
 /// let rally = rally_http::testing::Fake::start();
@@ -44,7 +44,7 @@ struct FakeTenant {
     api_key: String,
 }
 
-/// What a [`Fake`] is to be like.
+/// Options of a [`Fake`].
 #[derive(Clone, Debug)]
 pub struct FakeBuilder {
     tenants: Vec<String>,
@@ -56,14 +56,14 @@ impl Fake {
     /// Starts one with the tenant `acme`, the documented rate limit and the system's clock.
     ///
     /// # Panics
-    /// When the machine has no free port or no thread left.
+    /// Panics if the machine has no free port or no thread left.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test has nothing better to do with this failure")]
     pub fn start() -> Self {
         Self::builder().start().expect("a fake Rally starts")
     }
 
-    /// Chooses what it is to be like.
+    /// Options to start one with.
     #[must_use]
     pub fn builder() -> FakeBuilder {
         FakeBuilder {
@@ -77,7 +77,7 @@ impl Fake {
         }
     }
 
-    /// Where it is, without a slash at the end: `http://127.0.0.1:49152`.
+    /// Its URL, without a slash at the end: `http://127.0.0.1:49152`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -101,7 +101,7 @@ impl Fake {
         &self.first.slug
     }
 
-    /// The engine within, to seed it and to look at what the program under test has done.
+    /// The engine within, to add records and to check those that the program under test has written.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
@@ -127,7 +127,7 @@ impl FakeBuilder {
         self
     }
 
-    /// As many requests as the machine can answer, with and without a valid credential; the headers are left out.
+    /// No limit of requests, with or without a valid credential; the headers of the limit are left out.
     #[must_use]
     pub fn without_rate_limit(self) -> Self {
         self.requests_per_minute(0)
@@ -140,7 +140,7 @@ impl FakeBuilder {
         self
     }
 
-    /// Reads requests as the documentation has it, passing over what it does not know.
+    /// Reads requests as the documentation has it, ignoring unknown members and parameters.
     #[must_use]
     pub fn documented_profile(mut self) -> Self {
         self.engine.profile = Profile::Documented;
@@ -150,7 +150,7 @@ impl FakeBuilder {
     /// Starts it.
     ///
     /// # Errors
-    /// When there is no free port or no thread left, or a slug is not one or is there twice.
+    /// An I/O error if there is no free port or no thread left, or if a slug is invalid or given twice.
     pub fn start(self) -> io::Result<Fake> {
         let engine = Engine::with(Arc::new(MemoryStore::new()), self.environment, self.engine);
         let mut slugs = self.tenants.into_iter();
@@ -171,7 +171,7 @@ impl FakeBuilder {
     }
 }
 
-/// Serves until it is told to stop, and then drops every connection at once: nobody is to wait for a test's end.
+/// Serves until `stopped`, then drops every connection at once, so that no test waits for its end.
 fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped: oneshot::Receiver<()>) {
     let mut config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
     if engine.config().requests_per_minute == 0 {

@@ -1,4 +1,4 @@
-//! Tokens of users who have logged in: JSON Web Tokens (RFC 7519), signed with HMAC-SHA-256 and nothing else.
+//! Tokens of users who have logged in: JSON Web Tokens (RFC 7519), signed with HMAC-SHA-256 alone.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 const ISSUER: &str = "rally";
 const AUDIENCE: &str = "rally-api";
-/// For how long the secrets are not asked for again. A token of a newer one asks at once.
+/// The time for which secrets are not read again. A token with an unknown secret reads them at once.
 const GRAIN_MICROS: i64 = 1_000_000;
-/// The longest token that is looked at.
+/// The most bytes of a token; a longer one is refused unread.
 const MOST_BYTES: usize = 4_096;
 
-/// What a token says; each of these must be there, and be of its type.
+/// The claims of a token, all of which are required.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -29,7 +29,7 @@ struct Claims {
     nbf: i64,
     exp: i64,
     jti: Uuid,
-    /// When what the user logs in with last changed, in microseconds.
+    /// The instant of the last change of the user's credentials, in microseconds.
     cred: i64,
 }
 
@@ -40,14 +40,14 @@ pub(crate) struct Tokens {
     known: Mutex<Option<Secrets>>,
 }
 
-/// The secrets as they were read last.
+/// The secrets as last read.
 #[derive(Clone, Debug)]
 struct Secrets {
     read_at: Timestamp,
     all: Arc<[SigningSecret]>,
 }
 
-/// A token that was just made, and when it ends.
+/// A new token and its end.
 pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) expires_at: Timestamp,
@@ -99,7 +99,7 @@ impl Tokens {
             .until(Some(Timestamp::from_micros(claims.exp.saturating_mul(1_000_000)))))
     }
 
-    /// What a token says, if it is one of ours that is valid now.
+    /// The claims of a token; `None` if it is not one of ours that is valid now.
     fn claims(&self, token: &str) -> Result<Option<Claims>, Error> {
         let header = Some(token).filter(|token| token.len() <= MOST_BYTES);
         let Some(header) = header.and_then(|token| jsonwebtoken::decode_header(token).ok()) else {
@@ -115,7 +115,7 @@ impl Tokens {
         Ok(claims.filter(|claims: &Claims| claims.nbf <= now && claims.iat <= now && now < claims.exp))
     }
 
-    /// The secrets of the deployment, read anew when they are older than a second or the one that is needed is not there.
+    /// The secrets of the deployment, read anew if they are older than a second or lack the one that is needed.
     fn secrets(&self, needed: Option<Uuid>) -> Result<Arc<[SigningSecret]>, Error> {
         let now = self.engine.clock().now();
         let known = self.known.lock().clone();
@@ -132,7 +132,7 @@ impl Tokens {
     }
 }
 
-/// One algorithm, and the claims that the library checks; the instants are checked by the engine's clock.
+/// The algorithm and the claims that the library checks. Instants are checked by the engine's clock instead.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);

@@ -131,10 +131,10 @@ fn page(page: &Page) -> Map<String, Value> {
 
 /// The id and the summary of a verb on records.
 fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
-    let (name, plural) = (schemas::name(noun), kind.plural());
+    let (name, plural) = (schemas::name(noun), schemas::plural(noun));
     let one = with_article(noun);
     match verb {
-        Verb::List => (format!("list{}", schemas::name(plural)), format!("List {plural}")),
+        Verb::List => (format!("list{}", schemas::name(kind.plural())), format!("List {plural}")),
         Verb::Create => (format!("create{name}"), format!("Create {one}")),
         Verb::Get => (format!("get{name}"), format!("Get {one}")),
         Verb::Put => (format!("update{name}"), format!("Update {one}")),
@@ -142,7 +142,7 @@ fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
         Verb::Delete => (format!("delete{name}"), format!("Delete {one} and clear the references to it")),
         Verb::Upsert => (format!("upsert{name}"), format!("Create {one}, or update the one that matches")),
         Verb::Bulk => (
-            format!("create{}", schemas::name(plural)),
+            format!("create{}", schemas::name(kind.plural())),
             format!("Create 1 to {} {plural}", limits::BULK_ITEMS),
         ),
         Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
@@ -171,8 +171,9 @@ fn filters(model: &Model) -> Vec<Value> {
     if model.is_searched() {
         let searched = model.members().iter().filter(|member| member.searched).map(|member| member.name);
         let names = searched.collect::<Vec<_>>().join(", ");
-        let description =
-            format!("Only records of which one of these begins with it, in either case of letters: {names}");
+        let description = format!(
+            "Only records with a member that begins with this text, in either case of letters: {names}"
+        );
         all.push(query("q", &description, &json!({ "type": "string", "maxLength": limits::SHORT_TEXT })));
     }
     all
@@ -186,7 +187,7 @@ fn body(verb: Verb, name: &str) -> Option<Value> {
     match verb {
         Verb::List | Verb::Get | Verb::GetPart | Verb::Delete => None,
         Verb::Create => Some(reference(&format!("{name}Draft"))),
-        // An upsert that updates needs no more than the natural key, so the schema requires nothing.
+        // An upsert that updates needs the natural key alone, so the schema requires no member.
         Verb::Put | Verb::Patch | Verb::PutPart | Verb::Upsert => Some(reference(&format!("{name}Change"))),
         Verb::Bulk => Some(json!({
             "type": "array",
@@ -221,7 +222,7 @@ fn answers(verb: Verb, name: &str) -> impl Iterator<Item = (&'static str, Value)
         Verb::Bulk => {
             let results = reference("BulkResult");
             vec![
-                ("200", response("Some items are at fault", &results, REPLAYED)),
+                ("200", response("Some items are invalid; the others were created", &results, REPLAYED)),
                 ("201", response("All records were created", &results, REPLAYED)),
             ]
         }

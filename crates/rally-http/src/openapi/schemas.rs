@@ -37,7 +37,7 @@ pub(super) fn add(schemas: &mut Map<String, Value>, noun: &str, verb: Verb, mode
     let name = name(noun);
     match verb {
         Verb::List | Verb::Get | Verb::GetPart => {
-            let fields = format!("The members of the {noun} that `fields` names; all of them without it");
+            let fields = format!("The members of the {noun} that `fields` names; without it, all of them");
             let whole = object(model, Form::Whole, &format!("The {noun}"));
             schemas.insert(format!("{name}Fields"), object(model, Form::Fields, &fields));
             schemas.insert(name, whole);
@@ -46,16 +46,25 @@ pub(super) fn add(schemas: &mut Map<String, Value>, noun: &str, verb: Verb, mode
             schemas.insert(format!("{name}Draft"), draft(model, noun));
         }
         Verb::Put | Verb::Patch | Verb::PutPart => {
-            let change = format!("An update of the {noun}: a member left out stays, `null` clears it");
+            let change =
+                format!("An update of the {noun}: a member that is left out stays, `null` clears one");
             schemas.insert(format!("{name}Change"), object(model, Form::Change, &change));
         }
         Verb::Delete | Verb::Upsert | Verb::Bulk => {}
     }
 }
 
+/// The plural of a noun.
+pub(super) fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    }
+}
+
 /// The schema of the body that creates a record.
 pub(crate) fn draft(model: &Model, noun: &str) -> Value {
-    object(model, Form::Draft, &format!("Members of {} to create", with_article(noun)))
+    object(model, Form::Draft, &format!("The members of {} to create", with_article(noun)))
 }
 
 /// A noun with its indefinite article: `an API key`.
@@ -113,7 +122,7 @@ fn property(member: &Member, form: Form) -> Value {
     schema
 }
 
-/// What a filter can be given: of tags, one.
+/// The schema of a filter's value: for tags, of one tag.
 pub(super) fn filter(of: &Rule) -> Value {
     match of {
         Rule::TagLine | Rule::Tags => rule(&Rule::Tag),
@@ -164,7 +173,7 @@ fn rule(rule: &Rule) -> Value {
         Rule::Domain => json!({
             "type": "string",
             "maxLength": limits::DOMAIN,
-            "description": "A domain in lower case; of a URL, its domain is taken",
+            "description": "A domain in lower case; a URL becomes its domain",
         }),
         Rule::Currency => json!({
             "type": "string",
@@ -229,7 +238,7 @@ fn problem() -> Value {
         Code::ALL.map(Code::name).into_iter().chain(Failure::ALL.map(Failure::name)).collect();
     json!({
         "type": "object",
-        "description": "What went wrong (RFC 9457)",
+        "description": "A failure (RFC 9457)",
         "required": ["type", "title", "status", "code", "detail"],
         "properties": {
             "type": { "type": "string", "format": "uri" },
@@ -241,15 +250,15 @@ fn problem() -> Value {
             "traceId": { "type": "string", "description": "`X-Request-Id`; left out of the items of a bulk" },
             "errors": {
                 "type": "object",
-                "description": "What is wrong with each member or parameter",
+                "description": "The faults of each member or parameter",
                 "additionalProperties": { "type": "array", "items": { "type": "string" } },
             },
             "matchingIds": {
                 "type": "array",
-                "description": "The records that match where one must",
+                "description": "The records that match, of which there must be one",
                 "items": { "type": "string", "format": "uuid" },
             },
-            "existingId": { "type": "string", "format": "uuid", "description": "The record with this natural key" },
+            "existingId": { "type": "string", "format": "uuid", "description": "The record that has the natural key" },
             "requiredScope": { "type": "string", "enum": ["read", "write", "admin"] },
             "oldestChangedAt": instant(),
         },
@@ -276,7 +285,7 @@ fn bulk_result() -> Value {
             "failed": { "type": "integer", "minimum": 0 },
             "results": {
                 "type": "array",
-                "description": "One for each item, in the order sent",
+                "description": "A result for each item, in the order of the items",
                 "items": {
                     "type": "object",
                     "required": ["index", "status"],

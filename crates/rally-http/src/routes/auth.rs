@@ -33,7 +33,7 @@ pub(crate) fn routes() -> Vec<Route> {
 static LOG_IN_USER: Special = Special {
     id: "logIn",
     summary: "Log a user in",
-    description: Some("The host names the tenant, or else `tenant` does."),
+    description: Some("The tenant is the one that the host names, or else `tenant`."),
     scope: None,
     parameters: &[],
     body: Some("LogIn"),
@@ -79,7 +79,7 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-/// The session of whoever a request logs in.
+/// Opens the session of the user whom a request logs in.
 async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
     let named = app.named_tenant(request.uri(), request.headers()).map(str::to_owned);
     let source = source(&request);
@@ -87,7 +87,7 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
     let json = body::read(&parts.headers, body, limits::LOGIN_BODY_BYTES).await?;
     let Credentials { email, password, tenant } = Credentials::read(&json)?;
     let tenant = match (named, tenant) {
-        // No tenant is called so, and that is told like any unknown one.
+        // No tenant has an empty name, so the answer is that for an unknown tenant.
         (Some(named), Some(said)) if !named.eq_ignore_ascii_case(&said) => String::new(),
         (Some(tenant), _) | (None, Some(tenant)) => tenant.to_ascii_lowercase(),
         (None, None) => {
@@ -116,15 +116,15 @@ async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
         call.session.require(Scope::Read)?;
         no_parameters(&call.parameters()?, call.profile())?;
-        Ok(answer::json(StatusCode::OK, Value::from(whoever(&call.session)).to_string().into_bytes()))
+        Ok(answer::json(StatusCode::OK, Value::from(caller(&call.session)).to_string().into_bytes()))
     });
     let mut response = answered.await?;
     answer::forbid_storing(&mut response);
     Ok(response)
 }
 
-/// Who a session is of.
-fn whoever(session: &Session) -> Map<String, Value> {
+/// The JSON of the caller of a session.
+fn caller(session: &Session) -> Map<String, Value> {
     let tenant = session.tenant();
     let (kind, id, name, email) = match session.caller() {
         Caller::User { id, email, name, .. } => ("user", json!(id), name, Some(email)),

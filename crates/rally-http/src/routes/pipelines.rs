@@ -81,7 +81,7 @@ fn forecast_schema() -> Value {
         "required": ["pipelineId", "stages"],
         "properties": {
             "pipelineId": { "type": "string", "format": "uuid" },
-            "stages": { "type": "array", "description": "In their order", "items": stage },
+            "stages": { "type": "array", "description": "In the order of the pipeline", "items": stage },
         },
     })
 }

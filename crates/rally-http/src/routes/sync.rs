@@ -19,7 +19,7 @@ pub(crate) fn routes() -> Vec<Route> {
 static LIST_CHANGES: Special = Special {
     id: "listChanges",
     summary: "List changes",
-    description: Some("Going on from the last `changedAt` never skips a change and never repeats one."),
+    description: Some("Reading on from the last `changedAt` never skips a change and never repeats one."),
     scope: Some(Scope::Read),
     parameters: &["Since", "After", "Entities", "FeedLimit", "Fields"],
     body: None,
@@ -67,7 +67,7 @@ fn feed_entry() -> Value {
     });
     json!({
         "type": "object",
-        "description": "The members of a change that `fields` names; all of them without it",
+        "description": "The members of a change that `fields` names; without it, all of them",
         "properties": properties,
     })
 }
