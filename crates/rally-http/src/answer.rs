@@ -1,4 +1,4 @@
-//! From what the engine says to a response.
+//! Responses made of the engine's results.
 
 use axum::{
     body::Body,
@@ -32,7 +32,7 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-/// One record, or 304 when the caller has it.
+/// One record, or 304 if the caller already has this version.
 pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) -> Result<Response, Error> {
     let tag = etag(row)?;
     let mut response = if has(&call.headers, &tag) {
@@ -60,7 +60,7 @@ pub(crate) fn changes(changes: &[FeedEntry], fields: &FeedFields) -> Result<Resp
     Ok(json(StatusCode::OK, body))
 }
 
-/// The record that a write has made or changed.
+/// The record that a write has created or updated.
 pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<Response, Error> {
     let is_new = written.outcome == Outcome::Created;
     let mut response = if prefer::wants_minimal(&call.headers) {
@@ -81,7 +81,8 @@ pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<
     Ok(response)
 }
 
-/// An API key that was just made, with the key itself. A caller who wants little is told all the same: it is the only time.
+/// An API key that was just created, with the key itself. `Prefer: return=minimal` is ignored, as no later answer has
+/// the key.
 pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error> {
     let mut body = object(&made.written.row, ApiKey::model().whole())?;
     if let Some(key) = &made.key {
@@ -97,7 +98,7 @@ pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error
     Ok(response)
 }
 
-/// The end of a record.
+/// The answer to a deletion.
 pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
     let body = format!("{{\"id\":\"{}\",\"deleted\":true}}", deleted.id);
     let mut response = json(StatusCode::OK, body.into_bytes());
@@ -105,22 +106,25 @@ pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
     response
 }
 
-/// What became of each item of a bulk.
-pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
+/// The result of each item of a bulk request.
+pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Response {
     let failed = bulk.items.iter().filter(|item| item.is_err()).count();
     let created = bulk.items.len() - failed;
     let mut body = Vec::with_capacity(bulk.items.len() * 80 + failed * 300 + 50);
     body.extend_from_slice(format!("{{\"created\":{created},\"failed\":{failed},\"results\":[").as_bytes());
     for (index, item) in bulk.items.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        let status = item.as_ref().map_or_else(problem::status, |_| StatusCode::CREATED);
+        let status = match item {
+            Ok(_) => StatusCode::CREATED,
+            Err(error) => problem::status(error),
+        };
         let opening = format!("{comma}{{\"index\":{index},\"status\":{},", status.as_u16());
         body.extend_from_slice(opening.as_bytes());
         match item {
             Ok(id) => body.extend_from_slice(format!("\"id\":\"{id}\"").as_bytes()),
             Err(error) => {
                 body.extend_from_slice(b"\"error\":");
-                problem::write_item(error, &mut body)?;
+                body.extend_from_slice(&problem::item(error));
             }
         }
         body.push(b'}');
@@ -128,7 +132,7 @@ pub(crate) fn bulk<R>(bulk: &Bulk<R>) -> Result<Response, Error> {
     body.extend_from_slice(b"]}");
     let mut response = json(if failed == 0 { StatusCode::CREATED } else { StatusCode::OK }, body);
     write_replayed(response.headers_mut(), bulk.replayed);
-    Ok(response)
+    response
 }
 
 /// Names other pages of a list (RFC 8288), each by its relation and its query, as paths of this server.
@@ -144,6 +148,11 @@ pub(crate) fn write_links(
         response.headers_mut().insert(header::LINK, links);
     }
     Ok(())
+}
+
+/// Keeps an answer with a credential in it out of every cache.
+pub(crate) fn forbid_storing(response: &mut Response) {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 fn object<R: Resource>(row: &Row<R>, fields: &Fields) -> Result<Vec<u8>, Error> {

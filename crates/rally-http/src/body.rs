@@ -7,14 +7,16 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rally_core::{Code, Error};
 
-/// How long a body may take to arrive.
+use crate::problem::{Failure, Problem};
+
+/// The longest time that a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads the JSON of a request, of at most so many bytes. What it means, the engine will say.
+/// Reads the body of a request, of at most `limit` bytes, without parsing its JSON.
 ///
 /// # Errors
-/// [`Code::UnsupportedMediaType`], [`Code::PayloadTooLarge`], or [`Code::MalformedJson`] when it is cut off.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Error> {
+/// [`Failure::UnsupportedMediaType`], [`Failure::PayloadTooLarge`], or [`Code::MalformedJson`] when it is cut off.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
     check_type(headers)?;
     if declared_length(headers).is_some_and(|length| length > limit) {
         return Err(too_large(limit));
@@ -23,16 +25,13 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     match read {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Ok(Err(_)) => Err(Error::new(Code::MalformedJson, "the body ended before it was whole")),
-        Err(_) => Err(Error::new(
-            Code::MalformedJson,
-            format!("the body was not whole after {} seconds", PATIENCE.as_secs()),
-        )),
+        Ok(Err(_)) => Err(cut_off("the body ended before it was whole")),
+        Err(_) => Err(cut_off(format!("the body was not whole after {} seconds", PATIENCE.as_secs()))),
     }
 }
 
-/// A body without a type is taken for JSON; it is what many small clients send.
-fn check_type(headers: &HeaderMap) -> Result<(), Error> {
+/// Refuses any type but JSON. A body without a type is taken for JSON, as many small clients send none.
+fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(unsupported("send the body without a Content-Encoding"));
     }
@@ -45,11 +44,11 @@ fn check_type(headers: &HeaderMap) -> Result<(), Error> {
 }
 
 fn is_json(kind: &str) -> bool {
-    let mut parts = kind.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let essence = essence.trim().to_ascii_lowercase();
     let is_json =
         essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    is_json && parts.all(is_no_other_charset)
+    is_json && parameters.split(';').all(is_no_other_charset)
 }
 
 fn is_no_other_charset(parameter: &str) -> bool {
@@ -66,12 +65,16 @@ fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn too_large(limit: usize) -> Error {
-    Error::new(Code::PayloadTooLarge, format!("the body must not be larger than {limit} bytes"))
+fn cut_off(detail: impl Into<String>) -> Problem {
+    Error::new(Code::MalformedJson, detail).into()
 }
 
-fn unsupported(detail: &str) -> Error {
-    Error::new(Code::UnsupportedMediaType, detail)
+fn too_large(limit: usize) -> Problem {
+    Problem::new(Failure::PayloadTooLarge, format!("the body must not be larger than {limit} bytes"))
+}
+
+fn unsupported(detail: &str) -> Problem {
+    Problem::new(Failure::UnsupportedMediaType, detail)
 }
 
 #[cfg(test)]

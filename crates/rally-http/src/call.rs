@@ -9,10 +9,10 @@ use crate::{app::App, body, problem::Problem, query};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A request of a caller who is in.
+/// A request of an authenticated caller.
 pub(crate) struct Call {
     pub(crate) session: Session,
-    /// What a host has put the router under; empty at the root.
+    /// The path that a host has nested the router under; empty at the root.
     mount: String,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
@@ -25,7 +25,7 @@ impl FromRequest<App> for Call {
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
         let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
-        let session = extensions.remove().ok_or_else(|| Error::internal("the door let in nobody"))?;
+        let session = extensions.remove().ok_or_else(|| Error::internal("the middleware left no session"))?;
         let mount = mount(&uri, &extensions).to_owned();
         Ok(Self { session, mount, uri, headers, method, body })
     }
@@ -41,49 +41,56 @@ impl Call {
         query::pairs(self.uri.query())
     }
 
-    /// The id that the path has behind the name of its kind. What is no id names no record.
+    /// The id that the path has after the plural of its kind. A text that is no id is the name of no record.
     pub(crate) fn id<R: Resource>(&self) -> Result<Id<R>, Error> {
         let mut segments = self.uri.path().split('/').skip_while(|segment| *segment != R::KIND.plural());
-        segments.nth(1).unwrap_or_default().parse().map_err(|_| no_such(R::KIND))
+        let Some(id) = segments.nth(1) else { return Err(Error::internal("this path has no id")) };
+        id.parse().map_err(|_| no_such(R::KIND))
     }
 
-    /// The JSON of the body, for a caller whose scope may write.
-    pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Error> {
+    /// The JSON of the body, for a caller with this scope.
+    pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Problem> {
         self.session.require(scope)?;
         body::read(&self.headers, std::mem::take(&mut self.body), limit).await
     }
 
-    /// The path as the caller knows it.
+    /// The path that the caller has sent.
     pub(crate) fn path(&self) -> String {
         format!("{}{}", self.mount, self.uri.path())
     }
 
-    /// The path of a record, in the form of version that the caller uses.
+    /// The path of a record, under `/api/v1` or `/api` as the request's own path is.
     pub(crate) fn path_of<R: Resource>(&self, id: Id<R>) -> String {
         let base = if self.uri.path().starts_with("/api/v1/") { "/api/v1" } else { "/api" };
         format!("{}{base}/{}/{id}", self.mount, R::KIND.plural())
     }
 
-    /// The key under which this write is to happen once. Both forms of the path are the same request.
+    /// The idempotency key of this write. The same path under `/api` and `/api/v1` is the same request.
     pub(crate) fn idempotency_key(&self, body: &[u8]) -> Result<Option<IdempotencyKey>, Error> {
         let mut keys = self.headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
             return Err(Faults::one("Idempotency-Key", "is given twice").into());
         }
-        let path = self.uri.path();
-        let path = path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api")).unwrap_or(path);
+        let path =
+            below_api(self.uri.path()).ok_or_else(|| Error::internal("this path is not under /api"))?;
         let query = self.uri.query().unwrap_or_default();
         let content = [self.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body];
-        // A key that is not ASCII is empty here, which is as wrong.
-        IdempotencyKey::new(key.to_str().unwrap_or_default(), &content).map(Some)
+        // Bytes that are not UTF-8 become a character that no key may have.
+        IdempotencyKey::new(&String::from_utf8_lossy(key.as_bytes()), &content).map(Some)
     }
 }
 
-/// What a host has nested the router under: what the caller's path has before the router's own.
+/// The path that a host has nested the router under, which is what the caller's path has before the router's own;
+/// empty if the host has nested it nowhere, or keeps that to itself.
 pub(crate) fn mount<'r>(uri: &Uri, extensions: &'r Extensions) -> &'r str {
-    let whole = extensions.get().map_or("", |OriginalUri(whole)| whole.path());
-    whole.strip_suffix(uri.path()).unwrap_or_default()
+    let Some(OriginalUri(whole)) = extensions.get() else { return "" };
+    whole.path().strip_suffix(uri.path()).unwrap_or("")
+}
+
+/// A path without `/api/v1` or `/api`; `None` for a path under neither.
+pub(crate) fn below_api(path: &str) -> Option<&str> {
+    path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"))
 }
 
 fn no_such(kind: Kind) -> Error {

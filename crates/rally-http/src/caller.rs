@@ -1,4 +1,4 @@
-//! Who is asking: credentials, the tenant that the host names, and what they may still ask in this minute.
+//! The caller of a request: its credential, the tenant that its host names, and the requests that it has left.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -8,14 +8,17 @@ use axum::{
 };
 use rally_core::{Allowance, Code, Error, Session};
 
-use crate::app::App;
+use crate::{
+    app::App,
+    problem::{Failure, Problem},
+};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const X_RATELIMIT_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// What a request says of its caller.
+/// The claim of a request to be of some caller.
 pub(crate) struct Claim {
     credential: Credential,
     /// The tenant that the host names.
@@ -23,11 +26,11 @@ pub(crate) struct Claim {
     source: IpAddr,
 }
 
-/// What a request opens its session with.
+/// The credential of a request.
 enum Credential {
     ApiKey(String),
     Token(String),
-    /// Nothing, or something that cannot be trusted.
+    /// No credential, or one that cannot be trusted.
     None,
 }
 
@@ -40,20 +43,22 @@ impl App {
         }
     }
 
-    /// Lets a caller in, or says why not. What is left of the caller's requests is noted in both cases.
+    /// Opens the caller's session. `allowance` becomes the requests that the caller has left, if this fails too.
     ///
     /// # Errors
-    /// [`Code::Unauthorized`], [`Code::RateLimited`] or what the store says.
+    /// [`Code::Unauthorized`], [`Failure::RateLimited`] or an error of the store.
     pub(crate) async fn admit(
         &self,
         claim: Claim,
         allowance: &mut Option<Allowance>,
-    ) -> Result<Session, Error> {
+    ) -> Result<Session, Problem> {
         let (app, source) = (self.clone(), claim.source);
         let admitted = self.read(move || app.count_in(&claim)).await;
         *allowance = match &admitted {
             Ok((_, taken)) => *taken,
-            Err(error) if error.code() == Code::Unauthorized => self.note_stranger(source),
+            Err(error) if error.code() == Code::Unauthorized => {
+                self.anonymous().count(source, self.engine().clock().now())
+            }
             Err(_) => None,
         };
         match allowance {
@@ -67,7 +72,7 @@ impl App {
         Ok(session)
     }
 
-    /// Notes that the caller's key was used. The caller is in, whether that succeeds or not.
+    /// Notes that the caller's key was used. A failure is logged, and the request goes on.
     async fn note_use(&self, session: Session) {
         if let Err(error) = self.write(move || session.note_use()).await {
             tracing::warn!(?error, "the use of a key was not noted");
@@ -84,24 +89,13 @@ impl App {
     fn authenticate(&self, claim: &Claim) -> Result<Session, Error> {
         let session = match &claim.credential {
             Credential::ApiKey(key) => self.engine().authenticate(key)?,
-            Credential::Token(token) => self.open_token(token)?,
+            Credential::Token(token) => self.tokens().open(token)?,
             Credential::None => return Err(Error::unauthorized()),
         };
         match &claim.tenant {
             Some(name) if !name.eq_ignore_ascii_case(&session.tenant().slug) => Err(Error::unauthorized()),
             _ => Ok(session),
         }
-    }
-
-    /// What is left of a source's requests without a valid credential, if there is a limit to them.
-    pub(crate) fn look_at_stranger(&self, source: IpAddr) -> Option<Allowance> {
-        let capacity = self.config().failed_credentials_per_minute;
-        (capacity > 0).then(|| self.strangers().look(&source, capacity, self.engine().clock().now()))
-    }
-
-    pub(crate) fn note_stranger(&self, source: IpAddr) -> Option<Allowance> {
-        let capacity = self.config().failed_credentials_per_minute;
-        (capacity > 0).then(|| self.strangers().take(source, capacity, self.engine().clock().now()))
     }
 
     /// The tenant that the request's host names: its first label, if what follows ends in one of the suffixes.
@@ -129,7 +123,7 @@ fn is_or_is_under(host: &str, suffix: &str) -> bool {
     ends && (start == 0 || host.get(..start).is_some_and(|before| before.ends_with('.')))
 }
 
-/// The credential of a request; of two the API key. A header that is there twice says nothing that can be trusted.
+/// The credential of a request; of two, the API key. A header that is given twice cannot be trusted.
 fn credential(headers: &HeaderMap) -> Credential {
     let is_single = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_none();
     if !is_single(&X_API_KEY) || !is_single(&header::AUTHORIZATION) {
@@ -152,7 +146,7 @@ fn bearer(authorization: &str) -> Option<&str> {
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
-/// Keeps credentials out of whatever prints headers.
+/// Keeps credentials out of printed headers.
 pub(crate) fn hide_credentials(headers: &mut HeaderMap) {
     for (name, value) in headers.iter_mut() {
         if *name == X_API_KEY || *name == header::AUTHORIZATION {
@@ -161,13 +155,14 @@ pub(crate) fn hide_credentials(headers: &mut HeaderMap) {
     }
 }
 
-/// The address that a request comes from; this machine's own when the router is called in process.
+/// The address that a request comes from; this machine's own if the router is called in process.
 pub(crate) fn source(request: &Request) -> IpAddr {
     let connection: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
     connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| neighbourhood(connection.0.ip()))
 }
 
-/// What counts as one source: an IPv4 address, or the 64 bits of an IPv6 address that one customer has below them.
+/// The source that an address counts for: an IPv4 address itself, or the first 64 bits of an IPv6 address, which one
+/// customer has.
 fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -175,17 +170,17 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
-fn too_many(spent: &Allowance, is_known: bool) -> Error {
+fn too_many(spent: &Allowance, is_known: bool) -> Problem {
     let limit = spent.limit;
     let detail = if is_known {
         format!("all {limit} requests of this minute are spent")
     } else {
         format!("all {limit} requests of this minute without a valid credential are spent")
     };
-    Error::new(Code::RateLimited, detail)
+    Problem::new(Failure::RateLimited, detail)
 }
 
-/// Says in the headers of an answer what is left of the caller's requests.
+/// Writes the requests that the caller has left to the headers of a response.
 pub(crate) fn write_allowance(allowance: &Allowance, headers: &mut HeaderMap) {
     headers.insert(X_RATELIMIT_LIMIT, HeaderValue::from(allowance.limit));
     headers.insert(X_RATELIMIT_REMAINING, HeaderValue::from(allowance.remaining));

@@ -1,31 +1,23 @@
 //! Versions of records as entity tags (RFC 9110, sections 8.8.3 and 13.1).
 
-use std::io::Write;
-
 use axum::http::{HeaderMap, HeaderValue, header};
 use rally_core::{Code, Error, Faults, Resource, Row, Timestamp};
 
-/// How many versions one `If-Match` may name.
+/// The most versions that one `If-Match` may name.
 const MOST_VERSIONS: usize = 10;
 
-/// The entity tag of a record: the microseconds of its version's instant and, where the record shows something of others,
-/// what tells that apart, both in hexadecimal. A write asks for the version alone: that others have changed does not
-/// matter to it.
+/// The entity tag of a record: the microseconds of its version's instant and, if the record shows members of others, a
+/// hash of those, both in hexadecimal. A write compares the version alone, as changes of the others do not matter to it.
 pub(crate) fn etag<R: Resource>(row: &Row<R>) -> Result<HeaderValue, Error> {
     let version = row.updated_at()?.as_micros();
-    let mut text = [0; 35];
-    let mut rest = &mut text[..];
-    // Twice 64 bits are at most 32 digits, so this always fits.
-    let written = match row.shown_of_others() {
-        Some(others) => write!(rest, "\"{version:x}-{others:x}\""),
-        None => write!(rest, "\"{version:x}\""),
+    let text = match row.shown_of_others() {
+        Some(others) => format!("\"{version:x}-{others:x}\""),
+        None => format!("\"{version:x}\""),
     };
-    let left = rest.len();
-    let text = text.get(..35 - left).filter(|_| written.is_ok()).unwrap_or_default();
-    HeaderValue::from_bytes(text).map_err(Error::internal)
+    HeaderValue::try_from(text).map_err(Error::internal)
 }
 
-/// The version that an entity tag of ours names.
+/// The version that an entity tag names; `None` for a tag that is not one of ours.
 fn version(tag: &str) -> Option<Timestamp> {
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     let (digits, others) = digits.split_once('-').unwrap_or((digits, "0"));
@@ -35,14 +27,14 @@ fn version(tag: &str) -> Option<Timestamp> {
     number(others).and(number(digits)).map(|micros| Timestamp::from_micros(micros.cast_signed()))
 }
 
-/// Which versions of a record a write may change.
+/// The versions of a record that a write may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// Any, and a record that is not there yet.
+    /// Any version, and a record that does not exist yet.
     Unconditional,
-    /// Any that there is.
+    /// Any version.
     Any,
-    /// One of these; without any, none.
+    /// One of these versions; none if this is empty.
     Versions(Vec<Timestamp>),
 }
 
@@ -67,8 +59,8 @@ impl IfMatch {
         Ok(Self::Versions(tags.into_iter().filter_map(version).collect()))
     }
 
-    /// Tries a write with each version that it may find. A record moves on to new versions only, never to another of
-    /// these, so at most one of them can be its present one, and asking one after the other loses no race.
+    /// Tries a write with each of the versions. A record only ever changes to a new version, so at most one of these is
+    /// its present one, and trying them in turn loses no race.
     pub(crate) fn attempt<T>(
         &self,
         mut write: impl FnMut(Option<Timestamp>) -> Result<T, Error>,
@@ -76,7 +68,7 @@ impl IfMatch {
         let Self::Versions(versions) = self else { return write(None) };
         let (last, others) = match versions.split_last() {
             Some((last, others)) => (*last, others),
-            // No record ever changed at this instant; whether there is one is still told.
+            // No record has this version, so the write fails: with 412 if the record exists, else with 404.
             None => (Timestamp::MIN, &[][..]),
         };
         for version in others {
@@ -89,7 +81,7 @@ impl IfMatch {
     }
 }
 
-/// True when the caller has what this tag is of already.
+/// True if the caller already has the version with this tag.
 pub(crate) fn has(headers: &HeaderMap, present: &HeaderValue) -> bool {
     tags(headers, &header::IF_NONE_MATCH)
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == present.as_bytes())

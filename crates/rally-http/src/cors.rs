@@ -3,10 +3,10 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// For how long a browser need not ask again.
+/// The time for which a browser need not ask again.
 const MAX_AGE: Duration = Duration::from_secs(3_600);
 
-const ASKED: [HeaderName; 8] = [
+const REQUEST_HEADERS: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
@@ -17,7 +17,7 @@ const ASKED: [HeaderName; 8] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-const TOLD: [HeaderName; 10] = [
+const RESPONSE_HEADERS: [HeaderName; 10] = [
     header::ETAG,
     header::LINK,
     header::LOCATION,
@@ -30,17 +30,20 @@ const TOLD: [HeaderName; 10] = [
     HeaderName::from_static("x-total-count"),
 ];
 
-/// What lets pages of these origins call the API from a browser; nothing when there are none. Credentials travel in
-/// headers that a page sets itself, never in cookies.
+/// The layer that lets pages of these origins call the API from a browser; `None` without origins. Credentials travel
+/// in headers that a page sets itself, never in cookies.
 pub(crate) fn layer(origins: &[String]) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> = origins
-        .iter()
-        .filter_map(|origin| HeaderValue::try_from(origin.trim_end_matches('/')).ok())
-        .collect();
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| value_of(origin)).collect();
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(ASKED)
-        .expose_headers(TOLD)
+        .allow_headers(REQUEST_HEADERS)
+        .expose_headers(RESPONSE_HEADERS)
         .max_age(MAX_AGE);
     (!origins.is_empty()).then(|| layer.allow_origin(AllowOrigin::list(origins)))
+}
+
+/// The origin as a browser sends it; `None`, with a line in the log, for one that no browser can send.
+fn value_of(origin: &str) -> Option<HeaderValue> {
+    let value = HeaderValue::try_from(origin.trim_end_matches('/'));
+    value.inspect_err(|error| tracing::error!(origin, %error, "this is no origin of a page")).ok()
 }

@@ -1,9 +1,9 @@
 //! The verbs that resources share, each written once.
 
-use axum::{extract::State, http::Method, response::Response};
+use axum::{extract::State, response::Response};
 use rally_core::{
     Bulkable, Collection, Creatable, Editable, Error, Faults, Fields, Json, ListQuery, Page, Resource,
-    Session, Upsertable, WriteOptions, Written, atomic_parameter, limits, no_parameters,
+    Session, Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
 };
 
 use crate::{
@@ -11,14 +11,15 @@ use crate::{
     app::App,
     call::Call,
     conditional::IfMatch,
+    limits,
     problem::Problem,
     query,
-    routes::{Operation, Route, Verb},
+    route::{Method, Operation, Route, Verb},
 };
 
-/// A resource that has a room of its own under `/api`.
+/// A resource that is served under `/api`.
 pub(crate) trait Served: Resource {
-    /// What one of them is called.
+    /// The name of one record.
     const NOUN: &'static str = Self::KIND.noun();
 
     /// The tenant's records of this kind.
@@ -29,56 +30,77 @@ type Answered = Result<Response, Problem>;
 
 /// List, get, create, update and delete.
 pub(crate) fn crud<R: Served + Creatable>() -> Vec<Route> {
-    let (all, one) = (format!("/{}", R::KIND.plural()), format!("/{}/{{id}}", R::KIND.plural()));
-    let operation = |verb| Operation::on::<R>(verb);
+    let (all, one) = (all::<R>(), one::<R>());
     vec![
-        Route::new(Method::GET, &all, list::<R>, operation(Verb::List)),
-        Route::new(Method::POST, &all, create::<R>, operation(Verb::Create)),
-        Route::new(Method::GET, &one, get::<R>, operation(Verb::Get)),
-        Route::new(Method::PUT, &one, update::<R>, operation(Verb::Put)),
-        Route::new(Method::PATCH, &one, update::<R>, operation(Verb::Patch)),
-        Route::new(Method::DELETE, &one, delete::<R>, operation(Verb::Delete)),
+        list_route::<R>(),
+        Route::new(Method::Post, &all, create::<R>, operation::<R>(Verb::Create)),
+        Route::new(Method::Get, &one, get::<R>, operation::<R>(Verb::Get)),
+        Route::new(Method::Put, &one, update::<R>, operation::<R>(Verb::Put)),
+        patch_route::<R>(),
+        Route::new(Method::Delete, &one, delete::<R>, operation::<R>(Verb::Delete)),
     ]
 }
 
-/// Get and update of what is a part of a record.
+/// List alone.
+pub(crate) fn list_route<R: Served>() -> Route {
+    Route::new(Method::Get, &all::<R>(), list::<R>, Operation::reading::<R>(Verb::List, R::NOUN))
+}
+
+/// Update by `PATCH` alone.
+pub(crate) fn patch_route<R: Served + Editable>() -> Route {
+    Route::new(Method::Patch, &one::<R>(), update::<R>, operation::<R>(Verb::Patch))
+}
+
+/// Get and update of a part of a record.
 pub(crate) fn part<R: Served + Editable>(path: &str) -> Vec<Route> {
     vec![
-        Route::new(Method::GET, path, get::<R>, Operation::on::<R>(Verb::GetPart)),
-        Route::new(Method::PUT, path, update::<R>, Operation::on::<R>(Verb::PutPart)),
+        Route::new(Method::Get, path, get::<R>, operation::<R>(Verb::GetPart)),
+        Route::new(Method::Put, path, update::<R>, operation::<R>(Verb::PutPart)),
     ]
 }
 
-/// Create or update by what records are matched by.
+/// Create, or update the record that matches.
 pub(crate) fn upsert<R: Served + Upsertable>() -> Vec<Route> {
-    let path = format!("/{}/upsert", R::KIND.plural());
-    vec![Route::new(Method::PUT, &path, upsert_one::<R>, Operation::on::<R>(Verb::Upsert))]
+    let path = format!("{}/upsert", all::<R>());
+    vec![Route::new(Method::Put, &path, upsert_one::<R>, operation::<R>(Verb::Upsert))]
 }
 
 /// Create many in one request.
 pub(crate) fn bulk<R: Served + Bulkable>() -> Vec<Route> {
-    let path = format!("/{}/bulk", R::KIND.plural());
-    vec![Route::new(Method::POST, &path, create_many::<R>, Operation::on::<R>(Verb::Bulk))]
+    let path = format!("{}/bulk", all::<R>());
+    vec![Route::new(Method::Post, &path, create_many::<R>, operation::<R>(Verb::Bulk))]
 }
 
-pub(crate) async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
+fn all<R: Resource>() -> String {
+    format!("/{}", R::KIND.plural())
+}
+
+fn one<R: Resource>() -> String {
+    format!("{}/{{id}}", all::<R>())
+}
+
+fn operation<R: Served + Editable>(verb: Verb) -> Operation {
+    Operation::on::<R>(verb, R::NOUN)
+}
+
+async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.read(move || {
         call.session.require(R::READ)?;
         let (list, fields) = ListQuery::parse::<R>(&call.parameters()?, call.profile())?;
         let page = R::of(&call.session).list(&list)?;
         let mut response = answer::page(&page, &fields)?;
-        answer::write_links(&mut response, &call.path(), &links(&call, &list, &page))?;
+        answer::write_links(&mut response, &call.path(), &links(&call, &list, &page)?)?;
         Ok(response)
     });
     Ok(answered.await?)
 }
 
-/// The pages around one. The one before begins at the beginning when there is less than a page before this one, and then
-/// ends where this one begins.
-fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str, String)> {
+/// The pages around one. If less than a page comes before it, the previous page begins at 0 and ends where this one
+/// begins.
+fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Result<Vec<(&'static str, String)>, Error> {
     let query = call.uri.query();
     let at = |offset: u64| query::with(query, &["offset"], &[("offset", &offset.to_string())]);
-    let step = u64::try_from(list.limit).unwrap_or(u64::MAX);
+    let step = u64::try_from(list.limit).map_err(Error::internal)?;
     let mut links = vec![("first", at(0))];
     if list.offset >= step {
         links.push(("prev", at(list.offset - step)));
@@ -89,7 +111,7 @@ fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Vec<(&'static str,
     if page.has_more {
         links.push(("next", at(list.offset.saturating_add(step))));
     }
-    links
+    Ok(links)
 }
 
 async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
@@ -114,11 +136,11 @@ async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -
     Ok(answered.await?)
 }
 
-pub(crate) async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
+async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
     change(app, call, |call, json, options| R::of(&call.session).update_with(call.id()?, json, options)).await
 }
 
-/// Changes one record in some way, at the versions that the caller names.
+/// Updates one record by `write`, if it is at one of the versions that the caller names.
 pub(crate) async fn change<R: Editable>(
     State(app): State<App>,
     mut call: Call,
@@ -176,7 +198,7 @@ async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Cal
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
         let bulk = R::of(&call.session).create_many(&Json(&json), atomic, &options)?;
-        answer::bulk(&bulk)
+        Ok(answer::bulk(&bulk))
     });
     Ok(answered.await?)
 }

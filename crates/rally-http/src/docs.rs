@@ -1,4 +1,4 @@
-//! Swagger UI, from within the program: reading the documentation takes no network.
+//! Swagger UI out of the program itself, so that reading the documentation needs no network.
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,24 +22,26 @@ pub(crate) fn page() -> Result<Response, Error> {
     let html = String::from_utf8(page.bytes.into_owned()).map_err(Error::internal)?;
     // Its parts are named as beside it, and are below it.
     let html = html.replace("=\"./", "=\"docs/").replace("href=\"index.css\"", "href=\"docs/index.css\"");
-    Ok(response(html.into_bytes(), "text/html; charset=utf-8"))
+    response(html.into_bytes(), "text/html; charset=utf-8")
 }
 
 /// A part of the page.
 pub(crate) fn file(name: &str) -> Result<Option<Response>, Error> {
-    Ok(find(name)?.map(|file| response(file.bytes.into_owned(), &file.content_type)))
+    match find(name)? {
+        Some(file) => response(file.bytes.into_owned(), &file.content_type).map(Some),
+        None => Ok(None),
+    }
 }
 
 fn find(name: &str) -> Result<Option<utoipa_swagger_ui::SwaggerFile<'static>>, Error> {
     utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).map_err(|error| Error::internal(error.to_string()))
 }
 
-fn response(body: Vec<u8>, content_type: &str) -> Response {
+fn response(body: Vec<u8>, content_type: &str) -> Result<Response, Error> {
     let mut response = Response::new(Body::from(body));
-    let kind = HeaderValue::from_str(content_type);
+    let content_type = HeaderValue::from_str(content_type).map_err(Error::internal)?;
     let headers = response.headers_mut();
-    headers
-        .insert(header::CONTENT_TYPE, kind.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
+    Ok(response)
 }

@@ -1,5 +1,5 @@
 //! Rally over HTTP: the documented API as a [`router`] for a host's own server, as a server ([`serve`]), and as a fake
-//! for the tests of whoever calls it ([`testing::Fake`]).
+//! for the tests of programs that call it ([`testing::Fake`]).
 //!
 //! ```
 //! use axum::{body::Body, http::Request};
@@ -18,29 +18,37 @@
 //!
 //! This crate turns requests into calls of [`rally_core`] and its answers into responses; the rules are all there.
 
+mod anonymous;
 mod answer;
 mod app;
+mod blocking;
 mod body;
 mod call;
 mod caller;
 mod conditional;
+mod config;
 mod cors;
+mod credentials;
 mod crud;
 mod docs;
-mod door;
+pub mod limits;
 mod logins;
+mod middleware;
 mod openapi;
 mod prefer;
 mod problem;
 mod query;
 mod request_id;
+mod route;
+mod router;
 mod routes;
 mod run;
 mod serve;
 pub mod testing;
 mod tokens;
 
-pub use app::{Config, WorkOn, router};
+pub use config::{Config, WorkOn};
+pub use router::router;
 pub use serve::serve;
 
 /// The examples of the README are tests.

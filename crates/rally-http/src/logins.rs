@@ -1,93 +1,117 @@
-//! Letting users in by their passwords, without letting anybody guess them or keep the machine busy.
+//! Logins with a password, so limited that nobody can guess one or keep the machine busy.
 
 use std::{net::IpAddr, thread};
 
-use rally_core::{Allowance, Code, Error, Limiter, Session, User, limits};
+use rally_core::{Allowance, Code, Engine, Error, Limiter, Session, User};
 use tokio::sync::Semaphore;
 
-use crate::{app::App, run::elsewhere};
+use crate::{
+    anonymous::AnonymousCallers,
+    blocking::on_blocking_thread,
+    limits,
+    problem::{Failure, Problem},
+};
 
-/// Logins that may wait until the machine has time for them.
+/// Logins that may wait for a processor.
 const WAITING: usize = 32;
 
-/// Passwords that are being tried.
+/// Logs users in.
 #[derive(Debug)]
 pub(crate) struct Logins {
-    /// Failures of each account, whether there is one or not: tenant and address, in whatever letters they were given.
+    engine: Engine,
+    /// Failures of each account by tenant and address, folded; accounts that do not exist are counted alike.
     failures: Limiter<(String, String)>,
     /// Hashing takes a processor and 19 MiB for some tens of milliseconds, so there is a limit to it.
     hashing: Semaphore,
     admitted: Semaphore,
 }
 
-/// Why somebody was not let in, and what is left of the tries.
+/// A try of a password.
+pub(crate) struct Attempt {
+    pub(crate) tenant: String,
+    pub(crate) email: String,
+    pub(crate) password: String,
+    pub(crate) source: IpAddr,
+}
+
+/// The reason why a login failed, and the tries that are left.
 pub(crate) struct Refused {
-    pub(crate) error: Error,
+    pub(crate) problem: Problem,
     pub(crate) allowance: Option<Allowance>,
 }
 
 impl Logins {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(engine: Engine) -> Self {
         // One less than there are, so that the API goes on.
-        let at_once = thread::available_parallelism().map_or(1, |count| (count.get() - 1).max(1));
+        let at_once = match thread::available_parallelism() {
+            Ok(processors) => (processors.get() - 1).max(1),
+            Err(_) => 1,
+        };
         Self {
+            engine,
             failures: Limiter::new(),
             hashing: Semaphore::new(at_once),
             admitted: Semaphore::new(at_once + WAITING),
         }
     }
-}
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self { error, allowance: None }
-    }
-}
-
-impl App {
-    /// Opens a session for whoever knows a user's password. An account takes only so many failures a minute, and so does
-    /// a source.
+    /// Opens a session for the user whose password this is. Failures in a minute are limited for each account, and for
+    /// each source as those of any anonymous caller.
     pub(crate) async fn log_in(
         &self,
-        tenant: String,
-        email: String,
-        password: String,
-        source: IpAddr,
+        attempt: Attempt,
+        anonymous: &AnonymousCallers,
     ) -> Result<Session, Refused> {
-        let logins = self.logins();
-        let _admitted = logins.admitted.try_acquire().map_err(|_| busy())?;
-        let (account, now) =
-            ((tenant.to_lowercase(), User::folded_email(&email)), self.engine().clock().now());
-        let spent = self.look_at_stranger(source).filter(|allowance| !allowance.granted);
-        if let Some(spent) = spent {
-            return Err(Refused { error: too_many(&spent), allowance: Some(spent) });
+        let _admitted = self.admitted.try_acquire().map_err(|_| busy())?;
+        let Attempt { tenant, email, password, source } = attempt;
+        let account = (tenant.to_lowercase(), User::folded_email(&email));
+        let now = self.engine.clock().now();
+        match anonymous.left(source, now) {
+            Some(spent) if !spent.granted => return Err(Refused::spent(spent)),
+            _ => {}
         }
-        let tries = logins.failures.take(account.clone(), limits::FAILED_LOGINS_PER_MINUTE, now);
+        let tries = self.failures.take(account.clone(), limits::FAILED_LOGINS_PER_MINUTE, now);
         if !tries.granted {
-            return Err(Refused { error: too_many(&tries), allowance: Some(tries) });
+            return Err(Refused::spent(tries));
         }
-        let _hashing = logins.hashing.acquire().await.map_err(Error::internal)?;
-        let engine = self.engine().clone();
-        let opened = elsewhere(move || engine.log_in(&tenant, &email, &password, Some(source))).await;
+        let _hashing = self.hashing.acquire().await.map_err(Error::internal)?;
+        let engine = self.engine.clone();
+        let opened =
+            on_blocking_thread(move || engine.log_in(&tenant, &email, &password, Some(source))).await;
         match opened {
             Ok(session) => {
-                logins.failures.give_back(&account, now);
+                self.failures.give_back(&account, now);
                 Ok(session)
             }
             Err(error) if error.code() == Code::Unauthorized => {
-                Err(Refused { error, allowance: self.note_stranger(source) })
+                let allowance = anonymous.count(source, self.engine.clock().now());
+                Err(Refused { problem: error.into(), allowance })
             }
-            // Whether the password was wrong is not known, so it counts.
+            // The password may have been wrong, so the try counts.
             Err(error) => Err(error.into()),
         }
     }
 }
 
-fn busy() -> Error {
-    Error::new(Code::Unavailable, "too many logins at once; try again")
+impl Refused {
+    fn spent(allowance: Allowance) -> Self {
+        let detail = format!("all {} failed logins of this minute are spent", allowance.limit);
+        Self { problem: Problem::new(Failure::RateLimited, detail), allowance: Some(allowance) }
+    }
 }
 
-fn too_many(spent: &Allowance) -> Error {
-    let limit = spent.limit;
-    Error::new(Code::RateLimited, format!("all {limit} failed logins of this minute are spent"))
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { problem, allowance: None }
+    }
+}
+
+fn busy() -> Error {
+    Error::new(Code::Unavailable, "too many logins at once; try again")
 }

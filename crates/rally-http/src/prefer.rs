@@ -3,7 +3,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// True when the caller wants no record back (RFC 7240, section 4.2). Of two wishes the first counts.
+/// True if the caller asks for no record in the answer (RFC 7240, section 4.2). Of two preferences the first counts.
 pub(crate) fn wants_minimal(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(PREFER).into_iter().filter_map(|line| line.to_str().ok());
     let preferences = lines.flat_map(|line| line.split(',')).map(|preference| {
@@ -14,7 +14,7 @@ pub(crate) fn wants_minimal(headers: &HeaderMap) -> bool {
     returns.next().is_some_and(|(_, value)| value.eq_ignore_ascii_case("minimal"))
 }
 
-/// Says in an answer that it is minimal because that was asked for.
+/// Marks an answer as minimal by the caller's preference.
 pub(crate) fn write_minimal(headers: &mut HeaderMap) {
     headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("return=minimal"));
 }
@@ -33,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_wish_for_a_return_counts() {
+    fn the_first_preference_for_a_return_counts() {
         check(&[], false);
         check(&["return=minimal"], true);
         check(&["respond-async, RETURN = \"minimal\"; foo=bar"], true);

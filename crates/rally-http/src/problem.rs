@@ -13,28 +13,117 @@ use uuid::Uuid;
 
 use crate::request_id::RequestId;
 
-/// What the types of problems begin with.
-pub(crate) const TYPES: &str = "https://rally.example/problems/";
+/// The prefix of a problem's type.
+const TYPES: &str = "https://rally.example/problems/";
 
-/// An error on its way out. It becomes a body only at the door, where the request's id and path are known.
+/// A failure on its way out. It becomes a body only in the middleware, where the request's id and path are known.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem(pub(crate) Error);
+pub(crate) enum Problem {
+    /// A failure of the engine.
+    Engine(Error),
+    /// A failure that only HTTP has, with a sentence for the caller.
+    Protocol(Failure, String),
+}
+
+/// A kind of failure that only HTTP has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The tenant's or the source's requests of this minute are spent.
+    RateLimited,
+    /// The path does not take the method.
+    MethodNotAllowed,
+    /// The body is larger than the path takes.
+    PayloadTooLarge,
+    /// The body is not of the type that the path takes.
+    UnsupportedMediaType,
+}
+
+impl Failure {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::RateLimited, Self::MethodNotAllowed, Self::PayloadTooLarge, Self::UnsupportedMediaType];
+
+    /// The name that callers see as `code`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::RateLimited => "rate_limited",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::RateLimited => "Too many requests",
+            Self::MethodNotAllowed => "Method not allowed",
+            Self::PayloadTooLarge => "Body too large",
+            Self::UnsupportedMediaType => "Unsupported media type",
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+}
+
+impl Problem {
+    /// A failure that only HTTP has, with a sentence for the caller.
+    pub(crate) fn new(failure: Failure, detail: impl Into<String>) -> Self {
+        Self::Protocol(failure, detail.into())
+    }
+
+    /// No route has the path.
+    pub(crate) fn no_such_path() -> Self {
+        Error::new(Code::NotFound, "there is nothing at this path").into()
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Engine(error) => status(error),
+            Self::Protocol(failure, _) => failure.status(),
+        }
+    }
+
+    /// Gives a response the body and the headers of this problem.
+    pub(crate) fn render(&self, path: &str, id: &RequestId, response: &mut Response) {
+        let members = match self {
+            Self::Engine(error) => Members::of_error(error),
+            Self::Protocol(failure, detail) => Members::of_failure(*failure, detail),
+        };
+        let members = Members { instance: Some(path), trace_id: Some(id.as_str()), ..members };
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.remove(header::CONTENT_LENGTH);
+        if let Self::Engine(error) = self
+            && let Some((name, value)) = header_of(error)
+        {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        *response.body_mut() = Body::from(members.to_json());
+    }
+}
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self(error)
+        Self::Engine(error)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = status(&self.0).into_response();
+        let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
 }
 
-/// The status of an error. A conflict is one only for a caller who has asked for that by an idempotency key.
+/// The status of an error. A conflict is 409 only if the same write is under way, which an idempotency key tells.
 pub(crate) fn status(error: &Error) -> StatusCode {
     match error.code() {
         Code::Conflict if !error.is_under_way() => StatusCode::BAD_REQUEST,
@@ -54,13 +143,9 @@ const fn status_of(code: Code) -> StatusCode {
         Code::Unauthorized => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
-        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::Conflict => StatusCode::CONFLICT,
         Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-        Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::IdempotencyMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -77,10 +162,6 @@ const fn title(code: Code) -> &'static str {
         Code::Unauthorized => "No valid credential",
         Code::Forbidden => "Scope too small",
         Code::NotFound => "Not found",
-        Code::RateLimited => "Too many requests",
-        Code::MethodNotAllowed => "Method not allowed",
-        Code::PayloadTooLarge => "Body too large",
-        Code::UnsupportedMediaType => "Unsupported media type",
         Code::Conflict => "Conflict",
         Code::PreconditionFailed => "Precondition failed",
         Code::IdempotencyMismatch => "Idempotency key used before",
@@ -89,6 +170,8 @@ const fn title(code: Code) -> &'static str {
         Code::Internal => "Internal error",
     }
 }
+
+static NO_FAULTS: BTreeMap<String, Vec<String>> = BTreeMap::new();
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,41 +206,48 @@ fn display<S: Serializer>(value: &Option<impl fmt::Display>, serializer: S) -> R
 }
 
 impl<'a> Members<'a> {
-    fn of(error: &'a Error) -> Self {
-        let code = error.code();
+    fn of_error(error: &'a Error) -> Self {
         Self {
-            kind: format!("{TYPES}{}", code.name()),
-            title: title(code),
-            status: status(error).as_u16(),
-            code: code.name(),
-            detail: error.detail(),
-            instance: None,
-            trace_id: None,
             errors: error.faults().by_member(),
             existing_id: error.existing_id(),
             matching_ids: error.matching_ids(),
             required_scope: error.required_scope(),
             oldest_changed_at: error.oldest_change(),
+            ..Self::new(error.code().name(), title(error.code()), status(error), error.detail())
+        }
+    }
+
+    fn of_failure(failure: Failure, detail: &'a str) -> Self {
+        Self::new(failure.name(), failure.title(), failure.status(), detail)
+    }
+
+    #[expect(clippy::expect_used, reason = "texts and numbers always have a JSON form")]
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a problem has a JSON form")
+    }
+
+    /// The members that every problem has.
+    fn new(code: &'static str, title: &'static str, status: StatusCode, detail: &'a str) -> Self {
+        Self {
+            kind: format!("{TYPES}{code}"),
+            title,
+            status: status.as_u16(),
+            code,
+            detail,
+            instance: None,
+            trace_id: None,
+            errors: &NO_FAULTS,
+            existing_id: None,
+            matching_ids: &[],
+            required_scope: None,
+            oldest_changed_at: None,
         }
     }
 }
 
-/// Appends the problem of one item of a bulk. The request it belongs to is named by the answer as a whole.
-pub(crate) fn write_item(error: &Error, out: &mut Vec<u8>) -> Result<(), Error> {
-    serde_json::to_writer(out, &Members::of(error)).map_err(Error::internal)
-}
-
-/// Gives a response the body and the headers of a problem.
-pub(crate) fn render(error: &Error, path: &str, id: &RequestId, response: &mut Response) {
-    let members = Members { instance: Some(path), trace_id: Some(id.as_str()), ..Members::of(error) };
-    let body = serde_json::to_vec(&members).unwrap_or_default();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.remove(header::CONTENT_LENGTH);
-    if let Some((name, value)) = header_of(error) {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    *response.body_mut() = Body::from(body);
+/// The JSON of the problem of one item of a bulk, without the request's path and id.
+pub(crate) fn item(error: &Error) -> Vec<u8> {
+    Members::of_error(error).to_json()
 }
 
 fn header_of(error: &Error) -> Option<(HeaderName, &'static str)> {
@@ -165,7 +255,7 @@ fn header_of(error: &Error) -> Option<(HeaderName, &'static str)> {
         Code::Unauthorized => {
             Some((header::WWW_AUTHENTICATE, "ApiKey realm=\"rally\", Bearer realm=\"rally\""))
         }
-        // What may have happened is not to be repeated without a look.
+        // A write that may have happened must not be repeated blindly.
         Code::Unavailable if !error.is_outcome_unknown() => Some((header::RETRY_AFTER, "1")),
         _ => None,
     }
@@ -177,9 +267,9 @@ mod tests {
 
     #[test]
     fn only_the_documented_statuses_are_answered() {
-        for code in Code::ALL {
-            let known = [400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503];
-            assert!(known.contains(&status_of(code).as_u16()), "{code:?}");
+        let known = [400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503];
+        for status in Code::ALL.map(status_of).into_iter().chain(Failure::ALL.map(Failure::status)) {
+            assert!(known.contains(&status.as_u16()), "{status}");
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Error>
     raw(query).map(|(name, value)| Ok((decode(name, name)?, decode(name, value)?))).collect()
 }
 
-/// The query of another page: this one's without some parameters and with others.
+/// The query of another page: this page's, without the parameters `left_out` and with those `added`.
 pub(crate) fn with(query: Option<&str>, left_out: &[&str], added: &[(&str, &str)]) -> String {
     let is_kept = |name: &str| decode(name, name).is_ok_and(|name| !left_out.contains(&name.as_str()));
     let kept = raw(query).filter(|(name, _)| is_kept(name));

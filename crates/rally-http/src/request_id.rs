@@ -8,15 +8,18 @@ use uuid::{Builder, Uuid};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Characters of an id that a caller may choose.
+/// The most characters of an id that a caller chooses.
 const LONGEST: usize = 128;
 
-/// What a request is called in its answer and in the log.
+/// The name of a request in its answer and in the log.
 #[derive(Clone, Debug)]
-pub(crate) struct RequestId(HeaderValue);
+pub(crate) struct RequestId {
+    text: String,
+    header: HeaderValue,
+}
 
-/// Makes ids for requests that come without: UUIDs made of keyed hashes of a counter, which tell nobody how many
-/// there were. To ask the operating system for each would be a tenth of the cost of a small request.
+/// Makes ids for requests without one: UUIDs made of keyed hashes of a counter, which give away no count of requests.
+/// Random bytes of the operating system would be a tenth of the cost of a small request.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     keys: (RandomState, RandomState),
@@ -28,10 +31,10 @@ impl RequestIds {
         Self { keys: (RandomState::new(), RandomState::new()), made: AtomicU64::new(0) }
     }
 
-    /// The id that the caller sent, if it is one that can be repeated in a header and in a line of a log; else a new one.
+    /// The id that the caller sent, if it can be repeated in a header and in a line of the log; else a new one.
     pub(crate) fn of(&self, headers: &HeaderMap) -> RequestId {
-        match headers.get(X_REQUEST_ID) {
-            Some(sent) if is_sane(sent) => RequestId(sent.clone()),
+        match headers.get(X_REQUEST_ID).map(HeaderValue::to_str) {
+            Some(Ok(sent)) if is_sane(sent) => RequestId::new(sent),
             _ => self.mint(),
         }
     }
@@ -41,23 +44,29 @@ impl RequestIds {
         let halves = Uuid::from_u64_pair(self.keys.0.hash_one(number), self.keys.1.hash_one(number));
         let uuid = Builder::from_random_bytes(halves.into_bytes()).into_uuid();
         let mut text = Uuid::encode_buffer();
-        let text = uuid.hyphenated().encode_lower(&mut text);
-        RequestId(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none")))
+        RequestId::new(uuid.hyphenated().encode_lower(&mut text))
     }
 }
 
 impl RequestId {
+    /// An id of visible ASCII characters.
+    #[expect(clippy::expect_used, reason = "visible ASCII is always a header's value")]
+    fn new(text: &str) -> Self {
+        let header = HeaderValue::from_str(text).expect("an id is of visible ASCII characters");
+        Self { text: text.to_owned(), header }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        &self.text
     }
 
     pub(crate) fn into_header(self) -> HeaderValue {
-        self.0
+        self.header
     }
 }
 
-fn is_sane(sent: &HeaderValue) -> bool {
-    (1..=LONGEST).contains(&sent.len()) && sent.as_bytes().iter().all(u8::is_ascii_graphic)
+fn is_sane(sent: &str) -> bool {
+    (1..=LONGEST).contains(&sent.len()) && sent.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]

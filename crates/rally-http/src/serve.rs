@@ -4,16 +4,16 @@ use axum::serve::ListenerExt;
 use rally_core::Engine;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::{Config, router};
+use crate::{config::Config, router::router};
 
-/// How long requests that are running may go on after the shutdown has begun.
+/// The time that running requests have after the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Serves an engine on a listener until `shutdown` is done: then no connection is taken any more, requests that are
-/// running are finished for up to ten seconds, and this returns.
+/// Serves an engine on a listener until `shutdown` is done. Then it accepts no connection, gives running requests up to
+/// ten seconds, and returns.
 ///
 /// # Errors
-/// When the listener fails.
+/// An I/O error if the listener fails.
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,

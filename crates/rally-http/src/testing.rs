@@ -1,7 +1,7 @@
 //! A whole Rally in one line, for the tests of programs that call it.
 
 use std::{
-    fmt, io,
+    fmt, io, iter,
     net::{Ipv4Addr, TcpListener},
     sync::Arc,
     thread,
@@ -10,12 +10,15 @@ use std::{
 use rally_core::{ApiKeyDraft, Clock, Engine, Environment, Profile, TenantDraft, store::MemoryStore};
 use tokio::{runtime, sync::oneshot};
 
-use crate::{Config, WorkOn, serve};
+use crate::{
+    config::{Config, WorkOn},
+    serve::serve,
+};
 
 /// A Rally on a free loopback port and in memory, which is gone when this is dropped.
 ///
 /// It runs on a thread of its own, so tests of any kind can use it, with or without an async runtime. It is strict:
-/// what it does not know, it refuses. Its keys begin with `rk_test_`.
+/// a request with an unknown member or parameter is refused. Its keys begin with `rk_test_`.
 ///
 /// ```
 /// let rally = rally_http::testing::Fake::start();
@@ -30,7 +33,8 @@ use crate::{Config, WorkOn, serve};
 pub struct Fake {
     engine: Engine,
     url: String,
-    tenants: Vec<FakeTenant>,
+    first: FakeTenant,
+    others: Vec<FakeTenant>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -40,7 +44,7 @@ struct FakeTenant {
     api_key: String,
 }
 
-/// What a [`Fake`] is to be like.
+/// Options of a [`Fake`].
 #[derive(Clone, Debug)]
 pub struct FakeBuilder {
     tenants: Vec<String>,
@@ -52,14 +56,14 @@ impl Fake {
     /// Starts one with the tenant `acme`, the documented rate limit and the system's clock.
     ///
     /// # Panics
-    /// When the machine has no free port or no thread left.
+    /// Panics if the machine has no free port or no thread left.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test has nothing better to do with this failure")]
     pub fn start() -> Self {
         Self::builder().start().expect("a fake Rally starts")
     }
 
-    /// Chooses what it is to be like.
+    /// Options to start one with.
     #[must_use]
     pub fn builder() -> FakeBuilder {
         FakeBuilder {
@@ -73,7 +77,7 @@ impl Fake {
         }
     }
 
-    /// Where it is, without a slash at the end: `http://127.0.0.1:49152`.
+    /// Its URL, without a slash at the end: `http://127.0.0.1:49152`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -82,25 +86,29 @@ impl Fake {
     /// A key of the first tenant, with every scope.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        self.tenants.first().map_or("", |tenant| &tenant.api_key)
+        &self.first.api_key
     }
 
     /// A key of the tenant with that slug, with every scope.
     #[must_use]
     pub fn api_key_of(&self, tenant: &str) -> Option<&str> {
-        self.tenants.iter().find(|known| known.slug == tenant).map(|known| known.api_key.as_str())
+        self.tenants().find(|known| known.slug == tenant).map(|known| known.api_key.as_str())
     }
 
     /// The slug of the first tenant.
     #[must_use]
     pub fn tenant(&self) -> &str {
-        self.tenants.first().map_or("", |tenant| &tenant.slug)
+        &self.first.slug
     }
 
-    /// The engine within, to seed it and to look at what the program under test has done.
+    /// The engine within, to add records and to check those that the program under test has written.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    fn tenants(&self) -> impl Iterator<Item = &FakeTenant> {
+        iter::once(&self.first).chain(&self.others)
     }
 }
 
@@ -119,7 +127,7 @@ impl FakeBuilder {
         self
     }
 
-    /// As many requests as the machine can answer, with and without a valid credential; the headers are left out.
+    /// No limit of requests, with or without a valid credential; the headers of the limit are left out.
     #[must_use]
     pub fn without_rate_limit(self) -> Self {
         self.requests_per_minute(0)
@@ -132,7 +140,7 @@ impl FakeBuilder {
         self
     }
 
-    /// Reads requests as the documentation has it, passing over what it does not know.
+    /// Reads requests as the documentation has it, ignoring unknown members and parameters.
     #[must_use]
     pub fn documented_profile(mut self) -> Self {
         self.engine.profile = Profile::Documented;
@@ -142,14 +150,14 @@ impl FakeBuilder {
     /// Starts it.
     ///
     /// # Errors
-    /// When there is no free port or no thread left, or a slug is not one or is there twice.
-    pub fn start(mut self) -> io::Result<Fake> {
-        if self.tenants.is_empty() {
-            self.tenants.push("acme".to_owned());
-        }
+    /// An I/O error if there is no free port or no thread left, or if a slug is invalid or given twice.
+    pub fn start(self) -> io::Result<Fake> {
         let engine = Engine::with(Arc::new(MemoryStore::new()), self.environment, self.engine);
-        let tenants = self.tenants.into_iter().map(|slug| FakeTenant::create(&engine, slug));
-        let tenants = tenants.collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let mut slugs = self.tenants.into_iter();
+        let first = slugs.next().unwrap_or_else(|| "acme".to_owned());
+        let create = |slug| FakeTenant::create(&engine, slug).map_err(io::Error::other);
+        let first = create(first)?;
+        let others = slugs.map(create).collect::<Result<_, _>>()?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -159,11 +167,11 @@ impl FakeBuilder {
         let thread = thread::Builder::new()
             .name("rally-fake".to_owned())
             .spawn(move || run(runtime, listener, served, stopped))?;
-        Ok(Fake { engine, url, tenants, stop: Some(stop), thread: Some(thread) })
+        Ok(Fake { engine, url, first, others, stop: Some(stop), thread: Some(thread) })
     }
 }
 
-/// Serves until it is told to stop, and then drops every connection at once: nobody is to wait for a test's end.
+/// Serves until `stopped`, then drops every connection at once, so that no test waits for its end.
 fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped: oneshot::Receiver<()>) {
     let mut config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
     if engine.config().requests_per_minute == 0 {
@@ -197,7 +205,7 @@ impl FakeTenant {
 impl fmt::Debug for Fake {
     /// Everything but the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenants: Vec<&str> = self.tenants.iter().map(|tenant| tenant.slug.as_str()).collect();
+        let tenants: Vec<&str> = self.tenants().map(|tenant| tenant.slug.as_str()).collect();
         f.debug_struct("Fake").field("url", &self.url).field("tenants", &tenants).finish_non_exhaustive()
     }
 }

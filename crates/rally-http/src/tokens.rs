@@ -1,22 +1,21 @@
-//! Tokens of users who have logged in: JSON Web Tokens (RFC 7519), signed with HMAC-SHA-256 and nothing else.
+//! Tokens of users who have logged in: JSON Web Tokens (RFC 7519), signed with HMAC-SHA-256 alone.
 
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use rally_core::{Caller, Error, Id, Scope, Session, SigningSecret, TenantId, Timestamp, limits};
+use parking_lot::Mutex;
+use rally_core::{Caller, Engine, Error, Id, Scope, Session, SigningSecret, TenantId, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::app::App;
-
 const ISSUER: &str = "rally";
 const AUDIENCE: &str = "rally-api";
-/// For how long the secrets are not asked for again. A token of a newer one asks at once.
+/// The time for which secrets are not read again. A token with an unknown secret reads them at once.
 const GRAIN_MICROS: i64 = 1_000_000;
-/// The longest token that is looked at.
+/// The most bytes of a token; a longer one is refused unread.
 const MOST_BYTES: usize = 4_096;
 
-/// What a token says; each of these must be there, and be of its type.
+/// The claims of a token, all of which are required.
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -30,24 +29,35 @@ struct Claims {
     nbf: i64,
     exp: i64,
     jti: Uuid,
-    /// When what the user logs in with last changed, in microseconds.
+    /// The instant of the last change of the user's credentials, in microseconds.
     cred: i64,
 }
 
-/// The secrets as they were read last.
+/// Makes tokens and opens sessions with them.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    engine: Engine,
+    known: Mutex<Option<Secrets>>,
+}
+
+/// The secrets as last read.
 #[derive(Clone, Debug)]
-pub(crate) struct Secrets {
+struct Secrets {
     read_at: Timestamp,
     all: Arc<[SigningSecret]>,
 }
 
-/// A token that was just made, and when it ends.
+/// A new token and its end.
 pub(crate) struct Token {
     pub(crate) text: String,
     pub(crate) expires_at: Timestamp,
 }
 
-impl App {
+impl Tokens {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine, known: Mutex::default() }
+    }
+
     /// A token for a user who has just logged in.
     pub(crate) fn sign(&self, session: &Session) -> Result<Token, Error> {
         let Caller::User { id, credential_since, .. } = session.caller() else {
@@ -55,7 +65,7 @@ impl App {
         };
         let secrets = self.secrets(None)?;
         let secret = secrets.first().ok_or_else(|| Error::internal("there is no secret to sign with"))?;
-        let now = self.engine().clock().now();
+        let now = self.engine.clock().now();
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -65,7 +75,7 @@ impl App {
             iat: now.as_seconds(),
             nbf: now.as_seconds(),
             exp: now.as_seconds() + limits::TOKEN_SECONDS,
-            jti: self.engine().random_id(),
+            jti: self.engine.random_id(),
             cred: credential_since.as_micros(),
         };
         let header = Header { kid: Some(secret.id().to_string()), ..Header::new(Algorithm::HS256) };
@@ -78,18 +88,18 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Unauthorized`](rally_core::Code::Unauthorized), always with the same words.
-    pub(crate) fn open_token(&self, token: &str) -> Result<Session, Error> {
+    pub(crate) fn open(&self, token: &str) -> Result<Session, Error> {
         let claims = self.claims(token)?.ok_or_else(Error::unauthorized)?;
         let tenant = TenantId::from_uuid(claims.tid);
         let since = Timestamp::from_micros(claims.cred);
         let scope = Scope::highest(&claims.scope).map_err(|_| Error::unauthorized())?;
-        let session = self.engine().session_of(tenant, Id::from_uuid(claims.sub), since)?;
+        let session = self.engine.session_of(tenant, Id::from_uuid(claims.sub), since)?;
         Ok(session
             .limited_to(scope)
             .until(Some(Timestamp::from_micros(claims.exp.saturating_mul(1_000_000)))))
     }
 
-    /// What a token says, if it is one of ours that is valid now.
+    /// The claims of a token; `None` if it is not one of ours that is valid now.
     fn claims(&self, token: &str) -> Result<Option<Claims>, Error> {
         let header = Some(token).filter(|token| token.len() <= MOST_BYTES);
         let Some(header) = header.and_then(|token| jsonwebtoken::decode_header(token).ok()) else {
@@ -100,15 +110,15 @@ impl App {
         let secrets = self.secrets(Some(kid))?;
         let Some(secret) = secrets.iter().find(|secret| secret.id() == kid) else { return Ok(None) };
         let decoded = jsonwebtoken::decode(token, &DecodingKey::from_secret(secret.key()), &validation());
-        let now = self.engine().clock().now().as_seconds();
+        let now = self.engine.clock().now().as_seconds();
         let claims = decoded.ok().map(|decoded| decoded.claims);
         Ok(claims.filter(|claims: &Claims| claims.nbf <= now && claims.iat <= now && now < claims.exp))
     }
 
-    /// The secrets of the deployment, read anew when they are older than a second or the one that is needed is not there.
+    /// The secrets of the deployment, read anew if they are older than a second or lack the one that is needed.
     fn secrets(&self, needed: Option<Uuid>) -> Result<Arc<[SigningSecret]>, Error> {
-        let now = self.engine().clock().now();
-        let known = self.known_secrets().lock().clone();
+        let now = self.engine.clock().now();
+        let known = self.known.lock().clone();
         let is_fresh =
             |known: &Secrets| known.read_at <= now && now < known.read_at.plus_micros(GRAIN_MICROS);
         let has_needed =
@@ -116,13 +126,13 @@ impl App {
         if let Some(known) = known.filter(|known| is_fresh(known) && has_needed(known)) {
             return Ok(known.all);
         }
-        let all: Arc<[SigningSecret]> = self.engine().signing_secrets()?.into();
-        *self.known_secrets().lock() = Some(Secrets { read_at: now, all: Arc::clone(&all) });
+        let all: Arc<[SigningSecret]> = self.engine.signing_secrets()?.into();
+        *self.known.lock() = Some(Secrets { read_at: now, all: Arc::clone(&all) });
         Ok(all)
     }
 }
 
-/// One algorithm, and the claims that the library checks; the instants are checked by the engine's clock.
+/// The algorithm and the claims that the library checks. Instants are checked by the engine's clock instead.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_required_spec_claims(&["exp", "nbf", "aud", "iss", "sub"]);

@@ -34,10 +34,6 @@ pub const PASSWORD_MIN: usize = 12;
 pub const PASSWORD_MAX: usize = 128;
 /// Significant digits of a decimal number, and the most that can follow its point.
 pub const DECIMAL_DIGITS: usize = 28;
-/// Bytes of a request body.
-pub const BODY_BYTES: usize = 1 << 20;
-/// Bytes of the body of a bulk request.
-pub const BULK_BODY_BYTES: usize = 8 << 20;
 /// Characters of an idempotency key.
 pub const IDEMPOTENCY_KEY: usize = 255;
 /// Hours for which the answer to an idempotency key is kept.
@@ -48,7 +44,3 @@ pub const SLUG: usize = 63;
 pub const REQUESTS_PER_MINUTE: u32 = 1_000;
 /// Seconds for which a token opens a session.
 pub const TOKEN_SECONDS: i64 = 3_600;
-/// Failed logins a minute and account.
-pub const FAILED_LOGINS_PER_MINUTE: u32 = 10;
-/// Requests without a valid credential a minute and source address.
-pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;

@@ -1,5 +1,7 @@
 //! House rules that no lint holds.
 
+mod circles;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -19,12 +19,12 @@ fn query_parameters() -> Value {
         },
         "Limit": query(
             "limit",
-            "How many records at most",
+            "The most records of a page",
             &json!({ "type": "integer", "minimum": 1, "maximum": limits::PAGE, "default": limits::PAGE }),
         ),
         "Offset": query(
             "offset",
-            "How many records to pass over first",
+            "The number of records before the page",
             &json!({ "type": "integer", "minimum": 0, "default": 0 }),
         ),
         "UpdatedSince": query(
@@ -34,13 +34,13 @@ fn query_parameters() -> Value {
         ),
         "Count": query(
             "count",
-            "Whether to tell the number of all of them in `X-Total-Count`",
+            "`true` for the number of all records of the list in `X-Total-Count`",
             &json!({ "type": "boolean", "default": false }),
         ),
         "Fields": query("fields", "The members to answer, separated by commas", &json!({ "type": "string" })),
         "Atomic": query(
             "atomic",
-            "Whether one item that is at fault keeps all of them out",
+            "`true` to create no record if one item is invalid",
             &json!({ "type": "boolean", "default": false }),
         ),
         "Since": query("since", "Only changes after this instant; this or `after` is required", &instant()),
@@ -51,12 +51,12 @@ fn query_parameters() -> Value {
         ),
         "Entities": query(
             "entities",
-            &format!("The kinds of record, separated by commas, of {}; all without it", feed.join(", ")),
+            &format!("The kinds of record, separated by commas, of {}; without it, all of them", feed.join(", ")),
             &json!({ "type": "string" }),
         ),
         "FeedLimit": query(
             "limit",
-            "How many changes at most",
+            "The most changes of a page",
             &json!({ "type": "integer", "minimum": 1, "maximum": limits::FEED_PAGE, "default": limits::FEED_PAGE }),
         ),
     })
@@ -65,11 +65,11 @@ fn query_parameters() -> Value {
 fn header_parameters() -> Value {
     let text = json!({ "type": "string" });
     json!({
-        "IfMatch": header("If-Match", "The `ETag` of the version to change; another one is 412", &text),
-        "IfNoneMatch": header("If-None-Match", "The `ETag` of a version that is known; it is 304", &text),
+        "IfMatch": header("If-Match", "The `ETag` of the version to change; if the record has another, the answer is 412", &text),
+        "IfNoneMatch": header("If-None-Match", "The `ETag` of a known version; if the record still has it, the answer is 304", &text),
         "IdempotencyKey": header(
             "Idempotency-Key",
-            &format!("Makes the write happen once in {} hours", limits::IDEMPOTENCY_HOURS),
+            &format!("Repeated within {} hours, the write happens once", limits::IDEMPOTENCY_HOURS),
             &json!({ "type": "string", "minLength": 1, "maxLength": limits::IDEMPOTENCY_KEY }),
         ),
         "Prefer": header("Prefer", "`return=minimal` for an answer without a body", &text),
@@ -88,22 +88,22 @@ pub(super) fn headers() -> Value {
     let answer =
         |description: &str, kind: &str| json!({ "description": description, "schema": { "type": kind } });
     json!({
-        "X-Request-Id": answer("The id that the caller sent or was given; `traceId` in problems", "string"),
-        "X-RateLimit-Limit": answer("Requests in a whole minute", "integer"),
+        "X-Request-Id": answer("The request's id, sent by the caller or made here; `traceId` in problems", "string"),
+        "X-RateLimit-Limit": answer("Requests that a minute has in all", "integer"),
         "X-RateLimit-Remaining": answer("Requests left in this minute", "integer"),
-        "X-RateLimit-Reset": answer("When the next minute begins, in Unix seconds", "integer"),
+        "X-RateLimit-Reset": answer("The beginning of the next minute, in Unix seconds", "integer"),
         "Retry-After": answer("Seconds to wait", "integer"),
         "ETag": answer("The version of the record", "string"),
         "Location": answer("The path of the new record", "string"),
         "Link": answer("Other pages (RFC 8288): `first`, `prev` and `next`", "string"),
-        "X-Total-Count": answer("How many records there are in all, when `count=true`", "integer"),
-        "Idempotent-Replayed": answer("`true` when this is the kept answer of an earlier request", "string"),
+        "X-Total-Count": answer("The number of records in all, if `count=true`", "integer"),
+        "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request", "string"),
         "Preference-Applied": answer("The preference that was honoured", "string"),
-        "WWW-Authenticate": answer("The kinds of credential that are taken", "string"),
+        "WWW-Authenticate": answer("The kinds of credential that are accepted", "string"),
     })
 }
 
-/// References to the headers of an answer, those of every answer included.
+/// References to the headers of a response: those that are named, and those of every response.
 pub(super) fn header_references(names: &[&str]) -> Value {
     let common = ["X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
     let all = common.iter().chain(names);
@@ -112,9 +112,9 @@ pub(super) fn header_references(names: &[&str]) -> Value {
 
 pub(super) fn responses() -> Value {
     json!({
-        "BadRequest": problem("Something about the request is wrong, or a limit is passed", &[]),
+        "BadRequest": problem("The request is invalid, or a limit is passed", &[]),
         "Unauthorized": problem("No valid credential", &["WWW-Authenticate"]),
-        "Forbidden": problem("The scope is too small; `requiredScope` names the one that is missing", &[]),
+        "Forbidden": problem("The scope is too small; `requiredScope` names the missing one", &[]),
         "NotFound": problem("This tenant has no such record", &[]),
         "Conflict": problem("A request with this `Idempotency-Key` is still running", &[]),
         "PreconditionFailed": problem("The record is not at the version named in `If-Match`", &[]),
@@ -124,9 +124,9 @@ pub(super) fn responses() -> Value {
         "TooManyRequests": problem("The requests of this minute are spent", &["Retry-After"]),
         "Internal": problem("A fault of the server's own; the log has it under `traceId`", &[]),
         "Unavailable": problem("The store cannot answer at present", &["Retry-After"]),
-        "NotModified": { "description": "The caller has this version", "headers": header_references(&["ETag"]) },
+        "NotModified": { "description": "The caller already has this version", "headers": header_references(&["ETag"]) },
         "NoContent": {
-            "description": "Done, and no body was wanted",
+            "description": "The write succeeded, and the caller asked for no body",
             "headers": header_references(&["ETag", "Location", "Preference-Applied"]),
         },
     })

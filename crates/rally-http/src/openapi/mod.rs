@@ -4,26 +4,25 @@ mod components;
 mod operations;
 mod schemas;
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::routes::{self, Operation, Route};
+use self::operations::tag;
+pub(crate) use self::schemas::{draft, instant, reference};
+use crate::route::{Operation, Route};
 
-static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| describe().to_string().into_bytes());
-
-/// The JSON of the document.
-pub(crate) fn document() -> &'static [u8] {
-    &DOCUMENT
+/// The JSON of the document: of the routes under `/api`, and of those beside it.
+pub(crate) fn document(api: &[Route], operating: &[Route]) -> Vec<u8> {
+    describe(api, operating).to_string().into_bytes()
 }
 
-fn describe() -> Value {
-    let (api, operating) = (routes::api(), routes::operations());
-    let mut paths = Map::new();
-    for route in &api {
+fn describe(api: &[Route], operating: &[Route]) -> Value {
+    let mut paths = Paths::new();
+    for route in api {
         add(&mut paths, &format!("/api/v1{}", route.path), route);
     }
-    for route in &operating {
+    for route in operating {
         add(&mut paths, &route.path, route);
     }
     json!({
@@ -35,10 +34,10 @@ fn describe() -> Value {
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
-        "tags": tags(&api),
+        "tags": tags(api),
         "paths": paths,
         "components": {
-            "schemas": schemas(&api),
+            "schemas": schemas(api.iter().chain(operating)),
             "parameters": components::parameters(),
             "headers": components::headers(),
             "responses": components::responses(),
@@ -47,39 +46,33 @@ fn describe() -> Value {
     })
 }
 
-fn add(paths: &mut Map<String, Value>, path: &str, route: &Route) {
-    let item = paths.entry(path).or_insert_with(|| json!({}));
-    if let Some(item) = item.as_object_mut() {
-        item.insert(route.method.as_str().to_ascii_lowercase(), operations::describe(route));
-    }
+/// The operations of each path by their methods.
+type Paths = BTreeMap<String, Map<String, Value>>;
+
+fn add(paths: &mut Paths, path: &str, route: &Route) {
+    let item = paths.entry(path.to_owned()).or_default();
+    item.insert(route.method.name().to_owned(), operations::describe(route));
 }
 
 fn tags(api: &[Route]) -> Vec<Value> {
-    let mut names: Vec<&str> = api.iter().map(Route::tag).collect();
-    names.push(OPERATING);
+    let mut names: Vec<&str> = api.iter().map(tag).collect();
+    names.push(operations::OPERATING);
     names.dedup();
     names.into_iter().map(|name| json!({ "name": name })).collect()
 }
 
-fn schemas(api: &[Route]) -> Map<String, Value> {
+fn schemas<'r>(routes: impl Iterator<Item = &'r Route>) -> Map<String, Value> {
     let mut all = schemas::shared();
-    for route in api {
-        if let Operation::Records { verb, noun, model, .. } = route.operation {
-            schemas::add(&mut all, noun, verb, model);
+    for route in routes {
+        match route.operation {
+            Operation::Records { verb, noun, model, .. } => schemas::add(&mut all, noun, verb, model),
+            Operation::Special(special) => {
+                all.extend(special.schemas.iter().map(|schema| (schema.name.to_owned(), (schema.json)())));
+            }
+            Operation::Page(page) => {
+                all.extend(page.schema.iter().map(|schema| (schema.name.to_owned(), (schema.json)())));
+            }
         }
     }
     all
-}
-
-/// The tag of what is for whoever operates the server.
-const OPERATING: &str = "operations";
-
-impl Route {
-    /// The noun that its path begins with.
-    fn tag(&self) -> &str {
-        match self.operation {
-            Operation::Operating { .. } => OPERATING,
-            _ => self.path.split('/').nth(1).unwrap_or_default(),
-        }
-    }
 }

@@ -3,110 +3,166 @@ use serde_json::{Map, Value, json};
 
 use super::{
     components::{header_references, query},
-    schemas::{self, reference},
+    schemas::{self, reference, with_article},
 };
-use crate::routes::{Operation, Route, Verb};
+use crate::route::{Answer, AnswerBody, Operation, Page, Route, Special, Verb};
 
-/// What can go wrong with every request under `/api`.
-const COMMON: [(&str, &str); 6] = [
+/// Responses to failures of every request under `/api`.
+const FAILURES: [(&str, &str); 5] = [
     ("400", "BadRequest"),
     ("401", "Unauthorized"),
-    ("403", "Forbidden"),
     ("429", "TooManyRequests"),
     ("500", "Internal"),
     ("503", "Unavailable"),
 ];
 
-pub(super) fn describe(route: &Route) -> Value {
-    let has_id = route.path.contains("{id}");
-    let mut described = match route.operation {
-        Operation::Records { verb, noun, kind, model, scope } => {
-            records(verb, noun, kind, model, (scope, has_id))
+/// Responses that follow from a parameter.
+const BY_PARAMETER: [(&str, &str, &str); 6] = [
+    ("Id", "404", "NotFound"),
+    ("IfMatch", "412", "PreconditionFailed"),
+    ("IfNoneMatch", "304", "NotModified"),
+    ("IdempotencyKey", "409", "Conflict"),
+    ("IdempotencyKey", "422", "IdempotencyMismatch"),
+    ("Prefer", "204", "NoContent"),
+];
+
+/// The tag of routes for the operator of the server.
+pub(super) const OPERATING: &str = "operations";
+
+/// The noun that the path of a route begins with.
+pub(super) fn tag(route: &Route) -> &str {
+    match route.operation {
+        Operation::Page(_) => OPERATING,
+        _ => {
+            let path = route.path.trim_start_matches('/');
+            path.split_once('/').map_or(path, |(noun, _)| noun)
         }
-        Operation::Changes => changes(),
-        Operation::LogIn => log_in(),
-        Operation::Me => me(),
-        Operation::Operating { id, summary, content_type } => operating(id, summary, content_type),
-    };
-    if let Some(members) = described.as_object_mut() {
-        members.insert("tags".to_owned(), json!([route.tag()]));
     }
-    described
 }
 
-fn records(verb: Verb, noun: &str, kind: Kind, model: &Model, (scope, has_id): (Scope, bool)) -> Value {
+/// The operation of a route, as the document has it.
+pub(super) fn describe(route: &Route) -> Value {
+    let mut members = match route.operation {
+        Operation::Records { verb, noun, kind, model, scope } => {
+            records(verb, noun, kind, model, (scope, route.path.contains("{id}")))
+        }
+        Operation::Special(special) => self::special(special),
+        Operation::Page(page) => self::page(page),
+    };
+    members.insert("tags".to_owned(), json!([tag(route)]));
+    members.into()
+}
+
+fn records(
+    verb: Verb,
+    noun: &str,
+    kind: Kind,
+    model: &Model,
+    (scope, has_id): (Scope, bool),
+) -> Map<String, Value> {
     let name = schemas::name(noun);
     let (id, summary) = called(verb, noun, kind);
-    let mut described = json!({
-        "operationId": id,
-        "summary": summary,
-        "x-required-scope": scope.name(),
-        "security": [{ "ApiKey": [] }, { "Bearer": [] }],
-        "parameters": parameters(verb, model, has_id),
-        "responses": responses(verb, &name, has_id),
-    });
-    if let (Some(body), Some(members)) = (body(verb, &name), described.as_object_mut()) {
+    let mut names = parameters(verb);
+    names.retain(|name| has_id || *name != "Id");
+    let body = body(verb, &name);
+    let mut responses = failures(Some(scope), &names, body.is_some());
+    responses.extend(answers(verb, &name).map(|(status, response)| (status.to_owned(), response)));
+    let mut parameters = parameter_references(&names);
+    if verb == Verb::List {
+        parameters.extend(filters(model));
+    }
+    operation(&id, &summary, Some(scope), parameters, body, responses)
+}
+
+fn special(special: &Special) -> Map<String, Value> {
+    let Special { id, summary, description, scope, parameters, body, answer, .. } = special;
+    let mut responses = failures(*scope, parameters, body.is_some());
+    responses.insert(answer.status.to_string(), success(answer));
+    let parameters = parameter_references(parameters);
+    let mut members = operation(id, summary, *scope, parameters, body.map(reference), responses);
+    members.extend(description.map(|description| ("description".to_owned(), json!(description))));
+    members
+}
+
+fn operation(
+    id: &str,
+    summary: &str,
+    scope: Option<Scope>,
+    parameters: Vec<Value>,
+    body: Option<Value>,
+    responses: Map<String, Value>,
+) -> Map<String, Value> {
+    let security = match scope {
+        Some(_) => json!([{ "ApiKey": [] }, { "Bearer": [] }]),
+        None => json!([]),
+    };
+    let mut members = Map::from_iter([
+        ("operationId".to_owned(), json!(id)),
+        ("summary".to_owned(), json!(summary)),
+        ("security".to_owned(), security),
+        ("responses".to_owned(), responses.into()),
+    ]);
+    if let Some(scope) = scope {
+        members.insert("x-required-scope".to_owned(), json!(scope.name()));
+    }
+    if !parameters.is_empty() {
+        members.insert("parameters".to_owned(), parameters.into());
+    }
+    if let Some(body) = body {
         let content = json!({ "required": true, "content": { "application/json": { "schema": body } } });
         members.insert("requestBody".to_owned(), content);
     }
-    described
+    members
 }
 
-/// The id and the summary of an operation.
-fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
-    let (name, plural) = (schemas::name(noun), kind.plural());
-    match verb {
-        Verb::List => (format!("list{}", plural_name(kind)), format!("List {plural}")),
-        Verb::Create => (format!("create{name}"), format!("Create a {noun}")),
-        Verb::Get => (format!("get{name}"), format!("Get a {noun}")),
-        Verb::Put => (format!("update{name}"), format!("Change a {noun}")),
-        Verb::Patch => (format!("patch{name}"), format!("Change a {noun}, as `PUT` does")),
-        Verb::Delete => {
-            (format!("delete{name}"), format!("Delete a {noun}, and its name from all that name it"))
-        }
-        Verb::Upsert => (format!("upsert{name}"), format!("Create a {noun}, or change the one that matches")),
-        Verb::Bulk => (format!("create{}", plural_name(kind)), format!("Create 1 to 100 {plural} at once")),
-        Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
-        Verb::PutPart => (format!("update{name}"), format!("Change the {noun}")),
-        Verb::Mint => (format!("create{name}"), format!("Create a {noun}; the answer alone shows it")),
-        Verb::Revoke => (format!("revoke{name}"), format!("Revoke a {noun}; its record stays")),
-        Verb::Move => (format!("move{name}"), format!("Move a {noun} to another stage of its pipeline")),
-        Verb::Forecast => (
-            format!("forecast{name}"),
-            format!("What the deals of a {noun} come to, stage by stage and currency by currency"),
-        ),
-    }
-}
-
-fn plural_name(kind: Kind) -> String {
-    let (first, rest) = kind.plural().split_at_checked(1).unwrap_or_default();
-    first.to_ascii_uppercase() + rest
-}
-
-fn parameters(verb: Verb, model: &Model, has_id: bool) -> Value {
-    let names: &[&str] = match verb {
-        Verb::List => &["Limit", "Offset", "UpdatedSince", "Count", "Fields"],
-        Verb::Get | Verb::GetPart => &["Id", "Fields", "IfNoneMatch"],
-        Verb::Create => &["IdempotencyKey", "Prefer"],
-        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Move => {
-            &["Id", "IfMatch", "IdempotencyKey", "Prefer"]
-        }
-        Verb::Delete => &["Id", "IfMatch", "IdempotencyKey"],
-        Verb::Upsert => &["IfMatch", "IdempotencyKey", "Prefer"],
-        Verb::Bulk => &["Atomic", "IdempotencyKey"],
-        Verb::Mint => &["IdempotencyKey"],
-        Verb::Revoke => &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
-        Verb::Forecast => &["Id"],
+fn page(page: &Page) -> Map<String, Value> {
+    let schema = match page.schema {
+        Some(schema) => reference(schema.name),
+        None => json!({}),
     };
-    let names: Vec<&str> = names.iter().copied().filter(|name| has_id || *name != "Id").collect();
-    let mut all = parameter_references(&names);
-    if let (Verb::List, Some(all)) = (verb, all.as_array_mut()) {
-        all.extend(filters(model));
-    }
-    all
+    let content = json!({ page.content_type: { "schema": schema } });
+    let success = json!({ "description": page.summary, "content": content });
+    let failures =
+        page.failures.iter().map(|(status, name)| ((*status).to_owned(), response_reference(name)));
+    let mut responses: Map<String, Value> = failures.collect();
+    responses.insert("200".to_owned(), success);
+    operation(page.id, page.summary, None, Vec::new(), None, responses)
 }
 
-/// The parameters that narrow the list of one resource.
+/// The id and the summary of a verb on records.
+fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
+    let (name, plural) = (schemas::name(noun), schemas::plural(noun));
+    let one = with_article(noun);
+    match verb {
+        Verb::List => (format!("list{}", schemas::name(kind.plural())), format!("List {plural}")),
+        Verb::Create => (format!("create{name}"), format!("Create {one}")),
+        Verb::Get => (format!("get{name}"), format!("Get {one}")),
+        Verb::Put => (format!("update{name}"), format!("Update {one}")),
+        Verb::Patch => (format!("patch{name}"), format!("Update {one}, as `PUT` does")),
+        Verb::Delete => (format!("delete{name}"), format!("Delete {one} and clear the references to it")),
+        Verb::Upsert => (format!("upsert{name}"), format!("Create {one}, or update the one that matches")),
+        Verb::Bulk => (
+            format!("create{}", schemas::name(kind.plural())),
+            format!("Create 1 to {} {plural}", limits::BULK_ITEMS),
+        ),
+        Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
+        Verb::PutPart => (format!("update{name}"), format!("Update the {noun}")),
+    }
+}
+
+fn parameters(verb: Verb) -> Vec<&'static str> {
+    match verb {
+        Verb::List => vec!["Limit", "Offset", "UpdatedSince", "Count", "Fields"],
+        Verb::Get | Verb::GetPart => vec!["Id", "Fields", "IfNoneMatch"],
+        Verb::Create => vec!["IdempotencyKey", "Prefer"],
+        Verb::Put | Verb::Patch | Verb::PutPart => vec!["Id", "IfMatch", "IdempotencyKey", "Prefer"],
+        Verb::Delete => vec!["Id", "IfMatch", "IdempotencyKey"],
+        Verb::Upsert => vec!["IfMatch", "IdempotencyKey", "Prefer"],
+        Verb::Bulk => vec!["Atomic", "IdempotencyKey"],
+    }
+}
+
+/// The parameters that filter the list of one resource.
 fn filters(model: &Model) -> Vec<Value> {
     let filter = |(parameter, member): (&str, &Member)| {
         query(parameter, "Only records with this value", &schemas::filter(&member.rule))
@@ -115,23 +171,23 @@ fn filters(model: &Model) -> Vec<Value> {
     if model.is_searched() {
         let searched = model.members().iter().filter(|member| member.searched).map(|member| member.name);
         let names = searched.collect::<Vec<_>>().join(", ");
-        let description =
-            format!("Only records of which one of these begins so, in any case of letters: {names}");
+        let description = format!(
+            "Only records with a member that begins with this text, in either case of letters: {names}"
+        );
         all.push(query("q", &description, &json!({ "type": "string", "maxLength": limits::SHORT_TEXT })));
     }
     all
 }
 
-fn parameter_references(names: &[&str]) -> Value {
+fn parameter_references(names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })).collect()
 }
 
 fn body(verb: Verb, name: &str) -> Option<Value> {
     match verb {
-        Verb::List | Verb::Get | Verb::GetPart | Verb::Forecast | Verb::Delete | Verb::Revoke => None,
-        Verb::Move => Some(reference("StageMove")),
-        Verb::Create | Verb::Mint => Some(reference(&format!("{name}Draft"))),
-        // The update half needs no more than the natural key, so what is required of a draft is not required here.
+        Verb::List | Verb::Get | Verb::GetPart | Verb::Delete => None,
+        Verb::Create => Some(reference(&format!("{name}Draft"))),
+        // An upsert that updates needs the natural key alone, so the schema requires no member.
         Verb::Put | Verb::Patch | Verb::PutPart | Verb::Upsert => Some(reference(&format!("{name}Change"))),
         Verb::Bulk => Some(json!({
             "type": "array",
@@ -142,64 +198,48 @@ fn body(verb: Verb, name: &str) -> Option<Value> {
     }
 }
 
-fn responses(verb: Verb, name: &str, has_id: bool) -> Value {
-    let whole = reference(name);
-    let fields = reference(&format!("{name}Fields"));
-    let mut all = errors(verb, has_id);
-    let mut add = |status: &str, response: Value| all.insert(status.to_owned(), response);
-    match verb {
+/// Responses to requests that succeed with a body.
+fn answers(verb: Verb, name: &str) -> impl Iterator<Item = (&'static str, Value)> {
+    const CREATED: &[&str] = &["ETag", "Location", "Idempotent-Replayed"];
+    const UPDATED: &[&str] = &["ETag", "Idempotent-Replayed"];
+    const REPLAYED: &[&str] = &["Idempotent-Replayed"];
+    let (whole, fields) = (reference(name), reference(&format!("{name}Fields")));
+    let created = response("The record was created", &whole, CREATED);
+    let all = match verb {
         Verb::List => {
             let page = json!({ "type": "array", "items": fields });
-            add("200", answer("A page of the list", &page, &["Link", "X-Total-Count"]));
+            vec![("200", response("A page of the list", &page, &["Link", "X-Total-Count"]))]
         }
-        Verb::Get | Verb::GetPart => {
-            add("200", answer("The record", &fields, &["ETag"]));
-            add("304", response_reference("NotModified"));
-        }
-        Verb::Create => {
-            add("201", answer("It is created", &whole, &["ETag", "Location", "Idempotent-Replayed"]));
-            add("204", response_reference("NoContent"));
-        }
-        Verb::Forecast => {
-            add("200", answer("The forecast", &reference("Forecast"), &[]));
-        }
-        Verb::Mint => {
-            let made = reference("NewApiKey");
-            add("201", answer("It is created", &made, &["ETag", "Location", "Idempotent-Replayed"]));
-        }
-        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Move | Verb::Revoke => {
-            add("200", answer("The record as it is now", &whole, &["ETag", "Idempotent-Replayed"]));
-            add("204", response_reference("NoContent"));
+        Verb::Get | Verb::GetPart => vec![("200", response("The record", &fields, &["ETag"]))],
+        Verb::Create => vec![("201", created)],
+        Verb::Put | Verb::Patch | Verb::PutPart => {
+            vec![("200", response("The record as it is now", &whole, UPDATED))]
         }
         Verb::Upsert => {
-            add("200", answer("It was there and is changed", &whole, &["ETag", "Idempotent-Replayed"]));
-            add("201", answer("It is created", &whole, &["ETag", "Location", "Idempotent-Replayed"]));
-            add("204", response_reference("NoContent"));
+            vec![("200", response("The record that matched, updated", &whole, UPDATED)), ("201", created)]
         }
-        Verb::Delete => {
-            add("200", answer("It is gone", &reference("Deleted"), &["Idempotent-Replayed"]));
-        }
+        Verb::Delete => vec![("200", response("The record was deleted", &reference("Deleted"), REPLAYED))],
         Verb::Bulk => {
             let results = reference("BulkResult");
-            add("200", answer("Some items are at fault", &results, &["Idempotent-Replayed"]));
-            add("201", answer("All of them are created", &results, &["Idempotent-Replayed"]));
+            vec![
+                ("200", response("Some items are invalid; the others were created", &results, REPLAYED)),
+                ("201", response("All records were created", &results, REPLAYED)),
+            ]
         }
-    }
-    Value::Object(all)
+    };
+    all.into_iter()
 }
 
-fn errors(verb: Verb, has_id: bool) -> Map<String, Value> {
-    let mut all: Vec<(&str, &str)> = COMMON.to_vec();
-    let has_body = !verb.is_read() && !matches!(verb, Verb::Delete | Verb::Revoke);
-    let is_of_many = matches!(verb, Verb::List | Verb::Create | Verb::Mint | Verb::Upsert | Verb::Bulk);
-    if has_id && !is_of_many {
-        all.push(("404", "NotFound"));
+/// Responses without a body of their own: to failures, and by what the parameters ask for.
+fn failures(scope: Option<Scope>, parameters: &[&str], has_body: bool) -> Map<String, Value> {
+    let mut all = FAILURES.to_vec();
+    if scope.is_some() {
+        all.push(("403", "Forbidden"));
     }
-    if !verb.is_read() && !matches!(verb, Verb::Create | Verb::Mint | Verb::Bulk) {
-        all.push(("412", "PreconditionFailed"));
-    }
-    if !verb.is_read() {
-        all.extend([("409", "Conflict"), ("422", "IdempotencyMismatch")]);
+    for (parameter, status, name) in BY_PARAMETER {
+        if parameters.contains(&parameter) {
+            all.push((status, name));
+        }
     }
     if has_body {
         all.extend([("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType")]);
@@ -211,74 +251,18 @@ fn response_reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/responses/{name}") })
 }
 
-fn answer(description: &str, schema: &Value, headers: &[&str]) -> Value {
+fn success(answer: &Answer) -> Value {
+    let schema = match answer.body {
+        AnswerBody::One(name) => reference(name),
+        AnswerBody::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
+    };
+    response(answer.description, &schema, answer.headers)
+}
+
+fn response(description: &str, schema: &Value, headers: &[&str]) -> Value {
     json!({
         "description": description,
         "headers": header_references(headers),
         "content": { "application/json": { "schema": schema } },
     })
-}
-
-fn changes() -> Value {
-    let page = json!({ "type": "array", "items": reference("FeedEntry") });
-    let mut responses: Map<String, Value> = errors(Verb::List, false);
-    responses.insert("200".to_owned(), answer("The next changes, oldest first", &page, &["Link"]));
-    json!({
-        "operationId": "listChanges",
-        "summary": "List what has changed",
-        "description": "Going on from the last `changedAt` never skips a change and never repeats one.",
-        "x-required-scope": Scope::Read.name(),
-        "security": [{ "ApiKey": [] }, { "Bearer": [] }],
-        "parameters": parameter_references(&["Since", "After", "Entities", "FeedLimit", "Fields"]),
-        "responses": responses,
-    })
-}
-
-fn log_in() -> Value {
-    let errors = [
-        "BadRequest",
-        "Unauthorized",
-        "PayloadTooLarge",
-        "UnsupportedMediaType",
-        "TooManyRequests",
-        "Internal",
-    ];
-    let mut responses: Map<String, Value> = ["400", "401", "413", "415", "429", "500"]
-        .into_iter()
-        .zip(errors)
-        .map(|(status, name)| (status.to_owned(), response_reference(name)))
-        .collect();
-    responses.insert("503".to_owned(), response_reference("Unavailable"));
-    responses.insert("200".to_owned(), answer("A token for the user", &reference("Token"), &[]));
-    json!({
-        "operationId": "logIn",
-        "summary": "Log a user in",
-        "description": "The host names the tenant, or else `tenant` does.",
-        "security": [],
-        "requestBody": { "required": true, "content": { "application/json": { "schema": reference("LogIn") } } },
-        "responses": responses,
-    })
-}
-
-fn me() -> Value {
-    let mut responses: Map<String, Value> = errors(Verb::List, false);
-    responses.insert("200".to_owned(), answer("Who the credential is of", &reference("Caller"), &[]));
-    json!({
-        "operationId": "getCaller",
-        "summary": "Who the caller is",
-        "x-required-scope": Scope::Read.name(),
-        "security": [{ "ApiKey": [] }, { "Bearer": [] }],
-        "parameters": [],
-        "responses": responses,
-    })
-}
-
-fn operating(id: &str, summary: &str, content_type: &str) -> Value {
-    let schema = if id.starts_with("check") { reference("Status") } else { json!({}) };
-    let mut responses =
-        json!({ "200": { "description": summary, "content": { content_type: { "schema": schema } } } });
-    if let (Some(responses), "checkReadiness") = (responses.as_object_mut(), id) {
-        responses.insert("503".to_owned(), response_reference("Unavailable"));
-    }
-    json!({ "operationId": id, "summary": summary, "security": [], "responses": responses })
 }

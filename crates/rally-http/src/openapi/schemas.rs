@@ -1,51 +1,77 @@
-use rally_core::{Access, Code, FeedFields, Kind, LogInDraft, Member, Model, Rule, limits};
+use rally_core::{Access, Code, Member, Model, Rule, limits};
 use serde_json::{Map, Value, json};
 
-use crate::routes::Verb;
+use crate::{problem::Failure, route::Verb};
 
-/// Whether a schema is of what is sent or of what is answered.
+/// The use of a schema, which says which members it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// What creates a record.
+    /// The body that creates a record.
     Draft,
-    /// What changes one.
+    /// The body that updates one.
     Change,
-    /// What is answered, every member of it.
+    /// A response with every member.
     Whole,
-    /// What is answered of the members that were asked for.
+    /// A response with the members that `fields` names.
     Fields,
 }
 
-/// The name of a schema: `Contact` of a contact.
+/// The name of a schema: `Contact` for a contact.
 pub(super) fn name(noun: &str) -> String {
-    let words = noun.split(' ').map(|word| {
-        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
-        first.to_ascii_uppercase() + &rest.to_lowercase()
-    });
-    words.collect()
+    noun.split(' ').map(capitalized).collect()
 }
 
-pub(super) fn reference(name: &str) -> Value {
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters.as_str().to_lowercase().chars()).collect()
+}
+
+/// A reference to a schema of the document.
+pub(crate) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// Adds the schemas that an operation is about.
+/// Adds the schemas that a verb names.
 pub(super) fn add(schemas: &mut Map<String, Value>, noun: &str, verb: Verb, model: &Model) {
-    let forms: &[(&str, Form, String)] = match verb {
+    let name = name(noun);
+    match verb {
         Verb::List | Verb::Get | Verb::GetPart => {
-            let fields = format!("The members of the {noun} that `fields` names; all of them without it");
-            &[("", Form::Whole, format!("The {noun}")), ("Fields", Form::Fields, fields)]
+            let fields = format!("The members of the {noun} that `fields` names; without it, all of them");
+            let whole = object(model, Form::Whole, &format!("The {noun}"));
+            schemas.insert(format!("{name}Fields"), object(model, Form::Fields, &fields));
+            schemas.insert(name, whole);
         }
-        Verb::Create | Verb::Mint => &[("Draft", Form::Draft, format!("What creates a {noun}"))],
+        Verb::Create => {
+            schemas.insert(format!("{name}Draft"), draft(model, noun));
+        }
         Verb::Put | Verb::Patch | Verb::PutPart => {
-            let change = format!("What changes the {noun}: a member left out stays, `null` clears it");
-            &[("Change", Form::Change, change)]
+            let change =
+                format!("An update of the {noun}: a member that is left out stays, `null` clears one");
+            schemas.insert(format!("{name}Change"), object(model, Form::Change, &change));
         }
-        _ => &[],
-    };
-    for (suffix, form, description) in forms {
-        schemas.insert(format!("{}{suffix}", name(noun)), object(model, *form, description));
+        Verb::Delete | Verb::Upsert | Verb::Bulk => {}
     }
+}
+
+/// The plural of a noun.
+pub(super) fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    }
+}
+
+/// The schema of the body that creates a record.
+pub(crate) fn draft(model: &Model, noun: &str) -> Value {
+    object(model, Form::Draft, &format!("The members of {} to create", with_article(noun)))
+}
+
+/// A noun with its indefinite article: `an API key`.
+pub(super) fn with_article(noun: &str) -> String {
+    let is_vowel = |letter: char| matches!(letter.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o');
+    let article = if noun.starts_with(is_vowel) { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 fn object(model: &Model, form: Form, description: &str) -> Value {
@@ -84,7 +110,7 @@ fn property(member: &Member, form: Form) -> Value {
     if member.required && member.access == Access::Open && matches!(member.rule, Rule::Text { .. }) {
         set(&mut schema, "minLength", json!(1));
     }
-    let default = member.default.and_then(|json| serde_json::from_str::<Value>(json).ok());
+    let default = member.default.map(parse);
     // A record without a value has the default, so it is never answered as null.
     let always_has_value = member.required || (is_answer && member.always);
     if !always_has_value {
@@ -96,7 +122,7 @@ fn property(member: &Member, form: Form) -> Value {
     schema
 }
 
-/// What a filter can be given: of tags, one.
+/// The schema of a filter's value: for tags, of one tag.
 pub(super) fn filter(of: &Rule) -> Value {
     match of {
         Rule::TagLine | Rule::Tags => rule(&Rule::Tag),
@@ -147,7 +173,7 @@ fn rule(rule: &Rule) -> Value {
         Rule::Domain => json!({
             "type": "string",
             "maxLength": limits::DOMAIN,
-            "description": "A domain in lower case; of a URL, its domain is taken",
+            "description": "A domain in lower case; a URL becomes its domain",
         }),
         Rule::Currency => json!({
             "type": "string",
@@ -165,15 +191,22 @@ fn rule(rule: &Rule) -> Value {
             "maxLength": limits::PASSWORD_MAX,
             "writeOnly": true,
         }),
-        Rule::Shape(shape) => serde_json::from_str(shape.schema).unwrap_or_default(),
+        Rule::Shape(shape) => parse(shape.schema),
     }
+}
+
+/// The value of JSON text in the sources of a resource.
+#[expect(clippy::expect_used, reason = "the document's test parses every such text")]
+fn parse(json: &'static str) -> Value {
+    serde_json::from_str(json).expect("a default or a schema in a model is JSON")
 }
 
 fn tag() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": limits::TAG })
 }
 
-pub(super) fn instant() -> Value {
+/// The schema of an instant.
+pub(crate) fn instant() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
@@ -192,72 +225,43 @@ fn set(schema: &mut Value, key: &str, value: Value) {
     }
 }
 
-/// The schemas that belong to no resource.
+/// The schemas that operations of several resources have.
 pub(super) fn shared() -> Map<String, Value> {
-    [
-        ("Problem", problem()),
-        ("FeedEntry", feed_entry()),
-        ("Deleted", deleted()),
-        ("BulkResult", bulk_result()),
-        ("LogIn", object(LogInDraft::model(), Form::Draft, "What a user logs in with")),
-        ("Token", token()),
-        ("Caller", caller()),
-        ("NewApiKey", new_api_key()),
-        ("StageMove", stage_move()),
-        ("Forecast", forecast()),
-        ("Status", json!({ "type": "object", "properties": { "status": { "type": "string" } } })),
-    ]
-    .map(|(name, schema)| (name.to_owned(), schema))
-    .into_iter()
-    .collect()
+    [("Problem", problem()), ("Deleted", deleted()), ("BulkResult", bulk_result())]
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .into_iter()
+        .collect()
 }
 
 fn problem() -> Value {
+    let codes: Vec<&str> =
+        Code::ALL.map(Code::name).into_iter().chain(Failure::ALL.map(Failure::name)).collect();
     json!({
         "type": "object",
-        "description": "What went wrong (RFC 9457)",
+        "description": "A failure (RFC 9457)",
         "required": ["type", "title", "status", "code", "detail"],
         "properties": {
             "type": { "type": "string", "format": "uri" },
             "title": { "type": "string" },
             "status": { "type": "integer" },
-            "code": { "type": "string", "enum": Code::ALL.map(Code::name) },
+            "code": { "type": "string", "enum": codes },
             "detail": { "type": "string" },
             "instance": { "type": "string", "description": "The path; left out of the items of a bulk" },
             "traceId": { "type": "string", "description": "`X-Request-Id`; left out of the items of a bulk" },
             "errors": {
                 "type": "object",
-                "description": "What is wrong with each member or parameter",
+                "description": "The faults of each member or parameter",
                 "additionalProperties": { "type": "array", "items": { "type": "string" } },
             },
             "matchingIds": {
                 "type": "array",
-                "description": "The records that match where one must",
+                "description": "The records that match, of which there must be one",
                 "items": { "type": "string", "format": "uuid" },
             },
-            "existingId": { "type": "string", "format": "uuid", "description": "The record with this natural key" },
+            "existingId": { "type": "string", "format": "uuid", "description": "The record that has the natural key" },
             "requiredScope": { "type": "string", "enum": ["read", "write", "admin"] },
             "oldestChangedAt": instant(),
         },
-    })
-}
-
-fn feed_entry() -> Value {
-    let mut properties = json!({
-        "id": { "type": "integer", "minimum": 1 },
-        "entityType": { "type": "string", "enum": Kind::IN_FEED.map(Kind::noun) },
-        "entityId": { "type": "string", "format": "uuid" },
-        "action": { "type": "string", "enum": ["inserted", "updated", "deleted"] },
-        "changedAt": instant(),
-        "changedBy": { "type": ["string", "null"], "description": "A user's e-mail, or `apikey:` and a key's name" },
-    });
-    if let Some(properties) = properties.as_object_mut() {
-        properties.retain(|name, _| FeedFields::members().contains(&name.as_str()));
-    }
-    json!({
-        "type": "object",
-        "description": "The members of a change that `fields` names; all of them without it",
-        "properties": properties,
     })
 }
 
@@ -272,94 +276,6 @@ fn deleted() -> Value {
     })
 }
 
-fn token() -> Value {
-    json!({
-        "type": "object",
-        "required": ["token", "tokenType", "expiresAt", "user"],
-        "properties": {
-            "token": { "type": "string", "description": "For `Authorization: Bearer`" },
-            "tokenType": { "type": "string", "const": "Bearer" },
-            "expiresAt": instant(),
-            "user": reference("User"),
-        },
-    })
-}
-
-fn caller() -> Value {
-    json!({
-        "type": "object",
-        "required": ["kind", "id", "name", "scopes", "tenantId", "tenantSlug"],
-        "properties": {
-            "kind": { "type": "string", "enum": ["user", "apiKey"] },
-            "id": { "type": "string", "format": "uuid" },
-            "name": { "type": "string" },
-            "email": { "type": "string", "format": "email" },
-            "scopes": { "type": "string", "description": "Scopes separated by commas" },
-            "tenantId": { "type": "string", "format": "uuid" },
-            "tenantSlug": { "type": "string" },
-            "expiresAt": instant(),
-        },
-    })
-}
-
-fn new_api_key() -> Value {
-    let key =
-        json!({ "type": "string", "description": "The whole key; a repeated request is not told it again" });
-    json!({ "allOf": [reference("ApiKey"), { "type": "object", "properties": { "key": key } }] })
-}
-
-fn stage_move() -> Value {
-    json!({
-        "type": "object",
-        "description": "Where a deal goes",
-        "required": ["stageId"],
-        "properties": {
-            "stageId": { "type": "string", "format": "uuid", "description": "A stage of the deal's pipeline" },
-            "probability": {
-                "type": ["integer", "null"],
-                "minimum": 0,
-                "maximum": 100,
-                "description": "That of the stage without it",
-            },
-        },
-    })
-}
-
-fn forecast() -> Value {
-    let exact = |description: &str| json!({ "type": "number", "description": format!("{description}, all digits exact") });
-    let sum = json!({
-        "type": "object",
-        "required": ["currency", "value", "weighted"],
-        "properties": {
-            "currency": { "type": "string", "pattern": "^[A-Z]{3}$" },
-            "value": exact("The sum of the values"),
-            "weighted": exact("The sum of each value times its deal's probability"),
-        },
-    });
-    let stage = json!({
-        "type": "object",
-        "required": ["id", "name", "order", "probability", "outcome", "count", "sums"],
-        "properties": {
-            "id": { "type": "string", "format": "uuid" },
-            "name": { "type": "string" },
-            "order": { "type": "integer" },
-            "probability": { "type": "integer" },
-            "outcome": { "type": "string", "enum": ["open", "won", "lost"] },
-            "count": { "type": "integer", "minimum": 0 },
-            "sums": { "type": "array", "items": sum },
-        },
-    });
-    json!({
-        "type": "object",
-        "description": "What the deals of a pipeline come to",
-        "required": ["pipelineId", "stages"],
-        "properties": {
-            "pipelineId": { "type": "string", "format": "uuid" },
-            "stages": { "type": "array", "description": "In their order", "items": stage },
-        },
-    })
-}
-
 fn bulk_result() -> Value {
     json!({
         "type": "object",
@@ -369,7 +285,7 @@ fn bulk_result() -> Value {
             "failed": { "type": "integer", "minimum": 0 },
             "results": {
                 "type": "array",
-                "description": "One for each item, in the order sent",
+                "description": "A result for each item, in the order of the items",
                 "items": {
                     "type": "object",
                     "required": ["index", "status"],

@@ -1,7 +1,9 @@
 use rally_core::{Activity, Collection, Session};
 
-use super::Route;
-use crate::crud::{Served, bulk, crud};
+use crate::{
+    crud::{Served, bulk, crud},
+    route::Route,
+};
 
 pub(crate) fn routes() -> Vec<Route> {
     [crud::<Activity>(), bulk::<Activity>()].into_iter().flatten().collect()

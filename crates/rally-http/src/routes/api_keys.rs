@@ -1,28 +1,62 @@
-use axum::{extract::State, http::Method, response::Response};
-use rally_core::{ApiKey, Collection, Editable, Json, Session, WriteOptions, limits, no_parameters};
+use axum::{extract::State, response::Response};
+use rally_core::{ApiKey, Collection, Editable, Json, Resource, Session, WriteOptions, no_parameters};
+use serde_json::{Value, json};
 
-use super::{Operation, Route, Verb, auth::forbid_storing};
 use crate::{
     answer,
     app::App,
     call::Call,
     conditional::IfMatch,
-    crud::{Served, list, update},
+    crud::{Served, list_route, patch_route},
+    limits,
+    openapi::{draft, reference},
     problem::Problem,
+    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
 };
 
-const ALL: &str = "/api-keys";
-const ONE: &str = "/api-keys/{id}";
-
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = Operation::on::<ApiKey>;
     vec![
-        Route::new(Method::GET, ALL, list::<ApiKey>, operation(Verb::List)),
-        Route::new(Method::POST, ALL, create_api_key, operation(Verb::Mint)),
-        Route::new(Method::PATCH, ONE, update::<ApiKey>, operation(Verb::Patch)),
-        Route::new(Method::DELETE, ONE, revoke_api_key, operation(Verb::Revoke)),
+        list_route::<ApiKey>(),
+        Route::new(Method::Post, "/api-keys", create_api_key, Operation::Special(&CREATE_API_KEY)),
+        patch_route::<ApiKey>(),
+        Route::new(Method::Delete, "/api-keys/{id}", revoke_api_key, Operation::Special(&REVOKE_API_KEY)),
     ]
 }
+
+static CREATE_API_KEY: Special = Special {
+    id: "createApiKey",
+    summary: "Create an API key, which this answer alone shows",
+    description: None,
+    scope: Some(ApiKey::WRITE),
+    parameters: &["IdempotencyKey"],
+    body: Some("ApiKeyDraft"),
+    answer: Answer {
+        status: 201,
+        description: "The API key was created",
+        body: AnswerBody::One("NewApiKey"),
+        headers: &["ETag", "Location", "Idempotent-Replayed"],
+    },
+    schemas: &[
+        Schema { name: "ApiKeyDraft", json: || draft(ApiKey::model(), ApiKey::NOUN) },
+        Schema { name: "NewApiKey", json: new_api_key },
+    ],
+};
+
+static REVOKE_API_KEY: Special = Special {
+    id: "revokeApiKey",
+    summary: "Revoke an API key; its record stays",
+    description: None,
+    scope: Some(ApiKey::WRITE),
+    parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "The record as it is now",
+        body: AnswerBody::One("ApiKey"),
+        headers: &["ETag", "Idempotent-Replayed"],
+    },
+    schemas: &[],
+};
 
 impl Served for ApiKey {
     fn of(session: &Session) -> Collection<'_, Self> {
@@ -40,7 +74,7 @@ async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Respon
         answer::minted(&call, &made)
     });
     let mut response = answered.await?;
-    forbid_storing(response.headers_mut());
+    answer::forbid_storing(&mut response);
     Ok(response)
 }
 
@@ -56,4 +90,9 @@ async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, 
         answer::written(&call, &written)
     });
     Ok(answered.await?)
+}
+
+fn new_api_key() -> Value {
+    let key = json!({ "type": "string", "description": "The whole key; left out of the answer to a repeated request" });
+    json!({ "allOf": [reference("ApiKey"), { "type": "object", "properties": { "key": key } }] })
 }

@@ -1,11 +1,12 @@
-use axum::http::Method;
 use rally_core::{AuditEntry, Collection, Session};
 
-use super::{Operation, Route, Verb};
-use crate::crud::{Served, list};
+use crate::{
+    crud::{Served, list_route},
+    route::Route,
+};
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/audit", list::<AuditEntry>, Operation::reading::<AuditEntry>(Verb::List))]
+    vec![list_route::<AuditEntry>()]
 }
 
 impl Served for AuditEntry {

@@ -1,81 +1,114 @@
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rally_core::{
-    Caller, Error, Faults, Id, Json, LogInDraft, Resource, Scope, Session, User, no_parameters,
-};
+use rally_core::{Caller, Error, Faults, Id, Resource, Scope, Session, User, no_parameters};
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Route};
 use crate::{
     answer,
     app::App,
     body,
     call::Call,
     caller::{source, write_allowance},
-    logins::Refused,
+    credentials::Credentials,
+    limits,
+    logins::{Attempt, Refused},
+    openapi::{instant, reference},
     problem::Problem,
+    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
 };
 
 /// The path of the one route under `/api` that asks for no credential.
 pub(crate) const LOG_IN: &str = "/auth/login";
 
-/// Bytes of the body of a login.
-const LOGIN_BYTES: usize = 16 << 10;
-
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::POST, LOG_IN, log_in, Operation::LogIn),
-        Route::new(Method::GET, "/auth/me", me, Operation::Me),
+        Route::new(Method::Post, LOG_IN, log_in, Operation::Special(&LOG_IN_USER)),
+        Route::new(Method::Get, "/auth/me", me, Operation::Special(&GET_CALLER)),
     ]
 }
+
+static LOG_IN_USER: Special = Special {
+    id: "logIn",
+    summary: "Log a user in",
+    description: Some("The tenant is the one that the host names, or else `tenant`."),
+    scope: None,
+    parameters: &[],
+    body: Some("LogIn"),
+    answer: Answer {
+        status: 200,
+        description: "A token for the user",
+        body: AnswerBody::One("Token"),
+        headers: &[],
+    },
+    schemas: &[
+        Schema { name: "LogIn", json: Credentials::schema },
+        Schema { name: "Token", json: token_schema },
+    ],
+};
+
+static GET_CALLER: Special = Special {
+    id: "getCaller",
+    summary: "Get the caller's own name and scope",
+    description: None,
+    scope: Some(Scope::Read),
+    parameters: &[],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "The user or the API key that the credential belongs to",
+        body: AnswerBody::One("Caller"),
+        headers: &[],
+    },
+    schemas: &[Schema { name: "Caller", json: caller_schema }],
+};
 
 async fn log_in(State(app): State<App>, request: Request) -> Response {
     match opened(&app, request).await {
         Ok(session) => answered(app, session).await.unwrap_or_else(IntoResponse::into_response),
-        Err(Refused { error, allowance }) => {
-            let mut response = Problem(error).into_response();
+        Err(Refused { problem, allowance }) => {
+            let mut response = problem.into_response();
             if let Some(allowance) = allowance {
                 write_allowance(&allowance, response.headers_mut());
             }
-            forbid_storing(response.headers_mut());
+            answer::forbid_storing(&mut response);
             response
         }
     }
 }
 
-/// The session of whoever a request logs in.
+/// Opens the session of the user whom a request logs in.
 async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
     let named = app.named_tenant(request.uri(), request.headers()).map(str::to_owned);
     let source = source(&request);
     let (parts, body) = request.into_parts();
-    let json = body::read(&parts.headers, body, LOGIN_BYTES).await?;
-    let LogInDraft { email, password, tenant } = LogInDraft::read(&Json(&json))?;
+    let json = body::read(&parts.headers, body, limits::LOGIN_BODY_BYTES).await?;
+    let Credentials { email, password, tenant } = Credentials::read(&json)?;
     let tenant = match (named, tenant) {
-        // No tenant is called so, and that is told like any unknown one.
+        // No tenant has an empty name, so the answer is that for an unknown tenant.
         (Some(named), Some(said)) if !named.eq_ignore_ascii_case(&said) => String::new(),
         (Some(tenant), _) | (None, Some(tenant)) => tenant.to_ascii_lowercase(),
         (None, None) => {
             return Err(Error::from(Faults::one("tenant", "is required, as the host names none")).into());
         }
     };
-    app.log_in(tenant, email, password, source).await
+    app.logins().log_in(Attempt { tenant, email, password, source }, app.anonymous()).await
 }
 
 async fn answered(app: App, session: Session) -> Result<Response, Problem> {
     let signer = app.clone();
     let body = app.write(move || {
         let Caller::User { id, .. } = session.caller() else { return Err(Error::unauthorized()) };
-        let token = signer.sign(&session)?;
+        let token = signer.tokens().sign(&session)?;
         let mut user = Vec::new();
         session.users().get(Id::from_uuid(*id))?.write_json(User::model().whole(), &mut user)?;
         let user: Value = serde_json::from_slice(&user).map_err(Error::internal)?;
         Ok(json!({ "token": token.text, "tokenType": "Bearer", "expiresAt": token.expires_at, "user": user }))
     });
     let mut response = answer::json(StatusCode::OK, body.await?.to_string().into_bytes());
-    forbid_storing(response.headers_mut());
+    answer::forbid_storing(&mut response);
     Ok(response)
 }
 
@@ -83,15 +116,15 @@ async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
         call.session.require(Scope::Read)?;
         no_parameters(&call.parameters()?, call.profile())?;
-        Ok(answer::json(StatusCode::OK, Value::from(whoever(&call.session)).to_string().into_bytes()))
+        Ok(answer::json(StatusCode::OK, Value::from(caller(&call.session)).to_string().into_bytes()))
     });
     let mut response = answered.await?;
-    forbid_storing(response.headers_mut());
+    answer::forbid_storing(&mut response);
     Ok(response)
 }
 
-/// Who a session is of.
-fn whoever(session: &Session) -> Map<String, Value> {
+/// The JSON of the caller of a session.
+fn caller(session: &Session) -> Map<String, Value> {
     let tenant = session.tenant();
     let (kind, id, name, email) = match session.caller() {
         Caller::User { id, email, name, .. } => ("user", json!(id), name, Some(email)),
@@ -111,7 +144,32 @@ fn whoever(session: &Session) -> Map<String, Value> {
     members
 }
 
-/// Keeps what opens doors out of every cache.
-pub(crate) fn forbid_storing(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+fn token_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["token", "tokenType", "expiresAt", "user"],
+        "properties": {
+            "token": { "type": "string", "description": "For `Authorization: Bearer`" },
+            "tokenType": { "type": "string", "const": "Bearer" },
+            "expiresAt": instant(),
+            "user": reference("User"),
+        },
+    })
+}
+
+fn caller_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["kind", "id", "name", "scopes", "tenantId", "tenantSlug"],
+        "properties": {
+            "kind": { "type": "string", "enum": ["user", "apiKey"] },
+            "id": { "type": "string", "format": "uuid" },
+            "name": { "type": "string" },
+            "email": { "type": "string", "format": "email" },
+            "scopes": { "type": "string", "description": "Scopes separated by commas" },
+            "tenantId": { "type": "string", "format": "uuid" },
+            "tenantSlug": { "type": "string" },
+            "expiresAt": instant(),
+        },
+    })
 }

@@ -1,7 +1,9 @@
 use rally_core::{Collection, Company, Session};
 
-use super::Route;
-use crate::crud::{Served, bulk, crud, upsert};
+use crate::{
+    crud::{Served, bulk, crud, upsert},
+    route::Route,
+};
 
 pub(crate) fn routes() -> Vec<Route> {
     [crud::<Company>(), upsert::<Company>(), bulk::<Company>()].into_iter().flatten().collect()

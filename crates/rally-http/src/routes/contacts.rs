@@ -1,7 +1,9 @@
 use rally_core::{Collection, Contact, Session};
 
-use super::Route;
-use crate::crud::{Served, bulk, crud, upsert};
+use crate::{
+    crud::{Served, bulk, crud, upsert},
+    route::Route,
+};
 
 pub(crate) fn routes() -> Vec<Route> {
     [crud::<Contact>(), upsert::<Contact>(), bulk::<Contact>()].into_iter().flatten().collect()

@@ -1,29 +1,76 @@
 use axum::{
     extract::State,
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
-use rally_core::{Code, Error};
+use serde_json::json;
 
-use super::{Operation, Route};
-use crate::{answer, app::App, docs, openapi, problem::Problem};
+use crate::{
+    answer,
+    app::App,
+    docs,
+    problem::Problem,
+    route::{Method, Operation, Page, Route, Schema},
+};
 
 pub(crate) fn routes() -> Vec<Route> {
-    let json = |id, summary| Operation::Operating { id, summary, content_type: "application/json" };
-    let page = |id, summary| Operation::Operating { id, summary, content_type: "text/html" };
     vec![
-        Route::new(Method::GET, "/healthz", health, json("checkHealth", "Whether the process answers")),
-        Route::new(Method::GET, "/readyz", readiness, json("checkReadiness", "Whether the store answers")),
-        Route::new(Method::GET, "/openapi.json", document, json("getOpenApi", "This document")),
-        Route::new(Method::GET, "/docs", docs_page, page("getDocs", "This document, for people")),
+        Route::new(Method::Get, "/healthz", health, Operation::Page(&HEALTH)),
+        Route::new(Method::Get, "/readyz", readiness, Operation::Page(&READINESS)),
+        Route::new(Method::Get, "/openapi.json", document, Operation::Page(&DOCUMENT)),
+        Route::new(Method::Get, "/docs", docs_page, Operation::Page(&DOCS)),
     ]
 }
 
-/// What the page under `/docs` is made of.
+/// The files of the page at `/docs`.
 pub(crate) fn assets() -> Vec<Route> {
-    let file = Operation::Operating { id: "getDocsFile", summary: "A part of the page", content_type: "*/*" };
-    vec![Route::new(Method::GET, "/docs/{file}", docs_file, file)]
+    vec![Route::new(Method::Get, "/docs/{file}", docs_file, Operation::Page(&DOCS_FILE))]
 }
+
+static HEALTH: Page = Page {
+    id: "checkHealth",
+    summary: "Check that the process answers",
+    content_type: "application/json",
+    schema: Some(&STATUS),
+    failures: &[],
+};
+
+static READINESS: Page = Page {
+    id: "checkReadiness",
+    summary: "Check that the store answers",
+    content_type: "application/json",
+    schema: Some(&STATUS),
+    failures: &[("503", "Unavailable")],
+};
+
+static DOCUMENT: Page = Page {
+    id: "getOpenApi",
+    summary: "Get this document",
+    content_type: "application/json",
+    schema: None,
+    failures: &[],
+};
+
+static DOCS: Page = Page {
+    id: "getDocs",
+    summary: "Get this document as a page",
+    content_type: "text/html",
+    schema: None,
+    failures: &[],
+};
+
+static DOCS_FILE: Page = Page {
+    id: "getDocsFile",
+    summary: "Get a file of the page",
+    content_type: "*/*",
+    schema: None,
+    failures: &[],
+};
+
+static STATUS: Schema = Schema {
+    name: "Status",
+    json: || json!({ "type": "object", "properties": { "status": { "type": "string" } } }),
+};
 
 async fn health() -> Response {
     uncached(answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()))
@@ -35,18 +82,20 @@ async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
     Ok(uncached(answer::json(StatusCode::OK, br#"{"status":"ready"}"#.to_vec())))
 }
 
-async fn document() -> Response {
-    answer::json(StatusCode::OK, openapi::document().to_vec())
+async fn document(State(app): State<App>) -> Response {
+    answer::json(StatusCode::OK, app.document().to_vec())
 }
 
 async fn docs_page() -> Result<Response, Problem> {
-    docs::page().map_err(Problem)
+    Ok(docs::page()?)
 }
 
 async fn docs_file(uri: Uri) -> Result<Response, Problem> {
-    let name = uri.path().rsplit('/').next().unwrap_or_default();
-    let file = docs::file(name)?;
-    file.ok_or_else(|| Problem(Error::new(Code::NotFound, "there is nothing at this path")))
+    let file = match uri.path().rsplit_once('/') {
+        Some((_, name)) => docs::file(name)?,
+        None => None,
+    };
+    file.ok_or_else(Problem::no_such_path)
 }
 
 fn uncached(mut response: Response) -> Response {

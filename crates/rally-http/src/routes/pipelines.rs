@@ -1,25 +1,38 @@
-use axum::{
-    extract::State,
-    http::{Method, StatusCode},
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use rally_core::{Collection, Error, Pipeline, Resource, Session, no_parameters};
+use serde_json::{Value, json};
 
-use super::{Operation, Route, Verb};
 use crate::{
     answer,
     app::App,
     call::Call,
     crud::{Served, crud},
     problem::Problem,
+    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = Operation::on::<Pipeline>(Verb::Forecast);
+    let operation = Operation::Special(&FORECAST);
     let mut routes = crud::<Pipeline>();
-    routes.push(Route::new(Method::GET, "/pipelines/{id}/forecast", forecast, operation));
+    routes.push(Route::new(Method::Get, "/pipelines/{id}/forecast", forecast, operation));
     routes
 }
+
+static FORECAST: Special = Special {
+    id: "forecastPipeline",
+    summary: "Sum up the deals of a pipeline by stage and currency",
+    description: None,
+    scope: Some(Pipeline::READ),
+    parameters: &["Id"],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "The forecast",
+        body: AnswerBody::One("Forecast"),
+        headers: &[],
+    },
+    schemas: &[Schema { name: "Forecast", json: forecast_schema }],
+};
 
 impl Served for Pipeline {
     fn of(session: &Session) -> Collection<'_, Self> {
@@ -36,4 +49,39 @@ async fn forecast(State(app): State<App>, call: Call) -> Result<Response, Proble
         Ok(answer::json(StatusCode::OK, body))
     });
     Ok(answered.await?)
+}
+
+fn forecast_schema() -> Value {
+    let exact = |description: &str| json!({ "type": "number", "description": format!("{description}, all digits exact") });
+    let sum = json!({
+        "type": "object",
+        "required": ["currency", "value", "weighted"],
+        "properties": {
+            "currency": { "type": "string", "pattern": "^[A-Z]{3}$" },
+            "value": exact("The sum of the values"),
+            "weighted": exact("The sum of each value times its deal's probability"),
+        },
+    });
+    let stage = json!({
+        "type": "object",
+        "required": ["id", "name", "order", "probability", "outcome", "count", "sums"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "name": { "type": "string" },
+            "order": { "type": "integer" },
+            "probability": { "type": "integer" },
+            "outcome": { "type": "string", "enum": ["open", "won", "lost"] },
+            "count": { "type": "integer", "minimum": 0 },
+            "sums": { "type": "array", "items": sum },
+        },
+    });
+    json!({
+        "type": "object",
+        "description": "The sums of the deals of a pipeline",
+        "required": ["pipelineId", "stages"],
+        "properties": {
+            "pipelineId": { "type": "string", "format": "uuid" },
+            "stages": { "type": "array", "description": "In the order of the pipeline", "items": stage },
+        },
+    })
 }

@@ -1,14 +1,20 @@
-use axum::{extract::State, http::Method, response::Response};
+use axum::{extract::State, response::Response};
 use rally_core::{Fields, Resource, Settings};
 
-use super::{Operation, Route, Verb};
-use crate::{answer, app::App, call::Call, crud::change, problem::Problem};
+use crate::{
+    answer,
+    app::App,
+    call::Call,
+    crud::change,
+    problem::Problem,
+    route::{Method, Operation, Route, Verb},
+};
 
 pub(crate) fn routes() -> Vec<Route> {
-    let operation = |verb| Operation::called::<Settings>(verb, "settings");
+    let operation = |verb| Operation::on::<Settings>(verb, "settings");
     vec![
-        Route::new(Method::GET, "/settings", get_settings, operation(Verb::GetPart)),
-        Route::new(Method::PUT, "/settings", update_settings, operation(Verb::PutPart)),
+        Route::new(Method::Get, "/settings", get_settings, operation(Verb::GetPart)),
+        Route::new(Method::Put, "/settings", update_settings, operation(Verb::PutPart)),
     ]
 }
 

@@ -1,12 +1,36 @@
-use axum::{extract::State, http::Method, response::Response};
-use rally_core::{FeedEntry, FeedFrom, FeedQuery, Scope};
+use axum::{extract::State, response::Response};
+use rally_core::{FeedEntry, FeedFrom, FeedQuery, Kind, Scope};
+use serde_json::{Value, json};
 
-use super::{Operation, Route};
-use crate::{answer, app::App, call::Call, problem::Problem, query};
+use crate::{
+    answer,
+    app::App,
+    call::Call,
+    openapi::instant,
+    problem::Problem,
+    query,
+    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
+};
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![Route::new(Method::GET, "/sync/changes", list_changes, Operation::Changes)]
+    vec![Route::new(Method::Get, "/sync/changes", list_changes, Operation::Special(&LIST_CHANGES))]
 }
+
+static LIST_CHANGES: Special = Special {
+    id: "listChanges",
+    summary: "List changes",
+    description: Some("Reading on from the last `changedAt` never skips a change and never repeats one."),
+    scope: Some(Scope::Read),
+    parameters: &["Since", "After", "Entities", "FeedLimit", "Fields"],
+    body: None,
+    answer: Answer {
+        status: 200,
+        description: "The next changes, oldest first",
+        body: AnswerBody::ListOf("FeedEntry"),
+        headers: &["Link"],
+    },
+    schemas: &[Schema { name: "FeedEntry", json: feed_entry }],
+};
 
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
@@ -23,11 +47,43 @@ async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Pr
     Ok(answered.await?)
 }
 
-/// The query that goes on behind an entry, in the way in which this one was asked.
+/// The query for the changes after an entry, with the parameter that this one was asked with.
 fn next(call: &Call, from: FeedFrom, last: &FeedEntry) -> String {
     let (name, value) = match from {
         FeedFrom::Since(_) => ("since", last.changed_at.to_string()),
         FeedFrom::After(_) => ("after", last.id.to_string()),
     };
     query::with(call.uri.query(), &["since", "after"], &[(name, &value)])
+}
+
+fn feed_entry() -> Value {
+    let properties = json!({
+        "id": { "type": "integer", "minimum": 1 },
+        "entityType": { "type": "string", "enum": Kind::IN_FEED.map(Kind::noun) },
+        "entityId": { "type": "string", "format": "uuid" },
+        "action": { "type": "string", "enum": ["inserted", "updated", "deleted"] },
+        "changedAt": instant(),
+        "changedBy": { "type": ["string", "null"], "description": "A user's e-mail, or `apikey:` and a key's name" },
+    });
+    json!({
+        "type": "object",
+        "description": "The members of a change that `fields` names; without it, all of them",
+        "properties": properties,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rally_core::FeedFields;
+
+    use super::feed_entry;
+
+    #[test]
+    fn the_schema_has_the_members_that_fields_can_name() {
+        let schema = feed_entry();
+        let members = schema["properties"].as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(members.collect::<BTreeSet<_>>(), FeedFields::members().iter().copied().collect());
+    }
 }

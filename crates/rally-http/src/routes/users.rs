@@ -1,7 +1,9 @@
 use rally_core::{Collection, Session, User};
 
-use super::Route;
-use crate::crud::{Served, crud};
+use crate::{
+    crud::{Served, crud},
+    route::Route,
+};
 
 pub(crate) fn routes() -> Vec<Route> {
     crud::<User>()

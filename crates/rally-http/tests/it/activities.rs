@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::{
-    rooms::ACTIVITIES,
+    resources::ACTIVITIES,
     support::{World, with},
 };
 

@@ -1,4 +1,4 @@
-//! What strangers send.
+//! Requests of anonymous callers who mean harm.
 
 use axum::http::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -71,7 +71,7 @@ fn a_token_says_all_of_it_rightly_or_opens_nothing() {
     bearer(&api, &sign(&claims)).is(200);
     let now = claims["iat"].as_i64().unwrap();
     let other = api.engine.tenant("other").unwrap().id;
-    let stranger = api.get(ME).key("").send().is(401).body;
+    let anonymous = api.get(ME).key("").send().is(401).body;
     for (name, value) in [
         ("tid", json!(other)),
         ("tid", json!("acme")),
@@ -91,7 +91,7 @@ fn a_token_says_all_of_it_rightly_or_opens_nothing() {
         let answer = bearer(&api, &sign(&changed(&claims, name, value.clone()))).is(401);
         assert_eq!(
             answer.body.replace(answer.value()["traceId"].as_str().unwrap(), "t"),
-            stranger,
+            anonymous,
             "{name} {value}"
         );
     }
@@ -225,5 +225,5 @@ fn ten_thousand_wrong_keys_do_not_disturb_a_right_one() {
             api.get(CONTACTS).from("10.0.0.5:1").send().is(200);
         }
     }
-    assert_eq!(limited, 10_000 - usize::try_from(limits::FAILED_CREDENTIALS_PER_MINUTE).unwrap());
+    assert_eq!(limited, 10_000 - usize::try_from(rally_http::limits::FAILED_CREDENTIALS_PER_MINUTE).unwrap());
 }

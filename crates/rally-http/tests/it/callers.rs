@@ -8,8 +8,8 @@ use crate::support::{Api, Ask, Setting};
 pub(crate) const LOGIN: &str = "/api/v1/auth/login";
 pub(crate) const ME: &str = "/api/v1/auth/me";
 pub(crate) const PASSWORD: &str = "correct horse battery";
-/// What every 401 says that is not about a login.
-pub(crate) const STRANGER: &str =
+/// The answer to every request without a valid credential, logins aside.
+pub(crate) const ANONYMOUS: &str =
     "401 unauthorized: the API key or token is missing, unknown, expired or revoked";
 
 const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

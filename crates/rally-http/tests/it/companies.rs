@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::{
-    rooms::COMPANIES,
+    resources::COMPANIES,
     support::{World, with},
 };
 

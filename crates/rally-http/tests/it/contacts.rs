@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use insta::assert_snapshot;
-use rally_core::limits;
+use rally_http::limits;
 use serde_json::json;
 
 use crate::support::{ADA, Api, NOWHERE};
@@ -94,9 +94,9 @@ fn every_verb_asks_for_a_credential_and_a_scope() {
         (Method::PUT, at("upsert"), true),
         (Method::POST, at("bulk"), true),
     ] {
-        let stranger = api.ask(method.clone(), &path).json(ADA).key("").send();
+        let anonymous = api.ask(method.clone(), &path).json(ADA).key("").send();
         assert_eq!(
-            stranger.told(),
+            anonymous.told(),
             "401 unauthorized: the API key or token is missing, unknown, expired or revoked"
         );
         let reader = api.ask(method.clone(), &path).json(ADA).key(&api.reader).send();

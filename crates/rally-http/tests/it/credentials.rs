@@ -1,4 +1,4 @@
-//! Who is let in, and to which tenant.
+//! Credentials that are valid, and the tenant that each belongs to.
 
 use insta::assert_snapshot;
 use rally_core::ApiKeyDraft;
@@ -58,7 +58,7 @@ fn a_header_that_is_there_twice_says_nothing() {
 #[test]
 fn a_host_that_names_a_tenant_is_for_its_keys_alone() {
     let api = Api::with(Setting { http: under(&["localhost", "rallycrm.io"]), ..Setting::default() });
-    let stranger = api.get(CONTACTS).key("").send().is(401);
+    let anonymous = api.get(CONTACTS).key("").send().is(401);
     for (host, is_in) in [
         ("acme.localhost", true),
         ("ACME.LocalHost:8080", true),
@@ -77,7 +77,7 @@ fn a_host_that_names_a_tenant_is_for_its_keys_alone() {
         let answer = api.get(CONTACTS).header("Host", host).send();
         assert_eq!(answer.status.as_u16(), if is_in { 200 } else { 401 }, "{host}");
         if !is_in {
-            assert_eq!(answer.body, stranger.body, "{host}");
+            assert_eq!(answer.body, anonymous.body, "{host}");
         }
     }
 }

@@ -43,7 +43,7 @@ async fn a_router_under_a_path_names_its_records_and_pages_under_it() {
 }
 
 #[test]
-fn a_fake_without_limits_turns_no_stranger_away() {
+fn a_fake_without_limits_refuses_no_anonymous_caller() {
     let fake = Fake::builder().without_rate_limit().start().unwrap();
     let address = fake.url().strip_prefix("http://").unwrap();
     for _ in 0..100 {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Api, Ask, NOWHERE, Setting, World, with};
 
-/// What makes each record of the rooms of which `World` has one, and the members that name others.
+/// The body of each record that `World` has, and its members that refer to other records.
 const BODIES: [(&str, &str, &[&str]); 4] = [
     ("contacts", r#"{"firstName":"A","lastName":"B","email":"new@x.example"}"#, &["companyId", "ownerId"]),
     ("companies", r#"{"name":"A","domain":"new.example"}"#, &["ownerId"]),

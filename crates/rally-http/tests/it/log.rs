@@ -1,4 +1,4 @@
-//! What a request leaves in the log.
+//! Lines of the log that a request leaves.
 
 use std::{
     io,
@@ -61,7 +61,7 @@ fn a_request_is_one_line_that_holds_no_key() {
     assert!(!line.contains("rk_") && !line.contains("limit"), "{line}");
 }
 
-/// Whether a text has 64 digits of base 16 in a row, as a hash is written.
+/// True if a text has 64 digits of base 16 in a row, as a hash is written.
 fn has_hash(text: &str) -> bool {
     text.as_bytes()
         .chunk_by(|one, other| one.is_ascii_hexdigit() && other.is_ascii_hexdigit())

@@ -7,7 +7,7 @@ use rally_core::UserDraft;
 use serde_json::{Value, json};
 
 use crate::{
-    callers::{LOGIN, ME, PASSWORD, STRANGER},
+    callers::{ANONYMOUS, LOGIN, ME, PASSWORD},
     support::{ADA, Api},
 };
 
@@ -192,7 +192,7 @@ fn a_caller_is_told_who_it_is() {
     let both = api.get(ME).header("Authorization", &format!("Bearer {token}")).send();
     assert_eq!(both.is(200).value()["kind"], "apiKey", "of two credentials the key counts");
     let wrong_key = api.get(ME).token(&token).header("X-Api-Key", "rk_live_x").send();
-    assert_eq!(wrong_key.told(), STRANGER, "a key that is none is not passed over");
+    assert_eq!(wrong_key.told(), ANONYMOUS, "a key that is none is not passed over");
     let brief = api.get(ME).key(&api.brief_key()).send().is(200).value();
     assert_eq!(brief["expiresAt"].as_str().map(str::len), Some(27));
 }
@@ -229,16 +229,16 @@ fn a_user_who_may_not_log_in_any_more_is_out_at_once() {
         api.patch(&path, r#"{"name":"Ada King"}"#).send().is(200);
         api.get(CONTACTS).token(&token).send().is(200);
         api.patch(&path, body).send().is(200);
-        assert_eq!(api.get(CONTACTS).token(&token).send().told(), STRANGER, "{body}");
+        assert_eq!(api.get(CONTACTS).token(&token).send().told(), ANONYMOUS, "{body}");
         assert_eq!(api.log_in("acme", "ada@x.example", PASSWORD).send().told(), REFUSED, "{body}");
         api.patch(&path, way_back).send().is(200);
-        assert_eq!(api.get(CONTACTS).token(&token).send().told(), STRANGER, "{way_back}");
+        assert_eq!(api.get(CONTACTS).token(&token).send().told(), ANONYMOUS, "{way_back}");
         let newer = api.token("acme", "ada@x.example");
         api.get(CONTACTS).token(&newer).send().is(200);
         api.delete(&path).send().is(200);
-        assert_eq!(api.get(CONTACTS).token(&newer).send().told(), STRANGER);
+        assert_eq!(api.get(CONTACTS).token(&newer).send().told(), ANONYMOUS);
         api.add_user("acme", "ada@x.example", "read");
-        assert_eq!(api.get(CONTACTS).token(&newer).send().told(), STRANGER, "a namesake is another user");
+        assert_eq!(api.get(CONTACTS).token(&newer).send().told(), ANONYMOUS, "a namesake is another user");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP door from outside: requests in, statuses, headers and bodies out.
+//! The HTTP interface from outside: requests in, statuses, headers and bodies out.
 
 #![expect(
     clippy::indexing_slicing,
@@ -28,7 +28,7 @@ mod operations;
 mod pipelines;
 mod protocol;
 mod rate;
-mod rooms;
+mod resources;
 mod settings;
 mod support;
 mod sync;

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    callers::{STRANGER, forged},
+    callers::{ANONYMOUS, forged},
     support::{Answer, Api, NOWHERE, mint},
 };
 
@@ -15,14 +15,14 @@ struct Route {
     method: Method,
     /// Without what it stands under.
     path: String,
-    /// The scope that it asks for; nothing where it asks for no credential.
+    /// The scope that it asks for; `None` if it asks for no credential.
     scope: Option<String>,
 }
 
 struct Credential {
     name: &'static str,
     headers: Vec<(&'static str, String)>,
-    /// The scope that it opens; nothing for a credential that is none.
+    /// The scope that it opens; `None` for an invalid credential.
     scope: Option<&'static str>,
 }
 
@@ -31,7 +31,7 @@ fn every_route_asks_every_credential_for_what_the_document_says() {
     let api = Api::unlimited();
     let routes = routes(&api);
     let credentials = credentials(&api);
-    // What a key's first use leaves behind is there before anything is compared.
+    // A key's first use is stored, so it comes before anything is compared.
     for credential in &credentials {
         credential.send(&api, &Method::GET, "/api/v1/contacts");
     }
@@ -57,7 +57,7 @@ fn check(route: &Route, path: &str, credential: &Credential, answer: &Answer) {
     let rank = |scope: &str| LADDER.iter().position(|known| *known == scope).unwrap();
     match credential.scope {
         None => {
-            assert_eq!(answer.value(), stranger(path), "{place}");
+            assert_eq!(answer.value(), unauthorized(path), "{place}");
             assert_eq!(answer.header("WWW-Authenticate"), r#"ApiKey realm="rally", Bearer realm="rally""#);
             assert_eq!(answer.header("Cache-Control"), "private, no-cache", "{place}");
         }
@@ -73,13 +73,13 @@ fn check(route: &Route, path: &str, credential: &Credential, answer: &Answer) {
 }
 
 /// The body of every 401.
-fn stranger(path: &str) -> Value {
+fn unauthorized(path: &str) -> Value {
     json!({
         "type": "https://rally.example/problems/unauthorized",
         "title": "No valid credential",
         "status": 401,
         "code": "unauthorized",
-        "detail": STRANGER.split_once(": ").unwrap().1,
+        "detail": ANONYMOUS.split_once(": ").unwrap().1,
         "instance": path,
         "traceId": "t",
     })
@@ -125,12 +125,12 @@ fn the_login_is_the_only_route_that_asks_for_no_credential() {
         (Method::POST, "/api/v1/auth%2Flogin"),
         (Method::POST, "/api/auth/login/../../contacts"),
     ] {
-        assert_eq!(api.ask(method, path).key("").json("{}").send().told(), STRANGER, "{path}");
+        assert_eq!(api.ask(method, path).key("").json("{}").send().told(), ANONYMOUS, "{path}");
     }
 }
 
 fn credentials(api: &Api) -> Vec<Credential> {
-    let mut all = strangers(api);
+    let mut all = anonymous(api);
     let key = |key: &str| vec![("X-Api-Key", key.to_owned())];
     let token = |scope: &str| {
         let token = api.enter(&format!("{scope}@x.example"), scope);
@@ -152,7 +152,7 @@ fn credentials(api: &Api) -> Vec<Credential> {
     all
 }
 
-fn strangers(api: &Api) -> Vec<Credential> {
+fn anonymous(api: &Api) -> Vec<Credential> {
     let key = |key: &str| vec![("X-Api-Key", key.to_owned())];
     let bearer = |token: &str| vec![("Authorization", format!("Bearer {token}"))];
     let left = api.add_user("acme", "left@x.example", "admin");
@@ -164,7 +164,7 @@ fn strangers(api: &Api) -> Vec<Credential> {
     let foreign = api.token("other", "eve@x.example");
     let brief = api.brief_key();
     api.clock.advance(1);
-    let strangers = [
+    let anonymous = [
         ("no credential", Vec::new()),
         ("a malformed key", key("rk_live_x")),
         ("a malformed token", bearer("x.y.z")),
@@ -176,7 +176,7 @@ fn strangers(api: &Api) -> Vec<Credential> {
         ("another tenant's token", [bearer(&foreign), host("acme")].concat()),
         ("the token of a deactivated user", bearer(&deactivated)),
     ];
-    strangers.map(|(name, headers)| Credential { name, headers, scope: None }).into()
+    anonymous.map(|(name, headers)| Credential { name, headers, scope: None }).into()
 }
 
 fn host(tenant: &str) -> Vec<(&'static str, String)> {
@@ -184,7 +184,7 @@ fn host(tenant: &str) -> Vec<(&'static str, String)> {
 }
 
 impl Credential {
-    /// Sends a body that nothing takes.
+    /// Sends a body that no route takes.
     fn send(&self, api: &Api, method: &Method, path: &str) -> Answer {
         let body = match *method {
             Method::GET | Method::DELETE => "",

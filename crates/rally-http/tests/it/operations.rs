@@ -1,4 +1,4 @@
-//! What stands beside `/api`, for anyone.
+//! Paths beside `/api`, which ask for no credential.
 
 use std::sync::Arc;
 

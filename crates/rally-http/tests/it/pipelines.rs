@@ -4,14 +4,14 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::{
-    rooms::PIPELINES,
+    resources::PIPELINES,
     support::{NOWHERE, World, with},
 };
 
 const PATH: &str = "/api/v1/pipelines";
 const DEALS: &str = "/api/v1/deals";
 
-/// A pipeline with so many stages.
+/// A pipeline with this many stages.
 fn staged(count: usize) -> String {
     let stages: Vec<Value> = (0..count).map(|number| json!({"name": format!("Stage {number}")})).collect();
     json!({"name": "Long", "stages": stages}).to_string()

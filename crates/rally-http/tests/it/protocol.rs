@@ -1,4 +1,4 @@
-//! What is true of every request, whatever it asks for.
+//! Behaviour of every request, whatever its path.
 
 use std::{
     io::{Read, Write},
@@ -11,8 +11,8 @@ use axum::{
     http::Method,
 };
 use insta::assert_snapshot;
-use rally_core::{limits, store::MemoryStore};
-use rally_http::{WorkOn, testing::Fake};
+use rally_core::store::MemoryStore;
+use rally_http::{WorkOn, limits, testing::Fake};
 use rally_testkit::{FaultyStore, ReadFault, WriteFault};
 
 use crate::support::{ADA, Api, HeldStore, Setting};

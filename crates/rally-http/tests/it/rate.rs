@@ -1,12 +1,13 @@
-//! Requests a minute: a tenant's, and a stranger's.
+//! Requests a minute: a tenant's, and an anonymous caller's.
 
 use std::sync::Arc;
 
 use insta::assert_snapshot;
 use rally_core::{
-    Engine, limits,
+    Engine,
     store::{MemoryStore, Store},
 };
+use rally_http::limits;
 use rally_testkit::{FaultyStore, SharedStore, WriteFault};
 
 use crate::support::{ADA, Answer, Api, Setting};
@@ -96,15 +97,15 @@ fn every_answer_under_api_has_the_figures() {
 }
 
 #[test]
-fn a_stranger_has_a_window_by_address() {
+fn an_anonymous_caller_has_a_window_by_address() {
     let api = Api::new();
-    let stranger = |address: &str| api.get(CONTACTS).key("x").from(address).send();
-    let first = stranger("192.0.2.1:1000").is(401);
+    let anonymous = |address: &str| api.get(CONTACTS).key("x").from(address).send();
+    let first = anonymous("192.0.2.1:1000").is(401);
     assert_eq!(figures(&first), ("60".into(), "59".into(), (MINUTE + 60).to_string()));
     for _ in 1..limits::FAILED_CREDENTIALS_PER_MINUTE {
-        stranger("192.0.2.1:1000").is(401);
+        anonymous("192.0.2.1:1000").is(401);
     }
-    let refused = stranger("192.0.2.1:2000").is(429);
+    let refused = anonymous("192.0.2.1:2000").is(429);
     assert_eq!(figures(&refused), ("60".into(), "0".into(), (MINUTE + 60).to_string()));
     assert_eq!(refused.header("Retry-After"), "60");
     assert_snapshot!(refused, @r#"
@@ -119,13 +120,13 @@ fn a_stranger_has_a_window_by_address() {
       "type": "https://rally.example/problems/rate_limited"
     }
     "#);
-    stranger("[::ffff:192.0.2.1]:1000").is(429);
-    stranger("192.0.2.2:1000").is(401);
+    anonymous("[::ffff:192.0.2.1]:1000").is(429);
+    anonymous("192.0.2.2:1000").is(401);
     let known = api.get(CONTACTS).from("192.0.2.1:1000").send().is(200);
-    assert_eq!(known.header("X-RateLimit-Limit"), "1000", "strangers spend nothing of a tenant's");
+    assert_eq!(known.header("X-RateLimit-Limit"), "1000", "anonymous callers spend none of a tenant's");
     assert_eq!(known.header("X-RateLimit-Remaining"), "999");
     api.clock.advance(60_000_000);
-    stranger("192.0.2.1:1000").is(401);
+    anonymous("192.0.2.1:1000").is(401);
 }
 
 #[test]

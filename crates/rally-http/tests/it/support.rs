@@ -29,7 +29,7 @@ use tower::ServiceExt;
 /// An id that no record has.
 pub(crate) const NOWHERE: &str = "0190c000-0000-7000-8000-000000000000";
 
-/// The body of a contact with nothing but what it needs.
+/// The body of a contact with the required members alone.
 pub(crate) const ADA: &str = r#"{"firstName":"Ada","lastName":"Lovelace","email":"ada@x.example"}"#;
 
 /// An API in process, at an instant that stands still, with the tenants `acme` and `other`.
@@ -43,7 +43,7 @@ pub(crate) struct Api {
     runtime: Runtime,
 }
 
-/// What an [`Api`] is to be like.
+/// Options of an [`Api`].
 pub(crate) struct Setting {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: rally_core::Config,

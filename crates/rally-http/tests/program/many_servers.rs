@@ -21,10 +21,10 @@ use crate::{
 const CONTACTS: usize = 180;
 const WRITERS: usize = 6;
 
-/// How often one contact is sent at most.
+/// The most times that one contact is sent.
 const ATTEMPTS: usize = 1_000;
 
-/// How often a server is started on the port that it had, which a connection may hold for a moment.
+/// The most times that a server is started on the port that it had, which a connection may hold for a moment.
 const STARTS: usize = 20;
 
 fn try_serve(folder: &Folder, url: &str, listen: &str) -> Result<Running, String> {
@@ -73,7 +73,7 @@ fn servers_that_start_at_once_on_an_empty_database_make_one_tenant() {
     }
 }
 
-/// What clients know while they write, read and one of the servers dies.
+/// The knowledge of clients that write and read while one of the servers dies.
 struct Clients<'c> {
     addresses: &'c [String],
     key: &'c str,
@@ -128,7 +128,7 @@ impl Clients<'_> {
         panic!("{} was not acknowledged in {ATTEMPTS} attempts", post.body)
     }
 
-    /// Follows the feed until it has nothing new though all is written.
+    /// Follows the feed until all is written and it has no new change.
     fn follow(&self, address: &str) -> Vec<Value> {
         let mut seen: Vec<Value> = Vec::new();
         loop {

@@ -13,7 +13,7 @@ use crate::{
 
 const SERVE: [&str; 4] = ["serve", "--json", "--listen", "127.0.0.1:0"];
 
-/// Starts a server on a store, which is told as whoever has a password tells it.
+/// Starts a server on a store that is given as a URL with a password is.
 #[track_caller]
 fn serve(folder: &Folder, url: &str, more: &[&str]) -> Running {
     let mut command = rally(folder.path(), &[&SERVE, more].concat());
@@ -24,7 +24,7 @@ fn serve(folder: &Folder, url: &str, more: &[&str]) -> Running {
     started.unwrap_or_else(|log| panic!("{log}"))
 }
 
-/// Runs a statement as whoever minds the database.
+/// Runs a statement as the administrator of the database.
 fn execute(url: &str, statement: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -46,7 +46,7 @@ fn schema(url: &str) -> &str {
     url.rsplit("schema=").next().unwrap()
 }
 
-/// What a problem says of a store that is away.
+/// The problem of a store that is away.
 #[track_caller]
 fn assert_unavailable(server: &Running, request: &Request<'_>) {
     let answer = server.until(503, request);

@@ -13,7 +13,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::wire::{Answer, Request, send};
 
-/// How long anything may take that is waited for.
+/// The longest time that anything is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder for one test, gone with it.
@@ -45,7 +45,7 @@ impl Folder {
         rally(self.path(), arguments).output().unwrap()
     }
 
-    /// What a command prints that must succeed.
+    /// The output of a command that must succeed.
     #[track_caller]
     pub(crate) fn printed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -54,7 +54,7 @@ impl Folder {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What a command complains of that must fail.
+    /// The complaint of a command that must fail.
     #[track_caller]
     pub(crate) fn complaint(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -79,7 +79,7 @@ impl Folder {
     }
 }
 
-/// The program, with nothing from outside.
+/// The program, with an empty environment.
 pub(crate) fn rally(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_rally")));
     command.args(arguments).current_dir(folder).env_remove("RALLY_STORE").env_remove("RALLY_LISTEN");
@@ -103,7 +103,7 @@ impl Running {
         Ok(server)
     }
 
-    /// The next line that it prints; nothing once it has ended.
+    /// The next line that it prints; `None` once it has ended.
     pub(crate) fn line(&self) -> Option<String> {
         match self.printed.recv_timeout(PATIENCE) {
             Ok(line) => Some(line),

@@ -28,7 +28,7 @@ impl Request<'_> {
         Request { method: "GET", path, key, once: "", body: "" }
     }
 
-    /// The answer; nothing when the connection breaks before all of it is there.
+    /// The answer; `None` if the connection breaks before all of it is there.
     pub(crate) fn send(&self, address: &str) -> Option<Answer> {
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
@@ -68,7 +68,7 @@ impl Answer {
     }
 }
 
-/// Sends a request on a connection of its own; nothing when the connection breaks.
+/// Sends a request on a connection of its own; `None` if the connection breaks.
 pub(crate) fn send(address: &str, method: &str, path: &str, key: &str, body: &str) -> Option<(u16, Value)> {
     let answer = Request { method, path, key, once: "", body }.send(address)?;
     Some((answer.status, answer.body))

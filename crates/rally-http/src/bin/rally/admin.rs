@@ -63,7 +63,7 @@ pub(crate) fn audit(store: &StoreArguments, tenant: &str) -> Result<(), Failure>
 fn audit_line(entry: &AuditEntry) -> String {
     let target = entry.target_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
     let (source, detail) = (entry.source.as_deref().unwrap_or("-"), entry.detail.as_deref().unwrap_or("-"));
-    // What somebody has typed may be anything, and a line must stay one.
+    // Typed text may hold anything, and a line must stay one line.
     let plain = |text: &str| text.replace(char::is_control, " ");
     let (actor, detail) = (plain(&entry.actor), plain(detail));
     format!("{}\t{actor}\t{source}\t{}\t{target}\t{detail}\n", entry.created_at, entry.action)
@@ -141,13 +141,16 @@ fn session(engine: &Engine, tenant: &str, name: &str) -> Result<Session, Failure
     engine.trusted_session(tenant, name).map_err(|error| explain(error, engine, tenant))
 }
 
-/// Says which tenants there are, when the one that was named is not among them.
+/// Lists the tenants in the failure, if the named one is not among them.
 fn explain(error: Error, engine: &Engine, slug: &str) -> Failure {
     if error.is_not_found() { unknown_tenant(engine, slug) } else { error.into() }
 }
 
 fn unknown_tenant(engine: &Engine, slug: &str) -> Failure {
-    let known = engine.tenants().unwrap_or_default();
+    let known = match engine.tenants() {
+        Ok(known) => known,
+        Err(error) => return error.into(),
+    };
     let names: Vec<&str> = known.iter().map(|tenant| tenant.slug.as_str()).collect();
     Failure::new(if names.is_empty() {
         format!("there is no tenant {slug:?}; create it with `rally tenants create {slug}`")
@@ -156,7 +159,7 @@ fn unknown_tenant(engine: &Engine, slug: &str) -> Failure {
     })
 }
 
-/// Prints what the command was asked for.
+/// Prints the result of a command.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout();
     let printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());

@@ -1,4 +1,4 @@
-//! What a server tells whoever has started it, on stdout.
+//! The announcement of a server on stdout, for the program or the person that started it.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::{
     tenants::{ReadyTenant, WantedTenants},
 };
 
-/// Between two attempts to make the tenants in a store that does not answer.
+/// The pause between two attempts to create the tenants in a store that does not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Where a server is reached, and how that is told.
+/// Announces the URL of a server, as text or as JSON.
 pub(crate) struct Announcer {
     url: String,
     json: bool,
 }
 
-/// What a program that starts this one wants to know.
+/// The announcement as JSON.
 #[derive(Serialize)]
 struct Ready<'a> {
     url: &'a str,

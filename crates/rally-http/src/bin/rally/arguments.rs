@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// List, create and set up tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),
-    /// What tokens of logins are signed with
+    /// The secrets that tokens of logins are signed with
     #[command(subcommand)]
     Secrets(SecretsCommand),
     /// Print what was done to a tenant's keys, users and settings: when, who, from where, what
@@ -94,7 +94,7 @@ pub(crate) struct CommonArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreArguments {
-    /// Where the records are: redb:PATH, postgres://URL, or memory. A URL with a password is better given as
+    /// The place of the records: redb:PATH, postgres://URL, or memory. A URL with a password is better given as
     /// RALLY_STORE, as others may see what a program is started with
     #[arg(
         long,
@@ -118,7 +118,7 @@ pub(crate) enum KeysCommand {
         /// The tenant that it opens
         #[arg(long, value_name = "SLUG")]
         tenant: String,
-        /// What it is for
+        /// The purpose of the key
         #[arg(long)]
         name: String,
         /// Comma-separated: read, write, admin
@@ -173,24 +173,24 @@ pub(crate) enum TenantsCommand {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct SettingsArguments {
-    /// Requests a minute, 0 for no limit; or default, for what the server is started with
+    /// Requests a minute, 0 for no limit; or default, for the limit that the server is started with
     #[arg(long, value_name = "N|default", value_parser = setting::<u32>)]
     pub(crate) rate_limit: Option<Patch<u32>>,
-    /// How strictly requests are read: documented or strict; or default, for that of the server
+    /// The strictness in reading requests: documented or strict; or default, for that of the server
     #[arg(long, value_name = "PROFILE|default", value_parser = setting::<String>)]
     pub(crate) profile: Option<Patch<String>>,
 }
 
 /// An origin is scheme, host and, if it is not the scheme's own, port (RFC 6454).
 fn origin(text: &str) -> Result<String, String> {
-    let (scheme, host) = text.split_once("://").unwrap_or_default();
-    if matches!(scheme, "http" | "https")
-        && !host.is_empty()
-        && !host.contains(['/', '?', '#', '@', '*', ' '])
-    {
-        return Ok(text.to_ascii_lowercase());
+    match text.split_once("://") {
+        Some(("http" | "https", host))
+            if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) =>
+        {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err("must be an origin, such as https://app.example".to_owned()),
     }
-    Err("must be an origin, such as https://app.example".to_owned())
 }
 
 fn setting<T: FromStr>(text: &str) -> Result<Patch<T>, T::Err> {

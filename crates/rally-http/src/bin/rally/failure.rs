@@ -2,7 +2,7 @@ use std::{fmt, io::Write, process::ExitCode};
 
 use rally_core::{Code, Error};
 
-/// What is wrong and how to mend it, in a sentence for whoever typed the command.
+/// A failure and its remedy, in a sentence for the person who typed the command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     sentence: String,
@@ -19,12 +19,12 @@ impl Failure {
         Self { sentence: format!("{what}: {}", self.sentence), ..self }
     }
 
-    /// True when the store did not answer, so that the same may go well later.
+    /// True if the store did not answer, so that the same command may succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         self.may_pass
     }
 
-    /// Says it on stderr.
+    /// Prints it to stderr.
     pub(crate) fn report(&self) -> ExitCode {
         // Nobody is left to tell when stderr is gone too.
         let _ = writeln!(std::io::stderr(), "rally: {self}");
@@ -34,7 +34,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a database says may be several lines.
+        // The message of a database may have several lines.
         let lines: Vec<&str> = self.sentence.lines().map(str::trim).collect();
         f.write_str(&lines.join("; "))
     }

@@ -55,14 +55,14 @@ fn start(
         let listener = bound.map_err(|error| {
             Failure::new(format!("cannot listen on {listen}: {error}; choose another with --listen"))
         })?;
-        // Before the announcement: whoever has read it may ask at once.
+        // Before the announcement, as a reader of it may ask the server to stop at once.
         let stop = stop_signal()?;
         let announcer = Announcer::new(&listener, common.json)?;
         announcer.announce(&engine, location, WantedTenants::new(&common.tenants))?;
         let served = rally_http::serve(listener, engine, http, stop).await;
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     });
-    // What still waits for a store that does not answer is not waited for.
+    // Work that still waits for a store that does not answer is abandoned.
     runtime.shutdown_background();
     served
 }

@@ -7,10 +7,10 @@ use rally_store_redb::RedbStore;
 
 use crate::failure::Failure;
 
-/// Where the records are.
+/// The place of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Location {
-    /// Nowhere: they go with the process.
+    /// In the memory of this process, and gone with it.
     Memory,
     /// In one file.
     Redb(PathBuf),
@@ -24,7 +24,7 @@ pub(crate) enum Location {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Url(String);
 
-/// What to do about a store that does not answer when it is opened.
+/// The reaction to a store that does not answer when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenAway {
     Fail,
@@ -52,7 +52,7 @@ impl FromStr for Location {
 }
 
 impl Location {
-    /// Opens the store, with so many connections at most if it is one that is connected to.
+    /// Opens the store, with at most `connections` to a database.
     pub(crate) fn open(&self, connections: u16, away: WhenAway) -> Result<Arc<dyn Store>, Failure> {
         let failure = |error: &dyn fmt::Display| Failure::new(error.to_string());
         match self {
@@ -87,7 +87,7 @@ impl Location {
         }
     }
 
-    /// Whether the store may be away for a while and come back by itself.
+    /// True if the store may be away for a while and come back by itself.
     pub(crate) const fn may_be_away(&self) -> bool {
         matches!(self, Location::Postgres(_))
     }

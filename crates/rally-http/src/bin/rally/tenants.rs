@@ -1,4 +1,4 @@
-//! The tenants that a server is to have when it starts.
+//! The tenants that a server needs when it starts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{admin, failure::Failure};
 
-/// A tenant that is there.
+/// A tenant that exists.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ReadyTenant {
@@ -17,20 +17,20 @@ pub(crate) struct ReadyTenant {
     pub(crate) api_key: Option<String>,
 }
 
-/// The tenants that there must be, and how far they have come.
+/// The tenants that must exist, and those of them that this process has created.
 pub(crate) struct WantedTenants {
     named: Vec<String>,
-    /// Those that were created here, each with its key once that is made: the store may go away in between.
+    /// The tenants created here, each with its key once that is created: the store may go away in between.
     created: HashMap<String, Option<String>>,
 }
 
 impl WantedTenants {
-    /// Those that are named; without any, those that are there, or `demo` in an empty store.
+    /// The named tenants; without names, all that exist, or `demo` in an empty store.
     pub(crate) fn new(named: &[String]) -> Self {
         Self { named: named.to_vec(), created: HashMap::new() }
     }
 
-    /// Creates those that are missing. A failure that may pass loses nothing: the next call goes on from there.
+    /// Creates the missing tenants. After a failure that may pass, the next call goes on from there.
     pub(crate) fn ensure(&mut self, engine: &Engine) -> Result<Vec<ReadyTenant>, Failure> {
         let existing = engine.tenants()?;
         let mut slugs = self.named.clone();
@@ -68,7 +68,7 @@ impl WantedTenants {
         Ok(ReadyTenant { slug: slug.to_owned(), id, api_key })
     }
 
-    /// Creates a tenant, unless another server comes first.
+    /// Creates a tenant, unless another server has just done so.
     fn create(&mut self, engine: &Engine, slug: &str) -> Result<TenantId, Error> {
         let draft = TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() };
         match engine.create_tenant(&draft) {

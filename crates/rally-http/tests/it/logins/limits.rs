@@ -1,9 +1,9 @@
-//! How often somebody may be wrong, and who does not notice.
+//! Limits of failed logins, and the callers that they do not affect.
 
 use std::{convert::Infallible, sync::Arc};
 
 use axum::response::Response;
-use rally_core::limits;
+use rally_http::limits;
 use rally_http::{Config, router};
 use tokio::{runtime, task::JoinHandle};
 use tower::ServiceExt;

@@ -1,10 +1,10 @@
-//! The document tells of the rooms what is true of them.
+//! The document tells of the resources what is true of them.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Act, ROOMS, operations};
+use super::{Act, RESOURCES, operations};
 use crate::support::{Api, World};
 
 struct Document(Value);
@@ -14,7 +14,7 @@ impl Document {
         Self(Api::new().get("/openapi.json").send().is(200).value())
     }
 
-    /// What stands at a place, or where that refers to.
+    /// A value, or the target of its `$ref`.
     fn resolve<'d>(&'d self, value: &'d Value) -> &'d Value {
         let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         pointer.map_or(value, |pointer| self.0.pointer(pointer).unwrap())
@@ -33,7 +33,7 @@ impl Document {
         self.resolve(&response["content"]["application/json"]["schema"])
     }
 
-    /// What in a value its schema has not, by its place.
+    /// The places in a value that its schema does not describe.
     fn unknown(&self, schema: &Value, value: &Value, place: &str) -> Vec<String> {
         let schema = self.resolve(schema);
         if !is_of_type(schema, value) {
@@ -80,8 +80,8 @@ fn is_of_type(schema: &Value, value: &Value) -> bool {
     }
 }
 
-/// Whether a path is one that [`operations`] has. The others have tests of their own.
-fn is_of_a_room(path: &str) -> bool {
+/// True if [`operations`] has a path. The others have tests of their own.
+fn is_of_a_resource(path: &str) -> bool {
     !["api-keys", "audit", "auth", "sync"].contains(&path.split('/').next().unwrap_or_default())
 }
 
@@ -92,7 +92,7 @@ fn the_document_has_every_operation_with_the_scope_that_it_asks_for() {
         .as_object()
         .unwrap()
         .iter()
-        .filter(|(path, _)| path.strip_prefix("/api/v1/").is_some_and(is_of_a_room))
+        .filter(|(path, _)| path.strip_prefix("/api/v1/").is_some_and(is_of_a_resource))
         .flat_map(|(path, item)| {
             let methods = item.as_object().unwrap().iter();
             methods.map(move |(method, operation)| {
@@ -148,21 +148,26 @@ fn what_is_sent_and_answered_is_as_the_document_says() {
 #[test]
 fn what_creates_a_record_has_the_members_that_the_document_says() {
     let (world, document) = (World::new(), Document::new());
-    for room in &ROOMS {
-        let told = document.operation("POST", &format!("/{}", room.noun));
+    for resource in &RESOURCES {
+        let told = document.operation("POST", &format!("/{}", resource.noun));
         let (draft, whole) = (document.request(told), document.response(told, 201));
         let mut sent = BTreeSet::new();
-        for body in room.wholes {
+        for body in resource.wholes {
             let body = world.fill(body).replace('#', &world.next());
             let value: Value = serde_json::from_str(&body).unwrap();
-            assert_eq!(document.unknown(draft, &value, room.noun), Vec::<String>::new());
+            assert_eq!(document.unknown(draft, &value, resource.noun), Vec::<String>::new());
             sent.extend(value.as_object().unwrap().keys().cloned());
-            let created = world.api.post(&room.path(), body).send().is(201).value();
-            assert_eq!(document.unknown(whole, &created, room.noun), Vec::<String>::new());
+            let created = world.api.post(&resource.path(), body).send().is(201).value();
+            assert_eq!(document.unknown(whole, &created, resource.noun), Vec::<String>::new());
             let answered: Vec<&String> = created.as_object().unwrap().keys().collect();
             assert_eq!(answered, whole["properties"].as_object().unwrap().keys().collect::<Vec<_>>());
         }
-        assert_eq!(sent, draft["properties"].as_object().unwrap().keys().cloned().collect(), "{}", room.noun);
+        assert_eq!(
+            sent,
+            draft["properties"].as_object().unwrap().keys().cloned().collect(),
+            "{}",
+            resource.noun
+        );
     }
 }
 
@@ -170,11 +175,11 @@ fn what_creates_a_record_has_the_members_that_the_document_says() {
 fn the_document_has_the_parameters_of_every_list() {
     let document = Document::new();
     for operation in operations().iter().filter(|operation| operation.act == Act::List) {
-        let room = operation.room.unwrap();
+        let resource = operation.resource.unwrap();
         let told = document.operation("GET", &operation.path)["parameters"].as_array().unwrap();
         let told: BTreeSet<&str> =
             told.iter().map(|parameter| document.resolve(parameter)["name"].as_str().unwrap()).collect();
         let of_all = ["limit", "offset", "updatedSince", "count", "fields", "q"];
-        assert_eq!(told, of_all.into_iter().chain(room.filters.iter().map(|(name, ..)| *name)).collect());
+        assert_eq!(told, of_all.into_iter().chain(resource.filters.iter().map(|(name, ..)| *name)).collect());
     }
 }

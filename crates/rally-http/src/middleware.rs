@@ -1,4 +1,4 @@
-//! What happens to every request, in one layer: its id, its caller, its panic, its headers and its line in the log.
+//! The one layer around every request: its id, its caller, its panic, its headers and its line in the log.
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
 
@@ -13,14 +13,15 @@ use rally_core::{Allowance, Code, Error};
 
 use crate::{
     app::App,
-    call::mount,
+    call::{below_api, mount},
     caller::{hide_credentials, write_allowance},
-    problem::{Problem, render},
+    problem::Problem,
     request_id::{RequestId, X_REQUEST_ID},
-    routes,
+    routes::LOG_IN,
 };
 
-pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Answers a request of any path.
+pub(crate) async fn answer_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     hide_credentials(request.headers_mut());
     let id = app.request_ids().of(request.headers());
@@ -28,10 +29,13 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
     let path = format!("{}{}", mount(&uri, request.extensions()), uri.path());
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
-    let mut response = answered.unwrap_or_else(|panic| Problem(panicked(&*panic)).into_response());
-    if let Some(Problem(error)) = response.extensions_mut().remove() {
-        log_fault(&error, &id);
-        render(&error, &path, &id, &mut response);
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(panic) => Problem::from(panicked(&*panic)).into_response(),
+    };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        log_failure(&problem, &id);
+        problem.render(&path, &id, &mut response);
     }
     log_access(&method, &uri, &response, &id, began);
     write_headers(response.headers_mut(), &uri, id, allowance.as_ref());
@@ -39,7 +43,7 @@ pub(crate) async fn pass(State(app): State<App>, mut request: Request, next: Nex
 }
 
 async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Option<Allowance>) -> Response {
-    if !is_api(request.uri()) || routes::is_open(request.uri().path()) {
+    if !is_api(request.uri()) || is_login(request.uri().path()) {
         return next.run(request).await;
     }
     let claim = app.claim(&request);
@@ -48,13 +52,18 @@ async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Opt
             request.extensions_mut().insert(session);
             next.run(request).await
         }
-        Err(error) => Problem(error).into_response(),
+        Err(problem) => problem.into_response(),
     }
 }
 
-/// True where credentials are asked for and requests are counted: on every path under `/api`, known or not.
+/// True for paths that need a credential and are counted: all under `/api`, known or not.
 fn is_api(uri: &Uri) -> bool {
     uri.path().strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// True for the one path under `/api` that asks for no credential.
+fn is_login(path: &str) -> bool {
+    below_api(path) == Some(LOG_IN)
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Error {
@@ -74,8 +83,9 @@ fn write_headers(headers: &mut HeaderMap, uri: &Uri, id: RequestId, allowance: O
     }
 }
 
-/// What the caller is not told, under the id that the caller is told.
-fn log_fault(error: &Error, id: &RequestId) {
+/// Logs the cause of a failure, which the caller is not told, under the id that the caller is told.
+fn log_failure(problem: &Problem, id: &RequestId) {
+    let Problem::Engine(error) = problem else { return };
     match error.code() {
         Code::Internal => tracing::error!(trace_id = id.as_str(), ?error, "a request failed"),
         Code::Unavailable => tracing::warn!(trace_id = id.as_str(), ?error, "the store did not answer"),

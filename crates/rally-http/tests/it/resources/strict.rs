@@ -1,6 +1,6 @@
 //! The two profiles: what is not known is told of, or passed over.
 
-use super::{Act, Operation, ROOMS, Room, operations};
+use super::{Act, Operation, RESOURCES, Resource, operations};
 use crate::support::{Answer, Api, World, with};
 
 /// The operation with another member in its body.
@@ -33,47 +33,47 @@ fn a_member_that_is_not_known_is_refused_or_passed_over() {
     }
 }
 
-/// Sends a member in every kind of write that a room has: the answers, each with what stands before the member's name in
+/// Sends a member in every kind of write that a resource has: the answers, each with what stands before the member's name in
 /// a fault.
-fn sent(world: &World, room: &Room, member: &str) -> Vec<(Answer, &'static str)> {
-    let body = || with(&room.body(world, &world.next()), member, 1);
-    let record = room.create(world, &world.next()).id();
+fn sent(world: &World, resource: &Resource, member: &str) -> Vec<(Answer, &'static str)> {
+    let body = || with(&resource.body(world, &world.next()), member, 1);
+    let record = resource.create(world, &world.next()).id();
     let mut answers = vec![
-        (world.post(&room.path(), &body()).send(), ""),
-        (world.put(&room.at(&record), &with("{}", member, 1)).send(), ""),
-        (world.patch(&room.at(&record), &with("{}", member, 1)).send(), ""),
+        (world.post(&resource.path(), &body()).send(), ""),
+        (world.put(&resource.at(&record), &with("{}", member, 1)).send(), ""),
+        (world.patch(&resource.at(&record), &with("{}", member, 1)).send(), ""),
     ];
-    if room.upsert {
-        answers.push((world.put(&room.at("upsert"), &body()).send(), ""));
+    if resource.upsert {
+        answers.push((world.put(&resource.at("upsert"), &body()).send(), ""));
     }
-    if room.bulk {
+    if resource.bulk {
         let items = format!("[{}]", body());
-        answers.push((world.post(&room.at("bulk?atomic=true"), &items).send(), "items[0]."));
+        answers.push((world.post(&resource.at("bulk?atomic=true"), &items).send(), "items[0]."));
     }
     answers
 }
 
 #[test]
 fn a_member_that_is_read_only_is_refused_or_passed_over() {
-    for room in &ROOMS {
+    for resource in &RESOURCES {
         let (strict, documented) = (World::of(Api::strict()), World::new());
-        for member in room.read_only {
-            for (answer, place) in sent(&strict, room, member) {
+        for member in resource.read_only {
+            for (answer, place) in sent(&strict, resource, member) {
                 assert_eq!(answer.told(), format!("400 validation: {place}{member} is read-only"));
             }
-            for (answer, place) in sent(&documented, room, member) {
+            for (answer, place) in sent(&documented, resource, member) {
                 assert!(answer.status.is_success(), "{answer}");
                 let record = match place {
                     "" => answer.value(),
                     _ => {
                         let id = answer.value()["results"][0]["id"].as_str().unwrap().to_owned();
-                        documented.get(&room.at(&id)).send().is(200).value()
+                        documented.get(&resource.at(&id)).send().is(200).value()
                     }
                 };
                 assert_ne!(record[member], 1, "{member}");
             }
-            let record = room.create(&documented, &documented.next());
-            let change = documented.patch(&room.at(&record.id()), &with("{}", member, 1)).send();
+            let record = resource.create(&documented, &documented.next());
+            let change = documented.patch(&resource.at(&record.id()), &with("{}", member, 1)).send();
             assert_eq!(change.is(200).body, record.body);
         }
     }

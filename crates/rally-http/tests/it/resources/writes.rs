@@ -1,22 +1,23 @@
-//! Writes of every room: bodies that are wrong, versions, repetitions and bulks.
+//! Writes of every resource: bodies that are wrong, versions, repetitions and bulks.
 
 use axum::http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use super::{Act, ROOMS, Room, operations};
+use super::{Act, RESOURCES, Resource, operations};
 use crate::support::{World, with};
 
 #[test]
 fn a_body_without_what_it_needs_is_told_all_of_it() {
     let world = World::new();
     let mut all = String::new();
-    for room in &ROOMS {
-        let count = room.count(&world);
-        for body in ["{}", &format!(r#"{{"{}":7}}"#, room.text), "[]", "", "{\"a\""] {
-            all += &format!("{} {body}: {}\n", room.noun, world.post(&room.path(), body).send().told());
+    for resource in &RESOURCES {
+        let count = resource.count(&world);
+        for body in ["{}", &format!(r#"{{"{}":7}}"#, resource.text), "[]", "", "{\"a\""] {
+            all +=
+                &format!("{} {body}: {}\n", resource.noun, world.post(&resource.path(), body).send().told());
         }
-        assert_eq!(room.count(&world), count);
+        assert_eq!(resource.count(&world), count);
     }
     assert_snapshot!(all, @r#"
     contacts {}: 400 validation: email is required; firstName is required; lastName is required
@@ -55,34 +56,34 @@ fn a_body_without_what_it_needs_is_told_all_of_it() {
 #[test]
 fn a_short_text_has_at_most_255_characters() {
     let world = World::new();
-    for room in &ROOMS {
-        let text = |length| with(&room.body(&world, &world.next()), room.text, "é".repeat(length));
-        let created = world.api.post(&room.path(), text(255)).send().is(201);
-        assert_eq!(created.value()[room.text], "é".repeat(255));
-        let expected = format!("400 validation: {} must not be longer than 255 characters", room.text);
-        assert_eq!(world.api.post(&room.path(), text(256)).send().told(), expected);
-        let change = with("{}", room.text, "é".repeat(256));
-        assert_eq!(world.api.patch(&room.at(&created.id()), change).send().told(), expected);
-        assert_eq!(world.get(&room.at(&created.id())).send().body, created.body);
+    for resource in &RESOURCES {
+        let text = |length| with(&resource.body(&world, &world.next()), resource.text, "é".repeat(length));
+        let created = world.api.post(&resource.path(), text(255)).send().is(201);
+        assert_eq!(created.value()[resource.text], "é".repeat(255));
+        let expected = format!("400 validation: {} must not be longer than 255 characters", resource.text);
+        assert_eq!(world.api.post(&resource.path(), text(256)).send().told(), expected);
+        let change = with("{}", resource.text, "é".repeat(256));
+        assert_eq!(world.api.patch(&resource.at(&created.id()), change).send().told(), expected);
+        assert_eq!(world.get(&resource.at(&created.id())).send().body, created.body);
     }
 }
 
 #[test]
 fn put_and_patch_lay_members_over_the_record() {
     let world = World::new();
-    for room in &ROOMS {
+    for resource in &RESOURCES {
         for method in [Method::PUT, Method::PATCH] {
-            let whole = world.fill(room.wholes[0]).replace('#', &world.next());
-            let before = world.api.post(&room.path(), whole).send().is(201);
+            let whole = world.fill(resource.wholes[0]).replace('#', &world.next());
+            let before = world.api.post(&resource.path(), whole).send().is(201);
             let change = |body: &str| {
-                world.api.ask(method.clone(), &room.at(&before.id())).json(body.to_owned()).send()
+                world.api.ask(method.clone(), &resource.at(&before.id())).json(body.to_owned()).send()
             };
             let unchanged = change("{}").is(200);
             assert_eq!((&unchanged.body, unchanged.header("ETag")), (&before.body, before.header("ETag")));
-            let after = change(&with("{}", room.text, "Changed")).is(200);
+            let after = change(&with("{}", resource.text, "Changed")).is(200);
             assert_eq!(after.header("Location"), "");
             let mut expected = before.value();
-            expected[room.text] = json!("Changed");
+            expected[resource.text] = json!("Changed");
             expected["updatedAt"] = after.value()["updatedAt"].clone();
             assert_eq!(after.value(), expected);
             assert_ne!(after.header("ETag"), before.header("ETag"));
@@ -93,21 +94,21 @@ fn put_and_patch_lay_members_over_the_record() {
 #[test]
 fn null_clears_what_may_be_missing_and_is_refused_for_what_may_not() {
     let world = World::new();
-    for room in &ROOMS {
-        let refused = world.post(&room.path(), "{}").send().value();
-        for whole in room.wholes {
+    for resource in &RESOURCES {
+        let refused = world.post(&resource.path(), "{}").send().value();
+        for whole in resource.wholes {
             let sent: Value = serde_json::from_str(whole).unwrap();
             // Without a word a pipeline is not the default one, and that is what was sent.
             for member in sent.as_object().unwrap().keys().filter(|name| *name != "isDefault") {
                 let body = world.fill(whole).replace('#', &world.next());
-                let record = world.api.post(&room.path(), body).send().is(201);
-                let answer = world.patch(&room.at(&record.id()), &with("{}", member, Value::Null)).send();
+                let record = world.api.post(&resource.path(), body).send().is(201);
+                let answer = world.patch(&resource.at(&record.id()), &with("{}", member, Value::Null)).send();
                 if refused["errors"].get(member).is_some() {
                     assert_eq!(answer.told(), format!("400 validation: {member} is required"));
                 } else {
                     assert_ne!(answer.is(200).value()[member], sent[member], "{member}");
                 }
-                world.api.delete(&room.at(&record.id())).send().is(200);
+                world.api.delete(&resource.at(&record.id())).send().is(200);
             }
         }
     }
@@ -116,16 +117,16 @@ fn null_clears_what_may_be_missing_and_is_refused_for_what_may_not() {
 #[test]
 fn a_deleted_record_is_gone() {
     let world = World::new();
-    for room in &ROOMS {
-        let count = room.count(&world);
-        let id = room.create(&world, "1").id();
-        let deleted = world.api.delete(&room.at(&id)).send().is(200);
+    for resource in &RESOURCES {
+        let count = resource.count(&world);
+        let id = resource.create(&world, "1").id();
+        let deleted = world.api.delete(&resource.at(&id)).send().is(200);
         assert_eq!(deleted.body, format!(r#"{{"id":"{id}","deleted":true}}"#));
         for method in [Method::GET, Method::DELETE] {
-            let told = world.api.ask(method, &room.at(&id)).send().told();
-            assert_eq!(told, format!("404 not_found: there is no such {}", room.one));
+            let told = world.api.ask(method, &resource.at(&id)).send().told();
+            assert_eq!(told, format!("404 not_found: there is no such {}", resource.one));
         }
-        assert_eq!(room.count(&world), count);
+        assert_eq!(resource.count(&world), count);
     }
 }
 
@@ -207,40 +208,42 @@ fn a_key_makes_every_write_happen_once() {
 #[test]
 fn a_key_is_of_one_tenant() {
     let world = World::new();
-    for room in &ROOMS {
-        let own = world.post(&room.path(), &room.body(&world, "1")).header("Idempotency-Key", room.noun);
-        let foreign = world.fill_foreign(room.least).replace('#', "1");
-        let other = world.api.post(&room.path(), foreign).key(&world.api.other);
-        let other = other.header("Idempotency-Key", room.noun);
+    for resource in &RESOURCES {
+        let own = world
+            .post(&resource.path(), &resource.body(&world, "1"))
+            .header("Idempotency-Key", resource.noun);
+        let foreign = world.fill_foreign(resource.least).replace('#', "1");
+        let other = world.api.post(&resource.path(), foreign).key(&world.api.other);
+        let other = other.header("Idempotency-Key", resource.noun);
         for answer in [own.send(), other.send()] {
             assert_eq!(answer.is(201).header("Idempotent-Replayed"), "");
         }
     }
 }
 
-fn bulk_rooms() -> impl Iterator<Item = &'static Room> {
-    ROOMS.iter().filter(|room| room.bulk)
+fn bulk_resources() -> impl Iterator<Item = &'static Resource> {
+    RESOURCES.iter().filter(|resource| resource.bulk)
 }
 
 #[test]
 fn a_bulk_applies_the_good_items_and_an_atomic_one_all_or_none() {
     let world = World::new();
-    for room in bulk_rooms() {
-        let (bulk, count) = (format!("{}/bulk", room.path()), room.count(&world));
-        let items = || format!("[{},{{}}]", room.body(&world, &world.next()));
+    for resource in bulk_resources() {
+        let (bulk, count) = (format!("{}/bulk", resource.path()), resource.count(&world));
+        let items = || format!("[{},{{}}]", resource.body(&world, &world.next()));
         let atomic = world.api.post(&format!("{bulk}?atomic=true"), items()).send();
         assert!(atomic.told().starts_with("400 validation: items[1]."), "{atomic}");
-        assert_eq!(room.count(&world), count);
+        assert_eq!(resource.count(&world), count);
         let answer = world.api.post(&bulk, items()).send().is(200).value();
         assert_eq!((&answer["created"], &answer["failed"]), (&json!(1), &json!(1)));
         let results = answer["results"].as_array().unwrap();
         assert_eq!((&results[0]["index"], &results[0]["status"]), (&json!(0), &json!(201)));
         assert_eq!((&results[1]["index"], &results[1]["status"]), (&json!(1), &json!(400)));
-        let refused = world.api.post(&room.path(), "{}").send().value();
+        let refused = world.api.post(&resource.path(), "{}").send().value();
         assert_eq!(results[1]["error"]["errors"], refused["errors"]);
-        world.get(&room.at(results[0]["id"].as_str().unwrap())).send().is(200);
-        assert_eq!(room.count(&world), count + 1);
-        let good = format!("[{}]", room.body(&world, &world.next()));
+        world.get(&resource.at(results[0]["id"].as_str().unwrap())).send().is(200);
+        assert_eq!(resource.count(&world), count + 1);
+        let good = format!("[{}]", resource.body(&world, &world.next()));
         world.api.post(&format!("{bulk}?atomic=true"), good).send().is(201);
     }
 }
@@ -248,16 +251,16 @@ fn a_bulk_applies_the_good_items_and_an_atomic_one_all_or_none() {
 #[test]
 fn a_bulk_has_1_to_100_items() {
     let world = World::new();
-    for room in bulk_rooms() {
+    for resource in bulk_resources() {
         let items = |count: usize| {
-            let items: Vec<String> = (0..count).map(|_| room.body(&world, &world.next())).collect();
-            world.api.post(&format!("{}/bulk", room.path()), format!("[{}]", items.join(","))).send()
+            let items: Vec<String> = (0..count).map(|_| resource.body(&world, &world.next())).collect();
+            world.api.post(&format!("{}/bulk", resource.path()), format!("[{}]", items.join(","))).send()
         };
-        let count = room.count(&world);
+        let count = resource.count(&world);
         for wrong in [0, 101] {
             assert_eq!(items(wrong).told(), "400 validation: items must be 1 to 100");
         }
-        assert_eq!(room.count(&world), count);
+        assert_eq!(resource.count(&world), count);
         assert_eq!(items(100).is(201).value()["created"], 100);
     }
 }
@@ -265,10 +268,10 @@ fn a_bulk_has_1_to_100_items() {
 #[test]
 fn an_upsert_creates_and_then_updates() {
     let world = World::new();
-    for room in ROOMS.iter().filter(|room| room.upsert) {
-        let (path, body) = (format!("{}/upsert", room.path()), room.body(&world, &world.next()));
+    for resource in RESOURCES.iter().filter(|resource| resource.upsert) {
+        let (path, body) = (format!("{}/upsert", resource.path()), resource.body(&world, &world.next()));
         let created = world.api.put(&path, body.clone()).send().is(201);
-        assert_eq!(created.header("Location"), room.at(&created.id()));
+        assert_eq!(created.header("Location"), resource.at(&created.id()));
         let updated = world.api.put(&path, with(&body, "notes", "Again")).send().is(200);
         assert_eq!((updated.id(), updated.header("Location")), (created.id(), ""));
         assert_eq!(updated.value()["notes"], "Again");

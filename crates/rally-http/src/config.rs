@@ -1,0 +1,38 @@
+use crate::limits;
+
+/// Options of the HTTP interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Hosts under which the first label names a tenant: with `localhost`, `acme.localhost` names `acme`.
+    pub host_suffixes: Vec<String>,
+    /// Requests without a valid credential a minute and source address; 0 for no limit.
+    pub failed_credentials_per_minute: u32,
+    /// Origins of pages that may call the API from a browser, such as `https://app.example`; none unless they are named.
+    pub cors_origins: Vec<String>,
+    /// The threads that the engine works on.
+    pub work_on: WorkOn,
+}
+
+/// The threads that the engine works on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WorkOn {
+    /// Threads that may wait: for a store whose reads wait too, such as one behind a network.
+    #[default]
+    BlockingThreads,
+    /// The thread that serves the connection for reads, threads that may wait for writes: for a store in a file, whose
+    /// reads seldom wait. It saves a read its changes of thread, which cost more than the read.
+    BlockingThreadsForWrites,
+    /// The thread that serves the connection: for a store that never waits.
+    ServingThread,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host_suffixes: vec!["localhost".to_owned()],
+            failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
+            cors_origins: Vec::new(),
+            work_on: WorkOn::BlockingThreads,
+        }
+    }
+}

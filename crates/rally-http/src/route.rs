@@ -1,0 +1,163 @@
+use axum::{
+    handler::Handler,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use rally_core::{Editable, Kind, Model, Resource, Scope};
+use serde_json::Value;
+
+use crate::app::App;
+
+/// One path and method, the handler that answers it, and its description for the OpenAPI document.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) path: String,
+    pub(crate) method: Method,
+    pub(crate) handler: MethodRouter<App>,
+    pub(crate) operation: Operation,
+}
+
+/// The methods that routes have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// The description of a route in the OpenAPI document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operation {
+    /// A verb on records of a kind.
+    Records { verb: Verb, noun: &'static str, kind: Kind, model: &'static Model, scope: Scope },
+    /// An operation that one resource alone has.
+    Special(&'static Special),
+    /// A page for the operator of the server.
+    Page(&'static Page),
+}
+
+/// An operation that one resource alone has. The file of the resource holds its description.
+#[derive(Debug)]
+pub(crate) struct Special {
+    /// The operation's id in the document.
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) description: Option<&'static str>,
+    /// The scope that it needs; `None` for one that asks for no credential.
+    pub(crate) scope: Option<Scope>,
+    /// Names of parameters among the document's components.
+    pub(crate) parameters: &'static [&'static str],
+    /// The name of the body's schema.
+    pub(crate) body: Option<&'static str>,
+    pub(crate) answer: Answer,
+    /// Schemas that it adds to the document.
+    pub(crate) schemas: &'static [Schema],
+}
+
+/// The response to a request that succeeds.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) description: &'static str,
+    pub(crate) body: AnswerBody,
+    /// Headers beside those of every response.
+    pub(crate) headers: &'static [&'static str],
+}
+
+/// The body of a response, by the name of its schema.
+#[derive(Debug)]
+pub(crate) enum AnswerBody {
+    One(&'static str),
+    ListOf(&'static str),
+}
+
+/// A page for the operator of the server.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The operation's id in the document.
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) content_type: &'static str,
+    /// The schema of the page, if it is JSON of a fixed form.
+    pub(crate) schema: Option<&'static Schema>,
+    /// Responses to failures, by their names among the document's components.
+    pub(crate) failures: &'static [(&'static str, &'static str)],
+}
+
+/// A schema that one operation alone has.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) name: &'static str,
+    pub(crate) json: fn() -> Value,
+}
+
+/// A verb that resources share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    List,
+    Create,
+    Get,
+    Put,
+    Patch,
+    Delete,
+    Upsert,
+    Bulk,
+    /// Get a part of a record.
+    GetPart,
+    /// Update a part of a record.
+    PutPart,
+}
+
+impl Route {
+    pub(crate) fn new<T: 'static>(
+        method: Method,
+        path: &str,
+        handler: impl Handler<T, App>,
+        operation: Operation,
+    ) -> Self {
+        Self { path: path.to_owned(), method, handler: on(method.filter(), handler), operation }
+    }
+}
+
+impl Method {
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+
+    /// The name in lower case, as OpenAPI has it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl Operation {
+    /// A verb on records that are called `noun` and can be written.
+    pub(crate) fn on<R: Editable>(verb: Verb, noun: &'static str) -> Self {
+        let scope = if verb.is_read() { R::READ } else { R::WRITE };
+        Self::Records { verb, noun, kind: R::KIND, model: R::model(), scope }
+    }
+
+    /// A verb that reads records that are called `noun`.
+    pub(crate) fn reading<R: Resource>(verb: Verb, noun: &'static str) -> Self {
+        Self::Records { verb, noun, kind: R::KIND, model: R::model(), scope: R::READ }
+    }
+}
+
+impl Verb {
+    pub(crate) const fn is_read(self) -> bool {
+        matches!(self, Self::List | Self::Get | Self::GetPart)
+    }
+}

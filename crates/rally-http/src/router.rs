@@ -1,0 +1,52 @@
+use std::sync::LazyLock;
+
+use axum::{Router, middleware::from_fn_with_state};
+use rally_core::Engine;
+
+use crate::{
+    app::App,
+    config::Config,
+    cors,
+    middleware::answer_request,
+    openapi,
+    problem::{Failure, Problem},
+    route::Route,
+    routes,
+};
+
+static DOCUMENT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| openapi::document(&routes::api(), &routes::operations()));
+
+/// The whole API of an engine, as a service that may stand in a host's own server.
+///
+/// A host may nest it under a path of its own, or merge it into a router that has no fallback, as this one has: an
+/// unknown path is answered with a problem.
+///
+/// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
+pub fn router(engine: Engine, config: Config) -> Router {
+    let cors = cors::layer(&config.cors_origins);
+    let app = App::new(engine, config, || &DOCUMENT);
+    let router = Router::new()
+        .merge(routes_under("/api/v1", routes::api()))
+        // Not nested, as the path of a nested route lacks what it is nested under.
+        .merge(routes_under("/api", routes::api()))
+        .merge(routes_under("", routes::operations()))
+        .merge(routes_under("", routes::assets()))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Failure::MethodNotAllowed, "this path does not take this method; see Allow")
+        })
+        .fallback(async || Problem::no_such_path())
+        .layer(from_fn_with_state(app.clone(), answer_request))
+        .with_state(app);
+    match cors {
+        // A browser asks before it sends a credential, so this stands before the check of credentials.
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+fn routes_under(base: &str, routes: Vec<Route>) -> Router<App> {
+    let add =
+        |router: Router<App>, route: Route| router.route(&format!("{base}{}", route.path), route.handler);
+    routes.into_iter().fold(Router::new(), add)
+}
