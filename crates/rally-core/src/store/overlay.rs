@@ -18,6 +18,16 @@ impl<'s> Overlay<'s> {
         Self { below, batch }
     }
 
+    /// Gives a key a value in the batch, as [`Batch::put`] does.
+    pub fn put(&mut self, key: Key, value: impl Into<Bytes>) {
+        self.batch.put(key, value);
+    }
+
+    /// Deletes a key in the batch, as [`Batch::delete`] does.
+    pub fn delete(&mut self, key: Key) {
+        self.batch.delete(key);
+    }
+
     /// The batch.
     #[must_use]
     pub fn into_batch(self) -> Batch {
