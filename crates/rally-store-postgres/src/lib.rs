@@ -20,11 +20,11 @@
 //! The schema, and how to run several servers, stand in the README of this crate.
 
 mod address;
+mod commit;
 mod connection;
 mod error;
 mod group;
 mod options;
-mod outcome;
 mod schema;
 mod statements;
 mod store;

@@ -43,11 +43,12 @@ pub(crate) enum Purpose {
     Writing,
 }
 
-/// What was against a statement.
+/// Why a statement failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// Nothing but the moment: running it all again may go well.
-    Moment,
+pub(crate) enum Failure {
+    /// Another server was quicker or the connection was lost: running it all again may go well.
+    Passing,
+    /// Running it again will hardly go better.
     Lasting,
 }
 
@@ -73,12 +74,9 @@ impl Transaction {
         }
     }
 
-    pub(crate) fn may_run_again(&self) -> bool {
-        self.failure.get() == Some(Failure::Moment)
-    }
-
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failure.get().is_some()
+    /// The failure of the first statement that failed.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure.get()
     }
 
     /// Begins if that has not happened, and hands the transaction over.
@@ -91,7 +89,7 @@ impl Transaction {
 
     /// Sends a statement and waits for what it answers; the first one together with what begins the transaction.
     pub(crate) fn ask<T>(&self, ask: impl AsyncFn(&Connection) -> Result<T, Error>) -> Result<T, StoreError> {
-        if self.has_failed() {
+        if self.failure().is_some() {
             return Err(unavailable("an earlier statement of the transaction has failed".to_owned()));
         }
         let mut open = self.open.borrow_mut();
@@ -127,7 +125,7 @@ impl Transaction {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => {
                 let passes = is_conflict(&error) || is_lost(&error);
-                self.failure.set(Some(if passes { Failure::Moment } else { Failure::Lasting }));
+                self.failure.set(Some(if passes { Failure::Passing } else { Failure::Lasting }));
                 Err(store_error(error))
             }
             None => {

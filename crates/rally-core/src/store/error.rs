@@ -1,4 +1,4 @@
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
 /// Why a store could not do its work; each variant says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -47,4 +47,19 @@ pub enum StoreError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+}
+
+impl StoreError {
+    /// The same error for one of several who share it.
+    pub(super) fn retold(self: &Arc<Self>) -> Self {
+        match &**self {
+            Self::Conflict => Self::Conflict,
+            Self::Unavailable { reason } => Self::Unavailable { reason: reason.clone() },
+            Self::CommitUnknown { reason } => Self::CommitUnknown { reason: reason.clone() },
+            Self::TooLarge { what, bytes, limit } => Self::TooLarge { what, bytes: *bytes, limit: *limit },
+            Self::Corrupt { what } => Self::Corrupt { what: what.clone() },
+            Self::NeedsReopen { reason } => Self::NeedsReopen { reason: reason.clone() },
+            Self::Backend { .. } => Self::Backend { source: Arc::clone(self).into() },
+        }
+    }
 }

@@ -9,10 +9,11 @@
 
 mod batch;
 mod error;
+mod group;
 mod key;
 mod memory;
-mod outcome;
 mod overlay;
+mod promise;
 
 use std::fmt::Debug;
 
@@ -20,11 +21,12 @@ use bytes::Bytes;
 
 pub use batch::Batch;
 pub use error::StoreError;
+pub use group::{Condition, GroupCommit, GroupOptions, GroupQueue};
 pub use key::{Key, KeyRange, Space};
 pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
-pub use outcome::{Fate, Outcome, Pledge};
 pub use overlay::Overlay;
+pub use promise::CommitOutcome;
 
 use crate::base::TenantId;
 
@@ -185,6 +187,11 @@ impl Limits {
     /// # Errors
     /// [`StoreError::TooLarge`] with the first size that is over.
     pub fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.measure(batch).map(drop)
+    }
+
+    /// [`check`](Self::check), which gives the bytes of the batch.
+    pub(crate) fn measure(&self, batch: &Batch) -> Result<usize, StoreError> {
         let mut total = 0usize;
         for (key, value) in batch.iter() {
             let value_bytes = value.map_or(0, |value| value.len());
@@ -192,7 +199,8 @@ impl Limits {
             check_size("value", value_bytes, self.value_bytes)?;
             total = total.saturating_add(key.as_bytes().len()).saturating_add(value_bytes);
         }
-        check_size("batch", total, self.batch_bytes)
+        check_size("batch", total, self.batch_bytes)?;
+        Ok(total)
     }
 }
 

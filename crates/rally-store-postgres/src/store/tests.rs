@@ -52,7 +52,7 @@ fn with_others_waiting<T: Send>(
         let first = scope.spawn(move || {
             store.write(TENANT, &mut |_| {
                 building.send(()).unwrap();
-                while store.queue.waiting(TENANT) < count {
+                while store.queues.waiting(TENANT) < count {
                     thread::yield_now();
                 }
                 Ok(put("first"))
@@ -144,7 +144,7 @@ fn a_transaction_whose_statement_has_failed_answers_nothing_more() {
             let again = transaction.get(&key("second"));
             assert!(matches!(again, Err(StoreError::Unavailable { .. })), "{again:?}");
         }
-        assert!(transaction.has_failed());
+        assert!(transaction.failure().is_some());
     }
 }
 

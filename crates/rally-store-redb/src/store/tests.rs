@@ -92,7 +92,7 @@ fn run_pair(
         });
         let second = panic::catch_unwind(AssertUnwindSafe(|| {
             // Its turn comes second: the first one has the turn, or will see this one wait and is only then done.
-            while store.queue.try_turn().is_some() {
+            while store.queue.try_idle(|_| ()).is_some() {
                 thread::yield_now();
             }
             store.write(TENANT, &mut |state| {
