@@ -89,6 +89,14 @@ impl Database {
     }
 }
 
+#[cfg(test)]
+impl Head {
+    /// The number of commits that were tried.
+    pub(crate) fn commits(&self) -> usize {
+        self.mint.made()
+    }
+}
+
 impl GroupCommit for Database {
     type Transaction = Transaction;
     type State = Head;

@@ -37,6 +37,13 @@ impl Mint {
     }
 }
 
+#[cfg(test)]
+impl Mint {
+    pub(crate) fn made(&self) -> usize {
+        usize::try_from(self.made).unwrap()
+    }
+}
+
 /// Leaves a token in a transaction.
 pub(crate) fn sign(txn: &WriteTransaction, token: &Token) -> Result<(), redb::Error> {
     txn.open_table(META)?.insert(TOKEN_ROW, token.0.as_slice())?;

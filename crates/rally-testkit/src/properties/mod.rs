@@ -7,6 +7,7 @@ mod at_random;
 mod batch;
 mod file;
 mod given;
+mod group;
 mod isolation;
 mod limits;
 mod read;
@@ -20,6 +21,7 @@ use std::{any::type_name, fmt, sync::Arc};
 use rally_core::store::Store;
 
 pub use file::{Open, Place};
+pub use group::{GroupFault, Grouped};
 
 /// A promise with a sentence for a name, and how to find out whether a fresh subject keeps it.
 pub struct Property<S> {
@@ -49,6 +51,12 @@ pub fn of_a_store() -> Vec<Property<Arc<dyn Store>>> {
 #[must_use]
 pub fn of_a_file() -> Vec<Property<Place>> {
     file::properties()
+}
+
+/// The further promises of a store that commits in groups. The subject must be fresh.
+#[must_use]
+pub fn of_group_commit() -> Vec<Property<Arc<dyn Grouped>>> {
+    group::properties()
 }
 
 impl<S> Property<S> {

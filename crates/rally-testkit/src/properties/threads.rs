@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rally_core::{
@@ -75,6 +75,15 @@ pub(super) fn all_at_once<T: Send + 'static>(
 pub(super) fn wait_for(sign: &Receiver<()>) {
     if sign.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
         panic!("another thread gave no sign for {STEP:?}");
+    }
+}
+
+/// Waits until something is so.
+pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < STEP, "{what}: not there after {STEP:?}");
+        thread::yield_now();
     }
 }
 

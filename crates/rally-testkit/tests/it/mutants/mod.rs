@@ -1,6 +1,7 @@
 //! Stores that are wrong on purpose, and the properties that each must fail.
 
 mod file;
+mod group;
 mod store;
 
 use std::{
