@@ -12,7 +12,6 @@ use std::{
     thread,
 };
 
-use bytes::Bytes;
 use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, GroupOptions, Key, Snapshot, Store, StoreError},
@@ -21,7 +20,8 @@ use rally_core::{
 use super::{
     Property,
     given::{TENANT, get, key, newest, number, puts, value},
-    threads::{Task, until, wait_for},
+    limits::batch_of,
+    threads::{Task, until, wait_for, without_waiting},
 };
 
 /// A fresh store that commits in groups, and how a check steers it.
@@ -79,6 +79,7 @@ pub(super) fn properties() -> Vec<Property<Subject>> {
         Property::of(a_group_takes_no_more_writes_once_it_has_so_many_bytes),
         Property::of(a_group_that_changes_nothing_is_not_committed),
         Property::of(a_broken_transaction_is_not_committed_and_the_reason_is_told),
+        Property::of(a_broken_transaction_takes_no_more_writes),
         Property::of(a_write_whose_transaction_was_interrupted_is_run_again),
     ]
 }
@@ -129,6 +130,15 @@ fn tell(subject: &dyn Grouped, mut build: impl FnMut(&dyn Snapshot) -> Result<Ba
         build(newest)
     });
     Told { answer, runs, saw_first }
+}
+
+/// Runs a write that nobody waits for, on a thread of its own.
+fn alone(
+    subject: &Subject,
+    build: impl FnMut(&dyn Snapshot) -> Result<Batch, Abort> + Send + 'static,
+) -> Told {
+    let subject = Arc::clone(subject);
+    without_waiting("a lone write", move || tell(&*subject, build))
 }
 
 /// Runs writes in one group: the first one stands in its `build` until all others wait for the turn.
@@ -256,7 +266,7 @@ fn nobody_is_answered_before_the_commit_is_durable(subject: &Subject) {
         told
     });
     wait_for(&started);
-    let told = tell(&**subject, |_| {
+    let told = alone(subject, move |_| {
         // Whoever answers too early has time to.
         (0..10_000).take_while(|_| answered.load(Ordering::SeqCst) == 0).for_each(|_| thread::yield_now());
         assert_eq!(answered.load(Ordering::SeqCst), 0, "a write was answered while its group was open");
@@ -277,7 +287,7 @@ fn a_write_that_saw_a_lost_commit_is_not_answered_by_what_it_saw(subject: &Subje
 }
 
 fn remove_both(subject: &Subject) {
-    let told = tell(&**subject, |_| {
+    let told = alone(subject, |_| {
         let mut batch = Batch::new();
         batch.delete(first());
         batch.delete(second());
@@ -287,14 +297,14 @@ fn remove_both(subject: &Subject) {
 }
 
 fn a_lost_write_is_run_again_as_often_as_is_allowed(subject: &Subject) {
-    let is_possible = AtomicBool::new(true);
-    let lose = |_: &dyn Snapshot| {
-        is_possible.store(subject.fail(GroupFault::LoseCommit), Ordering::SeqCst);
+    let is_possible = Arc::new(AtomicBool::new(true));
+    let (steered, seen) = (Arc::clone(subject), Arc::clone(&is_possible));
+    let told = alone(subject, move |_| {
+        seen.store(steered.fail(GroupFault::LoseCommit), Ordering::SeqCst);
         Ok(puts([(second(), "1")]))
-    };
-    let told = tell(&**subject, lose);
+    });
     subject.heal();
-    if is_possible.into_inner() {
+    if is_possible.load(Ordering::SeqCst) {
         assert_eq!(told.runs, subject.options().attempts);
         assert!(told.answer.is_err(), "a write that was lost each time is {:?}", told.answer);
         check_truth(subject, &told, &second());
@@ -353,11 +363,8 @@ fn a_group_takes_at_most_so_many_writes(subject: &Subject) {
 }
 
 fn a_group_takes_no_more_writes_once_it_has_so_many_bytes(subject: &Subject) {
-    let options = subject.options();
-    let piece = Bytes::from(vec![0; options.limits.value_bytes.min(options.bytes)]);
-    let pieces = u64::try_from(options.bytes.div_ceil(piece.len())).expect("a number of pieces");
-    let full: Build =
-        Box::new(move |_| Ok(puts((0..pieces).map(|place| (key(1, b"").number(place), piece.clone())))));
+    let batch = batch_of(subject.options().bytes);
+    let full: Build = Box::new(move |_| Ok(batch.clone()));
     let before = subject.commits();
     in_one_group(subject, vec![full, put(second())]).into_iter().for_each(applied);
     assert_eq!(subject.commits() - before, 2, "commits of two writes, of which the first fills a group");
@@ -380,7 +387,37 @@ fn a_broken_transaction_is_not_committed_and_the_reason_is_told(subject: &Subjec
     assert_eq!(other.runs, 1);
 }
 
+fn a_broken_transaction_takes_no_more_writes(subject: &Subject) {
+    let (runs, is_possible) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let break_second_run = |place: u8| -> Build {
+        let (subject, runs, is_possible) = (Arc::clone(subject), Arc::clone(&runs), Arc::clone(&is_possible));
+        Box::new(move |_| {
+            if runs.fetch_add(1, Ordering::SeqCst) == 1 {
+                is_possible.store(subject.fail(GroupFault::BreakTransaction), Ordering::SeqCst);
+            }
+            Ok(puts([(key(7, &[place]), "1")]))
+        })
+    };
+    let told = in_one_group(subject, (0..4).map(break_second_run).collect());
+    if is_possible.load(Ordering::SeqCst) {
+        let told: Vec<Told> =
+            told.into_iter().map(|told| told.unwrap_or_else(|panic| resume_unwind(panic))).collect();
+        let untouched = told.iter().filter(|told| told.runs == 1 && told.answer.is_ok()).count();
+        assert_eq!(untouched, 2, "writes behind the one that broke the transaction, and in the next one");
+    }
+}
+
 fn a_write_whose_transaction_was_interrupted_is_run_again(subject: &Subject) {
+    let (steered, has_run) = (Arc::clone(subject), AtomicBool::new(false));
+    let told = alone(subject, move |_| {
+        if !has_run.swap(true, Ordering::SeqCst) {
+            steered.fail(GroupFault::InterruptTransaction);
+        }
+        Ok(puts([(key(7, b"alone"), "1")]))
+    });
+    subject.heal();
+    check_truth(subject, &told, &key(7, b"alone"));
+    assert!(told.answer.is_ok() || subject.options().attempts == 1, "{:?}", told.answer);
     let fault = Some(GroupFault::InterruptTransaction);
     let Some((one, other)) = in_a_pair(subject, put(first()), put(second()), fault) else { return };
     check_truth(subject, &one, &first());

@@ -80,12 +80,12 @@ impl GroupCommit for Backend {
         let built = catch_unwind(AssertUnwindSafe(|| build(&newest)));
         *added = newest.into_batch();
         let batch = built.unwrap_or_else(|panic| resume_unwind(panic))?;
-        pending.condition =
-            match self.take_fault(&[GroupFault::BreakTransaction, GroupFault::InterruptTransaction]) {
-                None => Condition::Sound,
-                Some(GroupFault::InterruptTransaction) => Condition::Interrupted,
-                Some(_) => Condition::Broken,
-            };
+        let faults = [GroupFault::BreakTransaction, GroupFault::InterruptTransaction];
+        match self.take_fault(&faults) {
+            None => {}
+            Some(GroupFault::InterruptTransaction) => pending.condition = Condition::Interrupted,
+            Some(_) => pending.condition = Condition::Broken,
+        }
         if pending.condition != Condition::Sound {
             return Err(StoreError::Backend { source: "on purpose".into() }.into());
         }

@@ -33,6 +33,7 @@ enum Flaw {
     AnswersAreWhatWasSeen,
     BrokenCommitsAreTried,
     BuildSeesDurableStateOnly,
+    BrokenTransactionsGoOn,
     BytesAreNotCounted,
     DoubtIsToldToAll,
     EachWriteCommitsAlone,
@@ -53,6 +54,7 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
     (F::AnswersAreGivenEarly, &["nobody_is_answered_before_the_commit_is_durable"]),
     (F::AnswersAreWhatWasSeen, &["a_write_that_saw_a_lost_commit_is_not_answered_by_what_it_saw"]),
     (F::BrokenCommitsAreTried, &["a_broken_transaction_is_not_committed_and_the_reason_is_told"]),
+    (F::BrokenTransactionsGoOn, &["a_broken_transaction_takes_no_more_writes"]),
     (F::BuildSeesDurableStateOnly, &["each_build_sees_what_its_group_has_added"]),
     (F::BytesAreNotCounted, &["a_group_takes_no_more_writes_once_it_has_so_many_bytes"]),
     (F::DoubtIsToldToAll, &["only_writers_that_changed_something_hear_of_a_commit_in_doubt"]),
@@ -197,7 +199,7 @@ impl GroupCommit for FlawedBackend {
 
     fn condition(&self, pending: &Pending) -> Condition {
         match self.flaw {
-            F::BrokenCommitsAreTried => Condition::Sound,
+            F::BrokenCommitsAreTried | F::BrokenTransactionsGoOn => Condition::Sound,
             F::InterruptionsAreFinal if pending.condition == Condition::Interrupted => Condition::Broken,
             _ => self.inner.condition(pending),
         }
