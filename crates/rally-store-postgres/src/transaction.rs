@@ -177,10 +177,10 @@ impl Transaction {
         let mut values = vec![None; keys.len()];
         for row in rows {
             let place: i64 = row.try_get(0).map_err(store_error)?;
-            let index = usize::try_from(place).unwrap_or_default().checked_sub(1);
-            if let Some(value) = index.and_then(|index| values.get_mut(index)) {
-                *value = Some(bytes(&row, 1)?);
-            }
+            let index = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+            let value = index.and_then(|index| values.get_mut(index));
+            let what = || format!("a value at place {place} of {} keys", keys.len());
+            *value.ok_or_else(|| StoreError::Corrupt { what: what() })? = Some(bytes(&row, 1)?);
         }
         Ok(values)
     }
@@ -251,8 +251,10 @@ impl Drop for Transaction {
 const BEHIND_ALL_SPACES: i16 = 256;
 
 /// A key as the table has it: its space, and the rest.
+#[expect(clippy::expect_used, reason = "a key has at least the byte of its space")]
 pub(crate) fn place(key: &Key) -> (i16, &[u8]) {
-    (i16::from(key.space().0), key.as_bytes().get(1..).unwrap_or_default())
+    let (space, rest) = key.as_bytes().split_first().expect("a key begins with its space");
+    (i16::from(*space), rest)
 }
 
 fn bytes(row: &Row, column: usize) -> Result<Bytes, StoreError> {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
 
 /// The most that is rewritten at once.
-const CHUNK_BYTES: u64 = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// Where a file was written since it was last synced. It outlives the backend that wrote there.
 #[derive(Clone, Debug, Default)]
@@ -51,21 +51,21 @@ impl Disk {
     }
 
     fn rewrite(&self, range: Range<u64>) -> Io<()> {
-        let mut start = range.start;
-        while start < range.end {
-            let bytes = CHUNK_BYTES.min(range.end - start);
-            let mut buffer = vec![0; usize::try_from(bytes).unwrap_or_default()];
+        let mut buffer = vec![0; CHUNK_BYTES];
+        for start in range.clone().step_by(CHUNK_BYTES) {
+            // More than a `usize` holds is more than a chunk.
+            buffer.truncate(usize::try_from(range.end - start).unwrap_or(CHUNK_BYTES));
             self.inner.read(start, &mut buffer)?;
             self.inner.write(start, &buffer)?;
-            start += bytes;
         }
         Ok(())
     }
 }
 
 impl Unsynced {
+    #[expect(clippy::expect_used, reason = "no machine has addresses of more than 64 bits")]
     fn note(&self, offset: u64, bytes: usize) {
-        let end = offset.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let end = offset.saturating_add(u64::try_from(bytes).expect("a length has at most 64 bits"));
         let mut ranges = self.0.lock();
         match ranges.last_mut() {
             Some(last) if last.end == offset => last.end = end,

@@ -73,14 +73,12 @@ impl<'t, T: ReadableTable<&'static [u8], &'static [u8]>> View<'t, T> {
 
     /// Visits keys in their order, so that neighbours are looked for in pages just read.
     fn find_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StorageError> {
-        let mut order: Vec<(&Key, usize)> = keys.iter().zip(0..).collect();
-        order.sort_unstable();
         let mut answers = vec![None; keys.len()];
+        let mut wanted: Vec<(&Key, &mut Option<Bytes>)> = keys.iter().zip(&mut answers).collect();
+        wanted.sort_unstable_by_key(|(key, _)| *key);
         let mut walk = Walk { table: self.table, entries: None, detours: 0 };
-        for (key, place) in order {
-            if let Some(answer) = answers.get_mut(place) {
-                *answer = walk.find(full_key(self.tenant, key).as_slice())?;
-            }
+        for (key, answer) in wanted {
+            *answer = walk.find(full_key(self.tenant, key).as_slice())?;
         }
         Ok(answers)
     }
@@ -147,9 +145,9 @@ fn collect<'a>(
         }
         let start = buffer.len();
         buffer.extend_from_slice(value.value());
-        if let Some(key) = key.value().get(TENANT_BYTES..).and_then(Key::from_bytes) {
-            places.push((key, start..buffer.len()));
-        }
+        let key = key.value().get(TENANT_BYTES..).and_then(Key::from_bytes);
+        let key = key.ok_or_else(|| StorageError::Corrupted("a row without a key".to_owned()))?;
+        places.push((key, start..buffer.len()));
     }
     let buffer = Bytes::from(buffer);
     Ok(places.into_iter().map(|(key, place)| Entry { key, value: buffer.slice(place) }).collect())

@@ -128,7 +128,8 @@ fn create(path: &Path) -> io::Result<Content> {
 /// A new file's name must be as durable as what is in it.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
+    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]

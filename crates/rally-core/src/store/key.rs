@@ -83,8 +83,9 @@ impl Key {
 
     /// The space that it lies in.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "no way to make a key makes an empty one")]
     pub fn space(&self) -> Space {
-        Space(self.0.first().copied().unwrap_or_default())
+        Space(*self.0.first().expect("a key begins with its space"))
     }
 
     /// What stands behind a prefix; nothing if the key does not begin with it.

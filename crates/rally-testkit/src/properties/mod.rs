@@ -62,7 +62,7 @@ pub fn of_group_commit() -> Vec<Property<Arc<dyn Grouped>>> {
 impl<S> Property<S> {
     /// The property that a function checks; the function's name is the sentence.
     fn of<F: Fn(&S) + Send + Sync + 'static>(check: F) -> Self {
-        let name = type_name::<F>().rsplit("::").next().unwrap_or_default();
+        let (_, name) = type_name::<F>().rsplit_once("::").expect("a function stands in a module");
         Self { name, check: Box::new(check) }
     }
 
