@@ -1,4 +1,4 @@
-//! How a write ends: the batch and the commit in one journey, and what is done when nobody answers.
+//! The end of a write: the batch and the commit in one round trip, and what is done when nobody answers.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,10 +18,10 @@ use crate::{
     transaction::{Open, Purpose, Transaction, place},
 };
 
-/// Deletions that leave with the commit; more of them go ahead in a journey of their own.
+/// The most deletions that are sent with the commit; further ones go ahead in a round trip of their own.
 const MOST_TOGETHER: usize = 16;
 
-/// What a commit leaves behind by which it is known again.
+/// The mark that a commit leaves in the database, by which its outcome is found out when the answer is lost.
 struct Token {
     tenant: Uuid,
     /// The version that it makes of the tenant.
@@ -69,7 +69,7 @@ async fn send(
     let columns = Columns::of(batch);
     let parameters: [&(dyn ToSql + Sync); 6] =
         [&token.tenant, &token.version, &token.token, &columns.spaces, &columns.keys, &columns.values];
-    // What is joined is sent in its order as long as it is not much, and nothing may be sent behind the commit.
+    // Joined statements are sent in their order as long as they are small, and none may be sent behind the commit.
     let (ahead, together) = columns.gone.split_at(columns.gone.len().saturating_sub(MOST_TOGETHER));
     let ahead = if ahead.is_empty() { Ok(()) } else { delete(connection, token.tenant, ahead).await };
     let apply = connection.client.execute(&connection.statements.apply, &parameters);

@@ -4,7 +4,7 @@ use tokio_postgres::{Client, Error, error::SqlState};
 
 use crate::{OpenError, address::Address};
 
-/// What brings the tables from each version to the next; from none to the first one first. Released ones never change.
+/// The steps that bring the tables from each version to the next, the first one from none. Released ones never change.
 const STEPS: [&str; 1] = ["
 CREATE TABLE rally_heads (
     tenant uuid PRIMARY KEY,
@@ -25,7 +25,7 @@ CREATE TABLE rally_commits (
     PRIMARY KEY (tenant, slot)
 ) WITH (fillfactor = 50);"];
 
-/// Version 0: nothing but the number itself.
+/// Version 0: the version number alone.
 const BEGIN_VERSIONS: &str = "
 CREATE TABLE IF NOT EXISTS rally_schema (one boolean PRIMARY KEY CHECK (one), version integer NOT NULL);
 INSERT INTO rally_schema (one, version) VALUES (true, 0) ON CONFLICT (one) DO NOTHING;";
@@ -33,7 +33,7 @@ INSERT INTO rally_schema (one, version) VALUES (true, 0) ON CONFLICT (one) DO NO
 /// The version that this program knows: each step makes the next one.
 const VERSION: i32 = 1;
 
-/// How often the set-up of another server may come between.
+/// The most times that the set-up of another server may come between.
 const ATTEMPTS: usize = 10;
 
 /// Makes what is missing; a number of servers may do so at once.
@@ -58,7 +58,7 @@ pub(crate) async fn ensure(client: &Client, address: &Address) -> Result<(), Ope
     outcome.map_err(|error| OpenError::from_set_up(&address.place, &error))
 }
 
-/// The version of the tables; nothing when there are none.
+/// The version of the tables; `None` when there are none.
 async fn version(client: &Client) -> Result<Option<i32>, Error> {
     match client.query_opt("SELECT version FROM rally_schema", &[]).await {
         Ok(row) => row.map(|row| row.try_get(0)).transpose(),
@@ -87,7 +87,7 @@ async fn migrate(client: &Client) -> Result<(), Error> {
 async fn steps(client: &Client) -> Result<(), Error> {
     let row = client.query_one("SELECT version FROM rally_schema FOR UPDATE", &[]).await?;
     let found: i32 = row.try_get(0)?;
-    // Another server, perhaps a later one, has done so meanwhile.
+    // Another server, perhaps of a later version, has done so in the meantime.
     if found >= VERSION {
         return Ok(());
     }
@@ -97,7 +97,7 @@ async fn steps(client: &Client) -> Result<(), Error> {
     client.execute("UPDATE rally_schema SET version = $1", &[&VERSION]).await.map(drop)
 }
 
-/// Whether the same will succeed once the other server has finished.
+/// True when the same will succeed once the other server has finished.
 fn is_another_setting_up(error: &Error) -> bool {
     let known = [
         SqlState::UNIQUE_VIOLATION,

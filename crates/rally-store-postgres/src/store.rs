@@ -40,9 +40,9 @@ pub(crate) struct Database {
     options: Options,
     /// Gone only while the store is dropped.
     runtime: Option<Runtime>,
-    /// How often the database was asked and waited for.
+    /// The number of round trips to the database.
     #[cfg(test)]
-    journeys: std::sync::atomic::AtomicUsize,
+    round_trips: std::sync::atomic::AtomicUsize,
 }
 
 impl PostgresStore {
@@ -96,7 +96,7 @@ impl PostgresStore {
             options,
             runtime: Some(runtime),
             #[cfg(test)]
-            journeys: Default::default(),
+            round_trips: Default::default(),
         };
         Ok(Self { database: Arc::new(database), queues: Queues::new(GROUPS) })
     }
@@ -134,10 +134,10 @@ impl Database {
         self.block_on(self.pool.get()).map_err(pool_error)
     }
 
-    /// Waits for an answer of the database, but not for ever.
+    /// Waits for an answer of the database; `None` when it takes longer than [`Options::answer`].
     pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
         #[cfg(test)]
-        self.journeys.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.round_trips.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let limit = self.options.answer;
         // A timer is made within the runtime that it is to run on.
         self.block_on(async { tokio::time::timeout(limit, answer).await }).ok()

@@ -22,19 +22,19 @@ use crate::{
     store::Database,
 };
 
-/// A transaction on one tenant. It begins with its first statement, in the same journey.
+/// A transaction on one tenant. It begins with its first statement, in the same round trip.
 pub(crate) struct Transaction {
     pub(crate) database: Arc<Database>,
     pub(crate) tenant: Uuid,
     purpose: Purpose,
     open: RefCell<Option<Open>>,
-    /// What was read ahead.
+    /// The values that were read ahead.
     ahead: RefCell<HashMap<Key, Option<Bytes>>>,
-    /// Set by the first statement that fails: then nothing can be done any more but begin anew.
+    /// Set by the first statement that fails: the transaction can then only be begun anew.
     failure: Cell<Option<Failure>>,
 }
 
-/// What a transaction is begun for.
+/// The purpose of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Reading one moment.
@@ -43,7 +43,7 @@ pub(crate) enum Purpose {
     Writing,
 }
 
-/// Why a statement failed.
+/// The kind of a statement's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// Another server was quicker or the connection was lost: running it all again may go well.
@@ -59,7 +59,7 @@ pub(crate) struct Open {
     pub(crate) version: i64,
 }
 
-/// How often a first statement is sent again, each time on another connection, when the pool's have gone stale.
+/// The most times that a first statement is sent, each time on another connection, when the pool's have gone stale.
 const ATTEMPTS: usize = 3;
 
 impl Transaction {

@@ -23,7 +23,7 @@ pub(crate) struct Database {
     open: RwLock<Option<Open>>,
 }
 
-/// What only the writer whose turn it is may touch.
+/// State that only the writer whose turn it is may touch.
 #[derive(Debug)]
 pub(crate) struct Head {
     /// The token that the last durable commit left in the file.

@@ -81,7 +81,7 @@ impl RedbStore {
         if let Some(newest) = self.database.newest() {
             return Ok(newest);
         }
-        // A reader waits for no writer: whoever has the turn will open the store again, or leave it to a later call.
+        // A reader waits for no writer: the one whose turn it is will open the store again, or leave it to a later call.
         self.queue.try_idle(|head| self.newest_reopened(head)).ok_or_else(closed)?
     }
 

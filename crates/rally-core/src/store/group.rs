@@ -1,8 +1,8 @@
 //! Group commit: writers that wait while another one commits share the next commit.
 //!
-//! A writer takes its turn, runs its `build` on what its group has changed so far, and adds its batch. If others wait for
-//! the turn, the writer leaves the transaction to the next of them; the last one commits for all. A lone writer waits for
-//! nobody.
+//! A writer takes its turn, runs its `build` on what its group has changed so far, and adds its batch. If others wait
+//! for the turn, the writer leaves the transaction to the next of them; the last one commits for all. A lone writer
+//! waits for nobody.
 
 use std::{
     fmt,
@@ -22,7 +22,7 @@ use crate::base::TenantId;
 pub trait GroupCommit {
     /// A transaction that the writers of a group share.
     type Transaction;
-    /// What only the writer whose turn it is may touch, whether a group is open or not.
+    /// State that only the writer whose turn it is may touch, with or without an open group.
     type State;
 
     /// Begins the transaction of a new group.
@@ -39,7 +39,7 @@ pub trait GroupCommit {
     ///   longer [`Sound`](Condition::Sound).
     ///
     /// # Errors
-    /// What `build` aborted with, or why its batch could not be added.
+    /// Those that `build` aborted with, or the one that kept its batch from being added.
     fn run(
         &self,
         transaction: &mut Self::Transaction,
@@ -277,7 +277,7 @@ impl<T> Group<T> {
             self.bytes = self.bytes.saturating_add(bytes);
         }
         let condition = backend.condition(&self.transaction);
-        // Why a transaction broke stays true though nothing of it is ever committed.
+        // The reason why a transaction broke stays true although it is never committed.
         let is_the_reason = condition == Condition::Broken && verdict.is_err();
         let rests_on = if self.has_changes() && !is_the_reason { Some(self.promise.handle()) } else { None };
         Member { verdict, rests_on, has_changes, was_interrupted: condition == Condition::Interrupted }

@@ -167,7 +167,7 @@ fn one_task_may_make_any_number_of_calls() {
 }
 
 #[test]
-fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
+fn a_read_is_one_round_trip_or_two_and_a_create_or_a_bulk_two() {
     let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
     let store = Arc::new(PostgresStore::open(&url, Options::default()).unwrap());
     let engine = Engine::with(store.clone(), Environment::system(), Config::default());
@@ -181,17 +181,20 @@ fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
     };
     // The first write of a tenant makes its head.
     let ada = session.contacts().create(&draft("ada")).unwrap().row.id();
-    let journeys = |work: &dyn Fn()| {
-        let before = store.database.journeys.load(Ordering::Relaxed);
+    let round_trips = |work: &dyn Fn()| {
+        let before = store.database.round_trips.load(Ordering::Relaxed);
         work();
-        store.database.journeys.load(Ordering::Relaxed) - before
+        store.database.round_trips.load(Ordering::Relaxed) - before
     };
     let bulk = serde_json::to_vec(&[draft("grace"), draft("alan")]).unwrap();
     let options = WriteOptions::default();
-    assert_eq!(journeys(&|| drop(session.contacts().get(ada).unwrap())), 1);
-    assert_eq!(journeys(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
-    assert_eq!(journeys(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.contacts().get(ada).unwrap())), 1);
+    assert_eq!(round_trips(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
+    assert_eq!(round_trips(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
+    assert_eq!(
+        round_trips(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())),
+        2
+    );
     // What names others is read in one more, whatever the number of names.
     let pipeline = session.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap();
     let deal = DealDraft {
@@ -213,13 +216,13 @@ fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
         count: true,
         ..ListQuery::default()
     };
-    assert_eq!(journeys(&|| drop(session.deals().create(&deal).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.activities().create(&call).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.deals().get(loom).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.deals().list(&ListQuery::default()).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.deals().list(&of_ada).unwrap())), 3);
+    assert_eq!(round_trips(&|| drop(session.deals().create(&deal).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.activities().create(&call).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.deals().get(loom).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.deals().list(&ListQuery::default()).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.deals().list(&of_ada).unwrap())), 3);
     assert_eq!(
-        journeys(&|| drop(
+        round_trips(&|| drop(
             session
                 .contacts()
                 .list(&ListQuery { search: Some("AD".into()), ..ListQuery::default() })

@@ -1,5 +1,5 @@
-//! What [`GroupQueue::write`](rally_core::store::GroupQueue::write) promises: who shares a commit, and who is told what
-//! of it.
+//! The promises of [`GroupQueue::write`](rally_core::store::GroupQueue::write): who shares a commit, and who is told
+//! what of it.
 
 use std::{
     mem::discriminant,
@@ -46,7 +46,7 @@ pub trait Grouped: Send + Sync + 'static {
     fn heal(&self);
 }
 
-/// What happens to a group.
+/// A fault that a group meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupFault {
     /// The commit fails, and nothing of it is there.
@@ -117,7 +117,7 @@ fn is_on_purpose(error: &StoreError) -> bool {
 struct Told {
     answer: Answer,
     runs: usize,
-    /// Whether the last run of `build` saw the first writer's key.
+    /// True when the last run of `build` saw the first writer's key.
     saw_first: bool,
 }
 
@@ -267,7 +267,7 @@ fn nobody_is_answered_before_the_commit_is_durable(subject: &Subject) {
     });
     wait_for(&started);
     let told = alone(subject, move |_| {
-        // Whoever answers too early has time to.
+        // A store that answers too early has time to.
         (0..10_000).take_while(|_| answered.load(Ordering::SeqCst) == 0).for_each(|_| thread::yield_now());
         assert_eq!(answered.load(Ordering::SeqCst), 0, "a write was answered while its group was open");
         Err(Abort::Refused)

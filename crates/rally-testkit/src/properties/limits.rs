@@ -88,7 +88,7 @@ fn the_longest_value_is_applied_and_a_longer_one_is_refused(store: &Arc<dyn Stor
     }
 }
 
-/// A batch of exactly so many bytes. Its values share one allocation.
+/// A batch of exactly `bytes`. Its values share one allocation.
 pub(super) fn batch_of(bytes: usize) -> Batch {
     let full = Bytes::from(crate::Random::new(5).bytes(Limits::LEAST.value_bytes));
     let mut batch = Batch::new();

@@ -1,4 +1,4 @@
-//! What the store contract promises, as named checks.
+//! The promises of the store contract, as named checks.
 //!
 //! Each line under "To be correct" in [`rally_core::store`] is one or more of these. A check is given a fresh store,
 //! panics with what it saw if the store breaks the promise, and hangs for no more than a bounded time.

@@ -18,12 +18,12 @@ use rally_core::{
 
 use super::given::write;
 
-/// How long a single step of another thread may take.
+/// The longest that a single step of another thread may take.
 const STEP: Duration = Duration::from_secs(10);
-/// How long threads with much to do may take.
+/// The longest that threads with much to do may take.
 const WORK: Duration = Duration::from_secs(120);
 
-/// What a thread gives when it ends.
+/// The result of a thread, once it ends.
 pub(super) struct Task<T>(Receiver<thread::Result<T>>);
 
 impl<T: Send + 'static> Task<T> {

@@ -25,7 +25,7 @@ use crate::groups::{
     scripted::{Backend, Pending},
 };
 
-/// What is wrong with a group commit.
+/// A fault of a group commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     Nothing,
@@ -74,7 +74,7 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
 struct Flawed {
     backend: FlawedBackend,
     queue: GroupQueue<Pending, ()>,
-    /// What the flaws that need no queue keep for the next writer.
+    /// The group that the flaws without a queue keep for the next writer.
     open: Mutex<Pending>,
     waiting: AtomicUsize,
     writes: AtomicUsize,
@@ -135,7 +135,7 @@ impl Flawed {
     ) -> Result<Commit, StoreError> {
         let mut seen = Vec::new();
         let answer = self.queue.write(&self.backend, tenant, &mut |newest| {
-            // What a later run saw is true.
+            // A later run would see what is true.
             if !seen.is_empty() {
                 return Err(StoreError::Conflict.into());
             }
@@ -275,7 +275,7 @@ impl Grouped for Flawed {
     fn heal(&self) {}
 }
 
-/// Whether a group commit with this flaw fails a property.
+/// True when a group commit with this flaw fails a property.
 fn fails(flaw: Flaw, property: &Property<Arc<dyn Grouped>>) -> bool {
     let subject: Arc<dyn Grouped> = Arc::new(Flawed::new(flaw));
     catch_unwind(AssertUnwindSafe(|| property.check(&subject))).is_err()

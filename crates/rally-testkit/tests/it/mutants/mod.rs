@@ -134,7 +134,7 @@ const FOUND_BY: &[(W, &[&str])] = &[
     ),
 ];
 
-/// Whether a store with this fault fails a property.
+/// True when a store with this fault fails a property.
 fn fails(wrong: W, property: &Property<Arc<dyn Store>>) -> bool {
     let store: Arc<dyn Store> = Arc::new(Mutant::new(wrong));
     catch_unwind(AssertUnwindSafe(|| property.check(&store))).is_err()
