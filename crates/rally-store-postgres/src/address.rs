@@ -8,10 +8,10 @@ use crate::{
     tls::{Roots, Tls},
 };
 
-/// Where the tables are, if the URL does not say.
+/// The schema of the tables, if the URL names none.
 const SCHEMA: &str = "rally";
 
-/// What a URL says: where the database is, and how to speak to it.
+/// The content of a URL: the place of the database, and the way to connect to it.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) config: Config,
@@ -54,7 +54,7 @@ impl Address {
     }
 }
 
-/// What libpq's `sslmode` means: which connections are made, and what is checked of the server.
+/// The meaning of libpq's `sslmode`: the connections that are made, and what is checked of the server.
 fn tls_of(mode: Option<&str>, roots: Option<Roots>) -> Result<(SslMode, Tls), OpenError> {
     let default = if roots == Some(Roots::System) { "verify-full" } else { "prefer" };
     let mode = mode.unwrap_or(default);

@@ -4,7 +4,7 @@ use deadpool::managed::PoolError;
 use rally_core::store::StoreError;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
-/// Why a store could not be opened, and how to mend it.
+/// A store that could not be opened: the reason, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -13,7 +13,7 @@ pub enum OpenError {
         "the address of the database is wrong: {reason}; it should look like postgres://user@host/database"
     )]
     Address {
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// Nobody answers there, or not yet. Waiting may help.
@@ -21,7 +21,7 @@ pub enum OpenError {
     Unreachable {
         /// Hosts and database.
         place: String,
-        /// What was met.
+        /// The failure.
         reason: String,
     },
     /// The server does not let this user in, or does not know the database.
@@ -29,7 +29,7 @@ pub enum OpenError {
     Refused {
         /// Hosts and database.
         place: String,
-        /// What the server says.
+        /// The server's message.
         reason: String,
     },
     /// The connection cannot be made as `sslmode` asks.
@@ -37,7 +37,7 @@ pub enum OpenError {
     Tls {
         /// Hosts and database.
         place: String,
-        /// What was met.
+        /// The failure.
         reason: String,
     },
     /// The tables are of another version.
@@ -57,7 +57,7 @@ pub enum OpenError {
     SetUp {
         /// Hosts and database.
         place: String,
-        /// What the server says.
+        /// The server's message.
         reason: String,
     },
 }
@@ -69,14 +69,15 @@ impl OpenError {
         matches!(self, Self::Unreachable { .. })
     }
 
-    /// What the failure to connect means to whoever opens a store.
+    /// Turns a failure to connect into an error for the caller who opens a store.
     pub(crate) fn from_connecting(place: &str, error: &tokio_postgres::Error) -> Self {
         let (place, reason) = (place.to_owned(), reason(error));
         let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
         match (error.code(), io) {
             (Some(code), _) if is_refusal(code) => Self::Refused { place, reason },
             (None, Some(io)) if io.kind() == io::ErrorKind::InvalidData => Self::Tls { place, reason },
-            // What comes neither from the server nor from the system is a fault of the handshake or of the settings.
+            // An error that comes neither from the server nor from the system is one of the handshake or of the
+            // settings.
             (None, None) if reason.contains("TLS") => Self::Tls { place, reason },
             (None, None) if reason.contains("password") => Self::Refused { place, reason },
             _ => Self::Unreachable { place, reason },
@@ -92,13 +93,13 @@ impl OpenError {
     }
 }
 
-/// Whether what the server says has nothing to do with the moment.
+/// True when the server refuses this user or database for good.
 fn is_refusal(code: &SqlState) -> bool {
     let class = code.code().get(..2);
     class == Some("28") || [SqlState::INVALID_CATALOG_NAME, SqlState::INSUFFICIENT_PRIVILEGE].contains(code)
 }
 
-/// Whether the server says that it cannot answer at present: it starts, stops, is full, or is no primary.
+/// True when the server says that it cannot answer at present: it starts, stops, is full, or is no primary.
 fn is_passing(code: &SqlState) -> bool {
     let class = code.code().get(..2);
     matches!(class, Some("08" | "53" | "57"))
@@ -125,7 +126,7 @@ pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_none_or(fatal)
 }
 
-/// What an error of a statement means to whoever reads or writes.
+/// Turns an error of a statement into one for readers and writers.
 pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {
     if is_conflict(&error) {
         return StoreError::Conflict;

@@ -1,196 +1,132 @@
-//! Writers of one tenant that share a commit.
-//!
-//! A writer takes its turn, runs its `build` on the state that the group will make, and adds its batch. If others wait
-//! for a turn it leaves the transaction to the next of them; the last one commits for all. So one writer of a tenant
-//! holds a connection and the lock, the others wait here and hold nothing. Nobody who has seen or added anything that is
-//! not durable answers before it is.
+//! Writers of one tenant that share a commit. One of them holds a connection and the tenant's lock; the others wait in
+//! this process and hold nothing.
 
 use std::{
     collections::HashMap,
     panic::{self, AssertUnwindSafe},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Instant,
 };
 
-use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
+use parking_lot::Mutex;
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Fate, Limits, Outcome, Overlay, Pledge, Snapshot, StoreError},
+    store::{
+        Abort, Batch, Commit, CommitOutcome, Condition, GroupCommit, GroupOptions, GroupQueue, Overlay,
+        Snapshot, StoreError,
+    },
 };
 
-use crate::{error::unavailable, transaction::Transaction};
+use crate::{
+    error::unavailable,
+    store::Database,
+    transaction::{Failure, Purpose, Transaction},
+};
 
-/// How many writes share a commit at most, so that the first of them is not kept waiting by an endless stream.
-const MOST_MEMBERS: usize = 128;
-/// After how many bytes a group commits whoever waits.
-const MOST_BYTES: usize = 16 << 20;
-
-/// The turns of each tenant.
-#[derive(Default)]
-pub(crate) struct Queue(Mutex<HashMap<TenantId, Arc<Lane>>>);
-
-#[derive(Default)]
-struct Lane {
-    waiting: AtomicUsize,
-    turn: Arc<Mutex<Option<Group>>>,
+/// The queues of the tenants that are being written.
+pub(crate) struct Queues {
+    options: GroupOptions,
+    tenants: Mutex<HashMap<TenantId, Arc<Queue>>>,
 }
 
-/// A tenant's turn to write.
-pub(crate) struct Turn<'q> {
-    queue: &'q Queue,
+type Queue = GroupQueue<Pending, ()>;
+
+/// A transaction that several writes share, and what they have added to it so far.
+pub(crate) struct Pending {
+    transaction: Transaction,
+    batch: Batch,
+}
+
+/// A place in a tenant's queue, which is gone with the last writer.
+struct Place<'q> {
+    queues: &'q Queues,
     tenant: TenantId,
-    lane: Arc<Lane>,
-    /// The group is open only while somebody waits who will see to it: whoever ends a turn with nobody waiting leaves
-    /// none.
-    group: Option<ArcMutexGuard<RawMutex, Option<Group>>>,
+    queue: Arc<Queue>,
 }
 
-/// A transaction that several writes share.
-pub(crate) struct Group {
-    pub(crate) transaction: Transaction,
-    pub(crate) pending: Batch,
-    pub(crate) pledge: Pledge,
-    members: usize,
-    bytes: usize,
+/// The backend of a write that has waited since an instant.
+struct Writer<'s> {
+    database: &'s Arc<Database>,
+    since: Instant,
 }
 
-/// A write that has had its turn.
-pub(crate) struct Member {
-    verdict: Result<Commit, StoreError>,
-    /// Whether nothing but the moment was against it.
-    again: bool,
-    /// The group whose outcome the verdict rests on.
-    rests_on: Option<Arc<Outcome>>,
-    /// Whether the verdict is about a change of its own.
-    changed: bool,
-}
+impl Queues {
+    pub(crate) fn new(options: GroupOptions) -> Self {
+        Self { options, tenants: Mutex::default() }
+    }
 
-/// What came of running a write once.
-pub(crate) enum Attempt {
-    /// That is the answer.
-    Done(Commit),
-    /// Nothing was applied, and running it again may go well.
-    Again(StoreError),
-}
+    /// Writes with the others of the tenant.
+    pub(crate) fn write(
+        &self,
+        database: &Arc<Database>,
+        tenant: TenantId,
+        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
+    ) -> Result<Commit, StoreError> {
+        let place = self.place(tenant);
+        place.queue.write(&Writer { database, since: Instant::now() }, tenant, build)
+    }
 
-impl Queue {
-    /// Waits for a turn. Whoever gets it too late is to give it up: see [`Turn::is_late`].
-    pub(crate) fn take_turn(&self, tenant: TenantId) -> Turn<'_> {
-        let lane = Arc::clone(self.0.lock().entry(tenant).or_default());
-        lane.waiting.fetch_add(1, Ordering::AcqRel);
-        let group = lane.turn.lock_arc();
-        lane.waiting.fetch_sub(1, Ordering::AcqRel);
-        Turn { queue: self, tenant, lane, group: Some(group) }
+    fn place(&self, tenant: TenantId) -> Place<'_> {
+        let mut tenants = self.tenants.lock();
+        let queue = tenants.entry(tenant).or_insert_with(|| Arc::new(Queue::new(self.options, ())));
+        Place { queues: self, tenant, queue: Arc::clone(queue) }
     }
 
     #[cfg(test)]
     pub(crate) fn waiting(&self, tenant: TenantId) -> usize {
-        self.0.lock().get(&tenant).map_or(0, |lane| lane.waiting.load(Ordering::Acquire))
+        self.tenants.lock().get(&tenant).map_or(0, |queue| queue.waiting())
     }
 }
 
-impl Turn<'_> {
-    /// Whether the database has kept the writers before this one so long that it should not be asked once more.
-    pub(crate) fn is_late(&self, since: Instant, wait: Duration) -> bool {
-        self.group.as_ref().is_some_and(|group| group.is_none()) && since.elapsed() > wait
-    }
-
-    /// Runs one write in the open group, or in a new one.
-    pub(crate) fn admit(
-        &mut self,
-        begin: impl FnOnce() -> Transaction,
-        limits: Limits,
-        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
-    ) -> Option<Member> {
-        let group = self.group.as_mut()?.get_or_insert_with(|| Group::new(begin()));
-        Some(group.admit(limits, build))
-    }
-
-    /// Takes the group if it must be committed before the turn ends.
-    pub(crate) fn take_ripe(&mut self) -> Option<Group> {
-        let nobody_waits = self.lane.waiting.load(Ordering::Acquire) == 0;
-        self.group.as_mut()?.take_if(|group| group.is_full() || nobody_waits)
-    }
-}
-
-impl Drop for Turn<'_> {
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        // The plain unlock would let this thread take the next turn as well, past those who wait.
-        if let Some(group) = self.group.take() {
-            ArcMutexGuard::unlock_fair(group);
-        }
-        let mut lanes = self.queue.0.lock();
-        // The queue and this turn have it, so nobody waits or is about to.
-        if Arc::strong_count(&self.lane) == 2 {
-            lanes.remove(&self.tenant);
+        let mut tenants = self.queues.tenants.lock();
+        // The map and this place have it, so nobody else waits or is about to.
+        if Arc::strong_count(&self.queue) == 2 {
+            tenants.remove(&self.tenant);
         }
     }
 }
 
-impl Group {
-    fn new(transaction: Transaction) -> Self {
-        Self { transaction, pending: Batch::new(), pledge: Pledge::default(), members: 0, bytes: 0 }
-    }
+impl GroupCommit for Writer<'_> {
+    type Transaction = Pending;
+    type State = ();
 
-    fn admit(
-        &mut self,
-        limits: Limits,
-        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
-    ) -> Member {
-        self.members += 1;
-        let bytes_before = self.bytes;
-        let verdict = self.run(limits, build);
-        let again = self.transaction.may_run_again();
-        let rests_on = (self.bytes > 0).then(|| self.pledge.outcome());
-        Member { verdict, again, rests_on, changed: self.bytes != bytes_before }
+    /// # Errors
+    /// `Unavailable` when the database has kept the writers before this one so long that it is not asked once more.
+    fn begin(&self, (): &mut (), tenant: TenantId) -> Result<Pending, StoreError> {
+        if self.since.elapsed() > self.database.options().wait {
+            return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
+        }
+        let transaction = Transaction::new(self.database, tenant, Purpose::Writing);
+        Ok(Pending { transaction, batch: Batch::new() })
     }
 
     fn run(
-        &mut self,
-        limits: Limits,
+        &self,
+        pending: &mut Pending,
+        _: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
-    ) -> Result<Commit, StoreError> {
-        let newest = Overlay::new(&self.transaction, std::mem::take(&mut self.pending));
+    ) -> Result<(), Abort> {
+        let newest = Overlay::new(&pending.transaction, std::mem::take(&mut pending.batch));
         let built = panic::catch_unwind(AssertUnwindSafe(|| build(&newest)));
         // What others have added outlives a panic.
-        self.pending = newest.into_batch();
-        let batch = match built.unwrap_or_else(|payload| panic::resume_unwind(payload)) {
-            Ok(batch) => batch,
-            Err(Abort::Refused) => return Ok(Commit::Refused),
-            Err(Abort::Store(error)) => return Err(error),
-        };
-        limits.check(&batch)?;
-        self.bytes += bytes_of(&batch);
-        self.pending.append(batch);
-        Ok(Commit::Applied)
+        pending.batch = newest.into_batch();
+        let batch = built.unwrap_or_else(|payload| panic::resume_unwind(payload))?;
+        pending.batch.append(batch);
+        Ok(())
     }
 
-    /// Whether it takes no more members. After a statement has failed the transaction can only be undone.
-    fn is_full(&self) -> bool {
-        self.transaction.has_failed() || self.members >= MOST_MEMBERS || self.bytes >= MOST_BYTES
+    fn condition(&self, pending: &Pending) -> Condition {
+        match pending.transaction.failure() {
+            None => Condition::Sound,
+            Some(Failure::Passing) => Condition::Interrupted,
+            Some(Failure::Lasting) => Condition::Broken,
+        }
     }
-}
 
-fn bytes_of(batch: &Batch) -> usize {
-    batch.iter().map(|(key, value)| key.as_bytes().len() + value.map_or(0, |value| value.len())).sum()
-}
-
-impl Member {
-    /// Waits until what the verdict rests on is durable, and answers.
-    pub(crate) fn answer(self) -> Result<Attempt, StoreError> {
-        if self.again {
-            let reason = "the connection was lost while the write was put together".to_owned();
-            return Ok(Attempt::Again(unavailable(reason)));
-        }
-        match self.rests_on.map_or(Fate::Durable, |outcome| outcome.wait()) {
-            Fate::Durable => self.verdict.map(Attempt::Done),
-            Fate::Unknown(reason) if self.changed => Err(StoreError::CommitUnknown { reason }),
-            // What it was decided on may never have been.
-            Fate::Unknown(reason) | Fate::Lost(reason) => Ok(Attempt::Again(unavailable(reason))),
-        }
+    fn commit(&self, (): &mut (), pending: Pending) -> CommitOutcome {
+        pending.transaction.commit(&pending.batch)
     }
 }
 
@@ -199,12 +135,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_left_of_a_tenants_turns() {
-        let queue = Queue::default();
+    fn no_queue_is_left_when_nobody_writes() {
+        let queues = Queues::new(crate::store::GROUPS);
         let tenants = [1, 2].map(|number| TenantId::from_uuid(uuid::Uuid::from_u128(number)));
-        let turns = tenants.map(|tenant| queue.take_turn(tenant));
-        assert_eq!(queue.0.lock().len(), 2);
-        drop(turns);
-        assert!(queue.0.lock().is_empty());
+        let places = tenants.map(|tenant| queues.place(tenant));
+        assert_eq!(queues.tenants.lock().len(), 2);
+        drop(places);
+        assert!(queues.tenants.lock().is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! Rally's store in PostgreSQL: any number of servers on one database.
 //!
-//! The rows of a tenant begin with its id, and one row per tenant is locked by whoever writes, so writes of one tenant
-//! follow one another and those of different tenants do not meet. A record or a page is one journey to the database, a
-//! create or a bulk two.
+//! The rows of a tenant begin with its id, and one row per tenant is locked by each write, so writes of one tenant
+//! follow one another and those of different tenants do not meet. A record or a page is one round trip to the database,
+//! a create or a bulk two.
 //! When a connection is lost at the commit, the store finds out what became of it before anyone is answered.
 //!
 //! ```no_run
@@ -20,11 +20,11 @@
 //! The schema, and how to run several servers, stand in the README of this crate.
 
 mod address;
+mod commit;
 mod connection;
 mod error;
 mod group;
 mod options;
-mod outcome;
 mod schema;
 mod statements;
 mod store;

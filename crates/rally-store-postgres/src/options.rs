@@ -1,18 +1,19 @@
 use std::time::Duration;
 
-/// How a store uses its database.
+/// The limits within which a store uses its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Connections at most. All servers together must stay below the database's own limit.
+    /// The most connections. All servers together must stay below the database's own limit.
     pub connections: usize,
-    /// How long a call waits for a free connection, for its turn among the writers of its tenant in this process, and
-    /// in the database for those of others: each of the three at most so long. Then it is unavailable.
+    /// The longest that a call waits for a free connection, for its turn among the writers of its tenant in this
+    /// process, and in the database for those of others; each of the three has its own limit. Then the call is
+    /// `Unavailable`.
     pub wait: Duration,
-    /// How long a connection may take until it is ready for use, greetings included.
+    /// The longest that a connection may take until it is ready for use, with the handshake.
     pub connect: Duration,
-    /// How long the database may take to answer one journey. Then the connection is given up.
+    /// The longest that the database may take to answer one round trip. Then the connection is given up.
     pub answer: Duration,
-    /// How long a write whose connection was lost at the commit tries to find out what became of it.
+    /// The longest that a write whose connection was lost at the commit tries to find out what became of it.
     pub find_out: Duration,
 }
 

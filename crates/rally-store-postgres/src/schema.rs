@@ -4,7 +4,7 @@ use tokio_postgres::{Client, Error, error::SqlState};
 
 use crate::{OpenError, address::Address};
 
-/// What brings the tables from each version to the next; from none to the first one first. Released ones never change.
+/// The steps that bring the tables from each version to the next, the first one from none. Released ones never change.
 const STEPS: [&str; 1] = ["
 CREATE TABLE rally_heads (
     tenant uuid PRIMARY KEY,
@@ -25,12 +25,15 @@ CREATE TABLE rally_commits (
     PRIMARY KEY (tenant, slot)
 ) WITH (fillfactor = 50);"];
 
-/// Version 0: nothing but the number itself.
+/// Version 0: the version number alone.
 const BEGIN_VERSIONS: &str = "
 CREATE TABLE IF NOT EXISTS rally_schema (one boolean PRIMARY KEY CHECK (one), version integer NOT NULL);
 INSERT INTO rally_schema (one, version) VALUES (true, 0) ON CONFLICT (one) DO NOTHING;";
 
-/// How often the set-up of another server may come between.
+/// The version that this program knows: each step makes the next one.
+const VERSION: i32 = 1;
+
+/// The most times that the set-up of another server may come between.
 const ATTEMPTS: usize = 10;
 
 /// Makes what is missing; a number of servers may do so at once.
@@ -38,10 +41,10 @@ pub(crate) async fn ensure(client: &Client, address: &Address) -> Result<(), Ope
     let mut outcome = Ok(());
     for _ in 0..ATTEMPTS {
         outcome = match version(client).await {
-            Ok(Some(found)) if found == known() => return Ok(()),
-            Ok(Some(found)) if !(0..known()).contains(&found) => {
+            Ok(Some(found)) if found == VERSION => return Ok(()),
+            Ok(Some(found)) if !(0..VERSION).contains(&found) => {
                 let place = address.place.clone();
-                return Err(OpenError::UnknownVersion { place, found, known: known() });
+                return Err(OpenError::UnknownVersion { place, found, known: VERSION });
             }
             Ok(Some(_)) => migrate(client).await,
             Ok(None) => begin(client, &address.schema).await,
@@ -55,11 +58,7 @@ pub(crate) async fn ensure(client: &Client, address: &Address) -> Result<(), Ope
     outcome.map_err(|error| OpenError::from_set_up(&address.place, &error))
 }
 
-fn known() -> i32 {
-    i32::try_from(STEPS.len()).unwrap_or(i32::MAX)
-}
-
-/// The version of the tables; nothing when there are none.
+/// The version of the tables; `None` when there are none.
 async fn version(client: &Client) -> Result<Option<i32>, Error> {
     match client.query_opt("SELECT version FROM rally_schema", &[]).await {
         Ok(row) => row.map(|row| row.try_get(0)).transpose(),
@@ -88,17 +87,17 @@ async fn migrate(client: &Client) -> Result<(), Error> {
 async fn steps(client: &Client) -> Result<(), Error> {
     let row = client.query_one("SELECT version FROM rally_schema FOR UPDATE", &[]).await?;
     let found: i32 = row.try_get(0)?;
-    // Another server, perhaps a later one, has done so meanwhile.
-    if found >= known() {
+    // Another server, perhaps of a later version, has done so in the meantime.
+    if found >= VERSION {
         return Ok(());
     }
-    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+    for (_, step) in (0..).zip(STEPS).filter(|(version, _)| *version >= found) {
         client.batch_execute(step).await?;
     }
-    client.execute("UPDATE rally_schema SET version = $1", &[&known()]).await.map(drop)
+    client.execute("UPDATE rally_schema SET version = $1", &[&VERSION]).await.map(drop)
 }
 
-/// Whether the same will succeed once the other server has finished.
+/// True when the same will succeed once the other server has finished.
 fn is_another_setting_up(error: &Error) -> bool {
     let known = [
         SqlState::UNIQUE_VIOLATION,
@@ -111,4 +110,14 @@ fn is_another_setting_up(error: &Error) -> bool {
         SqlState::INTERNAL_ERROR,
     ];
     error.code().is_some_and(|code| known.contains(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_step_makes_the_version_that_is_known() {
+        assert_eq!(STEPS.len(), usize::try_from(VERSION).unwrap());
+    }
 }

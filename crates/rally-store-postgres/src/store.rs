@@ -1,15 +1,9 @@
-use std::{
-    fmt,
-    future::Future,
-    panic::{self, AssertUnwindSafe},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use deadpool::{Runtime as PoolRuntime, managed::Pool};
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Limits, Snapshot, Store, StoreError},
+    store::{Abort, Batch, Commit, GroupOptions, Limits, Snapshot, Store, StoreError},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -17,15 +11,16 @@ use crate::{
     OpenError, Options,
     address::Address,
     connection::{Connector, Pooled},
-    error::{pool_error, unavailable},
-    group::{Attempt, Group, Queue},
+    error::pool_error,
+    group::Queues,
     transaction::{Purpose, Transaction},
 };
 
 const LIMITS: Limits = Limits { value_bytes: 16 << 20, batch_bytes: 256 << 20, ..Limits::LEAST };
 
-/// How often a write is run when other servers or the moment are against it.
-const ATTEMPTS: usize = 5;
+/// A write is run again when another server was quicker or the connection was lost.
+pub(crate) const GROUPS: GroupOptions =
+    GroupOptions { limits: LIMITS, members: GroupOptions::MEMBERS, bytes: 16 << 20, attempts: 5 };
 
 /// Between two questions to a database that did not answer.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -36,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// of the store's own. A `build` must not write to the tenant that it builds for: it would wait for itself.
 pub struct PostgresStore {
     database: Arc<Database>,
-    queue: Queue,
+    queues: Queues,
 }
 
 /// The connections, and the threads that drive them.
@@ -45,9 +40,9 @@ pub(crate) struct Database {
     options: Options,
     /// Gone only while the store is dropped.
     runtime: Option<Runtime>,
-    /// How often the database was asked and waited for.
+    /// The number of round trips to the database.
     #[cfg(test)]
-    journeys: std::sync::atomic::AtomicUsize,
+    round_trips: std::sync::atomic::AtomicUsize,
 }
 
 impl PostgresStore {
@@ -101,30 +96,9 @@ impl PostgresStore {
             options,
             runtime: Some(runtime),
             #[cfg(test)]
-            journeys: Default::default(),
+            round_trips: Default::default(),
         };
-        Ok(Self { database: Arc::new(database), queue: Queue::default() })
-    }
-
-    /// Takes part in the next commit of a tenant, for a write that has waited since an instant.
-    fn take_part(
-        &self,
-        tenant: TenantId,
-        since: Instant,
-        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
-    ) -> Result<Attempt, StoreError> {
-        let mut turn = self.queue.take_turn(tenant);
-        if turn.is_late(since, self.database.options.wait) {
-            return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
-        }
-        let begin = || Transaction::new(&self.database, tenant, Purpose::Writing);
-        // A panic is carried past the end of the turn, for others may depend on this thread to commit their writes.
-        let member = panic::catch_unwind(AssertUnwindSafe(|| turn.admit(begin, LIMITS, build)));
-        let finished = turn.take_ripe().map_or(Ok(()), Group::finish);
-        drop(turn);
-        let member = member.unwrap_or_else(|payload| panic::resume_unwind(payload));
-        finished?;
-        member.ok_or(StoreError::Conflict)?.answer()
+        Ok(Self { database: Arc::new(database), queues: Queues::new(GROUPS) })
     }
 }
 
@@ -146,15 +120,7 @@ impl Store for PostgresStore {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
-        let since = Instant::now();
-        let mut last = StoreError::Conflict;
-        for _ in 0..ATTEMPTS {
-            match self.take_part(tenant, since, build)? {
-                Attempt::Done(commit) => return Ok(commit),
-                Attempt::Again(error) => last = error,
-            }
-        }
-        Err(last)
+        self.queues.write(&self.database, tenant, build)
     }
 }
 
@@ -168,10 +134,10 @@ impl Database {
         self.block_on(self.pool.get()).map_err(pool_error)
     }
 
-    /// Waits for an answer of the database, but not for ever.
+    /// Waits for an answer of the database; `None` when it takes longer than [`Options::answer`].
     pub(crate) fn wait_for<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
         #[cfg(test)]
-        self.journeys.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.round_trips.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let limit = self.options.answer;
         // A timer is made within the runtime that it is to run on.
         self.block_on(async { tokio::time::timeout(limit, answer).await }).ok()

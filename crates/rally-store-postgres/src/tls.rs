@@ -11,7 +11,7 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What is checked of the server that a connection is made to.
+/// The checks of the server that a connection is made to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tls {
     /// Nothing: what is sent is hidden from listeners, but not from whoever poses as the server.

@@ -22,19 +22,19 @@ use crate::{
     store::Database,
 };
 
-/// A transaction on one tenant. It begins with its first statement, in the same journey.
+/// A transaction on one tenant. It begins with its first statement, in the same round trip.
 pub(crate) struct Transaction {
     pub(crate) database: Arc<Database>,
     pub(crate) tenant: Uuid,
     purpose: Purpose,
     open: RefCell<Option<Open>>,
-    /// What was read ahead.
+    /// The values that were read ahead.
     ahead: RefCell<HashMap<Key, Option<Bytes>>>,
-    /// Set by the first statement that fails: then nothing can be done any more but begin anew.
+    /// Set by the first statement that fails: the transaction can then only be begun anew.
     failure: Cell<Option<Failure>>,
 }
 
-/// What a transaction is begun for.
+/// The purpose of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Reading one moment.
@@ -43,11 +43,12 @@ pub(crate) enum Purpose {
     Writing,
 }
 
-/// What was against a statement.
+/// The kind of a statement's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failure {
-    /// Nothing but the moment: running it all again may go well.
-    Moment,
+pub(crate) enum Failure {
+    /// Another server was quicker or the connection was lost: running it all again may go well.
+    Passing,
+    /// Running it again will hardly go better.
     Lasting,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Open {
     pub(crate) version: i64,
 }
 
-/// How often a first statement is sent again, each time on another connection, when the pool's have gone stale.
+/// The most times that a first statement is sent, each time on another connection, when the pool's have gone stale.
 const ATTEMPTS: usize = 3;
 
 impl Transaction {
@@ -73,12 +74,9 @@ impl Transaction {
         }
     }
 
-    pub(crate) fn may_run_again(&self) -> bool {
-        self.failure.get() == Some(Failure::Moment)
-    }
-
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failure.get().is_some()
+    /// The failure of the first statement that failed.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure.get()
     }
 
     /// Begins if that has not happened, and hands the transaction over.
@@ -91,7 +89,7 @@ impl Transaction {
 
     /// Sends a statement and waits for what it answers; the first one together with what begins the transaction.
     pub(crate) fn ask<T>(&self, ask: impl AsyncFn(&Connection) -> Result<T, Error>) -> Result<T, StoreError> {
-        if self.has_failed() {
+        if self.failure().is_some() {
             return Err(unavailable("an earlier statement of the transaction has failed".to_owned()));
         }
         let mut open = self.open.borrow_mut();
@@ -127,7 +125,7 @@ impl Transaction {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(error)) => {
                 let passes = is_conflict(&error) || is_lost(&error);
-                self.failure.set(Some(if passes { Failure::Moment } else { Failure::Lasting }));
+                self.failure.set(Some(if passes { Failure::Passing } else { Failure::Lasting }));
                 Err(store_error(error))
             }
             None => {
@@ -179,10 +177,10 @@ impl Transaction {
         let mut values = vec![None; keys.len()];
         for row in rows {
             let place: i64 = row.try_get(0).map_err(store_error)?;
-            let index = usize::try_from(place).unwrap_or_default().checked_sub(1);
-            if let Some(value) = index.and_then(|index| values.get_mut(index)) {
-                *value = Some(bytes(&row, 1)?);
-            }
+            let index = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+            let value = index.and_then(|index| values.get_mut(index));
+            let what = || format!("a value at place {place} of {} keys", keys.len());
+            *value.ok_or_else(|| StoreError::Corrupt { what: what() })? = Some(bytes(&row, 1)?);
         }
         Ok(values)
     }
@@ -253,8 +251,10 @@ impl Drop for Transaction {
 const BEHIND_ALL_SPACES: i16 = 256;
 
 /// A key as the table has it: its space, and the rest.
+#[expect(clippy::expect_used, reason = "a key has at least the byte of its space")]
 pub(crate) fn place(key: &Key) -> (i16, &[u8]) {
-    (i16::from(key.space().0), key.as_bytes().get(1..).unwrap_or_default())
+    let (space, rest) = key.as_bytes().split_first().expect("a key begins with its space");
+    (i16::from(*space), rest)
 }
 
 fn bytes(row: &Row, column: usize) -> Result<Bytes, StoreError> {

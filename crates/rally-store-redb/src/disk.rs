@@ -10,13 +10,13 @@ use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
 
 /// The most that is rewritten at once.
-const CHUNK_BYTES: u64 = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 
-/// Where a file was written since it was last synced. It outlives the backend that wrote there.
+/// The ranges of a file that were written since it was last synced. They outlive the backend that wrote them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unsynced(Arc<Mutex<Vec<Range<u64>>>>);
 
-/// A backend that makes good what a failed sync left behind.
+/// A backend that repairs what a failed sync left behind.
 ///
 /// After a failed `fsync` Linux holds the pages for clean, so that reading shows what was written while the disk lacks
 /// it, and the next sync succeeds without writing it. So whatever was not synced is written again before anything is
@@ -25,19 +25,19 @@ pub(crate) struct Unsynced(Arc<Mutex<Vec<Range<u64>>>>);
 pub(crate) struct Disk {
     inner: Box<dyn StorageBackend>,
     unsynced: Unsynced,
-    mended: AtomicBool,
+    repaired: AtomicBool,
 }
 
 type Io<T> = Result<T, std::io::Error>;
 
 impl Disk {
     pub(crate) fn new(inner: Box<dyn StorageBackend>, unsynced: Unsynced) -> Self {
-        Self { inner, unsynced, mended: AtomicBool::new(false) }
+        Self { inner, unsynced, repaired: AtomicBool::new(false) }
     }
 
     /// Runs at the first read, because redb has locked the file by then and has yet to look at it.
-    fn mend(&self) -> Io<()> {
-        if self.mended.load(Ordering::Acquire) {
+    fn repair(&self) -> Io<()> {
+        if self.repaired.load(Ordering::Acquire) {
             return Ok(());
         }
         let doubtful = self.unsynced.0.lock().clone();
@@ -46,26 +46,26 @@ impl Disk {
             doubtful.into_iter().try_for_each(|range| self.rewrite(range.start..range.end.min(end)))?;
             self.sync_data()?;
         }
-        self.mended.store(true, Ordering::Release);
+        self.repaired.store(true, Ordering::Release);
         Ok(())
     }
 
     fn rewrite(&self, range: Range<u64>) -> Io<()> {
-        let mut start = range.start;
-        while start < range.end {
-            let bytes = CHUNK_BYTES.min(range.end - start);
-            let mut buffer = vec![0; usize::try_from(bytes).unwrap_or_default()];
+        let mut buffer = vec![0; CHUNK_BYTES];
+        for start in range.clone().step_by(CHUNK_BYTES) {
+            // More than a `usize` holds is more than a chunk.
+            buffer.truncate(usize::try_from(range.end - start).unwrap_or(CHUNK_BYTES));
             self.inner.read(start, &mut buffer)?;
             self.inner.write(start, &buffer)?;
-            start += bytes;
         }
         Ok(())
     }
 }
 
 impl Unsynced {
+    #[expect(clippy::expect_used, reason = "no machine has addresses of more than 64 bits")]
     fn note(&self, offset: u64, bytes: usize) {
-        let end = offset.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let end = offset.saturating_add(u64::try_from(bytes).expect("a length has at most 64 bits"));
         let mut ranges = self.0.lock();
         match ranges.last_mut() {
             Some(last) if last.end == offset => last.end = end,
@@ -81,7 +81,7 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Io<()> {
-        self.mend()?;
+        self.repair()?;
         self.inner.read(offset, out)
     }
 

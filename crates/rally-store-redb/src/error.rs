@@ -3,7 +3,7 @@ use std::{error::Error, io};
 use rally_core::store::StoreError;
 use redb::{DatabaseError, StorageError};
 
-/// Why a store could not be opened, and how to mend it.
+/// A store that could not be opened: the reason, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -24,7 +24,7 @@ pub enum OpenError {
     NotPermitted {
         /// The file.
         place: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file has no content. A new store is made only where there is no file, so that a lost one is noticed.
@@ -56,7 +56,7 @@ pub enum OpenError {
     Damaged {
         /// The file.
         place: String,
-        /// What was found.
+        /// The damage.
         what: String,
     },
     /// The disk or the backend failed.
@@ -64,7 +64,7 @@ pub enum OpenError {
     Failed {
         /// The file.
         place: String,
-        /// What it said.
+        /// Its error.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -106,7 +106,7 @@ impl OpenError {
     }
 }
 
-/// What a storage error means to whoever reads or writes.
+/// Turns a storage error into one for readers and writers.
 pub(crate) fn store_error(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(what) => StoreError::Corrupt { what },

@@ -1,4 +1,4 @@
-//! What a Rally file holds besides the tenants' keys.
+//! The tables of a Rally file, its format number and its commit token.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -15,7 +15,7 @@ const FORMAT_ROW: &[u8] = b"format";
 const TOKEN_ROW: &[u8] = b"commit";
 const FORMAT: u32 = 1;
 
-/// What the last commit left in the file, by which its outcome is found out after a failure.
+/// The mark that a commit leaves in the file, by which its outcome is found out after a failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Token(Vec<u8>);
 
@@ -34,6 +34,13 @@ impl Mint {
     pub(crate) fn token(&mut self) -> Token {
         self.made += 1;
         Token([self.process.to_be_bytes(), self.made.to_be_bytes()].concat())
+    }
+}
+
+#[cfg(test)]
+impl Mint {
+    pub(crate) fn made(&self) -> usize {
+        usize::try_from(self.made).unwrap()
     }
 }
 
@@ -69,7 +76,7 @@ fn initialise(db: &Database) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// A row of the meta table; nothing also when there is no such table, as in another program's file.
+/// A row of the meta table; `None` also when there is no such table, as in another program's file.
 fn row(reader: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
     match reader.open_table(META) {
         Ok(table) => Ok(table.get(key)?.map(|found| found.value().to_vec())),

@@ -29,10 +29,10 @@
 //! # }
 //! ```
 
+mod database;
 mod disk;
 mod error;
 mod format;
-mod group;
 mod options;
 mod snapshot;
 mod source;

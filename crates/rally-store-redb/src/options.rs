@@ -1,15 +1,15 @@
-/// How a store is opened. [`Options::default`] suits a disk that the operator trusts.
+/// The options of a store. [`Options::default`] suits a disk that the operator trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What a commit withstands.
+    /// The failures that a commit withstands.
     pub durability: Durability,
     /// The most memory that pages of the file are kept in, in bytes.
     pub cache_bytes: usize,
-    /// When the whole file is read and verified.
+    /// The occasions on which the whole file is read and verified.
     pub integrity_check: IntegrityCheck,
 }
 
-/// What a commit withstands. Each is on disk before a write answers.
+/// The failures that a commit withstands. With each of them a commit is on disk before a write answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// One sync a commit. A torn commit is told from a whole one by its checksums, and opening after a crash reads the
@@ -21,7 +21,7 @@ pub enum Durability {
     Strict,
 }
 
-/// When the whole file is read and its checksums are verified.
+/// The occasions on which the whole file is read and its checksums are verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IntegrityCheck {
     /// After a crash, and with [`Durability::Strict`] never.

@@ -24,7 +24,7 @@ pub(crate) struct View<'t, T> {
     tenant: TenantId,
 }
 
-/// A way through a table from key to key, upwards.
+/// A cursor that moves up a table from key to key.
 ///
 /// A step to the next entry costs about half a lookup, if that is the key wanted; a new range for each key costs more
 /// than one. So it steps as long as the keys prove to be neighbours.
@@ -34,7 +34,7 @@ struct Walk<'t, T> {
     detours: usize,
 }
 
-/// How often the next entry may be another than the key wanted before keys are looked up one by one.
+/// The number of times that the next entry may be another than the key wanted before keys are looked up one by one.
 const MOST_DETOURS: usize = 2;
 
 /// The newest durable state, opened once for all snapshots that are taken of it.
@@ -49,8 +49,8 @@ pub(crate) struct Durable {
     tenant: TenantId,
 }
 
-/// Entries that a page makes room for ahead.
-const ROOM: usize = 128;
+/// The most entries that memory is reserved for before a page is read.
+const MOST_RESERVED: usize = 128;
 
 type Found<'a> = (AccessGuard<'a, &'static [u8]>, AccessGuard<'a, &'static [u8]>);
 
@@ -73,14 +73,12 @@ impl<'t, T: ReadableTable<&'static [u8], &'static [u8]>> View<'t, T> {
 
     /// Visits keys in their order, so that neighbours are looked for in pages just read.
     fn find_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StorageError> {
-        let mut order: Vec<(&Key, usize)> = keys.iter().zip(0..).collect();
-        order.sort_unstable();
         let mut answers = vec![None; keys.len()];
+        let mut wanted: Vec<(&Key, &mut Option<Bytes>)> = keys.iter().zip(&mut answers).collect();
+        wanted.sort_unstable_by_key(|(key, _)| *key);
         let mut walk = Walk { table: self.table, entries: None, detours: 0 };
-        for (key, place) in order {
-            if let Some(answer) = answers.get_mut(place) {
-                *answer = walk.find(full_key(self.tenant, key).as_slice())?;
-            }
+        for (key, answer) in wanted {
+            *answer = walk.find(full_key(self.tenant, key).as_slice())?;
         }
         Ok(answers)
     }
@@ -126,7 +124,7 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> Walk<'_, T> {
     }
 }
 
-/// The least key above all of a tenant's; nothing above those of the last tenant.
+/// The least key above all of a tenant's; `None` above those of the last tenant.
 fn tenant_end(tenant: TenantId) -> Option<FullKey> {
     let next = tenant.as_uuid().as_u128().checked_add(1)?;
     Some(FullKey::from_slice(&next.to_be_bytes()))
@@ -137,19 +135,20 @@ fn collect<'a>(
     found: impl Iterator<Item = Result<Found<'a>, StorageError>>,
     limit: usize,
 ) -> Result<Vec<Entry>, StorageError> {
-    let room = limit.min(ROOM);
-    let (mut buffer, mut places) = (Vec::new(), Vec::with_capacity(room));
+    let reserved = limit.min(MOST_RESERVED);
+    let mut buffer = Vec::new();
+    let mut places = Vec::with_capacity(reserved);
     for entry in found {
         let (key, value) = entry?;
         if buffer.capacity() == 0 {
             // As if the others were as long as the first, and a quarter more.
-            buffer.reserve(value.value().len().saturating_mul(room + room / 4));
+            buffer.reserve(value.value().len().saturating_mul(reserved + reserved / 4));
         }
         let start = buffer.len();
         buffer.extend_from_slice(value.value());
-        if let Some(key) = key.value().get(TENANT_BYTES..).and_then(Key::from_bytes) {
-            places.push((key, start..buffer.len()));
-        }
+        let key = key.value().get(TENANT_BYTES..).and_then(Key::from_bytes);
+        let key = key.ok_or_else(|| StorageError::Corrupted("a row without a key".to_owned()))?;
+        places.push((key, start..buffer.len()));
     }
     let buffer = Bytes::from(buffer);
     Ok(places.into_iter().map(|(key, place)| Entry { key, value: buffer.slice(place) }).collect())

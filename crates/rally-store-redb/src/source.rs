@@ -13,7 +13,7 @@ use crate::{
     snapshot::Newest,
 };
 
-/// Where a database comes from, as often as it must be opened.
+/// The storage and the options with which a database is opened, each time that it must be.
 pub(crate) struct Source {
     place: String,
     backend: Box<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>,
@@ -28,7 +28,7 @@ pub(crate) struct Open {
     pub(crate) db: Database,
 }
 
-/// Whether nothing at all may be found.
+/// The content that the storage may have when it is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     MayBeMissing,
@@ -50,7 +50,7 @@ impl Source {
 
     /// Opens the database and gives the token of its last commit.
     pub(crate) fn open(&self, content: Content) -> Result<(Open, Token), OpenError> {
-        // A damaged file makes redb panic in places; whoever opens it is owed an error.
+        // A damaged file makes redb panic in places; the caller gets an error all the same.
         panic::catch_unwind(AssertUnwindSafe(|| self.try_open(content))).unwrap_or_else(|_| {
             Err(OpenError::Damaged { place: self.place.clone(), what: "it cannot be understood".to_owned() })
         })
@@ -77,6 +77,12 @@ impl Source {
         builder.set_cache_size(self.options.cache_bytes);
         builder.set_check_integrity_on_open(self.options.integrity_check == IntegrityCheck::Always);
         builder
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").finish_non_exhaustive()
     }
 }
 

@@ -9,39 +9,39 @@ use super::Key;
 pub struct Batch(BTreeMap<Key, Option<Bytes>>);
 
 impl Batch {
-    /// Nothing to change.
+    /// An empty batch.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// Gives a key a value, whatever this batch said of it before.
+    /// Gives a key a value, in place of any earlier change of it in this batch.
     pub fn put(&mut self, key: Key, value: impl Into<Bytes>) {
         self.0.insert(key, Some(value.into()));
     }
 
-    /// Deletes a key, whatever this batch said of it before; one that is not there is no fault.
+    /// Deletes a key, in place of any earlier change of it in this batch. The key need not exist.
     pub fn delete(&mut self, key: Key) {
         self.0.insert(key, None);
     }
 
-    /// Does what another batch says, behind what this one says.
+    /// Adds the changes of another batch, in place of any that this one has for the same keys.
     pub fn append(&mut self, next: Batch) {
         self.0.extend(next.0);
     }
 
-    /// What this batch says of a key: nothing, its deletion, or its value.
+    /// The change of a key: `None` if there is none, `Some(None)` for its deletion, otherwise its new value.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Option<&Bytes>> {
         self.0.get(key).map(Option::as_ref)
     }
 
-    /// The changes in the order of their keys, each key once; no value is a deletion.
+    /// The changes in the order of their keys, each key once; `None` is a deletion.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&Bytes>)> {
         self.0.iter().map(|(key, value)| (key, value.as_ref()))
     }
 
-    /// The changes themselves, in the order of their keys.
+    /// The owned changes, in the order of their keys.
     pub fn into_changes(self) -> impl Iterator<Item = (Key, Option<Bytes>)> {
         self.0.into_iter()
     }
@@ -52,7 +52,7 @@ impl Batch {
         self.0.is_empty()
     }
 
-    /// How many keys it changes.
+    /// The number of keys that it changes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()

@@ -31,10 +31,10 @@ impl Key {
         Self(bytes)
     }
 
-    /// Takes back the bytes of a key; nothing if there are none.
+    /// Takes back the bytes of a key; `None` if there are none.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        (!bytes.is_empty()).then(|| Self(SmallVec::from_slice(bytes)))
+        if bytes.is_empty() { None } else { Some(Self(SmallVec::from_slice(bytes))) }
     }
 
     /// Adds one byte.
@@ -83,17 +83,18 @@ impl Key {
 
     /// The space that it lies in.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "no way to make a key makes an empty one")]
     pub fn space(&self) -> Space {
-        Space(self.0.first().copied().unwrap_or_default())
+        Space(*self.0.first().expect("a key begins with its space"))
     }
 
-    /// What stands behind a prefix; nothing if the key does not begin with it.
+    /// The bytes behind a prefix; `None` if the key does not begin with it.
     #[must_use]
     pub fn after(&self, prefix: &Key) -> Option<&[u8]> {
         self.0.strip_prefix(prefix.as_bytes())
     }
 
-    /// The least key above all that begin with this one; nothing above a run of `0xFF`.
+    /// The least key above all that begin with this one; `None` above a run of `0xFF`.
     #[must_use]
     pub fn prefix_end(&self) -> Option<Key> {
         let mut bytes = self.0.clone();
@@ -160,7 +161,7 @@ impl KeyRange {
         &self.start
     }
 
-    /// The first key behind it; nothing when it reaches to the end of the tenant.
+    /// The first key behind it; `None` when it reaches to the end of the tenant.
     #[must_use]
     pub fn end(&self) -> Option<&Key> {
         self.end.as_ref()

@@ -19,11 +19,11 @@ pub struct MemoryStore {
 
 type Map = OrdMap<Key, Bytes>;
 
-/// A batch of so many changes is put in place while readers wait, for a few microseconds: that is much less work than
-/// copying what it touches. A larger one is put into a copy.
+/// A batch of at most this many changes is put in place while readers wait, for a few microseconds: that is much less
+/// work than copying what it touches. A larger one is put into a copy.
 const SMALL: usize = 32;
 
-/// After so many keys that did not follow the one before, keys are taken to be scattered.
+/// After this many keys that did not follow the one before, keys are taken to be scattered.
 const SCATTERED: usize = 2;
 
 #[derive(Default)]

@@ -1,18 +1,20 @@
-//! What a backend is: an ordered, transactional key-value store, divided by tenant.
+//! The contract of a backend: an ordered, transactional key-value store, divided by tenant.
 //!
 //! A write is a function from a tenant's newest state to a [`Batch`], which is a value: it can be printed, compared,
 //! replayed and failed at will. A [`Key`] names no tenant; the store puts it there, so another tenant's record cannot
 //! even be asked for. No transaction spans tenants.
 //!
-//! Whoever writes a backend implements [`Store`] and [`Snapshot`]. Each line under "To be correct" is a named property
-//! in `rally-testkit`, and a backend runs them all with a few lines.
+//! A backend implements [`Store`] and [`Snapshot`]. One whose commits are expensive implements [`GroupCommit`] as well
+//! and writes through a [`GroupQueue`]. Each line under "To be correct" is a named property in `rally-testkit`, and a
+//! backend runs them all with a few lines.
 
 mod batch;
 mod error;
+mod group;
 mod key;
 mod memory;
-mod outcome;
 mod overlay;
+mod promise;
 mod told;
 
 use std::fmt::Debug;
@@ -21,11 +23,12 @@ use bytes::Bytes;
 
 pub use batch::Batch;
 pub use error::StoreError;
+pub use group::{Condition, GroupCommit, GroupOptions, GroupQueue};
 pub use key::{Key, KeyRange, Space};
 pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
-pub use outcome::{Fate, Outcome, Pledge};
 pub use overlay::Overlay;
+pub use promise::CommitOutcome;
 
 use crate::base::TenantId;
 
@@ -38,12 +41,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - a batch within them is applied, one beyond them is refused with [`StoreError::TooLarge`] and changes nothing.
     fn limits(&self) -> Limits;
 
-    /// Whether other processes may change the same state while this one runs. What is to hold for a tenant as a whole,
-    /// such as its rate limit, is then kept in the store and not beside it.
+    /// True when other processes may change the same state while this one runs. What holds for a tenant as a whole, such
+    /// as its rate limit, is then kept in the store and not in memory.
     fn is_shared(&self) -> bool;
 
-    /// A view of one tenant at one moment, which is settled no later than by its first read: behind a network, taking it
-    /// and reading it first are then one journey.
+    /// A view of one tenant at one moment. The moment is fixed by the first read at the latest, so that over a network
+    /// taking the view and the first read are one round trip.
     ///
     /// To be correct:
     /// - it shows every batch whose `write` had returned before it was taken, wholly, and of others all or nothing;
@@ -81,7 +84,8 @@ pub trait Snapshot {
     /// The value of a key.
     ///
     /// To be correct:
-    /// - it is the value that the last batch put, byte for byte, or nothing where none did or the last one deleted it.
+    /// - it is the value that the last batch put, byte for byte, or `None` if no batch put one or the last one deleted
+    ///   it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
@@ -96,8 +100,8 @@ pub trait Snapshot {
     /// Those of [`get`](Snapshot::get).
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError>;
 
-    /// Says which keys `get` and `get_many` are going to be asked for. A store behind a network reads them all in one
-    /// journey; others have nothing to do.
+    /// Announces keys that `get` and `get_many` are going to be asked for. A store behind a network reads them all in
+    /// one round trip; others have nothing to do.
     ///
     /// To be correct:
     /// - it changes no answer.
@@ -149,7 +153,7 @@ pub struct Entry {
     pub value: Bytes,
 }
 
-/// Which end of a range a scan starts at.
+/// The direction of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the least key up.
@@ -158,7 +162,7 @@ pub enum Direction {
     Backward,
 }
 
-/// What became of a write.
+/// The end of a write that did not fail.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
@@ -168,7 +172,7 @@ pub enum Commit {
     Refused,
 }
 
-/// How `build` ends a write without a batch.
+/// The end of a `build` that makes no batch.
 #[derive(Debug)]
 pub enum Abort {
     /// The writer has decided against it and keeps the reason itself.
@@ -195,7 +199,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What every backend honours at least. A key of 2 KiB is about what an index of PostgreSQL takes; the longest of
+    /// The least that every backend honours. A key of 2 KiB is about what an index of PostgreSQL takes; the longest of
     /// the engine's own is a name of 255 characters, which case folding can make 1,530 bytes. The largest record is a
     /// deal with six texts of 65,536 bytes, each of which can be twice that as JSON text.
     pub const LEAST: Limits = Limits { key_bytes: 2 << 10, value_bytes: 1 << 20, batch_bytes: 64 << 20 };
@@ -205,6 +209,11 @@ impl Limits {
     /// # Errors
     /// [`StoreError::TooLarge`] with the first size that is over.
     pub fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.measure(batch).map(drop)
+    }
+
+    /// [`check`](Self::check), which gives the bytes of the batch.
+    pub(crate) fn measure(&self, batch: &Batch) -> Result<usize, StoreError> {
         let mut total = 0usize;
         for (key, value) in batch.iter() {
             let value_bytes = value.map_or(0, |value| value.len());
@@ -212,7 +221,8 @@ impl Limits {
             check_size("value", value_bytes, self.value_bytes)?;
             total = total.saturating_add(key.as_bytes().len()).saturating_add(value_bytes);
         }
-        check_size("batch", total, self.batch_bytes)
+        check_size("batch", total, self.batch_bytes)?;
+        Ok(total)
     }
 }
 

@@ -18,12 +18,12 @@ impl<'s> Overlay<'s> {
         Self { below, batch }
     }
 
-    /// Gives a key a value, whatever the batch said of it before.
+    /// Gives a key a value in the batch, as [`Batch::put`] does.
     pub fn put(&mut self, key: Key, value: impl Into<Bytes>) {
         self.batch.put(key, value);
     }
 
-    /// Deletes a key, whatever the batch said of it before.
+    /// Deletes a key in the batch, as [`Batch::delete`] does.
     pub fn delete(&mut self, key: Key) {
         self.batch.delete(key);
     }
@@ -96,7 +96,9 @@ impl Snapshot for Overlay<'_> {
             // Deletions have hidden entries, so there are to be some more.
             size = size.saturating_mul(2);
         }
-        while let Some((key, value)) = change.filter(|_| entries.len() < limit) {
+        while entries.len() < limit
+            && let Some((key, value)) = change
+        {
             entries.extend(entry_of(key, value));
             change = changes.next();
         }
@@ -105,7 +107,7 @@ impl Snapshot for Overlay<'_> {
     }
 }
 
-/// What of a range comes behind a key.
+/// The part of a range behind a key.
 fn behind(range: KeyRange, direction: Direction, key: &Key) -> KeyRange {
     match direction {
         Direction::Forward => range.from(key.successor()),
@@ -113,7 +115,7 @@ fn behind(range: KeyRange, direction: Direction, key: &Key) -> KeyRange {
     }
 }
 
-/// Whether one key comes before another.
+/// True when one key comes before another in a direction.
 fn comes(direction: Direction, key: &Key, other: &Key) -> bool {
     match direction {
         Direction::Forward => key < other,

@@ -1,4 +1,5 @@
 use std::{
+    panic::{self, AssertUnwindSafe},
     sync::{atomic::Ordering, mpsc},
     thread,
 };
@@ -8,7 +9,11 @@ use rally_core::{
     WriteOptions,
     store::{Key, Space},
 };
-use rally_testkit::postgres;
+use rally_testkit::{
+    postgres,
+    properties::{GroupFault, Grouped, of_group_commit},
+};
+use tokio_postgres::types::ToSql;
 
 use super::*;
 
@@ -33,81 +38,70 @@ fn is_there(store: &PostgresStore, name: &str) -> bool {
     store.snapshot(TENANT).unwrap().get(&key(name)).unwrap().is_some()
 }
 
-/// How many commits there were.
-fn version(store: &PostgresStore) -> i64 {
-    let reading = Transaction::new(&store.database, TENANT, Purpose::Reading);
-    let select = "SELECT version FROM rally_heads";
-    let row = reading.ask(async |connection| connection.client.query_opt(select, &[]).await).unwrap();
-    row.map_or(0, |row| row.get(0))
+/// The store and another one beside it, steered by the properties of group commit.
+struct Subject {
+    store: PostgresStore,
+    beside: PostgresStore,
+    /// The name by which the database knows the connections of the store.
+    name: String,
 }
 
-/// Lets a first write stand in its build until those of the other threads wait for their turn.
-fn with_others_waiting<T: Send>(
-    store: &PostgresStore,
-    others: Vec<Box<dyn FnOnce() -> T + Send + '_>>,
-) -> Vec<thread::Result<T>> {
-    thread::scope(|scope| {
-        let (building, built) = mpsc::channel();
-        let count = others.len();
-        let first = scope.spawn(move || {
-            store.write(TENANT, &mut |_| {
-                building.send(()).unwrap();
-                while store.queue.waiting(TENANT) < count {
-                    thread::yield_now();
-                }
-                Ok(put("first"))
-            })
-        });
-        built.recv().unwrap();
-        let others: Vec<_> = others.into_iter().map(|other| scope.spawn(other)).collect();
-        assert_eq!(first.join().unwrap().unwrap(), Commit::Applied);
-        others.into_iter().map(thread::ScopedJoinHandle::join).collect()
-    })
-}
-
-fn write<'s>(
-    store: &'s PostgresStore,
-    build: impl Fn(&dyn Snapshot) -> Result<Batch, Abort> + Send + 's,
-) -> Box<dyn FnOnce() -> Result<Commit, StoreError> + Send + 's> {
-    Box::new(move || store.write(TENANT, &mut |newest| build(newest)))
-}
-
-#[test]
-fn writers_that_wait_share_the_next_commit_and_build_on_one_another() {
-    let Some(store) = store() else { return };
-    let before = version(&store);
-    let after_first = |name: &'static str| {
-        write(&store, move |newest| {
-            assert!(newest.get(&key("first"))?.is_some(), "a write before it is not seen");
-            Ok(put(name))
-        })
-    };
-    let done = with_others_waiting(&store, vec![after_first("second"), after_first("third")]);
-    for commit in done {
-        assert_eq!(commit.unwrap().unwrap(), Commit::Applied);
+impl Subject {
+    fn new(url: &str) -> Self {
+        let name = format!("rally {}", uuid::Uuid::new_v4());
+        let named = format!("{url}&application_name={name}").replace(' ', "%20");
+        let open = |url: &str| PostgresStore::open(url, Options::default()).unwrap();
+        Self { store: open(&named), beside: open(url), name }
     }
-    assert_eq!(version(&store), before + 1, "three writes are one commit");
-    assert!(["first", "second", "third"].iter().all(|name| is_there(&store, name)));
+
+    fn ask_beside(&self, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> i64 {
+        let asking = Transaction::new(&self.beside.database, TENANT, Purpose::Reading);
+        asking.ask(async |connection| connection.client.query_one(query, parameters).await).unwrap().get(0)
+    }
+}
+
+impl Grouped for Subject {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
+
+    fn options(&self) -> GroupOptions {
+        GROUPS
+    }
+
+    fn waiting(&self, tenant: TenantId) -> usize {
+        self.store.queues.waiting(tenant)
+    }
+
+    /// Each commit makes a version.
+    fn commits(&self) -> usize {
+        let versions = self.ask_beside("SELECT COALESCE(sum(version), 0)::int8 FROM rally_heads", &[]);
+        usize::try_from(versions).unwrap()
+    }
+
+    /// Ends all connections of the store, so that a commit is lost for certain.
+    fn fail(&self, fault: GroupFault) -> bool {
+        if fault != GroupFault::LoseCommit {
+            return false;
+        }
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1";
+        while self.ask_beside(end, &[&self.name]) > 0 {
+            thread::yield_now();
+        }
+        true
+    }
+
+    fn heal(&self) {}
 }
 
 #[test]
-fn a_member_that_panics_or_refuses_takes_nothing_with_it() {
-    let Some(store) = store() else { return };
-    let panics = write(&store, |_| std::panic::resume_unwind(Box::new("on purpose")));
-    let refuses = write(&store, |_| Err(Abort::Refused));
-    let is_too_large = write(&store, |_| {
-        let mut batch = put("too large");
-        batch.put(key(&"k".repeat(LIMITS.key_bytes)), "");
-        Ok(batch)
-    });
-    let done =
-        with_others_waiting(&store, vec![panics, refuses, is_too_large, write(&store, |_| Ok(put("last")))]);
-    let [panicked, refused, too_large, last] = <[_; 4]>::try_from(done).unwrap();
-    assert!(panicked.is_err());
-    assert_eq!(refused.unwrap().unwrap(), Commit::Refused);
-    assert!(matches!(too_large.unwrap(), Err(StoreError::TooLarge { .. })));
-    assert_eq!(last.unwrap().unwrap(), Commit::Applied);
-    assert!(is_there(&store, "first") && is_there(&store, "last") && !is_there(&store, "too large"));
+fn it_keeps_every_promise_of_group_commit() {
+    let Some(database) = postgres::shared() else { return };
+    for property in of_group_commit() {
+        let subject: Arc<dyn Grouped> = Arc::new(Subject::new(&database.fresh_url()));
+        let kept = panic::catch_unwind(AssertUnwindSafe(|| property.check(&subject)));
+        assert!(kept.is_ok(), "{}", property.name());
+    }
 }
 
 #[test]
@@ -144,7 +138,7 @@ fn a_transaction_whose_statement_has_failed_answers_nothing_more() {
             let again = transaction.get(&key("second"));
             assert!(matches!(again, Err(StoreError::Unavailable { .. })), "{again:?}");
         }
-        assert!(transaction.has_failed());
+        assert!(transaction.failure().is_some());
     }
 }
 
@@ -173,7 +167,7 @@ fn one_task_may_make_any_number_of_calls() {
 }
 
 #[test]
-fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
+fn a_read_is_one_round_trip_or_two_and_a_create_or_a_bulk_two() {
     let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
     let store = Arc::new(PostgresStore::open(&url, Options::default()).unwrap());
     let engine = Engine::with(store.clone(), Environment::system(), Config::default());
@@ -187,17 +181,20 @@ fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
     };
     // The first write of a tenant makes its head.
     let ada = session.contacts().create(&draft("ada")).unwrap().row.id();
-    let journeys = |work: &dyn Fn()| {
-        let before = store.database.journeys.load(Ordering::Relaxed);
+    let round_trips = |work: &dyn Fn()| {
+        let before = store.database.round_trips.load(Ordering::Relaxed);
         work();
-        store.database.journeys.load(Ordering::Relaxed) - before
+        store.database.round_trips.load(Ordering::Relaxed) - before
     };
     let bulk = serde_json::to_vec(&[draft("grace"), draft("alan")]).unwrap();
     let options = WriteOptions::default();
-    assert_eq!(journeys(&|| drop(session.contacts().get(ada).unwrap())), 1);
-    assert_eq!(journeys(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
-    assert_eq!(journeys(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.contacts().get(ada).unwrap())), 1);
+    assert_eq!(round_trips(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
+    assert_eq!(round_trips(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
+    assert_eq!(
+        round_trips(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())),
+        2
+    );
     // What names others is read in one more, whatever the number of names.
     let pipeline = session.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap();
     let deal = DealDraft {
@@ -219,13 +216,13 @@ fn a_read_is_one_journey_or_two_and_a_create_or_a_bulk_two() {
         count: true,
         ..ListQuery::default()
     };
-    assert_eq!(journeys(&|| drop(session.deals().create(&deal).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.activities().create(&call).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.deals().get(loom).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.deals().list(&ListQuery::default()).unwrap())), 2);
-    assert_eq!(journeys(&|| drop(session.deals().list(&of_ada).unwrap())), 3);
+    assert_eq!(round_trips(&|| drop(session.deals().create(&deal).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.activities().create(&call).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.deals().get(loom).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.deals().list(&ListQuery::default()).unwrap())), 2);
+    assert_eq!(round_trips(&|| drop(session.deals().list(&of_ada).unwrap())), 3);
     assert_eq!(
-        journeys(&|| drop(
+        round_trips(&|| drop(
             session
                 .contacts()
                 .list(&ListQuery { search: Some("AD".into()), ..ListQuery::default() })

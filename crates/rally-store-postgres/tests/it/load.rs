@@ -21,13 +21,13 @@ const ENGINES: u8 = 3;
 /// Writers on each of them.
 const WRITERS: usize = 2;
 
-/// How often a write is tried. Before the last ones the database is known to be back.
+/// The most times that a write is tried. Before the last ones the database is known to be back.
 const ATTEMPTS: usize = 30;
 
-/// How many of them are made at once, whether the database is there or not.
+/// The number of tries that are made at once, without waiting for the database to be back.
 const AT_ONCE: usize = 5;
 
-/// How long anything may take before the test has failed.
+/// The longest that anything may take before the test has failed.
 const BOUND: Duration = Duration::from_secs(90);
 
 /// The load on one database.
@@ -43,7 +43,7 @@ struct State {
     acknowledged: Vec<BTreeMap<String, Uuid>>,
     /// The addresses of those that the caller was told were not created.
     refused: Vec<String>,
-    /// How often nobody knew. Each was repeated until somebody did.
+    /// The number of unknown outcomes. Each write was repeated until its outcome was known.
     unknown: usize,
     is_down: bool,
     stage: Stage,
@@ -58,7 +58,7 @@ enum Stage {
     Written,
 }
 
-/// What a writer does when it is told that nothing has happened.
+/// The reaction of a writer that is told that nothing has happened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patience {
     /// It sends the same with the same key until it is answered.
@@ -168,7 +168,7 @@ impl Load {
         }
     }
 
-    /// Creates a contact once, however often that takes; nothing when it was told that nothing has happened.
+    /// Creates a contact once, with as many tries as it takes; `None` when it was told that nothing has happened.
     fn create(&self, session: &Session, email: &str, patience: Patience) -> Option<Uuid> {
         let draft = ContactDraft {
             first_name: "A".to_owned(),
@@ -177,7 +177,7 @@ impl Load {
             ..ContactDraft::default()
         };
         let key = IdempotencyKey::new(email, &[email.as_bytes()]).unwrap();
-        let idempotency_key = Some(key).filter(|_| patience == Patience::TriesAgain);
+        let idempotency_key = if patience == Patience::TriesAgain { Some(key) } else { None };
         let options = WriteOptions { idempotency_key, ..WriteOptions::default() };
         let mut in_doubt = false;
         for attempt in 0..ATTEMPTS {

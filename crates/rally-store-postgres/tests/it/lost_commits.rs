@@ -37,7 +37,7 @@ fn number(value: Option<&[u8]>) -> u64 {
     value.map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap()))
 }
 
-/// What the counter says, on another connection than the one that was cut.
+/// The counter's value, on another connection than the one that was cut.
 fn counted(store: &dyn Store) -> u64 {
     let view = store.snapshot(TENANT).unwrap();
     let count = number(view.get(&counter()).unwrap().as_deref());

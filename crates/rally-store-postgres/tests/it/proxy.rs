@@ -13,19 +13,19 @@ pub(crate) struct Proxy {
     plan: Arc<Mutex<Plan>>,
 }
 
-/// Who sends a message.
+/// The sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum From {
     Client,
     Server,
 }
 
-/// What happens to the connections.
+/// The plan for the connections.
 #[derive(Default)]
 struct Plan {
     /// The sender whose messages are counted, and how many are still passed on.
     cut: Option<(From, usize)>,
-    /// Whether nobody gets through any more once the cut has been made.
+    /// Set when no new connection gets through once the cut has been made.
     then_shut: bool,
     is_shut: bool,
 }
@@ -63,7 +63,7 @@ impl Proxy {
 }
 
 impl Plan {
-    /// Whether the next message of a sender is passed on.
+    /// True when the next message of a sender is passed on.
     fn passes(&mut self, from: From) -> bool {
         match &mut self.cut {
             Some((sender, 0)) if *sender == from => {

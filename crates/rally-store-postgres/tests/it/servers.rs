@@ -1,4 +1,4 @@
-//! What holds for a tenant, whichever of several servers it asks.
+//! The promises to a tenant that hold on each of several servers.
 
 use std::{sync::Arc, thread};
 
@@ -11,7 +11,7 @@ use rally_testkit::{FixedClock, environment, postgres};
 
 use crate::support::{ask, session};
 
-/// What a server leases at once.
+/// The number of requests that a server leases at once.
 const PORTION: u32 = LIMIT / 20;
 
 struct Fleet {
@@ -37,7 +37,7 @@ impl Fleet {
         Some(Self { servers, key, url })
     }
 
-    /// How many of so many requests a server serves.
+    /// The number of requests that a server grants of those that it is sent.
     fn serve(&self, server: usize, requests: u32) -> u32 {
         let engine = &self.servers[server].0;
         let mut served = 0;
@@ -48,7 +48,7 @@ impl Fleet {
         served
     }
 
-    /// How many commits there were, of all tenants.
+    /// The number of commits, of all tenants.
     fn commits(&self) -> u32 {
         let (url, schema) = self.url.rsplit_once("&schema=").unwrap();
         let sum = ask(url, &format!("SELECT sum(version) FROM {schema}.rally_heads"));
@@ -61,7 +61,7 @@ fn a_lone_server_serves_the_whole_limit_with_a_lease_for_each_portion() {
     let Some(fleet) = Fleet::new(2) else { return };
     let before = fleet.commits();
     assert_eq!(fleet.serve(0, LIMIT + 50), LIMIT);
-    // A lease is two journeys, so this is fewer than one for each twenty requests.
+    // A lease is two round trips, so this is fewer than one for each twenty requests.
     assert_eq!(fleet.commits() - before, LIMIT / PORTION);
     assert_eq!(fleet.serve(1, 10), 0);
     fleet.servers.iter().for_each(|(_, clock)| clock.advance(60_000_000));

@@ -1,4 +1,4 @@
-//! Short words for what every test does.
+//! Helpers that every test uses.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ pub(crate) fn session(engine: &Engine) -> Session {
     engine.trusted_session(SLUG, "test").unwrap()
 }
 
-/// What the database answers to someone who is not Rally: of each row the first column.
+/// The database's answer to someone who is not Rally: of each row the first column.
 pub(crate) fn ask(url: &str, sql: &str) -> Vec<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

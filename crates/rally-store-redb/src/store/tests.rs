@@ -1,26 +1,25 @@
-//! Groups whose members are known: a writer stays in its `build` until the next one waits for the turn.
+//! Group commit on memory that fails on demand.
 
 use std::{
     io,
     panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
-use rally_core::store::{Key, Space};
+use rally_testkit::properties::{GroupFault, Grouped, of_group_commit};
 
 use super::*;
 
-/// Memory whose syncs are counted, and fail on demand.
+/// Memory that fails on demand.
 #[derive(Clone, Debug, Default)]
 struct Memory {
     bytes: SharedMemory,
-    syncs: Arc<AtomicUsize>,
-    /// The next sync fails, and nothing written since the last one is left.
+    /// The next commit fails before anything of it is there.
     failing: Arc<AtomicBool>,
+    /// Reading fails, so that the store cannot be opened again.
     dead: Arc<AtomicBool>,
 }
 
@@ -42,7 +41,6 @@ impl StorageBackend for Memory {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.syncs.fetch_add(1, Ordering::SeqCst);
         self.bytes.sync_data()
     }
 
@@ -55,140 +53,56 @@ impl StorageBackend for Memory {
     }
 }
 
-const TENANT: TenantId = TenantId::DIRECTORY;
-
-fn key(name: &str) -> Key {
-    Key::new(Space(1)).bytes(name.as_bytes())
+/// The store on such a memory, steered by the properties of group commit.
+struct Subject {
+    store: RedbStore,
+    memory: Memory,
 }
 
-fn store(memory: &Memory) -> RedbStore {
-    let memory = memory.clone();
-    RedbStore::with_backend(move || Ok(memory.clone()), Options::default()).unwrap()
+impl Subject {
+    fn new() -> Self {
+        let memory = Memory::default();
+        let opened = memory.clone();
+        let store = RedbStore::with_backend(move || Ok(opened.clone()), Options::default()).unwrap();
+        Self { store, memory }
+    }
 }
 
-fn is_there(store: &RedbStore, name: &str) -> bool {
-    store.snapshot(TENANT).unwrap().get(&key(name)).unwrap().is_some()
-}
+impl Grouped for Subject {
+    fn store(&self) -> &dyn Store {
+        &self.store
+    }
 
-type Answer = Result<Commit, StoreError>;
-type IsRight = fn(&Answer) -> bool;
-type Build = fn(&dyn Snapshot) -> Result<Batch, Abort>;
+    fn options(&self) -> GroupOptions {
+        *self.store.queue.options()
+    }
 
-/// Runs a write that puts `first`, and in the same group another of any build.
-fn run_pair(
-    store: &RedbStore,
-    second: impl Fn(&dyn Snapshot) -> Result<Batch, Abort> + Send + Sync,
-) -> (Answer, thread::Result<Answer>) {
-    thread::scope(|scope| {
-        let first = scope.spawn(|| {
-            store.write(TENANT, &mut |_| {
-                while store.queue.waiting() == 0 {
-                    thread::yield_now();
-                }
-                let mut batch = Batch::new();
-                batch.put(key("first"), "1");
-                Ok(batch)
-            })
-        });
-        let second = panic::catch_unwind(AssertUnwindSafe(|| {
-            // Its turn comes second: the first one has the turn, or will see this one wait and is only then done.
-            while store.queue.try_turn().is_some() {
-                thread::yield_now();
-            }
-            store.write(TENANT, &mut |state| {
-                assert!(state.get(&key("first"))?.is_some(), "the group's own state is not what build sees");
-                second(state)
-            })
-        }));
-        (first.join().unwrap(), second)
-    })
-}
+    fn waiting(&self, _: TenantId) -> usize {
+        self.store.queue.waiting()
+    }
 
-fn put_second(_: &dyn Snapshot) -> Result<Batch, Abort> {
-    let mut batch = Batch::new();
-    batch.put(key("second"), "2");
-    Ok(batch)
-}
+    fn commits(&self) -> usize {
+        self.store.queue.try_idle(|head| head.commits()).expect("a check counts when nobody writes")
+    }
 
-fn refuse(_: &dyn Snapshot) -> Result<Batch, Abort> {
-    Err(Abort::Refused)
-}
+    fn fail(&self, fault: GroupFault) -> bool {
+        let is_possible = matches!(fault, GroupFault::LoseCommit | GroupFault::DoubtCommit);
+        self.memory.failing.store(is_possible, Ordering::SeqCst);
+        self.memory.dead.store(fault == GroupFault::DoubtCommit, Ordering::SeqCst);
+        is_possible
+    }
 
-fn change_nothing(_: &dyn Snapshot) -> Result<Batch, Abort> {
-    Ok(Batch::new())
-}
-
-fn put_too_much(_: &dyn Snapshot) -> Result<Batch, Abort> {
-    let mut batch = Batch::new();
-    batch.put(key("second"), vec![0; LIMITS.value_bytes + 1]);
-    Ok(batch)
-}
-
-#[test]
-fn two_writers_share_one_sync() {
-    let memory = Memory::default();
-    let store = store(&memory);
-    let before = memory.syncs.load(Ordering::SeqCst);
-    let (first, second) = run_pair(&store, put_second);
-    assert!(matches!((first, second), (Ok(Commit::Applied), Ok(Ok(Commit::Applied)))));
-    assert_eq!(memory.syncs.load(Ordering::SeqCst) - before, 1);
-    assert!(is_there(&store, "first") && is_there(&store, "second"));
-}
-
-#[test]
-fn a_member_without_a_batch_does_not_disturb_its_group() {
-    let cases: [(Build, IsRight); 3] = [
-        (refuse, |answer| matches!(answer, Ok(Commit::Refused))),
-        (change_nothing, |answer| matches!(answer, Ok(Commit::Applied))),
-        (put_too_much, |answer| matches!(answer, Err(StoreError::TooLarge { .. }))),
-    ];
-    for (build, is_right) in cases {
-        let store = store(&Memory::default());
-        let (first, second) = run_pair(&store, build);
-        assert!(matches!(first, Ok(Commit::Applied)), "{first:?}");
-        let second = second.unwrap();
-        assert!(is_right(&second), "{second:?}");
-        assert!(is_there(&store, "first") && !is_there(&store, "second"));
+    fn heal(&self) {
+        self.memory.failing.store(false, Ordering::SeqCst);
+        self.memory.dead.store(false, Ordering::SeqCst);
     }
 }
 
 #[test]
-fn a_panic_leaves_the_group_to_be_committed() {
-    let store = store(&Memory::default());
-    let (first, second) = run_pair(&store, |_| panic!("on purpose"));
-    assert!(matches!(first, Ok(Commit::Applied)), "{first:?}");
-    assert!(second.is_err());
-    assert!(is_there(&store, "first"));
-}
-
-#[test]
-fn a_lost_commit_is_lost_to_all_who_saw_it() {
-    for build in [put_second, refuse, change_nothing] {
-        let memory = Memory::default();
-        let store = store(&memory);
-        memory.failing.store(true, Ordering::SeqCst);
-        let (first, second) = run_pair(&store, build);
-        assert!(matches!(first, Err(StoreError::Unavailable { .. })), "{first:?}");
-        let second = second.unwrap();
-        assert!(matches!(second, Err(StoreError::Unavailable { .. })), "{second:?}");
-        assert!(!is_there(&store, "first") && !is_there(&store, "second"));
-    }
-}
-
-#[test]
-fn only_writers_hear_of_an_unknown_commit() {
-    let cases: [(Build, bool); 3] = [(put_second, true), (refuse, false), (change_nothing, false)];
-    for (build, changes) in cases {
-        let memory = Memory::default();
-        let store = store(&memory);
-        memory.failing.store(true, Ordering::SeqCst);
-        let (first, second) = run_pair(&store, |state| {
-            memory.dead.store(true, Ordering::SeqCst);
-            build(state)
-        });
-        assert!(matches!(first, Err(StoreError::CommitUnknown { .. })), "{first:?}");
-        let second = second.unwrap();
-        assert_eq!(matches!(second, Err(StoreError::CommitUnknown { .. })), changes, "{second:?}");
-        assert!(changes || matches!(second, Err(StoreError::Unavailable { .. })), "{second:?}");
+fn it_keeps_every_promise_of_group_commit() {
+    for property in of_group_commit() {
+        let subject: Arc<dyn Grouped> = Arc::new(Subject::new());
+        let kept = panic::catch_unwind(AssertUnwindSafe(|| property.check(&subject)));
+        assert!(kept.is_ok(), "{}", property.name());
     }
 }

@@ -25,9 +25,9 @@ pub(crate) struct CrashDisk(Arc<Mutex<Disk>>);
 
 #[derive(Default)]
 struct Disk {
-    /// What was on the disk at first.
+    /// The first content of the disk.
     base: Vec<u8>,
-    /// What reading shows.
+    /// The content that reading shows.
     cache: Vec<u8>,
     events: Vec<Event>,
 }
@@ -40,13 +40,13 @@ enum Event {
     Acknowledged(u64),
 }
 
-/// What the disk may hold after the power has failed.
+/// A content that the disk may have after the power has failed.
 pub(crate) struct Image {
     /// The marks of [`CrashDisk::acknowledge`] that were set before.
     pub(crate) acknowledged: Vec<u64>,
     /// The content.
     pub(crate) bytes: Vec<u8>,
-    /// When the power failed and what was kept, for the message of a failed test.
+    /// The moment of the power failure and what was kept, for the message of a failed test.
     pub(crate) story: String,
 }
 
@@ -71,7 +71,7 @@ impl CrashDisk {
         CrashBackend(self.clone())
     }
 
-    /// What `RedbStore::with_backend` asks for.
+    /// The function that `RedbStore::with_backend` asks for.
     pub(crate) fn opener(&self) -> impl Fn() -> io::Result<CrashBackend> + Send + Sync + 'static {
         let disk = self.clone();
         move || Ok(disk.backend())
@@ -87,7 +87,7 @@ impl CrashDisk {
         self.0.lock().events.push(Event::SyncFailed);
     }
 
-    /// What is there when the power fails now and nothing survives that was not synced.
+    /// The content if the power fails now and only what was synced survives.
     pub(crate) fn synced_image(&self) -> Vec<u8> {
         let disk = self.0.lock();
         let mut replay = Replay::new(&disk.base);

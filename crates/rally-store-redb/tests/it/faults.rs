@@ -14,7 +14,7 @@ use redb::StorageBackend;
 
 use crate::crash_backend::{CrashBackend, CrashDisk};
 
-/// Which of the calls to a disk fail, counted over all backends that it gives.
+/// The calls to a disk that fail, counted over all backends that it gives.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Arc<Plan>);
 
@@ -33,7 +33,7 @@ pub(crate) struct FaultyBackend {
 }
 
 impl Faults {
-    /// What `RedbStore::with_backend` asks for.
+    /// The function that `RedbStore::with_backend` asks for.
     pub(crate) fn opener(
         &self,
         disk: &CrashDisk,

@@ -34,7 +34,7 @@ fn sixteen_writers_at_once_lose_nothing() {
             });
         }
     });
-    // How many share a sync is a matter of luck here; `two_writers_share_one_sync` leaves nothing to it.
+    // How many share a sync is a matter of luck here; the properties of group commit leave nothing to it.
     let (writes, syncs) = (THREADS * WRITES * 2, faults.syncs() - before);
     assert!(u64::try_from(syncs).unwrap() <= writes, "{syncs} syncs for {writes} writes");
 

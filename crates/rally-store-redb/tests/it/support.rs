@@ -1,4 +1,4 @@
-//! Short words for what every test does.
+//! Helpers that every test uses.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! What a batch does to the keys that it names.
+//! Batches and the keys that they change.
 
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ fn values_are_kept_byte_for_byte(store: &Arc<dyn Store>) {
     assert!(contents(&*view) == expected, "a scan reads what was written");
 }
 
-/// Parts of keys that are hard on whoever escapes, terminates, trims or orders them by something but their bytes.
+/// Parts of keys that are hard on a store which escapes, terminates, trims or orders them by anything but their bytes.
 fn hard_keys() -> Vec<Vec<u8>> {
     let mut parts: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte]).collect();
     parts.push(Vec::new());

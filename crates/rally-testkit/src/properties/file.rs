@@ -1,4 +1,4 @@
-//! What a store that keeps one file still has when it is opened again.
+//! Files that are opened again.
 
 use std::{
     fs,
@@ -49,10 +49,10 @@ impl Place {
     /// A path at which nothing is yet.
     ///
     /// # Panics
-    /// If the machine has no room for a directory.
+    /// If no directory can be made.
     #[must_use]
     pub fn new(open: Arc<Open>) -> Self {
-        let directory = tempfile::tempdir().expect("there is room for a directory");
+        let directory = tempfile::tempdir().expect("a directory can be made");
         Self { directory, open }
     }
 
@@ -74,7 +74,7 @@ impl Place {
     /// Another place with the same bytes.
     fn copy(&self) -> Place {
         let copy = Place::new(Arc::clone(&self.open));
-        fs::write(copy.path(), self.bytes()).expect("there is room for a copy");
+        fs::write(copy.path(), self.bytes()).expect("a copy can be written");
         copy
     }
 }
@@ -197,7 +197,7 @@ fn everything_written_is_there_after_the_process_was_lost(place: &Place) {
         let batch = random_batch(&mut random);
         apply(&*store, TENANT, &batch);
         change(&mut expected, &batch);
-        // What the file has now, although the store is still open, is what another process would find.
+        // Another process would find what the file has now, although the store is still open.
         let copy = place.copy();
         assert_eq!(newest(&*copy.open(), TENANT), expected, "after step {step}");
     }

@@ -1,4 +1,4 @@
-//! The words that the checks are written in.
+//! Helpers that the checks share.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(super) const NEIGHBOUR: TenantId =
 /// All that a tenant has in [`SPACES`].
 pub(super) type Contents = BTreeMap<Key, Bytes>;
 
-/// How often a write that met a conflict is run again before that counts as a failure.
+/// The most times that a write is run after conflicts before that counts as a failure.
 const ATTEMPTS: usize = 10_000;
 
 pub(super) fn key(space: u8, rest: &[u8]) -> Key {
@@ -128,7 +128,7 @@ pub(super) fn number(value: Option<Bytes>) -> u64 {
     value.map_or(0, |bytes| u64::from_be_bytes(bytes.as_ref().try_into().expect("a number has 8 bytes")))
 }
 
-/// Says of plain maps what [`Batch`] says of a store.
+/// Applies a [`Batch`] to plain maps.
 pub(super) fn change(contents: &mut Contents, batch: &Batch) {
     for (key, value) in batch.iter() {
         match value {

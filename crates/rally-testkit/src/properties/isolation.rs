@@ -58,7 +58,7 @@ fn tenants() -> impl Iterator<Item = TenantId> {
     TENANTS.into_iter().map(|number| TenantId::from_uuid(Uuid::from_u128(number))).chain([BEFORE, TENANT])
 }
 
-/// What each tenant has: the same keys as all others, among them the first and the last of each space.
+/// The contents of each tenant: the same keys as all others, among them the first and the last of each space.
 fn own(tenant: TenantId) -> Contents {
     let parts: [&[u8]; 5] = [b"", b"\0", b"same", b"\xFF", b"\xFF\xFF\xFF"];
     let keys = SPACES.into_iter().flat_map(|space| parts.map(|part| key(space, part)));

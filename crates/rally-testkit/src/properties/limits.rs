@@ -88,8 +88,8 @@ fn the_longest_value_is_applied_and_a_longer_one_is_refused(store: &Arc<dyn Stor
     }
 }
 
-/// A batch of exactly so many bytes. Its values share one allocation.
-fn batch_of(bytes: usize) -> Batch {
+/// A batch of exactly `bytes`. Its values share one allocation.
+pub(super) fn batch_of(bytes: usize) -> Batch {
     let full = Bytes::from(crate::Random::new(5).bytes(Limits::LEAST.value_bytes));
     let mut batch = Batch::new();
     let (mut left, mut number) = (bytes, 0u64);

@@ -1,4 +1,4 @@
-//! What the store contract promises, as named checks.
+//! The promises of the store contract, as named checks.
 //!
 //! Each line under "To be correct" in [`rally_core::store`] is one or more of these. A check is given a fresh store,
 //! panics with what it saw if the store breaks the promise, and hangs for no more than a bounded time.
@@ -7,6 +7,7 @@ mod at_random;
 mod batch;
 mod file;
 mod given;
+mod group;
 mod isolation;
 mod limits;
 mod read;
@@ -20,6 +21,7 @@ use std::{any::type_name, fmt, sync::Arc};
 use rally_core::store::Store;
 
 pub use file::{Open, Place};
+pub use group::{GroupFault, Grouped};
 
 /// A promise with a sentence for a name, and how to find out whether a fresh subject keeps it.
 pub struct Property<S> {
@@ -51,10 +53,16 @@ pub fn of_a_file() -> Vec<Property<Place>> {
     file::properties()
 }
 
+/// The further promises of a store that commits in groups. The subject must be fresh.
+#[must_use]
+pub fn of_group_commit() -> Vec<Property<Arc<dyn Grouped>>> {
+    group::properties()
+}
+
 impl<S> Property<S> {
     /// The property that a function checks; the function's name is the sentence.
     fn of<F: Fn(&S) + Send + Sync + 'static>(check: F) -> Self {
-        let name = type_name::<F>().rsplit("::").next().unwrap_or_default();
+        let (_, name) = type_name::<F>().rsplit_once("::").expect("a function stands in a module");
         Self { name, check: Box::new(check) }
     }
 

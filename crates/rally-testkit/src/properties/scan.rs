@@ -131,7 +131,7 @@ fn a_range_holds_its_start_and_not_its_end(store: &Arc<dyn Store>) {
     }
 }
 
-/// How many keys lie before this one.
+/// The number of keys before this one.
 fn after(all: &[Key], key: &Key) -> usize {
     all.partition_point(|other| other < key)
 }

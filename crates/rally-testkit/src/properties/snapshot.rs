@@ -1,4 +1,4 @@
-//! What a snapshot shows, and that nobody waits for it.
+//! Snapshots: their contents, and that nobody waits for them.
 
 use std::sync::{
     Arc,

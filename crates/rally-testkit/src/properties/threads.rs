@@ -8,7 +8,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rally_core::{
@@ -18,12 +18,12 @@ use rally_core::{
 
 use super::given::write;
 
-/// How long a single step of another thread may take.
+/// The longest that a single step of another thread may take.
 const STEP: Duration = Duration::from_secs(10);
-/// How long threads with much to do may take.
+/// The longest that threads with much to do may take.
 const WORK: Duration = Duration::from_secs(120);
 
-/// What a thread gives when it ends.
+/// The result of a thread, once it ends.
 pub(super) struct Task<T>(Receiver<thread::Result<T>>);
 
 impl<T: Send + 'static> Task<T> {
@@ -75,6 +75,15 @@ pub(super) fn all_at_once<T: Send + 'static>(
 pub(super) fn wait_for(sign: &Receiver<()>) {
     if sign.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
         panic!("another thread gave no sign for {STEP:?}");
+    }
+}
+
+/// Waits until something is so.
+pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < STEP, "{what}: not there after {STEP:?}");
+        thread::yield_now();
     }
 }
 

@@ -1,4 +1,4 @@
-//! How a write goes, and how it ends without a batch.
+//! Writes, and their ends without a batch.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -39,7 +39,7 @@ fn increment(store: &dyn Store, name: &[u8]) {
     });
 }
 
-/// What a check leaves in the store before a write that must not change it.
+/// The contents that a check leaves in the store before a write that must not change them.
 fn some_contents(store: &dyn Store) -> Contents {
     let contents: Contents =
         ["a", "b", "c"].map(|name| (key(7, name.as_bytes()), name.as_bytes().to_vec().into())).into();

@@ -6,6 +6,7 @@
     reason = "the lints spare test functions but not what those call"
 )]
 
+mod groups;
 mod mutants;
 mod postgres;
 mod wrappers;

@@ -23,7 +23,7 @@ fn psql(url: &str, text: &str) -> Command {
     command
 }
 
-/// What `psql` prints for some SQL, or what it complains of.
+/// The output of `psql` for some SQL, or its error message.
 fn sql(url: &str, text: &str) -> Result<String, String> {
     let output = psql(url, text).output().unwrap();
     let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();

@@ -77,7 +77,7 @@ fn a_build_that_runs_again_is_counted_again_and_its_batch_once() {
     assert_eq!((counts.writes, counts.builds, counts.changes), (1, 2, 1));
 }
 
-/// What a fault tells the caller, how often it runs `build`, and whether the batch is applied.
+/// The answer that a fault gives the caller, the runs of `build`, and whether the batch is applied.
 #[track_caller]
 fn check(fault: WriteFault, expected: &str, expected_runs: usize, applied: bool) {
     let (memory, store) = faulty();

@@ -20,7 +20,7 @@ use rally_testkit::{
 
 use super::store::{Map, Mutant, Wrong};
 
-/// What is wrong with how a store keeps its file.
+/// A fault in the way that a store keeps its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slip {
     Nothing,
@@ -180,7 +180,7 @@ impl Drop for FileStore {
     }
 }
 
-/// Whether a store with this slip fails a property.
+/// True when a store with this slip fails a property.
 fn fails(slip: Slip, property: &Property<Place>) -> bool {
     let place = Place::new(Arc::new(move |path| Arc::new(FileStore::open(slip, path))));
     catch_unwind(AssertUnwindSafe(|| property.check(&place))).is_err()

@@ -1,6 +1,7 @@
 //! Stores that are wrong on purpose, and the properties that each must fail.
 
 mod file;
+mod group;
 mod store;
 
 use std::{
@@ -133,7 +134,7 @@ const FOUND_BY: &[(W, &[&str])] = &[
     ),
 ];
 
-/// Whether a store with this fault fails a property.
+/// True when a store with this fault fails a property.
 fn fails(wrong: W, property: &Property<Arc<dyn Store>>) -> bool {
     let store: Arc<dyn Store> = Arc::new(Mutant::new(wrong));
     catch_unwind(AssertUnwindSafe(|| property.check(&store))).is_err()

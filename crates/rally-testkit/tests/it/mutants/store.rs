@@ -15,7 +15,7 @@ use rally_core::{
     },
 };
 
-/// What is wrong with a store.
+/// A fault of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -161,7 +161,7 @@ impl Mutant {
         View { store: self, tenant: self.tenant(tenant), map, within_build: false, _held: None }
     }
 
-    /// What `build` is shown.
+    /// The view that `build` is given.
     fn building(&self, tenant: TenantId) -> View<'_> {
         let mut view = View { within_build: true, ..self.view(tenant) };
         match self.wrong {
@@ -342,7 +342,7 @@ impl View<'_> {
         self.store.is(wrong)
     }
 
-    /// What would wait fails at once, as the check that waits for it would.
+    /// Fails at once where a store would wait, as the check that waits for it would.
     fn wait(&self) -> Result<(), StoreError> {
         let waits = self.is(W::ReadsWaitForWriters) && !self.within_build;
         if waits && self.store.writer.try_lock().is_err() {

@@ -1,4 +1,4 @@
-//! How a write ends: the batch and the commit in one journey, and what is done when nobody answers.
+//! The end of a write: the batch and the commit in one round trip, and what is done when nobody answers.
 
 use std::{sync::Arc, time::Instant};
 
@@ -6,23 +6,22 @@ use bytes::Bytes;
 use futures_util::future::{join, try_join, try_join_all};
 use rally_core::{
     TenantId,
-    store::{Batch, Fate, Key, StoreError},
+    store::{Batch, CommitOutcome, Key, StoreError},
 };
 use tokio_postgres::{Error, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
     connection::{Connection, Pooled},
-    error::{is_lost, reason, store_error},
-    group::Group,
+    error::{is_lost, reason, store_error, unavailable},
     store::Database,
     transaction::{Open, Purpose, Transaction, place},
 };
 
-/// Deletions that leave with the commit; more of them go ahead in a journey of their own.
+/// The most deletions that are sent with the commit; further ones go ahead in a round trip of their own.
 const MOST_TOGETHER: usize = 16;
 
-/// What a commit leaves behind by which it is known again.
+/// The mark that a commit leaves in the database, by which its outcome is found out when the answer is lost.
 struct Token {
     tenant: Uuid,
     /// The version that it makes of the tenant.
@@ -39,52 +38,26 @@ struct Columns<'b> {
     values: Vec<&'b [u8]>,
 }
 
-impl Group {
-    /// Commits what all members have added, and tells them.
-    ///
-    /// # Errors
-    /// What the database has against the batch, for whoever is the last member; the others begin anew.
-    pub(crate) fn finish(self) -> Result<(), StoreError> {
-        let Self { transaction, pending, pledge, .. } = self;
-        if transaction.has_failed() {
-            pledge.settle(Fate::Lost("a statement of the same transaction has failed".to_owned()));
-            return Ok(());
-        }
-        if pending.is_empty() {
-            pledge.settle(Fate::Durable);
-            return Ok(());
-        }
-        let (fate, fault) = match transaction.commit(&pending) {
-            Ok(fate) => (fate, None),
-            Err(error) => (Fate::Lost(error.to_string()), Some(error)),
-        };
-        pledge.settle(fate);
-        match fault {
-            // All begin anew.
-            None | Some(StoreError::Conflict) => Ok(()),
-            Some(error) => Err(error),
-        }
-    }
-}
-
 impl Transaction {
-    /// Applies a batch and commits.
-    ///
-    /// # Errors
-    /// What the database has against it. Then nothing was applied.
-    fn commit(&self, batch: &Batch) -> Result<Fate, StoreError> {
-        let Open { connection, version } = self.take_open()?;
+    /// Applies a batch, commits, and finds out what became of that.
+    pub(crate) fn commit(&self, batch: &Batch) -> CommitOutcome {
+        let Open { connection, version } = match self.take_open() {
+            Ok(open) => open,
+            Err(error) => return CommitOutcome::lost(error),
+        };
         let token = Token { tenant: self.tenant, version: version.saturating_add(1), token: Uuid::new_v4() };
-        let lost = match self.database.wait_for(send(&connection, &token, batch)) {
-            Some((Ok(()), Ok(()))) => return Ok(Fate::Durable),
+        let reason = match self.database.wait_for(send(&connection, &token, batch)) {
+            Some((Ok(()), Ok(()))) => return CommitOutcome::Durable,
             // The server has answered: a transaction with a failed statement is rolled back by its commit.
-            Some((Err(error), _) | (_, Err(error))) if !is_lost(&error) => return Err(store_error(error)),
+            Some((Err(error), _) | (_, Err(error))) if !is_lost(&error) => {
+                return CommitOutcome::lost(store_error(error));
+            }
             Some((Err(error), _) | (_, Err(error))) => reason(&error),
             None => "the database did not answer".to_owned(),
         };
         drop(Pooled::take(connection));
-        tracing::warn!(reason = lost, "the connection was lost at a commit");
-        Ok(token.find_out(&self.database, &lost))
+        tracing::warn!(reason, "the connection was lost at a commit");
+        token.find_out(&self.database, &reason)
     }
 }
 
@@ -96,7 +69,7 @@ async fn send(
     let columns = Columns::of(batch);
     let parameters: [&(dyn ToSql + Sync); 6] =
         [&token.tenant, &token.version, &token.token, &columns.spaces, &columns.keys, &columns.values];
-    // What is joined is sent in its order as long as it is not much, and nothing may be sent behind the commit.
+    // Joined statements are sent in their order as long as they are small, and none may be sent behind the commit.
     let (ahead, together) = columns.gone.split_at(columns.gone.len().saturating_sub(MOST_TOGETHER));
     let ahead = if ahead.is_empty() { Ok(()) } else { delete(connection, token.tenant, ahead).await };
     let apply = connection.client.execute(&connection.statements.apply, &parameters);
@@ -136,15 +109,15 @@ impl<'b> Columns<'b> {
 
 impl Token {
     /// Asks on other connections until one answers what became of the commit, or time is up.
-    fn find_out(&self, database: &Arc<Database>, lost: &str) -> Fate {
+    fn find_out(&self, database: &Arc<Database>, reason: &str) -> CommitOutcome {
         let deadline = Instant::now() + database.options().find_out;
         loop {
             let error = match self.newest_in_slot(database) {
-                Ok(newest) => return self.judge(newest, lost),
+                Ok(newest) => return self.judge(newest, reason),
                 Err(error) => error,
             };
             if Instant::now() >= deadline {
-                return Fate::Unknown(format!("{lost}; then {error}"));
+                return CommitOutcome::Unknown(format!("{reason}; then {error}"));
             }
             database.pause();
         }
@@ -161,13 +134,15 @@ impl Token {
         row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose().map_err(store_error)
     }
 
-    fn judge(&self, newest: Option<(i64, Uuid)>, lost: &str) -> Fate {
+    fn judge(&self, newest: Option<(i64, Uuid)>, reason: &str) -> CommitOutcome {
         match newest {
-            Some((version, token)) if version == self.version && token == self.token => Fate::Durable,
-            Some((version, _)) if version > self.version => {
-                Fate::Unknown(format!("{lost}; and so many have written since that its traces are gone"))
+            Some((version, token)) if version == self.version && token == self.token => {
+                CommitOutcome::Durable
             }
-            _ => Fate::Lost(lost.to_owned()),
+            Some((version, _)) if version > self.version => CommitOutcome::Unknown(format!(
+                "{reason}; and so many have written since that its traces are gone"
+            )),
+            _ => CommitOutcome::lost(unavailable(reason.to_owned())),
         }
     }
 }
