@@ -1,6 +1,6 @@
 use rally_core::{
-    Contact, Engine, Fields, Id, Json, ListQuery, Profile, Resource, Row, Session, TenantDraft, Timestamp,
-    WriteOptions,
+    Atomicity, Contact, Engine, Id, ListQuery, Profile, Query, Session, TenantDraft, Timestamp, WriteOptions,
+    schema::{Fields, Resource, Row},
     store::{MemoryStore, Store},
 };
 use rally_store_postgres::PostgresStore;
@@ -61,9 +61,7 @@ impl Rally {
 
     fn on(store: impl Store, folder: Option<TempDir>) -> Self {
         let engine = Engine::new(store);
-        engine
-            .create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() })
-            .expect("a tenant");
+        engine.create_tenant(&TenantDraft::new("acme")).expect("a tenant");
         Self::with(&engine, folder)
     }
 
@@ -72,18 +70,18 @@ impl Rally {
     }
 
     fn with(engine: &Engine, folder: Option<TempDir>) -> Self {
-        let session = engine.trusted_session("acme", "bench").expect("a session");
+        let session = engine.tenant("acme").expect("a tenant").trusted_session("bench").expect("a session");
         let three = Fields::parse(Contact::model(), "id,email,fullName", Profile::Strict).expect("fields");
         Self { session, three, noted: Noted::default(), folder }
     }
 
-    fn page(&self, query: &ListQuery, members: Members, out: &mut Vec<u8>) -> bool {
-        let page = self.session.contacts().list(query).expect("a page");
+    fn page(&self, query: &ListQuery<Contact>, members: Members, out: &mut Vec<u8>) -> bool {
+        let page = self.session.contacts().json().list(query).expect("a page");
         let fields = match members {
             Members::All => Contact::model().whole(),
             Members::Three => &self.three,
         };
-        write_list(&page.rows, out, |row, out| row.write_json(fields, out).expect("a sound record"));
+        write_list(&page.records, out, |row, out| row.write_json(fields, out).expect("a sound record"));
         page.has_more
     }
 }
@@ -98,38 +96,36 @@ fn answer(row: &Row<Contact>, out: &mut Vec<u8>) {
 
 impl Subject for Rally {
     fn get(&self, index: u64, out: &mut Vec<u8>) {
-        answer(&self.session.contacts().get(self.noted.get(index).0).expect("a contact"), out);
+        answer(&self.session.contacts().json().get(self.noted.get(index).0).expect("a contact"), out);
     }
 
     fn list(&self, offset: u64, members: Members, out: &mut Vec<u8>) -> bool {
-        self.page(&ListQuery { offset, ..ListQuery::default() }, members, out)
+        self.page(&Query::all().offset(offset), members, out)
     }
 
     fn updated_since(&self, index: u64, out: &mut Vec<u8>) -> bool {
-        let since = Some(self.noted.get(index).1);
-        self.page(&ListQuery { updated_since: since, ..ListQuery::default() }, Members::All, out)
+        let since = self.noted.get(index).1;
+        self.page(&Query::all().updated_since(since).into(), Members::All, out)
     }
 
     fn total(&self) -> u64 {
-        let query = ListQuery { limit: 1, count: true, ..ListQuery::default() };
-        self.session.contacts().list(&query).expect("a page").total.expect("a total")
+        self.session.contacts().count(Query::all()).expect("a total")
     }
 
     fn create(&self, body: &str, out: &mut Vec<u8>) {
-        let draft = Json(body.as_bytes());
-        answer(&self.session.contacts().create(&draft).expect("a new contact").row, out);
+        let written = self.session.contacts().json().create(body.as_bytes(), &WriteOptions::default());
+        answer(&written.expect("a new contact").record, out);
     }
 
     fn bulk(&self, body: &str) -> usize {
-        let drafts = Json(body.as_bytes());
-        let done = self.session.contacts().create_many(&drafts, true, &WriteOptions::default());
+        let contacts = self.session.contacts().json();
+        let done = contacts.create_many(body.as_bytes(), Atomicity::AllOrNothing, &WriteOptions::default());
         done.expect("new contacts").items.len()
     }
 
     fn upsert(&self, body: &str, out: &mut Vec<u8>) {
-        let json = Json(body.as_bytes());
-        let written = self.session.contacts().upsert_with(&json, &WriteOptions::default());
-        answer(&written.expect("a contact").row, out);
+        let written = self.session.contacts().json().upsert(body.as_bytes(), &WriteOptions::default());
+        answer(&written.expect("a contact").record, out);
     }
 
     fn note_loaded(&mut self) {
@@ -138,10 +134,9 @@ impl Subject for Rally {
         let step = (last / Noted::<()>::MOST).max(1);
         let noted = (0..Noted::<()>::MOST).map(|number| number * step).take_while(|offset| *offset < last);
         let noted = noted.map(|offset| {
-            let query = ListQuery { limit: 1, offset, ..ListQuery::default() };
-            let page = self.session.contacts().list(&query).expect("a page");
-            let row = page.rows.first().expect("a row");
-            (row.id(), row.updated_at().expect("a sound record"))
+            let page = self.session.contacts().list(Query::all().limit(1).offset(offset)).expect("a page");
+            let contact = page.records.first().expect("a contact");
+            (contact.id, contact.updated_at)
         });
         self.noted = Noted::shuffle(noted);
     }

@@ -1,4 +1,4 @@
-use super::Tags;
+use super::{Scope, Scopes, Tags};
 
 /// A change of one member that need not have a value.
 ///
@@ -48,5 +48,11 @@ impl<S: Into<String>, const N: usize> From<[S; N]> for Patch<Tags> {
 impl<S: Into<String>> From<Vec<S>> for Patch<Tags> {
     fn from(tags: Vec<S>) -> Self {
         Patch::Set(tags.into())
+    }
+}
+
+impl From<Scope> for Patch<Scopes> {
+    fn from(scope: Scope) -> Self {
+        Patch::Set(scope.into())
     }
 }

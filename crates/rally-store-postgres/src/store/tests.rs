@@ -5,8 +5,8 @@ use std::{
 };
 
 use rally_core::{
-    ActivityDraft, Config, ContactDraft, DealDraft, Engine, Environment, Json, ListQuery, TenantDraft,
-    WriteOptions,
+    ActivityDraft, ActivityType, Atomicity, Config, ContactDraft, Deal, DealDraft, Engine, Environment,
+    Query, TenantDraft,
     store::{Key, Space},
 };
 use rally_testkit::{
@@ -171,63 +171,30 @@ fn a_read_is_one_round_trip_or_two_and_a_create_or_a_bulk_two() {
     let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
     let store = Arc::new(PostgresStore::open(&url, Options::default()).unwrap());
     let engine = Engine::with(store.clone(), Environment::system(), Config::default());
-    engine.create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() }).unwrap();
-    let session = engine.trusted_session("acme", "test").unwrap();
-    let draft = |name: &str| ContactDraft {
-        first_name: name.into(),
-        last_name: "Lovelace".into(),
-        email: format!("{name}@x.example"),
-        ..ContactDraft::default()
-    };
+    let acme = engine.create_tenant(&TenantDraft::new("acme")).unwrap();
+    let session = acme.trusted_session("test").unwrap();
+    let draft = |name: &str| ContactDraft::new(name, "Lovelace", format!("{name}@x.example"));
     // The first write of a tenant makes its head.
-    let ada = session.contacts().create(&draft("ada")).unwrap().row.id();
-    let round_trips = |work: &dyn Fn()| {
+    let ada = session.contacts().create(&draft("ada")).unwrap().id;
+    let check = |expected: usize, work: &dyn Fn()| {
         let before = store.database.round_trips.load(Ordering::Relaxed);
         work();
-        store.database.round_trips.load(Ordering::Relaxed) - before
+        assert_eq!(store.database.round_trips.load(Ordering::Relaxed) - before, expected);
     };
-    let bulk = serde_json::to_vec(&[draft("grace"), draft("alan")]).unwrap();
-    let options = WriteOptions::default();
-    assert_eq!(round_trips(&|| drop(session.contacts().get(ada).unwrap())), 1);
-    assert_eq!(round_trips(&|| drop(session.contacts().list(&ListQuery::default()).unwrap())), 1);
-    assert_eq!(round_trips(&|| drop(session.contacts().create(&draft("edsger")).unwrap())), 2);
-    assert_eq!(
-        round_trips(&|| drop(session.contacts().create_many(&Json(&bulk), true, &options).unwrap())),
-        2
-    );
-    // What names others is read in one more, whatever the number of names.
-    let pipeline = session.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap();
-    let deal = DealDraft {
-        pipeline_id: pipeline.id,
-        stage_id: pipeline.stages[0].id,
-        contact_id: Some(ada),
-        name: "Loom".into(),
-        ..DealDraft::default()
-    };
-    let loom = session.deals().create(&deal).unwrap().row.id();
-    let call = ActivityDraft {
-        activity_type: "call".into(),
-        subject: "Ask".into(),
-        deal_id: Some(loom),
-        ..ActivityDraft::default()
-    };
-    let of_ada = ListQuery {
-        filters: [("contactId".to_owned(), ada.to_string())].into(),
-        count: true,
-        ..ListQuery::default()
-    };
-    assert_eq!(round_trips(&|| drop(session.deals().create(&deal).unwrap())), 2);
-    assert_eq!(round_trips(&|| drop(session.activities().create(&call).unwrap())), 2);
-    assert_eq!(round_trips(&|| drop(session.deals().get(loom).unwrap())), 2);
-    assert_eq!(round_trips(&|| drop(session.deals().list(&ListQuery::default()).unwrap())), 2);
-    assert_eq!(round_trips(&|| drop(session.deals().list(&of_ada).unwrap())), 3);
-    assert_eq!(
-        round_trips(&|| drop(
-            session
-                .contacts()
-                .list(&ListQuery { search: Some("AD".into()), ..ListQuery::default() })
-                .unwrap()
-        )),
-        3
-    );
+    let many = [draft("grace"), draft("alan")];
+    check(1, &|| drop(session.contacts().get(ada).unwrap()));
+    check(1, &|| drop(session.contacts().list(Query::all()).unwrap()));
+    check(2, &|| drop(session.contacts().create(&draft("edsger")).unwrap()));
+    check(2, &|| drop(session.contacts().create_many(&many, Atomicity::AllOrNothing).unwrap()));
+    // Names of others are read in one more, whatever their number.
+    let pipeline = session.pipelines().default().unwrap();
+    let deal = DealDraft::new(pipeline.id, pipeline.stages[0].id, "Loom").contact_id(ada);
+    let loom = session.deals().create(&deal).unwrap().id;
+    let call = ActivityDraft::new(ActivityType::Call, "Ask").deal_id(loom);
+    check(2, &|| drop(session.deals().create(&deal).unwrap()));
+    check(2, &|| drop(session.activities().create(&call).unwrap()));
+    check(2, &|| drop(session.deals().get(loom).unwrap()));
+    check(2, &|| drop(session.deals().list(Query::all()).unwrap()));
+    check(3, &|| drop(session.deals().list(Query::from(Deal::CONTACT_ID.is(ada)).counted()).unwrap()));
+    check(3, &|| drop(session.contacts().list(Query::all().search("AD")).unwrap()));
 }

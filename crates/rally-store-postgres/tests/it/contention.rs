@@ -100,8 +100,7 @@ fn a_snapshot_taken_after_an_answer_shows_the_write_on_every_store() {
 }
 
 fn draft(email: &str) -> ContactDraft {
-    let (first_name, last_name) = ("A".to_owned(), "B".to_owned());
-    ContactDraft { first_name, last_name, email: email.to_owned(), ..ContactDraft::default() }
+    ContactDraft::new("A", "B", email)
 }
 
 #[test]
@@ -118,7 +117,7 @@ fn an_address_that_many_engines_want_at_once_is_given_to_one() {
                     let draft = draft(&format!("c{round}@x.example"));
                     start.wait();
                     match session.contacts().create(&draft) {
-                        Ok(written) => won.lock().push((round, written.row.id().as_uuid())),
+                        Ok(contact) => won.lock().push((round, contact.id.as_uuid())),
                         Err(error) if error.is_duplicate() => {
                             lost.lock().push((round, error.existing_id().unwrap()));
                         }
@@ -149,10 +148,10 @@ fn a_write_that_is_sent_to_many_engines_under_one_key_happens_once() {
                 for round in 0..20 {
                     let email = format!("c{round}@x.example");
                     let key = IdempotencyKey::new(&email, &[]).unwrap();
-                    let options = WriteOptions { idempotency_key: Some(key), ..WriteOptions::default() };
+                    let options = WriteOptions::default().once(key);
                     start.wait();
                     let written = session.contacts().create_with(&draft(&email), &options).unwrap();
-                    let answer = (round, written.row.id().as_uuid(), written.replayed);
+                    let answer = (round, written.record.id.as_uuid(), written.replayed);
                     let is_new = answers.lock().insert(answer);
                     assert!(is_new || written.replayed, "{email} was created twice");
                 }

@@ -7,9 +7,7 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use rally_core::{
-    ContactDraft, Engine, FeedEntry, FeedFrom, FeedQuery, IdempotencyKey, Kind, Session, WriteOptions, limits,
-};
+use rally_core::{ContactDraft, Engine, FeedEntry, FeedPosition, IdempotencyKey, Session, WriteOptions};
 use rally_testkit::check_consistency;
 use uuid::Uuid;
 
@@ -170,19 +168,14 @@ impl Load {
 
     /// Creates a contact once, with as many tries as it takes; `None` when it was told that nothing has happened.
     fn create(&self, session: &Session, email: &str, patience: Patience) -> Option<Uuid> {
-        let draft = ContactDraft {
-            first_name: "A".to_owned(),
-            last_name: "B".to_owned(),
-            email: email.to_owned(),
-            ..ContactDraft::default()
-        };
+        let draft = ContactDraft::new("A", "B", email);
         let key = IdempotencyKey::new(email, &[email.as_bytes()]).unwrap();
         let idempotency_key = if patience == Patience::TriesAgain { Some(key) } else { None };
         let options = WriteOptions { idempotency_key, ..WriteOptions::default() };
         let mut in_doubt = false;
         for attempt in 0..ATTEMPTS {
             match session.contacts().create_with(&draft, &options) {
-                Ok(written) => return Some(written.row.id().as_uuid()),
+                Ok(written) => return Some(written.record.id.as_uuid()),
                 Err(error) if error.is_outcome_unknown() => {
                     in_doubt = true;
                     self.change(|state| state.unknown += 1);
@@ -207,18 +200,14 @@ impl Load {
     /// Reads the feed from change to change, as far as it goes when the last writer has finished.
     fn follow(&self) -> Vec<FeedEntry> {
         let mut seen: Vec<FeedEntry> = Vec::new();
+        let mut feed = self.reading.follow(FeedPosition::START);
         loop {
             let is_written = self.state.lock().stage == Stage::Written;
-            let last = seen.last().map_or(0, |entry| entry.id);
-            let query = FeedQuery {
-                from: FeedFrom::After(last),
-                kinds: Kind::IN_FEED.to_vec(),
-                limit: limits::FEED_PAGE,
-            };
-            match self.reading.changes(&query) {
-                Ok(page) if page.is_empty() && is_written => return seen,
-                Ok(page) => seen.extend(page),
-                Err(error) => {
+            match feed.next() {
+                None if is_written => return seen,
+                None => drop(feed.wait(Duration::from_millis(20))),
+                Some(Ok(change)) => seen.push(change.into_entry()),
+                Some(Err(error)) => {
                     assert!(error.is_unavailable(), "{error:?}");
                     self.wait_until_back();
                 }

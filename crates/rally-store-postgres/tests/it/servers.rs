@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread};
 
 use rally_core::{
-    ApiKeyDraft, Config, Engine, ListQuery, Patch, TenantChange, TenantDraft,
+    ApiKeyDraft, Config, Engine, Query, Scope, TenantDraft, TenantUpdate,
     limits::REQUESTS_PER_MINUTE as LIMIT,
 };
 use rally_store_postgres::{Options, PostgresStore};
@@ -31,8 +31,8 @@ impl Fleet {
         };
         let servers: Vec<(Engine, FixedClock)> = (1..=count).map(server).collect();
         let first = &servers.first()?.0;
-        first.create_tenant(&TenantDraft { slug: "acme".to_owned(), ..TenantDraft::default() }).unwrap();
-        let draft = ApiKeyDraft { name: "one".into(), scopes: Some("admin".into()), expires_at: None };
+        first.create_tenant(&TenantDraft::new("acme")).unwrap();
+        let draft = ApiKeyDraft::new("one").scopes(Scope::Admin);
         let key = session(first).api_keys().mint(&draft).unwrap().key;
         Some(Self { servers, key, url })
     }
@@ -84,20 +84,20 @@ fn three_servers_together_serve_the_limit_and_no_more() {
 fn a_revoked_key_is_refused_at_once_and_settings_and_uses_are_known_within_a_second() {
     let Some(fleet) = Fleet::new(2) else { return };
     let [(here, _), (there, clock)] = fleet.servers.as_slice() else { return };
-    let draft = ApiKeyDraft { name: "two".into(), scopes: Some("read".into()), expires_at: None };
+    let draft = ApiKeyDraft::new("two").scopes(Scope::Read);
     let made = session(here).api_keys().mint(&draft).unwrap();
 
     there.authenticate(&made.key).unwrap().note_use().unwrap();
-    let keys = session(here).api_keys().list(&ListQuery::default()).unwrap();
-    let uses = keys.rows.iter().map(|row| row.read().unwrap().last_used_at);
+    let keys = session(here).api_keys().list(Query::all()).unwrap();
+    let uses = keys.records.iter().map(|key| key.last_used_at);
     assert_eq!(uses.collect::<Vec<_>>(), [None, Some(there.clock().now())]);
 
     session(here).api_keys().revoke(made.model.id).unwrap();
     let refused = there.authenticate(&made.key).unwrap_err();
     assert_eq!(refused.to_string(), there.authenticate("nonsense").unwrap_err().to_string());
 
-    let change = TenantChange { rate_limit_per_minute: Patch::Set(7), ..TenantChange::default() };
-    here.change_tenant("acme", &change).unwrap();
+    let update = TenantUpdate::new().rate_limit_per_minute(7);
+    here.tenant("acme").unwrap().update(&update).unwrap();
     clock.advance(1_000_000);
     let session = there.authenticate(&fleet.key).unwrap();
     assert_eq!(there.take_request(&session).unwrap().unwrap().limit, 7);

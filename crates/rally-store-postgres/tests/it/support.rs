@@ -65,12 +65,12 @@ pub(crate) fn engine(url: &str, number: u8) -> Engine {
 /// So many engines, and the tenant made.
 pub(crate) fn engines(url: &str, count: u8) -> Vec<Engine> {
     let engines: Vec<Engine> = (1..=count).map(|number| engine(url, number)).collect();
-    engines[0].create_tenant(&TenantDraft { slug: SLUG.to_owned(), ..TenantDraft::default() }).unwrap();
+    engines[0].create_tenant(&TenantDraft::new(SLUG)).unwrap();
     engines
 }
 
 pub(crate) fn session(engine: &Engine) -> Session {
-    engine.trusted_session(SLUG, "test").unwrap()
+    engine.tenant(SLUG).unwrap().trusted_session("test").unwrap()
 }
 
 /// The database's answer to someone who is not Rally: of each row the first column.

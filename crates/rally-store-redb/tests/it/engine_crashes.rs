@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use rally_core::{Config, Engine, Json, Session, TenantDraft, WriteOptions, store::Store};
+use rally_core::{
+    Atomicity, Config, ContactDraft, ContactUpdate, Engine, Session, TenantDraft, store::Store,
+};
 use rally_store_redb::{Durability, Options, RedbStore};
 use rally_testkit::check_consistency;
 
@@ -15,28 +17,30 @@ fn open(disk: &CrashDisk, options: &Options) -> Engine {
     Engine::with(store, environment, Config::default())
 }
 
-fn contact(number: usize) -> String {
-    let notes = "x".repeat(1_500);
-    format!(r#"{{"firstName":"A","lastName":"B","email":"c{number}@x.example","notes":"{notes}"}}"#)
+fn email(number: usize) -> String {
+    format!("c{number}@x.example")
+}
+
+fn contact(number: usize) -> ContactDraft {
+    ContactDraft::new("A", "B", email(number)).notes("x".repeat(1_500))
 }
 
 /// Creates, updates and deletes contacts, and closes a block of their list, noting each answer on the disk.
 fn work(session: &Session, disk: &CrashDisk) {
     let contacts = session.contacts();
     let acknowledge = || disk.acknowledge(session.last_change().unwrap().0);
-    let many: Vec<String> = (100..162).map(contact).collect();
-    let many = format!("[{}]", many.join(","));
-    contacts.create_many(&Json(many.as_bytes()), true, &WriteOptions::default()).unwrap();
+    let many: Vec<ContactDraft> = (100..162).map(contact).collect();
+    contacts.create_many(&many, Atomicity::AllOrNothing).unwrap();
     acknowledge();
     for number in 0..5 {
-        let id = contacts.create(&Json(contact(number).as_bytes())).unwrap().row.id();
+        let id = contacts.create(&contact(number)).unwrap().id;
         acknowledge();
-        contacts.update(id, &Json(br#"{"email":"other@x.example"}"#)).unwrap();
+        contacts.update(id, &ContactUpdate::new().email("other@x.example")).unwrap();
         acknowledge();
         if number % 2 == 0 {
             contacts.delete(id).unwrap();
         } else {
-            contacts.update(id, &Json(contact(number).as_bytes())).unwrap();
+            contacts.update(id, &ContactUpdate::new().email(email(number))).unwrap();
         }
         acknowledge();
     }
@@ -44,12 +48,12 @@ fn work(session: &Session, disk: &CrashDisk) {
 
 fn check(image: &Image, options: &Options) {
     let engine = open(&CrashDisk::from_image(&image.bytes), options);
-    let session = engine.trusted_session("acme", "host").unwrap();
+    let session = engine.tenant("acme").unwrap().trusted_session("host").unwrap();
     let owed = image.acknowledged.last().copied().unwrap_or_default();
     let (last, _) = session.last_change().unwrap();
     assert!(last >= owed, "{}: change {owed} was acknowledged, {last} is the last", image.story);
     check_consistency(&session);
-    session.contacts().create(&Json(contact(7).as_bytes())).unwrap();
+    session.contacts().create(&contact(7)).unwrap();
     check_consistency(&session);
 }
 
@@ -58,11 +62,11 @@ fn no_crash_loses_a_write_or_parts_records_from_their_lists_and_feed() {
     let options = Options { durability: Durability::Standard, cache_bytes: 16 << 20, ..Options::default() };
     let fresh = CrashDisk::new();
     let engine = open(&fresh, &options);
-    engine.create_tenant(&TenantDraft { slug: "acme".to_owned(), ..TenantDraft::default() }).unwrap();
+    engine.create_tenant(&TenantDraft::new("acme")).unwrap();
     drop(engine);
     let disk = CrashDisk::from_image(&fresh.synced_image());
     let engine = open(&disk, &options);
-    work(&engine.trusted_session("acme", "host").unwrap(), &disk);
+    work(&engine.tenant("acme").unwrap().trusted_session("host").unwrap(), &disk);
     drop(engine);
 
     let mut images = 0;

@@ -278,6 +278,7 @@ pub(crate) fn slot_of(member: &Member) -> Slot {
 }
 
 /// The name of the filter of a member, which must have one.
+#[expect(clippy::panic, reason = "this runs when the constant is compiled")]
 pub(crate) const fn filter_name(member: Member) -> &'static str {
     match member.filter {
         Some(name) => name,
