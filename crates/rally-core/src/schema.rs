@@ -18,7 +18,9 @@ pub use crate::{
     engine::{
         read::{FeedQuery, Search},
         schema::{Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape},
-        session::{Allowance, BulkItem, Changes, JsonCollection, Limiter, Records, Rows, ViewRows},
+        session::{
+            Allowance, BulkItem, Changes, JsonCollection, Limiter, Records, Rows, TransactionJson, ViewRows,
+        },
         write::{Bulkable, Creatable, Definition, Deleted, Draft, Editable, MatchedBy, Update, Upsertable},
     },
     resources::{MintedApiKey, SigningSecret},

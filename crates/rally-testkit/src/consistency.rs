@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rally_core::{
-    Action, Collection, Contact, FeedEntry, FeedFrom, FeedQuery, Json, Kind, ListQuery, Resource, Rule,
-    Session, Timestamp, limits,
+    Action, Collection, CompanyDraft, Contact, ContactDraft, FeedEntry, FeedPosition, Kind, Query, Session,
+    Timestamp,
+    schema::{Resource, Rule},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::rooms::{self, KINDS, Visit};
+use crate::resources::{self, Asked, KINDS, Visit};
 
 /// Checks that a tenant's records of every kind, lists, totals, natural keys, references and feed all tell the same
 /// story, and answers the contacts in the order of their creation. The feed must reach back to the first change.
@@ -30,14 +31,12 @@ pub fn check_consistency(session: &Session) -> Vec<Contact> {
     let ids = listed.iter().flat_map(|(kind, records)| records.iter().map(|record| (*kind, record.id)));
     let ids: BTreeSet<(Kind, Uuid)> = ids.collect();
     for (kind, records) in &listed {
-        rooms::visit(session, *kind, References { session, records, ids: &ids });
+        resources::visit(session, *kind, References { session, records, ids: &ids });
         records.iter().for_each(|record| owns_its_key(session, *kind, record));
     }
-    let [(_, contacts), ..] = listed;
-    contacts
-        .into_iter()
-        .map(|contact| serde_json::from_value(contact.members).expect("a contact can be read"))
-        .collect()
+    let view = session.view().expect("a moment");
+    let contacts = view.contacts().all(Query::all()).expect("a list is walked");
+    contacts.collect::<Result<_, _>>().expect("a list is walked")
 }
 
 /// A record as it is listed.
@@ -75,8 +74,8 @@ fn id(json: &Value) -> Option<Uuid> {
 
 /// The records of a kind in the order of their creation, which are the same as those in the order of their change.
 fn both_lists(session: &Session, kind: Kind) -> Vec<Listed> {
-    let listed = whole_list(session, kind, &ListQuery::default());
-    let query = ListQuery { updated_since: Some(Timestamp::MIN), ..ListQuery::default() };
+    let listed = whole_list(session, kind, &Asked::default());
+    let query = Asked { updated_since: Some(Timestamp::MIN), ..Asked::default() };
     let mut changed = whole_list(session, kind, &query);
     assert!(
         listed.is_sorted_by_key(|record| (record.created_at, record.id)),
@@ -89,12 +88,12 @@ fn both_lists(session: &Session, kind: Kind) -> Vec<Listed> {
     listed
 }
 
-fn whole_list(session: &Session, kind: Kind, query: &ListQuery) -> Vec<Listed> {
+fn whole_list(session: &Session, kind: Kind, query: &Asked) -> Vec<Listed> {
     let mut all = Vec::new();
     loop {
         let offset = u64::try_from(all.len()).expect("a small number");
-        let query = ListQuery { limit: 37, offset, count: true, ..query.clone() };
-        let page = rooms::list(session, kind, &query).expect("a list is answered");
+        let query = Asked { limit: 37, offset, count: true, ..query.clone() };
+        let page = resources::list(session, kind, &query).expect("a list is answered");
         all.extend(page.rows.iter().map(|row| Listed::read(row)));
         if !page.has_more {
             assert_eq!(page.total, u64::try_from(all.len()).ok(), "the total is the length of the list");
@@ -124,7 +123,7 @@ impl Visit for References<'_> {
                 let leads_somewhere = target.is_none_or(|target| self.ids.contains(&(target, named)));
                 assert!(leads_somewhere, "{} {named} is no record's id", member.name);
                 let filters = BTreeMap::from([(filter.to_owned(), named.to_string())]);
-                let query = ListQuery { filters, ..ListQuery::default() };
+                let query = Asked { filters, ..Asked::default() };
                 let found = whole_list(self.session, R::KIND, &query);
                 assert!(found.iter().eq(by), "{filter}={named} leads back to those that name it");
             }
@@ -146,23 +145,13 @@ impl References<'_> {
 }
 
 fn whole_feed(session: &Session) -> Vec<FeedEntry> {
-    let mut all: Vec<FeedEntry> = Vec::new();
-    loop {
-        let since = all.last().map_or(Timestamp::MIN, |entry| entry.changed_at);
-        let query = FeedQuery {
-            from: FeedFrom::Since(since),
-            kinds: Kind::IN_FEED.to_vec(),
-            limit: limits::FEED_PAGE,
-        };
-        let page = session.changes(&query).expect("the feed is answered");
-        if page.is_empty() {
-            let numbers = all.iter().map(|entry| entry.id);
-            assert!(numbers.eq(1..=u64::try_from(all.len()).expect("a small number")), "the feed has no gap");
-            assert!(all.is_sorted_by(|a, b| a.changed_at < b.changed_at), "its instants increase");
-            return all;
-        }
-        all.extend(page);
-    }
+    let view = session.view().expect("a moment");
+    let changes = view.changes(FeedPosition::Since(Timestamp::MIN)).expect("the feed is answered");
+    let all: Vec<FeedEntry> = changes.collect::<Result<_, _>>().expect("the feed is answered");
+    let numbers = all.iter().map(|entry| entry.id);
+    assert!(numbers.eq(1..=u64::try_from(all.len()).expect("a small number")), "the feed has no gap");
+    assert!(all.is_sorted_by(|a, b| a.changed_at < b.changed_at), "its instants increase");
+    all
 }
 
 /// The records that the feed knows and that are not deleted.
@@ -184,12 +173,10 @@ fn owns_its_key(session: &Session, kind: Kind, record: &Listed) {
     let text = |name: &str| record.members[name].as_str().map(str::to_uppercase);
     let refused = match (kind, text("email"), text("domain")) {
         (Kind::Contact, Some(email), _) => {
-            let body = json!({"firstName": "A", "lastName": "B", "email": email}).to_string();
-            session.contacts().create(&Json(body.as_bytes())).map(drop)
+            session.contacts().create(&ContactDraft::new("A", "B", email)).map(drop)
         }
         (Kind::Company, _, Some(domain)) => {
-            let body = json!({"name": "A", "domain": domain}).to_string();
-            session.companies().create(&Json(body.as_bytes())).map(drop)
+            session.companies().create(&CompanyDraft::new("A").domain(domain)).map(drop)
         }
         _ => return,
     };

@@ -37,7 +37,7 @@ mod model;
 pub mod postgres;
 pub mod properties;
 mod random;
-mod rooms;
+mod resources;
 mod shared;
 mod trials;
 

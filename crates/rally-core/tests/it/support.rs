@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Collection, Config, Contact, Creatable, Deal, Editable, Engine, Error, FeedFrom, FeedQuery, Fields, Id,
-    IdempotencyKey, Json, Kind, ListQuery, Page, Pipeline, Profile, Resource, Row, Session, TenantDraft,
-    TenantId, Timestamp, Upsertable, WriteOptions, Written,
+    Collection, Config, Contact, ContactDraft, Deal, DealDraft, Engine, Error, FeedPosition, Filter, Id,
+    IdempotencyKey, Kind, Page, Pipeline, PipelineStage, Profile, Query, Session, TenantDraft, TenantId,
+    Timestamp, WriteOptions, Written,
+    schema::{Creatable, Editable, FeedQuery, Fields, Resource, Row, Search, Upsertable},
     store::{Direction, Entry, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::FixedClock;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// An engine whose clock stands still and whose random numbers repeat, with one tenant.
 pub(crate) struct World {
@@ -39,19 +40,11 @@ impl World {
 
     /// Adds a contact of which only the e-mail address matters.
     pub(crate) fn add(&self, email: &str) -> Id<Contact> {
-        self.create(json!({"firstName": "Ada", "lastName": "Lovelace", "email": email})).unwrap().row.id()
-    }
-
-    pub(crate) fn create(&self, body: Value) -> Result<Written<Contact>, Error> {
-        self.acme.contacts().create(&Json(&bytes(&body)))
-    }
-
-    pub(crate) fn update(&self, id: Id<Contact>, body: Value) -> Result<Written<Contact>, Error> {
-        self.acme.contacts().update(id, &Json(&bytes(&body)))
+        self.acme.contacts().create(&ada(email)).unwrap().id
     }
 
     pub(crate) fn get(&self, id: Id<Contact>) -> Contact {
-        self.acme.contacts().get(id).unwrap().read().unwrap()
+        self.acme.contacts().get(id).unwrap()
     }
 
     /// Everything that the store has of a tenant.
@@ -82,29 +75,28 @@ impl World {
 
     /// The pipeline that the tenant began with.
     pub(crate) fn pipeline(&self) -> Pipeline {
-        self.acme.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap()
+        self.acme.pipelines().default().unwrap()
     }
 
-    /// A stage of that pipeline, as JSON has it.
-    pub(crate) fn stage(&self, name: &str) -> Value {
-        stage(&self.pipeline(), name)
+    /// A stage of that pipeline.
+    pub(crate) fn stage(&self, name: &str) -> Id<PipelineStage> {
+        self.pipeline().stage(name).unwrap().id
     }
 
-    /// Adds a deal to the first stage of that pipeline, with members of its own.
-    pub(crate) fn deal(&self, members: Value) -> Id<Deal> {
-        add(self.acme.deals(), &with(self.lead("Deal"), &members))
+    /// The draft of a deal in the first stage of that pipeline.
+    pub(crate) fn lead(&self, name: &str) -> DealDraft {
+        DealDraft::new(self.pipeline().id, self.stage("Lead"), name)
     }
 
-    /// The body of a deal in the first stage of that pipeline.
-    pub(crate) fn lead(&self, name: &str) -> Value {
-        let pipeline = self.pipeline();
-        json!({"pipelineId": pipeline.id, "stageId": stage(&pipeline, "Lead"), "name": name})
+    /// Adds a deal to the first stage of that pipeline.
+    pub(crate) fn deal(&self, name: &str) -> Id<Deal> {
+        self.acme.deals().create(&self.lead(name)).unwrap().id
     }
 }
 
-/// A stage of a pipeline, as JSON has it.
-pub(crate) fn stage(pipeline: &Pipeline, name: &str) -> Value {
-    json!(pipeline.stages.iter().find(|stage| stage.name == name).unwrap().id)
+/// A contact of which only the e-mail address matters.
+pub(crate) fn ada(email: &str) -> ContactDraft {
+    ContactDraft::new("Ada", "Lovelace", email)
 }
 
 /// A JSON object with other members laid over its own.
@@ -115,36 +107,45 @@ pub(crate) fn with(mut body: Value, members: &Value) -> Value {
     body
 }
 
-pub(crate) fn create<R: Creatable>(all: Collection<'_, R>, body: &Value) -> Result<Written<R>, Error> {
-    all.create(&Json(&bytes(body)))
+/// Creates a record of a JSON object, as an adapter does.
+pub(crate) fn create_json<R: Creatable>(
+    all: Collection<'_, R>,
+    body: &Value,
+) -> Result<Written<Row<R>>, Error> {
+    all.json().create(&bytes(body), &WriteOptions::default())
 }
 
-/// Adds a record.
-#[track_caller]
-pub(crate) fn add<R: Creatable>(all: Collection<'_, R>, body: &Value) -> Id<R> {
-    create(all, body).unwrap().row.id()
-}
-
-pub(crate) fn update<R: Editable>(
+/// Updates a record by a JSON object, as an adapter does.
+pub(crate) fn update_json<R: Editable>(
     all: Collection<'_, R>,
     id: Id<R>,
     body: &Value,
-) -> Result<Written<R>, Error> {
-    all.update(id, &Json(&bytes(body)))
+) -> Result<Written<Row<R>>, Error> {
+    all.json().update(id, &bytes(body), &WriteOptions::default())
 }
 
-pub(crate) fn upsert<R: Upsertable>(all: Collection<'_, R>, body: &Value) -> Result<Written<R>, Error> {
-    all.upsert_with(&Json(&bytes(body)), &WriteOptions::default())
+/// Upserts a record by a JSON object, as an adapter does.
+pub(crate) fn upsert_json<R: Upsertable>(
+    all: Collection<'_, R>,
+    body: &Value,
+) -> Result<Written<Row<R>>, Error> {
+    all.json().upsert(&bytes(body), &WriteOptions::default())
 }
 
-#[track_caller]
-pub(crate) fn read<R: Resource>(all: Collection<'_, R>, id: Id<R>) -> R {
-    all.get(id).unwrap().read().unwrap()
-}
-
-/// The part of a list that some parameters ask for.
-pub(crate) fn listed<R: Resource>(all: Collection<'_, R>, query: &[(&str, &str)]) -> Result<Page<R>, Error> {
-    all.list(&ListQuery::parse::<R>(&pairs(query), Profile::Strict)?.0)
+/// The part of a list that filters, given by name and text, and a search (`q`) ask for.
+pub(crate) fn listed<R: Resource>(
+    all: Collection<'_, R>,
+    asked: &[(&str, &str)],
+) -> Result<Page<Row<R>>, Error> {
+    let mut query = Query::all();
+    for (name, text) in asked {
+        if *name == "q" {
+            query.search = Search::parse(text)?;
+        } else {
+            query = query.filter(Filter::parse(R::model(), name, text)?);
+        }
+    }
+    all.json().list(&query.into())
 }
 
 /// Options of a write that happens once for a key.
@@ -177,7 +178,7 @@ pub(crate) fn text<R: Resource>(row: &Row<R>) -> String {
 
 /// The changes behind a number, each as what happened to which record.
 pub(crate) fn changes_after(session: &Session, number: u64) -> Vec<(String, String)> {
-    let query = FeedQuery { from: FeedFrom::After(number), kinds: Kind::IN_FEED.to_vec(), limit: 1_000 };
+    let query = FeedQuery { from: FeedPosition::After(number), kinds: Kind::IN_FEED.to_vec(), limit: 1_000 };
     let changes = session.changes(&query).unwrap();
     let told = changes.iter().map(|change| {
         let action = format!("{} {:?}", change.entity_type, change.action).to_lowercase();
@@ -188,8 +189,7 @@ pub(crate) fn changes_after(session: &Session, number: u64) -> Vec<(String, Stri
 
 /// Adds a tenant and opens a session of it.
 pub(crate) fn tenant(engine: &Engine, slug: &str) -> Session {
-    engine.create_tenant(&TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() }).unwrap();
-    engine.trusted_session(slug, "host").unwrap()
+    engine.create_tenant(&TenantDraft::new(slug)).unwrap().trusted_session("host").unwrap()
 }
 
 pub(crate) fn bytes(body: &Value) -> Vec<u8> {
@@ -213,11 +213,6 @@ pub(crate) fn told(error: &Error) -> (&'static str, Vec<String>) {
 pub(crate) fn report(error: &Error) -> String {
     let (code, faults) = told(error);
     [vec![code.to_owned()], faults].concat().join("\n")
-}
-
-/// Parameters as they stand in a query string.
-pub(crate) fn pairs(query: &[(&str, &str)]) -> Vec<(String, String)> {
-    query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 pub(crate) fn instant(text: &str) -> Timestamp {

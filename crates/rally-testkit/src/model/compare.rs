@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, rc::Rc};
 
-use rally_core::{FeedFrom, FeedQuery, Id, Kind, ListQuery, Session, Timestamp};
+use rally_core::{FeedPosition, Id, Kind, Session, Timestamp, schema::FeedQuery};
 
 use super::{
     sample::{Around, Body, unquote},
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Random,
-    rooms::{self, KINDS},
+    resources::{self, Asked, KINDS},
 };
 
 /// Compares what the engine answers with what the state holds, at random places: lists of the kind that was written and
@@ -35,18 +35,18 @@ pub(super) fn compare_all(session: &Session, state: &State) {
     for kind in KINDS {
         let texts = texts(state, kind, state.all(kind));
         for (page, texts) in (0..).zip(texts.chunks(100)) {
-            let query = ListQuery { offset: page * 100, ..ListQuery::default() };
-            assert_eq!(rooms::list(session, kind, &query).expect("a list is answered").rows, texts);
+            let query = Asked { offset: page * 100, ..Asked::default() };
+            assert_eq!(resources::list(session, kind, &query).expect("a list is answered").rows, texts);
         }
     }
     settings(session, state);
 }
 
 fn list(session: &Session, state: &State, kind: Kind, random: &mut Random) {
-    let mut query = ListQuery { count: random.once_in(2), ..ListQuery::default() };
+    let mut query = Asked { count: random.once_in(2), ..Asked::default() };
     let mut found = state.all(kind).to_vec();
     for _ in 0..random.below(3) {
-        narrow(&mut query, &mut found, state, kind, random);
+        filter(&mut query, &mut found, state, kind, random);
     }
     if random.once_in(4) {
         search(&mut query, &mut found, state, kind, random);
@@ -61,10 +61,14 @@ fn list(session: &Session, state: &State, kind: Kind, random: &mut Random) {
     query.limit = 1 + random.below(most);
     query.offset = number(random.below(found.len() + 2));
     same_page(session, state, kind, &query, &found);
+    if random.once_in(3) {
+        let walked = resources::walk(session, kind, &query).expect("a list is walked");
+        assert_eq!(walked, texts(state, kind, &found), "{kind} {query:?}");
+    }
 }
 
-fn same_page(session: &Session, state: &State, kind: Kind, query: &ListQuery, all: &[Rc<Record>]) {
-    let page = rooms::list(session, kind, query).expect("a list is answered");
+fn same_page(session: &Session, state: &State, kind: Kind, query: &Asked, all: &[Rc<Record>]) {
+    let page = resources::list(session, kind, query).expect("a list is answered");
     let offset = all.len().min(usize::try_from(query.offset).expect("a small number"));
     let expected = &all[offset..all.len().min(offset + query.limit)];
     assert_eq!(page.rows, texts(state, kind, expected), "{kind} {query:?}");
@@ -77,13 +81,7 @@ fn texts(state: &State, kind: Kind, records: &[Rc<Record>]) -> Vec<String> {
 }
 
 /// Asks for one value of one member.
-fn narrow(
-    query: &mut ListQuery,
-    found: &mut Vec<Rc<Record>>,
-    state: &State,
-    kind: Kind,
-    random: &mut Random,
-) {
+fn filter(query: &mut Asked, found: &mut Vec<Rc<Record>>, state: &State, kind: Kind, random: &mut Random) {
     let asked = |filter: &str| query.filters.contains_key(filter);
     let filters = members(kind).iter().filter_map(|member| Some((member, member.filter?)));
     let filters: Vec<(&Member, &str)> = filters.filter(|(_, filter)| !asked(filter)).collect();
@@ -131,13 +129,7 @@ fn tags(json: &str) -> Vec<String> {
 }
 
 /// Asks for what a name begins with.
-fn search(
-    query: &mut ListQuery,
-    found: &mut Vec<Rc<Record>>,
-    state: &State,
-    kind: Kind,
-    random: &mut Random,
-) {
+fn search(query: &mut Asked, found: &mut Vec<Rc<Record>>, state: &State, kind: Kind, random: &mut Random) {
     let names: Vec<&Member> = members(kind).iter().filter(|member| member.is_searched).collect();
     let Some(record) = state.pick(kind, random) else { return };
     let name = unquote(&state.value(random.one_of(&names), record));
@@ -159,8 +151,8 @@ fn refused_list(session: &Session, random: &mut Random) {
     let filters = members(kind).iter().filter_map(|member| member.filter);
     for name in filters.chain(["colour"]) {
         let filters = BTreeMap::from([(name.to_owned(), "\u{1}".to_owned())]);
-        let query = ListQuery { filters, ..ListQuery::default() };
-        let error = rooms::list(session, kind, &query).expect_err("no record has it");
+        let query = Asked { filters, ..Asked::default() };
+        let error = resources::list(session, kind, &query).expect_err("no record has it");
         assert_eq!(error.code().name(), "validation", "{kind} {name}");
     }
 }
@@ -171,7 +163,7 @@ fn one(session: &Session, state: &State, kind: Kind, random: &mut Random) {
     let gone = state.gone.get(random.below(state.gone.len())).copied();
     let Some(id) = there.or(gone) else { return };
     let expected = state.find(kind, id).map(|record| state.text(kind, record));
-    match rooms::get(session, kind, id) {
+    match resources::get(session, kind, id) {
         Ok(text) => assert_eq!(Some(text), expected),
         Err(error) => assert!(error.is_not_found() && expected.is_none(), "{kind} {id} {error:?}"),
     }
@@ -179,8 +171,8 @@ fn one(session: &Session, state: &State, kind: Kind, random: &mut Random) {
 
 fn qualified(session: &Session, state: &State, random: &mut Random) {
     let Some(deal) = state.pick(Kind::Deal, random) else { return };
-    let row = session.bant().get(Id::from_uuid(deal.id)).expect("the deal is there");
-    assert_eq!(rooms::text(&row), state.bant_text(deal));
+    let row = session.bant().json().get(Id::from_uuid(deal.id)).expect("the deal is there");
+    assert_eq!(resources::text(&row), state.bant_text(deal));
 }
 
 fn forecast(session: &Session, state: &State, random: &mut Random) {
@@ -190,7 +182,7 @@ fn forecast(session: &Session, state: &State, random: &mut Random) {
         let sum = |sum: &rally_core::CurrencySum| {
             (millionths(&sum.value.to_string()), millionths(&sum.weighted.to_string()))
         };
-        let sums: Sums = of.sums.iter().map(|of| (of.currency.clone(), sum(of))).collect();
+        let sums: Sums = of.sums.iter().map(|of| (of.currency.to_string(), sum(of))).collect();
         (of.stage.id.as_uuid(), of.count, sums)
     });
     let expected = state.forecast(pipeline).into_iter();
@@ -199,8 +191,8 @@ fn forecast(session: &Session, state: &State, random: &mut Random) {
 }
 
 fn settings(session: &Session, state: &State) {
-    let row = session.settings().expect("settings are there");
-    assert_eq!(rooms::text(&row), state.settings_text());
+    let row = session.settings_row().expect("settings are there");
+    assert_eq!(resources::text(&row), state.settings_text());
 }
 
 fn feed(session: &Session, state: &State, random: &mut Random) {
@@ -211,11 +203,11 @@ fn feed(session: &Session, state: &State, random: &mut Random) {
     if random.once_in(2) {
         kinds.retain(|_| random.once_in(2));
     }
-    for from in [FeedFrom::Since(since), FeedFrom::After(after)] {
+    for from in [FeedPosition::Since(since), FeedPosition::After(after)] {
         let is_asked = |(number, change): &(u64, &super::state::Change)| {
             let is_behind = match from {
-                FeedFrom::Since(since) => change.at > since,
-                FeedFrom::After(after) => *number > after,
+                FeedPosition::Since(since) => change.at > since,
+                FeedPosition::After(after) => *number > after,
             };
             is_behind && kinds.contains(&change.kind)
         };

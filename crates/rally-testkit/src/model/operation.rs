@@ -1,17 +1,18 @@
 use rally_core::{
-    Bulkable, Code, Collection, Creatable, Error, Id, Json, Kind, Outcome as Done, Resource, Session,
-    Timestamp, Upsertable, WriteOptions, Written,
+    Atomicity, Code, Collection, Error, Id, Kind, Session, Timestamp, Transaction, TransactionCollection,
+    WriteOptions, WriteOutcome, Written,
+    schema::{Bulkable, Creatable, Resource, Row, Upsertable},
 };
 use uuid::Uuid;
 
 use super::{
     sample::{Around, Body, stranger, unquote},
-    state::{Answer, Outcome, Record, Refusal, State},
+    state::{Answer, Record, Refusal, State},
     table::{BANT, Member, OF_TYPE, SETTINGS, Values, matched_by, members},
 };
-use crate::{Random, rooms::text};
+use crate::{Random, resources::text};
 
-/// What a caller asks for.
+/// A call of a caller.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) kind: Kind,
@@ -24,42 +25,79 @@ enum Act {
     Update(Uuid, Body),
     Upsert(Body),
     Delete(Uuid),
-    Bulk(Vec<Body>, bool),
+    Bulk(Vec<Body>, Atomicity),
     /// Of a deal to a stage.
     Move(Uuid, Body),
     /// Of a deal, by its BANT.
     Rate(Uuid, Body),
     /// Of the tenant's settings.
     Choose(Body),
+    /// Of several records in one transaction, which goes on after a refused verb or is rolled back by it.
+    Transaction(Vec<Operation>, AfterRefusal),
 }
 
-/// What the engine answered; an error if it could not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum AfterRefusal {
+    GoOn,
+    RollBack,
+}
+
+/// The engine's answer; an error if it could not.
 type Told = Result<Answer, Error>;
 
 impl Operation {
     pub(super) fn sample(own: &State, other: &State, random: &mut Random) -> Self {
+        if random.once_in(8) {
+            return Self::transaction(own, other, random);
+        }
         let around = Around { own, other, record: None };
         let kind = random.one_of(&OFTEN);
         let is_many = matches!(kind, Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity);
         let act = match random.below(20) {
             _ if kind == Kind::Tenant => Act::Choose(some(&SETTINGS, around, random)),
-            0..6 => Act::Create(whole(kind, around, random)),
             6..8 if is_many => {
                 let most = if random.once_in(3) { 40 } else { 10 };
                 let count = random.below(most);
                 let bodies = (0..count).map(|_| whole(kind, around, random)).collect();
-                Act::Bulk(bodies, random.once_in(6))
+                let is_atomic = random.once_in(6);
+                let atomicity = if is_atomic { Atomicity::AllOrNothing } else { Atomicity::EachByItself };
+                Act::Bulk(bodies, atomicity)
             }
-            8..12 if kind == Kind::Deal => moved_or_rated(around, random),
-            12..15 if !matched_by(kind).is_empty() => Act::Upsert(aimed(kind, around, random)),
-            15..17 => Act::Delete(target(kind, around, random)),
-            _ => {
-                let id = target(kind, around, random);
-                let record = own.find(kind, id).map(|record| &**record);
-                Act::Update(id, some(members(kind), Around { record, ..around }, random))
+            8..12 if kind == Kind::Deal && random.once_in(3) => {
+                let (id, around) = deal(around, random);
+                Act::Rate(id, some(&BANT, around, random))
             }
+            chance => return Self { kind, act: single(kind, around, chance, random) },
         };
         Self { kind, act }
+    }
+
+    /// At most eight verbs on records of several kinds. They name records that were there before, so that all that is new
+    /// is still there afterwards.
+    fn transaction(own: &State, other: &State, random: &mut Random) -> Self {
+        let around = Around { own, other, record: None };
+        let count = 1 + random.below(8);
+        let verbs = (0..count).map(|_| {
+            let kind = random.one_of(&TOGETHER);
+            let chance = random.below(20);
+            Operation { kind, act: single(kind, around, chance, random) }
+        });
+        let verbs: Vec<Operation> = verbs.collect();
+        let after = if random.once_in(3) { AfterRefusal::RollBack } else { AfterRefusal::GoOn };
+        Self { kind: verbs[0].kind, act: Act::Transaction(verbs, after) }
+    }
+
+    /// The kinds whose records it may change, each once.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        match &self.act {
+            Act::Transaction(verbs, _) => {
+                let mut kinds: Vec<Kind> = verbs.iter().map(|verb| verb.kind).collect();
+                kinds.sort_unstable();
+                kinds.dedup();
+                kinds
+            }
+            _ => vec![self.kind],
+        }
     }
 
     pub(super) fn on_state(&self, state: &mut State, now: Timestamp) -> Answer {
@@ -70,7 +108,9 @@ impl Operation {
             Act::Upsert(body) => state.upsert(kind, body, now),
             Act::Move(id, body) => state.move_to(*id, body, now),
             Act::Rate(id, body) => state.update_part(kind, &BANT, *id, body, now),
-            Act::Bulk(bodies, is_atomic) => return state.bulk(kind, bodies, *is_atomic, now),
+            Act::Bulk(bodies, atomicity) => {
+                return state.bulk(kind, bodies, *atomicity == Atomicity::AllOrNothing, now);
+            }
             Act::Delete(id) => {
                 return state.delete(kind, *id, now).map_or_else(Answer::Refused, Answer::Deleted);
             }
@@ -79,6 +119,7 @@ impl Operation {
                 return outcome
                     .map_or_else(Answer::Refused, |outcome| Answer::of(outcome, state.settings_text()));
             }
+            Act::Transaction(verbs, after) => return together_on_state(verbs, *after, state, now),
         };
         written.map_or_else(Answer::Refused, |(outcome, id)| {
             let record = state.find(kind, id).expect("it was written");
@@ -90,41 +131,93 @@ impl Operation {
     pub(super) fn on_engine(&self, session: &Session) -> Told {
         let options = WriteOptions::default();
         match &self.act {
+            Act::Transaction(verbs, after) => {
+                refused(session.write(|transaction| together_on_engine(verbs, *after, transaction)))
+            }
             Act::Move(id, body) => {
-                let body = body.to_json();
-                written(session.deals().move_with(Id::from_uuid(*id), &Json(body.as_bytes()), &options))
+                let moved =
+                    session.deals().json().move_to(Id::from_uuid(*id), body.to_json().as_bytes(), &options);
+                written(moved)
             }
             Act::Rate(id, body) => {
-                written(session.bant().update(Id::from_uuid(*id), &Json(body.to_json().as_bytes())))
+                let deal = Id::from_uuid(*id);
+                written(session.bant().json().update(deal, body.to_json().as_bytes(), &options))
             }
-            Act::Choose(body) => written(session.change_settings(&Json(body.to_json().as_bytes()), &options)),
+            Act::Choose(body) => written(session.change_settings_json(body.to_json().as_bytes(), &options)),
             act => match self.kind {
                 Kind::Contact => act.on_upsertable(session.contacts()),
                 Kind::Company => act.on_upsertable(session.companies()),
                 Kind::Deal => act.on_upsertable(session.deals()),
                 Kind::Activity => act.on_bulkable(session.activities()),
                 Kind::User => act.on_creatable(session.users()),
-                _ => act.on_creatable(session.pipelines()),
+                Kind::Pipeline => act.on_creatable(session.pipelines()),
+                Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {
+                    panic!("{act:?} is nothing for {}", self.kind)
+                }
             },
         }
     }
+
+    fn in_transaction(&self, transaction: &mut Transaction<'_>) -> Told {
+        match (self.kind, &self.act) {
+            (_, Act::Move(id, body)) => {
+                let moved = transaction.deals().json().move_to(Id::from_uuid(*id), body.to_json().as_bytes());
+                written(moved)
+            }
+            (Kind::Contact, act) => act.on_upsertable_in(transaction.contacts()),
+            (Kind::Company, act) => act.on_upsertable_in(transaction.companies()),
+            (Kind::Deal, act) => act.on_upsertable_in(transaction.deals()),
+            (Kind::Activity, act) => act.on_creatable_in(transaction.activities()),
+            (Kind::User, act) => act.on_creatable_in(transaction.users()),
+            (kind, act) => panic!("{act:?} of {kind} is nothing for a transaction"),
+        }
+    }
+}
+
+fn together_on_state(verbs: &[Operation], after: AfterRefusal, state: &mut State, now: Timestamp) -> Answer {
+    let before = state.clone();
+    let mut answers = Vec::new();
+    for verb in verbs {
+        let answer = verb.on_state(state, now);
+        if after == AfterRefusal::RollBack && matches!(answer, Answer::Refused(_)) {
+            *state = before;
+            return answer;
+        }
+        answers.push(answer);
+    }
+    Answer::Several(answers)
+}
+
+fn together_on_engine(
+    verbs: &[Operation],
+    after: AfterRefusal,
+    transaction: &mut Transaction<'_>,
+) -> Result<Answer, Error> {
+    let mut answers = Vec::new();
+    for verb in verbs {
+        let answer = verb.in_transaction(transaction)?;
+        if let (AfterRefusal::RollBack, Answer::Refused(refusal)) = (after, &answer) {
+            return Err(refusal.error.clone().expect("the engine's refusals have their error"));
+        }
+        answers.push(answer);
+    }
+    Ok(Answer::Several(answers))
 }
 
 impl Act {
     fn on_upsertable<R: Upsertable + Bulkable>(&self, records: Collection<'_, R>) -> Told {
         match self {
             Act::Upsert(body) => {
-                let body = body.to_json();
-                written(records.upsert_with(&Json(body.as_bytes()), &WriteOptions::default()))
+                written(records.json().upsert(body.to_json().as_bytes(), &WriteOptions::default()))
             }
             act => act.on_bulkable(records),
         }
     }
 
     fn on_bulkable<R: Bulkable>(&self, records: Collection<'_, R>) -> Told {
-        let Act::Bulk(bodies, is_atomic) = self else { return self.on_creatable(records) };
+        let Act::Bulk(bodies, atomicity) = self else { return self.on_creatable(records) };
         let items = format!("[{}]", bodies.iter().map(Body::to_json).collect::<Vec<_>>().join(","));
-        let bulk = records.create_many(&Json(items.as_bytes()), *is_atomic, &WriteOptions::default());
+        let bulk = records.json().create_many(items.as_bytes(), *atomicity, &WriteOptions::default());
         refused(bulk.map(|bulk| {
             let item = |item: Result<Id<R>, Error>| item.map(Id::as_uuid).map_err(|error| refusal(&error));
             Answer::Bulk(bulk.items.into_iter().map(item).collect())
@@ -132,39 +225,48 @@ impl Act {
     }
 
     fn on_creatable<R: Creatable>(&self, records: Collection<'_, R>) -> Told {
+        let options = WriteOptions::default();
         match self {
-            Act::Create(body) => written(records.create(&Json(body.to_json().as_bytes()))),
+            Act::Create(body) => written(records.json().create(body.to_json().as_bytes(), &options)),
             Act::Update(id, body) => {
-                written(records.update(Id::from_uuid(*id), &Json(body.to_json().as_bytes())))
+                written(records.json().update(Id::from_uuid(*id), body.to_json().as_bytes(), &options))
             }
-            Act::Delete(id) => {
-                let deleted = records.delete(Id::from_uuid(*id));
-                refused(deleted.map(|deleted| Answer::Deleted(deleted.id.as_uuid())))
+            Act::Delete(id) => refused(records.delete(Id::from_uuid(*id)).map(|()| Answer::Deleted(*id))),
+            act => panic!("{act:?} is nothing for {}", R::KIND.plural()),
+        }
+    }
+
+    fn on_upsertable_in<R: Upsertable>(&self, records: TransactionCollection<'_, '_, R>) -> Told {
+        match self {
+            Act::Upsert(body) => written(records.json().upsert(body.to_json().as_bytes())),
+            act => act.on_creatable_in(records),
+        }
+    }
+
+    fn on_creatable_in<R: Creatable>(&self, mut records: TransactionCollection<'_, '_, R>) -> Told {
+        match self {
+            Act::Create(body) => written(records.json().create(body.to_json().as_bytes())),
+            Act::Update(id, body) => {
+                written(records.json().update(Id::from_uuid(*id), body.to_json().as_bytes()))
             }
+            Act::Delete(id) => refused(records.delete(Id::from_uuid(*id)).map(|()| Answer::Deleted(*id))),
             act => panic!("{act:?} is nothing for {}", R::KIND.plural()),
         }
     }
 }
 
 impl Answer {
-    const fn of(outcome: Outcome, text: String) -> Self {
+    const fn of(outcome: WriteOutcome, text: String) -> Self {
         match outcome {
-            Outcome::Created => Self::Created(text),
-            Outcome::Updated => Self::Updated(text),
-            Outcome::Unchanged => Self::Unchanged(text),
+            WriteOutcome::Created => Self::Created(text),
+            WriteOutcome::Updated => Self::Updated(text),
+            WriteOutcome::Unchanged => Self::Unchanged(text),
         }
     }
 }
 
-fn written<R: Resource>(result: Result<Written<R>, Error>) -> Told {
-    refused(result.map(|written| {
-        let outcome = match written.outcome {
-            Done::Created => Outcome::Created,
-            Done::Updated => Outcome::Updated,
-            Done::Unchanged => Outcome::Unchanged,
-        };
-        Answer::of(outcome, text(&written.row))
-    }))
+fn written<R: Resource>(result: Result<Written<Row<R>>, Error>) -> Told {
+    refused(result.map(|written| Answer::of(written.outcome, text(&written.record))))
 }
 
 /// A refusal is an answer; that the store cannot answer is none.
@@ -177,16 +279,33 @@ fn refused(result: Told) -> Told {
 
 fn refusal(error: &Error) -> Refusal {
     let ids = error.existing_id().into_iter().chain(error.matching_ids().iter().copied()).collect();
-    Refusal { code: error.code().name(), ids }
+    Refusal { code: error.code().name(), ids, error: Some(error.clone()) }
 }
 
-fn moved_or_rated(around: Around<'_>, random: &mut Random) -> Act {
+/// A verb on one record.
+fn single(kind: Kind, around: Around<'_>, chance: usize, random: &mut Random) -> Act {
+    match chance {
+        0..6 => Act::Create(whole(kind, around, random)),
+        8..12 if kind == Kind::Deal => moved(around, random),
+        12..15 if !matched_by(kind).is_empty() => Act::Upsert(aimed(kind, around, random)),
+        15..17 => Act::Delete(target(kind, around, random)),
+        _ => {
+            let id = target(kind, around, random);
+            let record = around.own.find(kind, id).map(|record| &**record);
+            Act::Update(id, some(members(kind), Around { record, ..around }, random))
+        }
+    }
+}
+
+/// A deal, and the values around it.
+fn deal<'a>(around: Around<'a>, random: &mut Random) -> (Uuid, Around<'a>) {
     let id = target(Kind::Deal, around, random);
     let record: Option<&Record> = around.own.find(Kind::Deal, id).map(|record| &**record);
-    let around = Around { record, ..around };
-    if random.once_in(3) {
-        return Act::Rate(id, some(&BANT, around, random));
-    }
+    (id, Around { record, ..around })
+}
+
+fn moved(around: Around<'_>, random: &mut Random) -> Act {
+    let (id, around) = deal(around, random);
     let body = Body::sample(members(Kind::Deal), around, random, |member, random| match member.name {
         "stageId" => !random.once_in(20),
         "probability" => random.once_in(3),
@@ -262,4 +381,17 @@ const OFTEN: [Kind; 20] = [
     Kind::Pipeline,
     Kind::Pipeline,
     Kind::Tenant,
+];
+
+/// The kinds that transactions are of.
+const TOGETHER: [Kind; 9] = [
+    Kind::Contact,
+    Kind::Contact,
+    Kind::Company,
+    Kind::Company,
+    Kind::Deal,
+    Kind::Deal,
+    Kind::Deal,
+    Kind::Activity,
+    Kind::User,
 ];

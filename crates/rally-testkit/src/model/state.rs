@@ -3,7 +3,7 @@ use std::{
     rc::Rc,
 };
 
-use rally_core::{Action, Kind, TenantId, Timestamp};
+use rally_core::{Action, Error, Kind, TenantId, Timestamp, WriteOutcome};
 use uuid::Uuid;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     sample::{Body, quote, unquote},
     table::{self, Member, Values, members},
 };
-use crate::{Random, rooms::KINDS};
+use crate::{Random, resources::KINDS};
 
 /// What a tenant has, in plain lists and maps.
 #[derive(Clone, Debug)]
@@ -77,26 +77,29 @@ pub(super) enum Answer {
     Deleted(Uuid),
     Refused(Refusal),
     Bulk(Vec<Result<Uuid, Refusal>>),
+    /// Of each verb of a transaction.
+    Several(Vec<Answer>),
 }
 
 /// The code of a refusal, and the records that it names.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) code: &'static str,
     pub(super) ids: Vec<Uuid>,
+    /// The error, if the engine refused.
+    pub(super) error: Option<Error>,
 }
 
-type Written = Result<(Outcome, Uuid), Refusal>;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Outcome {
-    Created,
-    Updated,
-    Unchanged,
+impl PartialEq for Refusal {
+    fn eq(&self, other: &Self) -> bool {
+        (self.code, &self.ids) == (other.code, &other.ids)
+    }
 }
+
+type Written = Result<(WriteOutcome, Uuid), Refusal>;
 
 pub(super) fn refused<T>(code: &'static str) -> Result<T, Refusal> {
-    Err(Refusal { code, ids: Vec::new() })
+    Err(Refusal { code, ids: Vec::new(), error: None })
 }
 
 impl State {
@@ -160,7 +163,7 @@ impl State {
         self.enter(kind, id, Action::Inserted, at);
         self.note(kind, now);
         self.follow(kind, id, now);
-        Ok((Outcome::Created, id))
+        Ok((WriteOutcome::Created, id))
     }
 
     pub(super) fn update(&mut self, kind: Kind, id: Uuid, body: &Body, now: Timestamp) -> Written {
@@ -179,11 +182,11 @@ impl State {
         let Some(old) = self.find(kind, id).cloned() else { return refused("not_found") };
         let Revision { members, stages, .. } = self.revise(kind, part, Some(&old), body, now)?;
         if members == old.members && stages == old.stages {
-            return Ok((Outcome::Unchanged, id));
+            return Ok((WriteOutcome::Unchanged, id));
         }
         self.change(kind, id, now, |record| (record.members, record.stages) = (members, stages));
         self.follow(kind, id, now);
-        Ok((Outcome::Updated, id))
+        Ok((WriteOutcome::Updated, id))
     }
 
     pub(super) fn upsert(&mut self, kind: Kind, body: &Body, now: Timestamp) -> Written {
@@ -202,7 +205,7 @@ impl State {
         match *matching {
             [] => self.create(kind, body, now),
             [id] => self.update(kind, id, body, now),
-            _ => Err(Refusal { code: "ambiguous", ids: matching }),
+            _ => Err(Refusal { code: "ambiguous", ids: matching, error: None }),
         }
     }
 
@@ -214,7 +217,7 @@ impl State {
             return refused("validation");
         }
         if body.kept("stageId") == Some(&deal.members["stageId"]) {
-            return Ok((Outcome::Unchanged, id));
+            return Ok((WriteOutcome::Unchanged, id));
         }
         self.update(Kind::Deal, id, body, now)
     }
@@ -240,7 +243,7 @@ impl State {
 
     pub(super) fn bulk(&mut self, kind: Kind, bodies: &[Body], is_atomic: bool, now: Timestamp) -> Answer {
         if bodies.is_empty() || bodies.len() > 100 {
-            return Answer::Refused(Refusal { code: "validation", ids: Vec::new() });
+            return Answer::Refused(Refusal { code: "validation", ids: Vec::new(), error: None });
         }
         let before = self.clone();
         let items: Vec<_> =
@@ -248,19 +251,19 @@ impl State {
         match items.iter().find_map(|item| item.as_ref().err()) {
             Some(refusal) if is_atomic => {
                 *self = before;
-                Answer::Refused(Refusal { code: refusal.code, ids: Vec::new() })
+                Answer::Refused(Refusal { code: refusal.code, ids: Vec::new(), error: None })
             }
             _ => Answer::Bulk(items),
         }
     }
 
     /// Lays a body over the settings.
-    pub(super) fn choose(&mut self, body: &Body) -> Result<Outcome, Refusal> {
+    pub(super) fn choose(&mut self, body: &Body) -> Result<WriteOutcome, Refusal> {
         let mut settings = self.settings.clone();
         if lay(&table::SETTINGS, &mut settings, body, self.is_strict()) {
             return refused("validation");
         }
-        let outcome = if settings == self.settings { Outcome::Unchanged } else { Outcome::Updated };
+        let outcome = if settings == self.settings { WriteOutcome::Unchanged } else { WriteOutcome::Updated };
         self.settings = settings;
         Ok(outcome)
     }
@@ -299,7 +302,7 @@ impl State {
             |record: &&Rc<Record>| folded(kind, key, &record.members[key]) == folded(kind, key, &new[key]);
         match self.all(kind).iter().find(same) {
             Some(other) if Some(other.id) != old.map(|old| old.id) => {
-                Err(Refusal { code: "duplicate", ids: vec![other.id] })
+                Err(Refusal { code: "duplicate", ids: vec![other.id], error: None })
             }
             _ => Ok(()),
         }

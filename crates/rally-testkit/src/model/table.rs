@@ -1,6 +1,6 @@
 use rally_core::Kind;
 
-use crate::rooms::KINDS;
+use crate::resources::KINDS;
 
 /// A member of a record.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Member {
     pub(super) is_written: bool,
     /// The JSON text that it has when it was given no value.
     pub(super) default: &'static str,
-    /// The parameter by which a list is narrowed to one of its values.
+    /// The filter by which a list is filtered by one of its values.
     pub(super) filter: Option<&'static str>,
     pub(super) is_searched: bool,
 }

@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use rally_core::{
-    Code, Config, Engine, Error, Kind, ListQuery, Session, TenantDraft, Timestamp, store::Store,
-};
+use rally_core::{Code, Config, Engine, Error, Kind, Query, Session, TenantDraft, Timestamp, store::Store};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -12,7 +10,10 @@ use super::{
     sample::Body,
     state::{News, State},
 };
-use crate::{FaultyStore, FixedClock, Random, ReadFault, WriteFault, check_consistency, environment, rooms};
+use crate::{
+    FaultyStore, FixedClock, Random, ReadFault, WriteFault, check_consistency, environment,
+    resources::{self, Asked},
+};
 
 /// Runs random operations of two tenants on an engine and on plain maps, and compares the two after each. One
 /// operation in `faults` meets a fault of the store; none does for zero.
@@ -53,8 +54,7 @@ impl Walk {
         let (environment, clock) = environment(seed);
         let engine = Engine::with(store.clone(), environment, Config::default());
         let tenants = ["acme", "other"].map(|slug| {
-            let draft = TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() };
-            engine.create_tenant(&draft).expect("a new store has no tenant");
+            engine.create_tenant(&TenantDraft::new(slug)).expect("a new store has no tenant");
             let session = open(&engine, slug);
             let state = first(&session, slug);
             (session, state)
@@ -88,14 +88,14 @@ impl Walk {
             *session = open(session.engine(), before.slug);
         }
         let mut after = before.clone();
-        after.news = news(session, before, operation.kind);
+        after.news = news(session, before, &operation.kinds());
         let expected = operation.on_state(&mut after, now);
         let has_happened = match told {
             Ok(answer) => {
                 assert_eq!(answer, expected, "step {step}: {operation:?}");
                 true
             }
-            Err(error) => has_happened(session, before, operation.kind, &error),
+            Err(error) => has_happened(session, before, &operation.kinds(), &error),
         };
         if has_happened {
             *before = after;
@@ -111,15 +111,15 @@ impl Walk {
 
 /// When the last administrative act was noted. That of a change of settings is no part of the change.
 fn last_noted(session: &Session) -> Timestamp {
-    let count = ListQuery { count: true, limit: 1, ..ListQuery::default() };
-    let total = session.audit().list(&count).expect("the store is well").total.unwrap_or(0);
-    let last = ListQuery { offset: total.saturating_sub(1), ..ListQuery::default() };
-    let rows = session.audit().list(&last).expect("the store is well").rows;
-    rows.last().map_or(Timestamp::MIN, |row| row.read().expect("an entry can be read").created_at)
+    let total = session.audit().count(Query::all()).expect("the store is well");
+    let last = session.audit().list(Query::all().offset(total.saturating_sub(1)));
+    let entries = last.expect("the store is well").records;
+    entries.last().map_or(Timestamp::MIN, |entry| entry.created_at)
 }
 
 fn open(engine: &Engine, slug: &str) -> Session {
-    engine.trusted_session(slug, "model").expect("the tenant is there")
+    let tenant = engine.tenant(slug).expect("the tenant is there");
+    tenant.trusted_session("model").expect("the tenant is there")
 }
 
 /// What a tenant begins with.
@@ -136,46 +136,54 @@ fn first(session: &Session, slug: &'static str) -> State {
         ("isDefault", "true".to_owned()),
         ("stages", format!("[{stages}]")),
     ]);
-    state.news = news(session, &state, Kind::Pipeline);
+    state.news = news(session, &state, &[Kind::Pipeline]);
     state.create(Kind::Pipeline, &body, session.engine().clock().now()).expect("the body is whole");
     state
 }
 
-/// The ids that the engine chose for what is new since a state.
-fn news(session: &Session, before: &State, kind: Kind) -> News {
+/// The ids that the engine chose for what is new since a state, in the order of their creation.
+fn news(session: &Session, before: &State, kinds: &[Kind]) -> News {
     let mut news = News::default();
-    for record in changed_since(session, kind, before.last_instant) {
-        let id = id_of(&record);
-        if before.find(kind, id).is_none() {
-            news.records.push_back(id);
+    let mut records = Vec::new();
+    for kind in kinds {
+        for record in changed_since(session, *kind, before.last_instant) {
+            let id = id_of(&record);
+            let known = before.find(*kind, id);
+            if known.is_none() {
+                records.push(id);
+            }
+            let known: Vec<Uuid> =
+                known.iter().flat_map(|record| &record.stages).map(|stage| stage.id).collect();
+            let stages = record["stages"].as_array().into_iter().flatten().map(id_of);
+            news.stages.extend(stages.filter(|stage| !known.contains(stage)));
         }
-        let known: Vec<Uuid> =
-            before.find(kind, id).iter().flat_map(|record| &record.stages).map(|stage| stage.id).collect();
-        let stages = record["stages"].as_array().into_iter().flatten().map(id_of);
-        news.stages.extend(stages.filter(|stage| !known.contains(stage)));
     }
+    records.sort_unstable();
+    news.records = records.into();
     news
 }
 
 /// Finds out whether a write without an answer has happened.
-fn has_happened(session: &Session, before: &State, kind: Kind, error: &Error) -> bool {
+fn has_happened(session: &Session, before: &State, kinds: &[Kind], error: &Error) -> bool {
     assert_eq!(error.code(), Code::Unavailable, "{error:?}");
-    if kind == Kind::Tenant {
-        let settings = session.settings().expect("the store is well again");
-        return rooms::text(&settings) != before.settings_text();
+    if kinds == [Kind::Tenant] {
+        let settings = session.settings_row().expect("the store is well again");
+        return resources::text(&settings) != before.settings_text();
     }
-    let query = ListQuery { count: true, limit: 1, ..ListQuery::default() };
-    let total = rooms::list(session, kind, &query).expect("the store is well again").total;
-    total != u64::try_from(before.all(kind).len()).ok()
-        || !changed_since(session, kind, before.last_instant).is_empty()
+    kinds.iter().any(|kind| {
+        let query = Asked { count: true, limit: 1, ..Asked::default() };
+        let total = resources::list(session, *kind, &query).expect("the store is well again").total;
+        total != u64::try_from(before.all(*kind).len()).ok()
+            || !changed_since(session, *kind, before.last_instant).is_empty()
+    })
 }
 
 fn changed_since(session: &Session, kind: Kind, since: Timestamp) -> Vec<Value> {
     if kind == Kind::Tenant {
         return Vec::new();
     }
-    let query = ListQuery { updated_since: Some(since), ..ListQuery::default() };
-    let page = rooms::list(session, kind, &query).expect("the store is well");
+    let query = Asked { updated_since: Some(since), ..Asked::default() };
+    let page = resources::list(session, kind, &query).expect("the store is well");
     page.rows.iter().map(|row| serde_json::from_str(row).expect("a record is JSON")).collect()
 }
 

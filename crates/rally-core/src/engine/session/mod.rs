@@ -23,7 +23,7 @@ pub use self::{
     limiter::{Allowance, Limiter},
     options::WriteOptions,
     session::{Caller, Session},
-    transaction::TransactionCollection,
+    transaction::{TransactionCollection, TransactionJson},
     verbs::{Atomicity, Bulk, BulkItem},
     view::{Changes, Records, Rows, View, ViewCollection, ViewRows},
 };

@@ -4,12 +4,12 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Session, View,
-    verbs::{body_of, definition, written},
+    verbs::{body_of, body_of_json, definition, written},
 };
 use crate::{
     base::{Error, Id, Timestamp},
     engine::{
-        schema::{Body, Given, Keyed, Resource},
+        schema::{Body, Given, Keyed, Resource, Row},
         write::{
             self, Answer, Creatable, Definition, Draft, Editable, IdempotencyKey, Transaction, Update,
             Upsertable, Written,
@@ -100,7 +100,7 @@ impl<'s> Transaction<'s> {
     }
 }
 
-impl<R: Resource> TransactionCollection<'_, '_, R> {
+impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
     /// The record with an id.
     ///
     /// # Errors
@@ -125,10 +125,10 @@ impl<R: Resource> TransactionCollection<'_, '_, R> {
         self.transaction.view()
     }
 
-    fn written(&self, answer: Answer) -> Result<Written<R>, Error> {
-        let tenant = self.transaction.tenant();
-        let answer = answer.joined(self.transaction, tenant.model::<R>())?;
-        written::<R>(tenant, answer, false)?.typed()
+    /// The same records for adapters: JSON in, and JSON out.
+    #[must_use]
+    pub fn json(self) -> TransactionJson<'t, 's, R> {
+        TransactionJson(self)
     }
 }
 
@@ -138,7 +138,10 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
     /// # Errors
     /// Those of `Collection::update`.
     pub fn update(&mut self, id: Id<R>, update: &impl Update<R>) -> Result<R, Error> {
-        Ok(self.update_at(id, update, None)?.record)
+        let body = self.body(update.given())?;
+        self.run(|transaction, definition| write::update(transaction, definition, id.as_uuid(), &body, None))?
+            .record
+            .read()
     }
 
     /// [`update`](Self::update) of a record that is still at a version, the instant of its last change.
@@ -151,19 +154,29 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
         update: &impl Update<R>,
         version: Timestamp,
     ) -> Result<Written<R>, Error> {
-        self.update_at(id, update, Some(version))
-    }
-
-    fn update_at(
-        &mut self,
-        id: Id<R>,
-        update: &impl Update<R>,
-        version: Option<Timestamp>,
-    ) -> Result<Written<R>, Error> {
         let body = self.body(update.given())?;
         self.run(|transaction, definition| {
-            write::update(transaction, definition, id.as_uuid(), &body, version)
-        })
+            write::update(transaction, definition, id.as_uuid(), &body, Some(version))
+        })?
+        .typed()
+    }
+
+    /// Reads a draft or an update, if the caller may write.
+    fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
+        self.transaction.require(R::WRITE)?;
+        body_of::<R>(self.transaction.tenant(), self.transaction.origin().entropy, given)
+    }
+
+    /// Runs a verb, and answers the record with what is joined to it.
+    pub(crate) fn run(
+        &mut self,
+        verb: impl FnOnce(&mut Transaction<'_>, Definition) -> Result<Answer, Error>,
+    ) -> Result<Written<Row<R>>, Error> {
+        self.transaction.require(R::WRITE)?;
+        let tenant = self.transaction.tenant();
+        let answer = verb(self.transaction, definition::<R>(tenant))?;
+        let answer = answer.joined(self.transaction, tenant.model::<R>())?;
+        written::<R>(tenant, answer, false)
     }
 }
 
@@ -174,7 +187,7 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// Those of `Collection::create`.
     pub fn create(&mut self, draft: &impl Draft<R>) -> Result<R, Error> {
         let body = self.body(draft.given())?;
-        Ok(self.run(|transaction, definition| write::create(transaction, definition, &body))?.record)
+        self.run(|transaction, definition| write::create(transaction, definition, &body))?.record.read()
     }
 
     /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does.
@@ -198,26 +211,60 @@ impl<R: Upsertable> TransactionCollection<'_, '_, R> {
         let body = self.body(draft.given())?;
         self.run(|transaction, definition| {
             write::upsert(transaction, definition, R::matched_by(), &body, None)
+        })?
+        .typed()
+    }
+}
+
+/// [`TransactionCollection`] for adapters: drafts and updates are the JSON that a caller sent, and records are answered in
+/// their stored form.
+pub struct TransactionJson<'t, 's, R>(pub(crate) TransactionCollection<'t, 's, R>);
+
+impl<R: Editable> TransactionJson<'_, '_, R> {
+    /// Updates a record by a JSON object.
+    ///
+    /// # Errors
+    /// Those of [`JsonCollection::update`](crate::schema::JsonCollection::update).
+    pub fn update(&mut self, id: Id<R>, json: &[u8]) -> Result<Written<Row<R>>, Error> {
+        let body = self.body(json)?;
+        self.0
+            .run(|transaction, definition| write::update(transaction, definition, id.as_uuid(), &body, None))
+    }
+
+    fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
+        let transaction = &*self.0.transaction;
+        transaction.require(R::WRITE)?;
+        body_of_json::<R>(transaction.tenant(), transaction.origin().entropy, json, "the body")
+    }
+}
+
+impl<R: Creatable> TransactionJson<'_, '_, R> {
+    /// Creates a record of a JSON object.
+    ///
+    /// # Errors
+    /// Those of [`JsonCollection::create`](crate::schema::JsonCollection::create).
+    pub fn create(&mut self, json: &[u8]) -> Result<Written<Row<R>>, Error> {
+        let body = self.body(json)?;
+        self.0.run(|transaction, definition| write::create(transaction, definition, &body))
+    }
+}
+
+impl<R: Upsertable> TransactionJson<'_, '_, R> {
+    /// Updates the one record that a JSON object matches, or creates one.
+    ///
+    /// # Errors
+    /// Those of [`JsonCollection::upsert`](crate::schema::JsonCollection::upsert).
+    pub fn upsert(&mut self, json: &[u8]) -> Result<Written<Row<R>>, Error> {
+        let body = self.body(json)?;
+        self.0.run(|transaction, definition| {
+            write::upsert(transaction, definition, R::matched_by(), &body, None)
         })
     }
 }
 
-impl<R: Editable> TransactionCollection<'_, '_, R> {
-    /// Reads a draft or an update, if the caller may write.
-    fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
-        self.transaction.require(R::WRITE)?;
-        body_of::<R>(self.transaction.tenant(), self.transaction.origin().entropy, given)
-    }
-
-    /// Runs a verb of a resource's own.
-    pub(crate) fn run(
-        &mut self,
-        verb: impl FnOnce(&mut Transaction<'_>, Definition) -> Result<Answer, Error>,
-    ) -> Result<Written<R>, Error> {
-        self.transaction.require(R::WRITE)?;
-        let definition = definition::<R>(self.transaction.tenant());
-        let answer = verb(self.transaction, definition)?;
-        self.written(answer)
+impl<R: Resource> fmt::Debug for TransactionJson<'_, '_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransactionJson").field(&self.0).finish()
     }
 }
 

@@ -57,6 +57,17 @@ pub(super) fn body_of<'g, R: Editable>(
     prepared::<R>(tenant, entropy, Body::of(tenant.model::<R>(), given))
 }
 
+/// Reads a JSON object, and prepares it; `what` is its name in an error.
+pub(super) fn body_of_json<'j, R: Editable>(
+    tenant: &TenantInfo,
+    entropy: &dyn Entropy,
+    json: &'j [u8],
+    what: &str,
+) -> Result<Body<'j>, Error> {
+    let body = Body::read(tenant.model::<R>(), json, tenant.profile, what)?;
+    prepared::<R>(tenant, entropy, body)
+}
+
 fn prepared<'b, R: Editable>(
     tenant: &TenantInfo,
     entropy: &dyn Entropy,
@@ -84,9 +95,7 @@ impl<'s, R: Editable> Verbs<'s, R> {
 
     /// Reads a JSON object; `what` is its name in an error.
     pub(crate) fn body_of_json<'j>(&self, json: &'j [u8], what: &str) -> Result<Body<'j>, Error> {
-        let tenant = self.session.tenant();
-        let body = Body::read(tenant.model::<R>(), json, tenant.profile, what)?;
-        prepared::<R>(tenant, self.session.entropy(), body)
+        body_of_json::<R>(self.session.tenant(), self.session.entropy(), json, what)
     }
 
     pub(crate) fn update(

@@ -3,10 +3,13 @@ use std::sync::LazyLock;
 use super::{Deal, MODEL, PROBABILITY, STAGE_ID};
 use crate::{
     PipelineStage,
-    base::{Error, Id, Kind, Patch},
+    base::{Error, Id, Kind, Patch, Profile},
     engine::{
         schema::{Body, Given, Member, Model, Record, Row},
-        session::{Atomicity, Bulk, Collection, JsonCollection, TransactionCollection, Verbs, WriteOptions},
+        session::{
+            Atomicity, Bulk, Collection, JsonCollection, TransactionCollection, TransactionJson, Verbs,
+            WriteOptions,
+        },
         write::{self, Answer, Definition, Editable, Transaction, WriteOutcome, Written},
     },
 };
@@ -118,10 +121,7 @@ impl JsonCollection<'_, Deal> {
         options: &WriteOptions,
     ) -> Result<Written<Row<Deal>>, Error> {
         self.session.require(Deal::WRITE)?;
-        let mut body = Body::read(&MOVE, json, self.session.tenant().profile, "the body")?;
-        if !body.mentions(STAGE_ID) {
-            body.faults.add("stageId", "is required");
-        }
+        let body = move_of_json(json, self.session.tenant().profile)?;
         move_one(&self.verbs(), id, &body, options)
     }
 }
@@ -134,11 +134,33 @@ impl TransactionCollection<'_, '_, Deal> {
     pub fn move_to(&mut self, id: Id<Deal>, to: impl Into<StageMove>) -> Result<Deal, Error> {
         let to = to.into();
         let body = Body::of(&MOVE, &to.0);
-        let moved = self.run(|transaction, definition| {
+        self.run(|transaction, definition| {
             move_in(transaction, definition, id, &body, &WriteOptions::default())
-        })?;
-        Ok(moved.record)
+        })?
+        .record
+        .read()
     }
+}
+
+impl TransactionJson<'_, '_, Deal> {
+    /// Moves a deal, as [`JsonCollection::move_to`](crate::schema::JsonCollection::move_to) does.
+    ///
+    /// # Errors
+    /// Those of `JsonCollection::move_to`.
+    pub fn move_to(&mut self, id: Id<Deal>, json: &[u8]) -> Result<Written<Row<Deal>>, Error> {
+        self.0.run(|transaction, definition| {
+            let body = move_of_json(json, transaction.tenant().profile)?;
+            move_in(transaction, definition, id, &body, &WriteOptions::default())
+        })
+    }
+}
+
+fn move_of_json(json: &[u8], profile: Profile) -> Result<Body<'_>, Error> {
+    let mut body = Body::read(&MOVE, json, profile, "the body")?;
+    if !body.mentions(STAGE_ID) {
+        body.faults.add("stageId", "is required");
+    }
+    Ok(body)
 }
 
 fn move_one(
