@@ -174,3 +174,86 @@ impl Parameters {
         self.faults.into_result()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rally_core::{Company, Contact, schema::Resource};
+
+    use super::*;
+    use crate::query;
+
+    fn of(query: &str, profile: Profile) -> Parameters {
+        Parameters::new(query::pairs(Some(query)).unwrap(), profile)
+    }
+
+    fn read(query: &str) -> Result<ListQuery<Contact>, Error> {
+        Ok(list_query(of(query, Profile::Documented), Contact::model())?.0)
+    }
+
+    /// The faults of a list's parameters.
+    fn faults(query: &str) -> Vec<String> {
+        let error = list_query::<Contact>(of(query, Profile::Strict), Contact::model()).unwrap_err();
+        let faults = error.faults().by_member().iter();
+        faults.map(|(name, phrases)| format!("{name} {}", phrases.join(" and "))).collect()
+    }
+
+    #[test]
+    fn parameters_that_are_left_out_ask_for_the_first_page() {
+        for query in ["", "nonsense=1", "fields=&count=false&offset=0&q="] {
+            let list = read(query).unwrap();
+            assert_eq!((list.limit, list.offset, list.count, list.without_joined), (100, 0, false, true));
+            assert!(list.query.search.is_none() && list.query.updated_since.is_none());
+        }
+        let list = read("limit=1&offset=18446744073709551615&count=true&updatedSince=2025-02-01").unwrap();
+        assert_eq!((list.limit, list.offset, list.count), (1, u64::MAX, true));
+        assert_eq!(list.query.updated_since, Some("2025-02-01T00:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn all_faults_are_told_by_the_names_of_the_parameters() {
+        let query = "limit=0&offset=-1&updatedSince=soon&count=yes&fields=size&page=1&ownerId=7&tag=a,b&q=";
+        assert_eq!(
+            faults(&format!("{query}{}", "x".repeat(256))),
+            [
+                "count must be true or false",
+                "fields names \"size\", which is not a member",
+                "limit must be a whole number from 1 to 100",
+                "offset must be a whole number from 0 up",
+                "ownerId is not an id",
+                "page is not a parameter here",
+                "q must not be longer than 255 characters",
+                "tag must not hold a comma",
+                "updatedSince must be a date-time such as 2025-02-01T10:15:00Z, or a date",
+            ]
+        );
+        assert_eq!(faults("limit=1&limit=2"), ["limit is given twice"]);
+        assert_eq!(
+            faults("limit=x&limit=2"),
+            ["limit is given twice and must be a whole number from 1 to 100"]
+        );
+        assert_eq!(faults("tag=a&tag=b"), ["tag is given twice"]);
+        for query in ["limit=101", "limit=", "offset=18446744073709551616", "offset=", "count="] {
+            assert!(read(query).is_err(), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_filter_of_another_resource_is_no_parameter_here() {
+        let error = list_query::<Company>(of("email=a@x.example", Profile::Strict), Company::model());
+        assert_eq!(error.unwrap_err().detail(), "email is not a parameter here");
+        assert!(list_query::<Company>(of("email=a", Profile::Documented), Company::model()).is_ok());
+    }
+
+    #[test]
+    fn items_of_a_bulk_are_each_by_themselves_unless_it_is_atomic() {
+        for (query, expected) in [
+            ("", Atomicity::EachByItself),
+            ("atomic=false", Atomicity::EachByItself),
+            ("atomic=true", Atomicity::AllOrNothing),
+        ] {
+            assert_eq!(atomicity(of(query, Profile::Strict)).unwrap(), expected, "{query}");
+        }
+        let error = atomicity(of("atomic=1", Profile::Strict)).unwrap_err();
+        assert_eq!(error.detail(), "atomic must be true or false");
+    }
+}

@@ -180,14 +180,72 @@ fn feed_entry() -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rally_core::FeedFields;
+    use super::*;
+    use crate::query;
 
-    use super::feed_entry;
+    fn read(query: &str) -> Result<(FeedQuery, FeedFields), Error> {
+        feed_query(Parameters::new(query::pairs(Some(query))?, Profile::Strict))
+    }
+
+    fn entry() -> FeedEntry {
+        FeedEntry {
+            id: 7,
+            entity_type: Kind::Contact,
+            entity_id: "0194c101-aca0-7001-9859-d4265eb01788".parse().unwrap(),
+            action: Action::Inserted,
+            changed_at: "2025-02-01T10:15:00Z".parse().unwrap(),
+            changed_by: None,
+        }
+    }
+
+    fn json(fields: FeedFields) -> String {
+        let mut json = Vec::new();
+        fields.write_json(&entry(), &mut json).unwrap();
+        String::from_utf8(json).unwrap()
+    }
 
     #[test]
     fn the_schema_has_the_members_that_fields_can_name() {
         let schema = feed_entry();
         let members = schema["properties"].as_object().unwrap().keys().map(String::as_str);
-        assert_eq!(members.collect::<BTreeSet<_>>(), FeedFields::members().iter().copied().collect());
+        assert_eq!(members.collect::<BTreeSet<_>>(), MEMBERS.into_iter().collect());
+    }
+
+    #[test]
+    fn all_members_by_name_are_the_whole_entry() {
+        let value = serde_json::to_value(entry()).unwrap();
+        let members = value.as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(members.collect::<BTreeSet<_>>(), MEMBERS.into_iter().collect());
+        let one_by_one = MEMBERS.map(|name| {
+            let (_, fields) = read(&format!("after=0&fields={name}")).unwrap();
+            json(fields).trim_matches(['{', '}']).to_owned()
+        });
+        assert_eq!(json(FeedFields::ALL), format!("{{{}}}", one_by_one.join(",")));
+        let (_, fields) = read("after=0&fields=action,id").unwrap();
+        assert_eq!(json(fields), r#"{"id":7,"action":"inserted"}"#);
+    }
+
+    #[test]
+    fn a_kind_that_is_named_twice_is_asked_for_once() {
+        let (feed, fields) = read("since=2025-02-01&entities=deals, contacts,deals&fields=").unwrap();
+        let since = FeedPosition::Since("2025-02-01T00:00:00Z".parse().unwrap());
+        let kinds = vec![Kind::Deal, Kind::Contact];
+        assert_eq!((feed, fields), (FeedQuery { from: since, kinds, limit: 1_000 }, FeedFields::ALL));
+        assert_eq!(read("after=7").unwrap().0.from, FeedPosition::After(7));
+    }
+
+    #[test]
+    fn a_position_is_an_instant_or_a_number() {
+        for (query, detail) in [
+            ("", "since is required"),
+            ("entities=deals", "since is required"),
+            ("after=-1", "after must be the id of a change"),
+            ("after=", "after must be the id of a change"),
+            ("after=1&after=2", "after is given twice"),
+            ("after=1&since=2025-02-01", "after must not be given together with since"),
+            ("after=1&since=soon", "2 fields are invalid"),
+        ] {
+            assert_eq!(read(query).unwrap_err().detail(), detail, "{query}");
+        }
     }
 }
