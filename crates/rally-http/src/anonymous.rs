@@ -1,6 +1,9 @@
 use std::net::IpAddr;
 
-use rally_core::{Allowance, Limiter, Timestamp};
+use rally_core::{
+    Timestamp,
+    schema::{Allowance, Limiter},
+};
 
 /// Counts the requests without a valid credential of each source address.
 #[derive(Debug)]

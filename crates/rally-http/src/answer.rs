@@ -6,8 +6,8 @@ use axum::{
     response::Response,
 };
 use rally_core::{
-    ApiKey, Bulk, Deleted, Error, FeedEntry, FeedFields, Fields, MintedApiKey, Outcome, Page, Resource, Row,
-    Written,
+    ApiKey, Bulk, Error, Page, WriteOutcome, Written,
+    schema::{Deleted, Fields, MintedApiKey, Resource, Row},
 };
 
 use crate::{
@@ -21,8 +21,6 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 
 /// Bytes of the JSON of a record, on the large side: a body that fits at once is never moved.
 const RECORD_BYTES: usize = 900;
-/// Bytes of the JSON of a feed entry.
-const ENTRY_BYTES: usize = 240;
 
 /// A response with this JSON.
 pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
@@ -45,36 +43,47 @@ pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) ->
 }
 
 /// A page of records.
-pub(crate) fn page<R: Resource>(page: &Page<R>, fields: &Fields) -> Result<Response, Error> {
-    let body = array(&page.rows, RECORD_BYTES, |row, out| row.write_json(fields, out))?;
-    let mut response = json(StatusCode::OK, body);
+pub(crate) fn page<R: Resource>(page: &Page<Row<R>>, fields: &Fields) -> Result<Response, Error> {
+    let mut response = list(&page.records, RECORD_BYTES, |row, out| row.write_json(fields, out))?;
     if let Some(total) = page.total {
         response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
     }
     Ok(response)
 }
 
-/// A page of the feed.
-pub(crate) fn changes(changes: &[FeedEntry], fields: &FeedFields) -> Result<Response, Error> {
-    let body = array(changes, ENTRY_BYTES, |entry, out| fields.write_json(entry, out))?;
+/// A list of items, each of about so many bytes of JSON.
+pub(crate) fn list<T>(
+    items: &[T],
+    item_bytes: usize,
+    write: impl Fn(&T, &mut Vec<u8>) -> Result<(), Error>,
+) -> Result<Response, Error> {
+    let mut body = Vec::with_capacity(items.len() * item_bytes + 2);
+    body.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        write(item, &mut body)?;
+    }
+    body.push(b']');
     Ok(json(StatusCode::OK, body))
 }
 
 /// The record that a write has created or updated.
-pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<Response, Error> {
-    let is_new = written.outcome == Outcome::Created;
+pub(crate) fn written<R: Resource>(call: &Call, written: &Written<Row<R>>) -> Result<Response, Error> {
+    let is_new = written.outcome == WriteOutcome::Created;
     let mut response = if prefer::wants_minimal(&call.headers) {
         let mut response = empty(StatusCode::NO_CONTENT);
         prefer::write_minimal(response.headers_mut());
         response
     } else {
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-        json(status, object(&written.row, R::model().whole())?)
+        json(status, object(&written.record, call.model::<R>().whole())?)
     };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag(&written.row)?);
+    headers.insert(header::ETAG, etag(&written.record)?);
     if is_new {
-        let path = call.path_of(written.row.id());
+        let path = call.path_of(written.record.id());
         headers.insert(header::LOCATION, HeaderValue::try_from(path).map_err(Error::internal)?);
     }
     write_replayed(headers, written.replayed);
@@ -84,15 +93,15 @@ pub(crate) fn written<R: Resource>(call: &Call, written: &Written<R>) -> Result<
 /// An API key that was just created, with the key itself. `Prefer: return=minimal` is ignored, as no later answer has
 /// the key.
 pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error> {
-    let mut body = object(&made.written.row, ApiKey::model().whole())?;
+    let mut body = object(&made.written.record, call.model::<ApiKey>().whole())?;
     if let Some(key) = &made.key {
         body.pop();
         body.extend_from_slice(format!(",\"key\":\"{key}\"}}").as_bytes());
     }
     let mut response = json(StatusCode::CREATED, body);
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag(&made.written.row)?);
-    let path = call.path_of(made.written.row.id());
+    headers.insert(header::ETAG, etag(&made.written.record)?);
+    let path = call.path_of(made.written.record.id());
     headers.insert(header::LOCATION, HeaderValue::try_from(path).map_err(Error::internal)?);
     write_replayed(headers, made.written.replayed);
     Ok(response)
@@ -158,23 +167,6 @@ pub(crate) fn forbid_storing(response: &mut Response) {
 fn object<R: Resource>(row: &Row<R>, fields: &Fields) -> Result<Vec<u8>, Error> {
     let mut body = Vec::with_capacity(RECORD_BYTES);
     row.write_json(fields, &mut body)?;
-    Ok(body)
-}
-
-fn array<T>(
-    items: &[T],
-    bytes: usize,
-    mut write: impl FnMut(&T, &mut Vec<u8>) -> Result<(), Error>,
-) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::with_capacity(items.len() * bytes + 2);
-    body.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        write(item, &mut body)?;
-    }
-    body.push(b']');
     Ok(body)
 }
 

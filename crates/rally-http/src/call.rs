@@ -3,9 +3,12 @@ use axum::{
     extract::{FromRequest, OriginalUri, Request},
     http::{Extensions, HeaderMap, HeaderName, Method, Uri, request::Parts},
 };
-use rally_core::{Code, Error, Faults, Id, IdempotencyKey, Kind, Profile, Resource, Scope, Session};
+use rally_core::{
+    Code, Error, Faults, Id, IdempotencyKey, Kind, Scope, Session,
+    schema::{Model, Resource},
+};
 
-use crate::{app::App, body, problem::Problem, query};
+use crate::{app::App, body, parameters::Parameters, problem::Problem, query};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -32,13 +35,19 @@ impl FromRequest<App> for Call {
 }
 
 impl Call {
-    pub(crate) fn profile(&self) -> Profile {
-        self.session.tenant().profile
+    /// The members that the tenant's records of a type have.
+    pub(crate) fn model<R: Resource>(&self) -> &'static Model {
+        self.session.tenant().model::<R>()
     }
 
     /// The parameters of the query.
-    pub(crate) fn parameters(&self) -> Result<Vec<(String, String)>, Error> {
-        query::pairs(self.uri.query())
+    pub(crate) fn parameters(&self) -> Result<Parameters, Error> {
+        Ok(Parameters::new(query::pairs(self.uri.query())?, self.session.tenant().profile))
+    }
+
+    /// Refuses any parameter, if the tenant's profile is strict.
+    pub(crate) fn take_no_parameters(&self) -> Result<(), Error> {
+        self.parameters()?.finish()
     }
 
     /// The id that the path has after the plural of its kind. A text that is no id is the name of no record.

@@ -6,7 +6,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
 };
-use rally_core::{Allowance, Code, Error, Session};
+use rally_core::{Code, Error, Session, schema::Allowance};
 
 use crate::{
     app::App,

@@ -1,7 +1,10 @@
 //! Versions of records as entity tags (RFC 9110, sections 8.8.3 and 13.1).
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use rally_core::{Code, Error, Faults, Resource, Row, Timestamp};
+use rally_core::{
+    Code, Error, Faults, Timestamp,
+    schema::{Resource, Row},
+};
 
 /// The most versions that one `If-Match` may name.
 const MOST_VERSIONS: usize = 10;

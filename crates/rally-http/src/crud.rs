@@ -2,8 +2,8 @@
 
 use axum::{extract::State, response::Response};
 use rally_core::{
-    Bulkable, Collection, Creatable, Editable, Error, Faults, Fields, Json, ListQuery, Page, Resource,
-    Session, Upsertable, WriteOptions, Written, atomic_parameter, no_parameters,
+    Collection, Error, Faults, ListQuery, Page, Session, WriteOptions, Written,
+    schema::{Bulkable, Creatable, Editable, Resource, Row, Upsertable},
 };
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     app::App,
     call::Call,
     conditional::IfMatch,
-    limits,
+    limits, parameters,
     problem::Problem,
     query,
     route::{Method, Operation, Route, Verb},
@@ -22,11 +22,14 @@ pub(crate) trait Served: Resource {
     /// The name of one record.
     const NOUN: &'static str = Self::KIND.noun();
 
-    /// The tenant's records of this kind.
+    /// The tenant's records of this type.
     fn of(session: &Session) -> Collection<'_, Self>;
 }
 
 type Answered = Result<Response, Problem>;
+
+/// A write of one record by the JSON of a body.
+type WriteOfJson<R> = fn(&Call, &[u8], &WriteOptions) -> Result<Written<Row<R>>, Error>;
 
 /// List, get, create, update and delete.
 pub(crate) fn crud<R: Served + Creatable>() -> Vec<Route> {
@@ -86,8 +89,8 @@ fn operation<R: Served + Editable>(verb: Verb) -> Operation {
 async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.read(move || {
         call.session.require(R::READ)?;
-        let (list, fields) = ListQuery::parse::<R>(&call.parameters()?, call.profile())?;
-        let page = R::of(&call.session).list(&list)?;
+        let (list, fields) = parameters::list_query(call.parameters()?, call.model::<R>())?;
+        let page = R::of(&call.session).json().list(&list)?;
         let mut response = answer::page(&page, &fields)?;
         answer::write_links(&mut response, &call.path(), &links(&call, &list, &page)?)?;
         Ok(response)
@@ -97,7 +100,11 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
 
 /// The pages around one. If less than a page comes before it, the previous page begins at 0 and ends where this one
 /// begins.
-fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Result<Vec<(&'static str, String)>, Error> {
+fn links<R>(
+    call: &Call,
+    list: &ListQuery<R>,
+    page: &Page<Row<R>>,
+) -> Result<Vec<(&'static str, String)>, Error> {
     let query = call.uri.query();
     let at = |offset: u64| query::with(query, &["offset"], &[("offset", &offset.to_string())]);
     let step = u64::try_from(list.limit).map_err(Error::internal)?;
@@ -117,8 +124,8 @@ fn links<R>(call: &Call, list: &ListQuery, page: &Page<R>) -> Result<Vec<(&'stat
 async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.read(move || {
         call.session.require(R::READ)?;
-        let fields = Fields::from_query(&call.parameters()?, R::model(), call.profile())?;
-        let row = R::of(&call.session).get(call.id()?)?;
+        let fields = parameters::fields(call.parameters()?, call.model::<R>())?;
+        let row = R::of(&call.session).json().get(call.id()?)?;
         answer::record(&call, &row, &fields)
     });
     Ok(answered.await?)
@@ -127,32 +134,33 @@ async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
 async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
-        let written = R::of(&call.session).create_with(&Json(&json), &options)?;
+        let written = R::of(&call.session).json().create(&json, &options)?;
         answer::written(&call, &written)
     });
     Ok(answered.await?)
 }
 
 async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
-    change(app, call, |call, json, options| R::of(&call.session).update_with(call.id()?, json, options)).await
+    change(app, call, |call, json, options| R::of(&call.session).json().update(call.id()?, json, options))
+        .await
 }
 
 /// Updates one record by `write`, if it is at one of the versions that the caller names.
 pub(crate) async fn change<R: Editable>(
     State(app): State<App>,
     mut call: Call,
-    write: fn(&Call, &Json<'_>, &WriteOptions) -> Result<Written<R>, Error>,
+    write: WriteOfJson<R>,
 ) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let idempotency_key = call.idempotency_key(&json)?;
         let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
             let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            write(&call, &Json(&json), &options)
+            write(&call, &json, &options)
         })?;
         answer::written(&call, &written)
     });
@@ -162,7 +170,7 @@ pub(crate) async fn change<R: Editable>(
 async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.write(move || {
         call.session.require(R::WRITE)?;
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
         let deleted = IfMatch::of(&call.headers)?.attempt(|if_version| {
             let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
@@ -176,7 +184,7 @@ async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> An
 async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let if_match = IfMatch::of(&call.headers)?;
         if if_match == IfMatch::Any {
             return Err(Faults::one("If-Match", "must name a version here").into());
@@ -184,7 +192,7 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
         let idempotency_key = call.idempotency_key(&json)?;
         let written = if_match.attempt(|if_version| {
             let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            R::of(&call.session).upsert_with(&Json(&json), &options)
+            R::of(&call.session).json().upsert(&json, &options)
         })?;
         answer::written(&call, &written)
     });
@@ -194,10 +202,10 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
 async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BULK_BODY_BYTES).await?;
     let answered = app.write(move || {
-        let atomic = atomic_parameter(&call.parameters()?, call.profile())?;
+        let atomicity = parameters::atomicity(call.parameters()?)?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
-        let bulk = R::of(&call.session).create_many(&Json(&json), atomic, &options)?;
+        let bulk = R::of(&call.session).json().create_many(&json, atomicity, &options)?;
         Ok(answer::bulk(&bulk))
     });
     Ok(answered.await?)

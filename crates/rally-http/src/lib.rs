@@ -35,6 +35,7 @@ pub mod limits;
 mod logins;
 mod middleware;
 mod openapi;
+mod parameters;
 mod prefer;
 mod problem;
 mod query;

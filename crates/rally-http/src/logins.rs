@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, thread};
 
-use rally_core::{Allowance, Code, Engine, Error, Limiter, Session, User};
+use rally_core::{
+    Code, Engine, Error, Session, User,
+    schema::{Allowance, Limiter},
+};
 use tokio::sync::Semaphore;
 
 use crate::{

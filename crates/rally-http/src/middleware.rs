@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use rally_core::{Allowance, Code, Error};
+use rally_core::{Code, Error, schema::Allowance};
 
 use crate::{
     app::App,

@@ -2,7 +2,10 @@ use axum::{
     handler::Handler,
     routing::{MethodFilter, MethodRouter, on},
 };
-use rally_core::{Editable, Kind, Model, Resource, Scope};
+use rally_core::{
+    Kind, Scope,
+    schema::{Editable, Model, Resource},
+};
 use serde_json::Value;
 
 use crate::app::App;

@@ -7,7 +7,9 @@ use std::{
     thread,
 };
 
-use rally_core::{ApiKeyDraft, Clock, Engine, Environment, Profile, TenantDraft, store::MemoryStore};
+use rally_core::{
+    ApiKeyDraft, Clock, Engine, Environment, Profile, Scope, Scopes, TenantDraft, store::MemoryStore,
+};
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
@@ -26,8 +28,8 @@ use crate::{
 /// # assert!(contacts.starts_with("http://127.0.0.1:"));
 /// # assert!(rally.api_key().starts_with("rk_test_"));
 /// // … point the client under test at `contacts`, with `rally.api_key()` in `X-Api-Key` …
-/// let acme = rally.engine().trusted_session(rally.tenant(), "test")?;
-/// assert!(acme.contacts().list(&Default::default())?.rows.is_empty());
+/// let acme = rally.engine().tenant(rally.tenant())?.trusted_session("test")?;
+/// assert_eq!(acme.contacts().count(rally_core::Query::all())?, 0);
 /// # Ok::<(), rally_core::Error>(())
 /// ```
 pub struct Fake {
@@ -191,13 +193,8 @@ fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped
 
 impl FakeTenant {
     fn create(engine: &Engine, slug: String) -> Result<Self, rally_core::Error> {
-        engine.create_tenant(&TenantDraft { slug: slug.clone(), ..TenantDraft::default() })?;
-        let draft = ApiKeyDraft {
-            name: "fake".to_owned(),
-            scopes: Some("admin".to_owned()),
-            ..ApiKeyDraft::default()
-        };
-        let key = engine.trusted_session(&slug, "fake")?.api_keys().mint(&draft)?;
+        let session = engine.create_tenant(&TenantDraft::new(&slug))?.trusted_session("fake")?;
+        let key = session.api_keys().mint(&ApiKeyDraft::new("fake").scopes(Scopes::from(Scope::Admin)))?;
         Ok(Self { slug, api_key: key.key })
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use parking_lot::Mutex;
-use rally_core::{Caller, Engine, Error, Id, Scope, Session, SigningSecret, TenantId, Timestamp, limits};
+use rally_core::{
+    Caller, Engine, Error, Id, Scopes, Session, TenantId, Timestamp, limits, schema::SigningSecret,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,7 +26,7 @@ struct Claims {
     sub: Uuid,
     /// The tenant.
     tid: Uuid,
-    scope: String,
+    scope: Scopes,
     iat: i64,
     nbf: i64,
     exp: i64,
@@ -71,7 +73,7 @@ impl Tokens {
             aud: AUDIENCE.to_owned(),
             sub: *id,
             tid: session.tenant().id.as_uuid(),
-            scope: session.scope().to_string(),
+            scope: session.scope().into(),
             iat: now.as_seconds(),
             nbf: now.as_seconds(),
             exp: now.as_seconds() + limits::TOKEN_SECONDS,
@@ -92,10 +94,9 @@ impl Tokens {
         let claims = self.claims(token)?.ok_or_else(Error::unauthorized)?;
         let tenant = TenantId::from_uuid(claims.tid);
         let since = Timestamp::from_micros(claims.cred);
-        let scope = Scope::highest(&claims.scope).map_err(|_| Error::unauthorized())?;
         let session = self.engine.session_of(tenant, Id::from_uuid(claims.sub), since)?;
         Ok(session
-            .limited_to(scope)
+            .limited_to(claims.scope.highest())
             .until(Some(Timestamp::from_micros(claims.exp.saturating_mul(1_000_000)))))
     }
 

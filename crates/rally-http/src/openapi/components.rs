@@ -12,7 +12,7 @@ pub(super) fn parameters() -> Value {
 }
 
 fn query_parameters() -> Value {
-    let feed = Kind::IN_FEED.map(Kind::plural);
+    let feed: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.plural()).collect();
     json!({
         "Id": {
             "name": "id", "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" },

@@ -1,4 +1,7 @@
-use rally_core::{Kind, Member, Model, Scope, limits};
+use rally_core::{
+    Kind, Scope, limits,
+    schema::{Member, Model},
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -103,7 +106,7 @@ fn operation(
         ("responses".to_owned(), responses.into()),
     ]);
     if let Some(scope) = scope {
-        members.insert("x-required-scope".to_owned(), json!(scope.name()));
+        members.insert("x-required-scope".to_owned(), json!(scope.as_str()));
     }
     if !parameters.is_empty() {
         members.insert("parameters".to_owned(), parameters.into());

@@ -1,4 +1,7 @@
-use rally_core::{Access, Code, Member, Model, Rule, limits};
+use rally_core::{
+    Code, Scope, limits,
+    schema::{Access, Member, Model, Rule},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{problem::Failure, route::Verb};
@@ -235,7 +238,7 @@ pub(super) fn shared() -> Map<String, Value> {
 
 fn problem() -> Value {
     let codes: Vec<&str> =
-        Code::ALL.map(Code::name).into_iter().chain(Failure::ALL.map(Failure::name)).collect();
+        Code::ALL.iter().map(|code| code.name()).chain(Failure::ALL.map(Failure::name)).collect();
     json!({
         "type": "object",
         "description": "A failure (RFC 9457)",
@@ -259,7 +262,7 @@ fn problem() -> Value {
                 "items": { "type": "string", "format": "uuid" },
             },
             "existingId": { "type": "string", "format": "uuid", "description": "The record that has the natural key" },
-            "requiredScope": { "type": "string", "enum": ["read", "write", "admin"] },
+            "requiredScope": { "type": "string", "enum": Scope::WORDS },
             "oldestChangedAt": instant(),
         },
     })

@@ -1,5 +1,8 @@
 use axum::{extract::State, response::Response};
-use rally_core::{ApiKey, Collection, Editable, Json, Resource, Session, WriteOptions, no_parameters};
+use rally_core::{
+    ApiKey, Collection, Session, WriteOptions,
+    schema::{Editable, Resource},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -67,10 +70,10 @@ impl Served for ApiKey {
 async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
     let json = call.json(ApiKey::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
-        let made = call.session.api_keys().mint_with(&Json(&json), &options)?;
+        let made = ApiKey::of(&call.session).json().mint(&json, &options)?;
         answer::minted(&call, &made)
     });
     let mut response = answered.await?;
@@ -81,11 +84,11 @@ async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Respon
 async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.write(move || {
         call.session.require(ApiKey::WRITE)?;
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
         let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
             let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            call.session.api_keys().revoke_with(id, &options)
+            ApiKey::of(&call.session).json().revoke(id, &options)
         })?;
         answer::written(&call, &written)
     });

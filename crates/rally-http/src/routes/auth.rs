@@ -3,7 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rally_core::{Caller, Error, Faults, Id, Resource, Scope, Session, User, no_parameters};
+use rally_core::{Caller, Error, Faults, Id, Scope, Session, User};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -103,7 +103,8 @@ async fn answered(app: App, session: Session) -> Result<Response, Problem> {
         let Caller::User { id, .. } = session.caller() else { return Err(Error::unauthorized()) };
         let token = signer.tokens().sign(&session)?;
         let mut user = Vec::new();
-        session.users().get(Id::from_uuid(*id))?.write_json(User::model().whole(), &mut user)?;
+        let row = session.users().json().get(Id::from_uuid(*id))?;
+        row.write_json(session.tenant().model::<User>().whole(), &mut user)?;
         let user: Value = serde_json::from_slice(&user).map_err(Error::internal)?;
         Ok(json!({ "token": token.text, "tokenType": "Bearer", "expiresAt": token.expires_at, "user": user }))
     });
@@ -115,7 +116,7 @@ async fn answered(app: App, session: Session) -> Result<Response, Problem> {
 async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
         call.session.require(Scope::Read)?;
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         Ok(answer::json(StatusCode::OK, Value::from(caller(&call.session)).to_string().into_bytes()))
     });
     let mut response = answered.await?;

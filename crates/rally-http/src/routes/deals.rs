@@ -1,5 +1,5 @@
 use axum::{extract::State, response::Response};
-use rally_core::{Bant, Collection, Deal, Editable, Session};
+use rally_core::{Bant, Collection, Deal, Session, schema::Editable};
 use serde_json::{Value, json};
 
 use crate::{
@@ -47,7 +47,8 @@ impl Served for Bant {
 }
 
 async fn move_deal(app: State<App>, call: Call) -> Result<Response, Problem> {
-    change(app, call, |call, json, options| call.session.deals().move_with(call.id()?, json, options)).await
+    change(app, call, |call, json, options| Deal::of(&call.session).json().move_to(call.id()?, json, options))
+        .await
 }
 
 fn stage_move() -> Value {

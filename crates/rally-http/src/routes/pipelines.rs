@@ -1,5 +1,5 @@
 use axum::{extract::State, http::StatusCode, response::Response};
-use rally_core::{Collection, Error, Pipeline, Resource, Session, no_parameters};
+use rally_core::{Collection, Error, Pipeline, Session, StageOutcome, schema::Resource};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,7 +43,7 @@ impl Served for Pipeline {
 async fn forecast(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read_much(move || {
         call.session.require(Pipeline::READ)?;
-        no_parameters(&call.parameters()?, call.profile())?;
+        call.take_no_parameters()?;
         let forecast = call.session.pipelines().forecast(call.id()?)?;
         let body = serde_json::to_vec(&forecast).map_err(Error::internal)?;
         Ok(answer::json(StatusCode::OK, body))
@@ -70,7 +70,7 @@ fn forecast_schema() -> Value {
             "name": { "type": "string" },
             "order": { "type": "integer" },
             "probability": { "type": "integer" },
-            "outcome": { "type": "string", "enum": ["open", "won", "lost"] },
+            "outcome": { "type": "string", "enum": StageOutcome::WORDS },
             "count": { "type": "integer", "minimum": 0 },
             "sums": { "type": "array", "items": sum },
         },

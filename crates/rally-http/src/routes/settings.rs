@@ -1,11 +1,12 @@
 use axum::{extract::State, response::Response};
-use rally_core::{Fields, Resource, Settings};
+use rally_core::{Settings, schema::Resource};
 
 use crate::{
     answer,
     app::App,
     call::Call,
     crud::change,
+    parameters,
     problem::Problem,
     route::{Method, Operation, Route, Verb},
 };
@@ -21,12 +22,12 @@ pub(crate) fn routes() -> Vec<Route> {
 async fn get_settings(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
         call.session.require(Settings::READ)?;
-        let fields = Fields::from_query(&call.parameters()?, Settings::model(), call.profile())?;
-        answer::record(&call, &call.session.settings()?, &fields)
+        let fields = parameters::fields(call.parameters()?, call.model::<Settings>())?;
+        answer::record(&call, &call.session.settings_row()?, &fields)
     });
     Ok(answered.await?)
 }
 
 async fn update_settings(app: State<App>, call: Call) -> Result<Response, Problem> {
-    change(app, call, |call, json, options| call.session.change_settings(json, options)).await
+    change(app, call, |call, json, options| call.session.change_settings_json(json, options)).await
 }

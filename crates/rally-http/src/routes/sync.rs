@@ -1,5 +1,5 @@
 use axum::{extract::State, response::Response};
-use rally_core::{FeedEntry, FeedFrom, FeedQuery, Kind, Scope};
+use rally_core::{Action, Error, FeedEntry, FeedPosition, Kind, Profile, Scope, limits, schema::FeedQuery};
 use serde_json::{Value, json};
 
 use crate::{
@@ -7,10 +7,17 @@ use crate::{
     app::App,
     call::Call,
     openapi::instant,
+    parameters::Parameters,
     problem::Problem,
     query,
     route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
 };
+
+/// The members of an entry, in the order in which they are written.
+const MEMBERS: [&str; 6] = ["id", "entityType", "entityId", "action", "changedAt", "changedBy"];
+
+/// Bytes of the JSON of an entry.
+const ENTRY_BYTES: usize = 240;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![Route::new(Method::Get, "/sync/changes", list_changes, Operation::Special(&LIST_CHANGES))]
@@ -35,9 +42,9 @@ static LIST_CHANGES: Special = Special {
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
         call.session.require(Scope::Read)?;
-        let (feed, fields) = FeedQuery::parse(&call.parameters()?, call.profile())?;
+        let (feed, fields) = feed_query(call.parameters()?)?;
         let changes = call.session.changes(&feed)?;
-        let mut response = answer::changes(&changes, &fields)?;
+        let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| fields.write_json(entry, out))?;
         if let Some(last) = changes.last().filter(|_| changes.len() == feed.limit) {
             let next = next(&call, feed.from, last);
             answer::write_links(&mut response, &call.path(), &[("next", next)])?;
@@ -48,20 +55,117 @@ async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Pr
 }
 
 /// The query for the changes after an entry, with the parameter that this one was asked with.
-fn next(call: &Call, from: FeedFrom, last: &FeedEntry) -> String {
+fn next(call: &Call, from: FeedPosition, last: &FeedEntry) -> String {
     let (name, value) = match from {
-        FeedFrom::Since(_) => ("since", last.changed_at.to_string()),
-        FeedFrom::After(_) => ("after", last.id.to_string()),
+        FeedPosition::Since(_) => ("since", last.changed_at.to_string()),
+        FeedPosition::After(_) => ("after", last.id.to_string()),
     };
     query::with(call.uri.query(), &["since", "after"], &[(name, &value)])
 }
 
+/// The members of an entry that are asked for, each by its place in [`MEMBERS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FeedFields([bool; MEMBERS.len()]);
+
+impl FeedFields {
+    const ALL: Self = Self([true; MEMBERS.len()]);
+
+    /// Appends the JSON object of these members of an entry.
+    fn write_json(self, entry: &FeedEntry, out: &mut Vec<u8>) -> Result<(), Error> {
+        if self == Self::ALL {
+            return serde_json::to_writer(out, entry).map_err(Error::internal);
+        }
+        let entry = serde_json::to_value(entry).map_err(Error::internal)?;
+        out.push(b'{');
+        let mut separator = "";
+        for (name, _) in MEMBERS.iter().zip(self.0).filter(|(_, is_asked)| *is_asked) {
+            let value = entry.get(name).ok_or_else(|| Error::internal("an entry has all members"))?;
+            out.extend_from_slice(format!("{separator}\"{name}\":{value}").as_bytes());
+            separator = ",";
+        }
+        out.push(b'}');
+        Ok(())
+    }
+}
+
+/// Reads the parameters of the feed: `since` or `after`, `entities`, `limit` and `fields`.
+fn feed_query(mut parameters: Parameters) -> Result<(FeedQuery, FeedFields), Error> {
+    let from = position(&mut parameters);
+    let kinds = kinds(&mut parameters);
+    let limit = parameters.number("limit", 1, limits::FEED_PAGE).unwrap_or(limits::FEED_PAGE);
+    let fields = fields(&mut parameters);
+    parameters.finish()?;
+    let from = from.ok_or_else(|| Error::internal("a feed without a position has a fault"))?;
+    Ok((FeedQuery { from, kinds, limit }, fields))
+}
+
+/// Reads the position to go on from; without one, there is a fault.
+fn position(parameters: &mut Parameters) -> Option<FeedPosition> {
+    let is_since_given = parameters.is_given("since");
+    let since = parameters.instant("since");
+    match parameters.take("after") {
+        Some(_) if is_since_given => {
+            parameters.fault("after", "must not be given together with since");
+            None
+        }
+        Some(text) => {
+            let number = text.parse().ok();
+            if number.is_none() {
+                parameters.fault("after", "must be the id of a change");
+            }
+            number.map(FeedPosition::After)
+        }
+        None => {
+            if !is_since_given {
+                parameters.fault("since", "is required");
+            }
+            since.map(FeedPosition::Since)
+        }
+    }
+}
+
+/// Reads the kinds of record that are asked for; all of the feed, if none is named.
+fn kinds(parameters: &mut Parameters) -> Vec<Kind> {
+    let list = parameters.take("entities");
+    let mut kinds = Vec::new();
+    for name in names(list.as_deref()) {
+        match Kind::IN_FEED.iter().find(|kind| kind.plural() == name) {
+            Some(kind) if kinds.contains(kind) => {}
+            Some(kind) => kinds.push(*kind),
+            None => {
+                let all: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.plural()).collect();
+                parameters.fault("entities", format!("names {name:?}; use {}", all.join(", ")));
+                break;
+            }
+        }
+    }
+    if kinds.is_empty() { Kind::IN_FEED.to_vec() } else { kinds }
+}
+
+/// Reads the members that are asked for; all of them, if none is named.
+fn fields(parameters: &mut Parameters) -> FeedFields {
+    let list = parameters.take("fields");
+    let names: Vec<&str> = names(list.as_deref()).collect();
+    if parameters.profile() == Profile::Strict {
+        for name in names.iter().filter(|name| !MEMBERS.contains(name)) {
+            parameters.fault("fields", format!("names {name:?}, which is not a member"));
+        }
+    }
+    if names.is_empty() { FeedFields::ALL } else { FeedFields(MEMBERS.map(|member| names.contains(&member))) }
+}
+
+/// The names of a list that is separated by commas.
+fn names(list: Option<&str>) -> impl Iterator<Item = &str> {
+    list.into_iter().flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty())
+}
+
 fn feed_entry() -> Value {
+    let kinds: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.noun()).collect();
     let properties = json!({
         "id": { "type": "integer", "minimum": 1 },
-        "entityType": { "type": "string", "enum": Kind::IN_FEED.map(Kind::noun) },
+        "entityType": { "type": "string", "enum": kinds },
         "entityId": { "type": "string", "format": "uuid" },
-        "action": { "type": "string", "enum": ["inserted", "updated", "deleted"] },
+        "action": { "type": "string", "enum": Action::WORDS },
         "changedAt": instant(),
         "changedBy": { "type": ["string", "null"], "description": "A user's e-mail, or `apikey:` and a key's name" },
     });
@@ -76,14 +180,72 @@ fn feed_entry() -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rally_core::FeedFields;
+    use super::*;
+    use crate::query;
 
-    use super::feed_entry;
+    fn read(query: &str) -> Result<(FeedQuery, FeedFields), Error> {
+        feed_query(Parameters::new(query::pairs(Some(query))?, Profile::Strict))
+    }
+
+    fn entry() -> FeedEntry {
+        FeedEntry {
+            id: 7,
+            entity_type: Kind::Contact,
+            entity_id: "0194c101-aca0-7001-9859-d4265eb01788".parse().unwrap(),
+            action: Action::Inserted,
+            changed_at: "2025-02-01T10:15:00Z".parse().unwrap(),
+            changed_by: None,
+        }
+    }
+
+    fn json(fields: FeedFields) -> String {
+        let mut json = Vec::new();
+        fields.write_json(&entry(), &mut json).unwrap();
+        String::from_utf8(json).unwrap()
+    }
 
     #[test]
     fn the_schema_has_the_members_that_fields_can_name() {
         let schema = feed_entry();
         let members = schema["properties"].as_object().unwrap().keys().map(String::as_str);
-        assert_eq!(members.collect::<BTreeSet<_>>(), FeedFields::members().iter().copied().collect());
+        assert_eq!(members.collect::<BTreeSet<_>>(), MEMBERS.into_iter().collect());
+    }
+
+    #[test]
+    fn all_members_by_name_are_the_whole_entry() {
+        let value = serde_json::to_value(entry()).unwrap();
+        let members = value.as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(members.collect::<BTreeSet<_>>(), MEMBERS.into_iter().collect());
+        let one_by_one = MEMBERS.map(|name| {
+            let (_, fields) = read(&format!("after=0&fields={name}")).unwrap();
+            json(fields).trim_matches(['{', '}']).to_owned()
+        });
+        assert_eq!(json(FeedFields::ALL), format!("{{{}}}", one_by_one.join(",")));
+        let (_, fields) = read("after=0&fields=action,id").unwrap();
+        assert_eq!(json(fields), r#"{"id":7,"action":"inserted"}"#);
+    }
+
+    #[test]
+    fn a_kind_that_is_named_twice_is_asked_for_once() {
+        let (feed, fields) = read("since=2025-02-01&entities=deals, contacts,deals&fields=").unwrap();
+        let since = FeedPosition::Since("2025-02-01T00:00:00Z".parse().unwrap());
+        let kinds = vec![Kind::Deal, Kind::Contact];
+        assert_eq!((feed, fields), (FeedQuery { from: since, kinds, limit: 1_000 }, FeedFields::ALL));
+        assert_eq!(read("after=7").unwrap().0.from, FeedPosition::After(7));
+    }
+
+    #[test]
+    fn a_position_is_an_instant_or_a_number() {
+        for (query, detail) in [
+            ("", "since is required"),
+            ("entities=deals", "since is required"),
+            ("after=-1", "after must be the id of a change"),
+            ("after=", "after must be the id of a change"),
+            ("after=1&after=2", "after is given twice"),
+            ("after=1&since=2025-02-01", "after must not be given together with since"),
+            ("after=1&since=soon", "2 fields are invalid"),
+        ] {
+            assert_eq!(read(query).unwrap_err().detail(), detail, "{query}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Those who call: users who log in, and keys of every sort.
 
-use rally_core::{ApiKeyDraft, Session, UserDraft};
+use rally_core::{ApiKeyDraft, Scope, Scopes, Session, UserDraft};
 use serde_json::json;
 
 use crate::support::{Api, Ask, Setting};
@@ -23,19 +23,14 @@ impl Api {
     }
 
     pub(crate) fn trusted(&self, tenant: &str) -> Session {
-        self.engine.trusted_session(tenant, "test").unwrap()
+        self.engine.tenant(tenant).unwrap().trusted_session("test").unwrap()
     }
 
     /// Adds a user who can log in with [`PASSWORD`], without a request.
     pub(crate) fn add_user(&self, tenant: &str, email: &str, scopes: &str) -> String {
-        let draft = UserDraft {
-            email: email.into(),
-            name: "Ada Lovelace".into(),
-            scopes: Some(scopes.into()),
-            password: Some(PASSWORD.into()),
-            ..UserDraft::default()
-        };
-        self.trusted(tenant).users().create(&draft).unwrap().row.id().to_string()
+        let scopes: Scopes = scopes.parse().unwrap();
+        let draft = UserDraft::new(email, "Ada Lovelace").scopes(scopes).password(PASSWORD);
+        self.trusted(tenant).users().create(&draft).unwrap().id.to_string()
     }
 
     /// A login at a host that names no tenant.
@@ -58,14 +53,13 @@ impl Api {
 
     /// A key of `acme` that works until a microsecond from now.
     pub(crate) fn brief_key(&self) -> String {
-        let expires_at = Some(self.engine.clock().now().plus_micros(1));
-        let draft = ApiKeyDraft { name: "brief".into(), scopes: Some("admin".into()), expires_at };
+        let end = self.engine.clock().now().plus_micros(1);
+        let draft = ApiKeyDraft::new("brief").scopes(Scopes::from(Scope::Admin)).expires_at(end);
         self.trusted("acme").api_keys().mint(&draft).unwrap().key
     }
 
     pub(crate) fn revoked_key(&self) -> String {
-        let draft =
-            ApiKeyDraft { name: "revoked".into(), scopes: Some("admin".into()), ..ApiKeyDraft::default() };
+        let draft = ApiKeyDraft::new("revoked").scopes(Scopes::from(Scope::Admin));
         let made = self.trusted("acme").api_keys().mint(&draft).unwrap();
         self.trusted("acme").api_keys().revoke(made.model.id).unwrap();
         made.key

@@ -37,9 +37,8 @@ fn every_credential_that_is_none_gets_the_same_answer() {
 }
 
 fn expired_key(api: &Api) -> String {
-    let session = api.engine.trusted_session("acme", "test").unwrap();
-    let expires_at = Some(api.engine.clock().now().plus_micros(1));
-    let draft = ApiKeyDraft { name: "short".into(), scopes: None, expires_at };
+    let session = api.engine.tenant("acme").unwrap().trusted_session("test").unwrap();
+    let draft = ApiKeyDraft::new("short").expires_at(api.engine.clock().now().plus_micros(1));
     let key = session.api_keys().mint(&draft).unwrap().key;
     api.get(CONTACTS).key(&key).send().is(200);
     api.clock.advance(1);

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, body::Body, http::Request};
 use http_body_util::BodyExt;
-use rally_core::{ApiKeyDraft, Engine, TenantDraft, store::MemoryStore};
+use rally_core::{ApiKeyDraft, Engine, Scope, Scopes, TenantDraft, store::MemoryStore};
 use rally_http::testing::Fake;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -17,9 +17,9 @@ use crate::support::{ADA, NOWHERE};
 /// A router under `/crm`, and a key that opens it.
 fn mounted() -> (Router, String) {
     let engine = Engine::new(MemoryStore::new());
-    engine.create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() }).unwrap();
-    let draft = ApiKeyDraft { name: "n".into(), scopes: Some("admin".into()), expires_at: None };
-    let key = engine.trusted_session("acme", "host").unwrap().api_keys().mint(&draft).unwrap().key;
+    let acme = engine.create_tenant(&TenantDraft::new("acme")).unwrap();
+    let draft = ApiKeyDraft::new("n").scopes(Scopes::from(Scope::Admin));
+    let key = acme.trusted_session("host").unwrap().api_keys().mint(&draft).unwrap().key;
     (Router::new().nest("/crm", rally_http::router(engine, rally_http::Config::default())), key)
 }
 

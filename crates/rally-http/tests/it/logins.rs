@@ -87,7 +87,7 @@ fn every_reason_to_turn_somebody_away_is_told_in_the_same_words() {
     api.add_user("acme", "ada@x.example", "read");
     let left = api.add_user("acme", "left@x.example", "read");
     api.patch(&format!("/api/v1/users/{left}"), r#"{"isActive":false}"#).send().is(200);
-    let draft = UserDraft { email: "none@x.example".into(), name: "None".into(), ..UserDraft::default() };
+    let draft = UserDraft::new("none@x.example", "None");
     api.trusted("acme").users().create(&draft).unwrap();
     let wrong = api.log_in("acme", "ada@x.example", "wrong").send().is(401);
     assert_eq!(wrong.told(), REFUSED);

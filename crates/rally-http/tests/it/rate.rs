@@ -150,7 +150,8 @@ fn on_a_store_that_servers_share_the_figures_are_the_tenants_and_a_silent_store_
     faulty.fail_write(0, WriteFault::Unavailable);
     assert_eq!(figures(&api.get(CONTACTS).send().is(503)).0, "", "what is left is not known");
     assert_eq!(api.get(CONTACTS).send().is(200).header("X-RateLimit-Remaining"), "2");
-    elsewhere.take_request(&elsewhere.trusted_session("acme", "test").unwrap()).unwrap();
+    let session = elsewhere.tenant("acme").unwrap().trusted_session("test").unwrap();
+    elsewhere.take_request(&session).unwrap();
     assert_eq!(api.get(CONTACTS).send().is(200).header("X-RateLimit-Remaining"), "0");
     let refused = api.get(CONTACTS).send().is(429);
     assert_eq!(figures(&refused), ("3".into(), "0".into(), (MINUTE + 60).to_string()));

@@ -17,7 +17,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use rally_core::{
-    ApiKeyDraft, Contact, ContactDraft, Engine, Profile, TenantDraft, TenantId,
+    ApiKeyDraft, Contact, ContactDraft, Engine, Profile, Scopes, TenantDraft, TenantId,
     store::{Abort, Batch, Commit, Limits, MemoryStore, Snapshot, Store, StoreError},
 };
 use rally_http::{Config, router};
@@ -79,7 +79,7 @@ impl Api {
         let (environment, clock) = rally_testkit::environment(7);
         let engine = Engine::with(setting.store, environment, setting.engine);
         for slug in ["acme", "other"] {
-            engine.create_tenant(&TenantDraft { slug: slug.into(), ..TenantDraft::default() }).unwrap();
+            engine.create_tenant(&TenantDraft::new(slug)).unwrap();
         }
         Self {
             admin: mint(&engine, "acme", "admin"),
@@ -126,19 +126,14 @@ impl Api {
     }
 
     pub(crate) fn add_to(&self, tenant: &str, email: &str) -> String {
-        let draft = ContactDraft {
-            first_name: "Ada".into(),
-            last_name: "Lovelace".into(),
-            email: email.into(),
-            ..ContactDraft::default()
-        };
-        let session = self.engine.trusted_session(tenant, "test").unwrap();
-        session.contacts().create(&draft).unwrap().row.id().to_string()
+        let session = self.engine.tenant(tenant).unwrap().trusted_session("test").unwrap();
+        let draft = ContactDraft::new("Ada", "Lovelace", email);
+        session.contacts().create(&draft).unwrap().id.to_string()
     }
 
     pub(crate) fn contact(&self, id: &str) -> Contact {
-        let session = self.engine.trusted_session("acme", "test").unwrap();
-        session.contacts().get(id.parse().unwrap()).unwrap().read().unwrap()
+        let session = self.engine.tenant("acme").unwrap().trusted_session("test").unwrap();
+        session.contacts().get(id.parse().unwrap()).unwrap()
     }
 }
 
@@ -245,8 +240,8 @@ pub(crate) fn with(body: &str, member: &str, value: impl Into<Value>) -> String 
 }
 
 pub(crate) fn mint(engine: &Engine, tenant: &str, scopes: &str) -> String {
-    let session = engine.trusted_session(tenant, "test").unwrap();
-    let draft = ApiKeyDraft { name: scopes.into(), scopes: Some(scopes.into()), ..ApiKeyDraft::default() };
+    let session = engine.tenant(tenant).unwrap().trusted_session("test").unwrap();
+    let draft = ApiKeyDraft::new(scopes).scopes(scopes.parse::<Scopes>().unwrap());
     session.api_keys().mint(&draft).unwrap().key
 }
 

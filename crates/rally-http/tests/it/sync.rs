@@ -102,7 +102,7 @@ fn changes_are_told_to_their_tenant_alone_and_to_nobody_without_a_key() {
 fn what_is_trimmed_is_said_to_be_gone() {
     let api = Api::new();
     let ids = ["a@x.example", "b@x.example"].map(|email| api.add(email));
-    let session = api.engine.trusted_session("acme", "test").unwrap();
+    let session = api.engine.tenant("acme").unwrap().trusted_session("test").unwrap();
     session.trim_changes(api.contact(&ids[0]).updated_at).unwrap();
     let answer = api.get(&format!("{CHANGES}?{LONG_AGO}")).send();
     assert_snapshot!(answer, @r#"

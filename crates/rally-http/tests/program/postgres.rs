@@ -156,9 +156,8 @@ fn a_database_that_goes_away_and_comes_back_needs_no_restart() {
 /// A key in the form that keys have, of a tenant that only this test knows.
 fn unknown_key() -> String {
     let engine = Engine::new(MemoryStore::new());
-    engine.create_tenant(&TenantDraft { slug: "nobody".into(), ..TenantDraft::default() }).unwrap();
-    let session = engine.trusted_session("nobody", "test").unwrap();
-    session.api_keys().mint(&ApiKeyDraft { name: "x".into(), ..ApiKeyDraft::default() }).unwrap().key
+    let nobody = engine.create_tenant(&TenantDraft::new("nobody")).unwrap();
+    nobody.trusted_session("test").unwrap().api_keys().mint(&ApiKeyDraft::new("x")).unwrap().key
 }
 
 #[test]

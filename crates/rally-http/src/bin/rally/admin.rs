@@ -1,8 +1,8 @@
 use std::io::{self, Write};
 
 use rally_core::{
-    ApiKey, ApiKeyDraft, AuditEntry, Collection, Config, Engine, Environment, Error, ListQuery, Resource,
-    Session, Tenant, TenantChange, TenantDraft, Timestamp,
+    ApiKey, ApiKeyDraft, AuditEntry, Collection, Config, Engine, Environment, Error, Patch, Profile, Query,
+    Scope, Scopes, Session, TenantDraft, TenantHandle, TenantUpdate, Timestamp, schema::Resource,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
     match command {
         KeysCommand::Create { store, tenant, name, scopes } => {
-            let draft = ApiKeyDraft { name: name.clone(), scopes: Some(scopes.clone()), expires_at: None };
+            let draft = ApiKeyDraft::new(name).scopes(*scopes);
             let made = session(&open(store)?, tenant, "rally keys create")?.api_keys().mint(&draft)?;
             print(&format!("{}\n", made.key))
         }
@@ -39,9 +39,9 @@ fn list_keys(session: &Session) -> Result<(), Failure> {
 fn print_all<R: Resource>(records: Collection<'_, R>, line: impl Fn(&R) -> String) -> Result<(), Failure> {
     let mut offset = 0;
     loop {
-        let page = records.list(&ListQuery { offset, ..ListQuery::default() })?;
-        for row in &page.rows {
-            print(&line(&row.read()?))?;
+        let page = records.list(Query::all().offset(offset))?;
+        for record in &page.records {
+            print(&line(record))?;
             offset += 1;
         }
         if !page.has_more {
@@ -90,7 +90,8 @@ pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
             print(&lines.concat())
         }
         TenantsCommand::Create { store, slug } => {
-            let (tenant, key) = create_tenant(&open(store)?, slug)?;
+            let tenant = open(store)?.create_tenant(&TenantDraft::new(slug))?;
+            let key = mint_admin_key(&tenant)?;
             print(&format!("{}\t{}\n{key}\n", tenant.slug, tenant.id))
         }
         TenantsCommand::Set { store, slug, settings } => set_tenant(&open(store)?, slug, settings),
@@ -98,28 +99,20 @@ pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
 }
 
 fn set_tenant(engine: &Engine, slug: &str, settings: &SettingsArguments) -> Result<(), Failure> {
-    let change = TenantChange {
-        rate_limit_per_minute: settings.rate_limit.clone().unwrap_or_default(),
-        profile: settings.profile.clone().unwrap_or_default(),
-    };
-    let tenant = engine.change_tenant(slug, &change).map_err(|error| explain(error, engine, slug))?;
+    let rate_limit = settings.rate_limit.clone().unwrap_or(Patch::Keep);
+    let profile = settings.profile.clone().unwrap_or(Patch::Keep);
+    let update = TenantUpdate::new().rate_limit_per_minute(rate_limit).profile(profile);
+    let tenant = tenant(engine, slug)?.update(&update)?;
     let rate_limit =
         tenant.rate_limit_per_minute.map_or_else(|| "default".to_owned(), |limit| limit.to_string());
-    let profile = tenant.profile.as_deref().unwrap_or("default");
+    let profile = tenant.profile.map_or("default", Profile::as_str);
     print(&format!("{}\t{}\t{rate_limit}\t{profile}\n", tenant.slug, tenant.id))
 }
 
-/// Adds a tenant and makes its admin key.
-fn create_tenant(engine: &Engine, slug: &str) -> Result<(Tenant, String), Failure> {
-    let tenant = engine.create_tenant(&TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() })?;
-    let key = mint_admin_key(engine, slug)?;
-    Ok((tenant, key))
-}
-
 /// Makes the first key of a tenant.
-pub(crate) fn mint_admin_key(engine: &Engine, slug: &str) -> Result<String, Error> {
-    let draft = ApiKeyDraft { name: "admin".to_owned(), scopes: Some("admin".to_owned()), expires_at: None };
-    Ok(engine.trusted_session(slug, "rally")?.api_keys().mint(&draft)?.key)
+pub(crate) fn mint_admin_key(tenant: &TenantHandle) -> Result<String, Error> {
+    let draft = ApiKeyDraft::new("admin").scopes(Scopes::from(Scope::Admin));
+    Ok(tenant.trusted_session("rally")?.api_keys().mint(&draft)?.key)
 }
 
 /// Opens a store that outlives the command.
@@ -137,8 +130,13 @@ fn open(arguments: &StoreArguments) -> Result<Engine, Failure> {
 }
 
 /// A session of a tenant that the operator has named.
-fn session(engine: &Engine, tenant: &str, name: &str) -> Result<Session, Failure> {
-    engine.trusted_session(tenant, name).map_err(|error| explain(error, engine, tenant))
+fn session(engine: &Engine, slug: &str, name: &str) -> Result<Session, Failure> {
+    Ok(tenant(engine, slug)?.trusted_session(name)?)
+}
+
+/// The tenant that the operator has named.
+fn tenant(engine: &Engine, slug: &str) -> Result<TenantHandle, Failure> {
+    engine.tenant(slug).map_err(|error| explain(error, engine, slug))
 }
 
 /// Lists the tenants in the failure, if the named one is not among them.

@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
-use rally_core::{ApiKey, Id, Patch};
+use rally_core::{ApiKey, Id, Patch, Profile, Scopes};
 
 use crate::store::Location;
 
@@ -123,7 +123,7 @@ pub(crate) enum KeysCommand {
         name: String,
         /// Comma-separated: read, write, admin
         #[arg(long, default_value = "read")]
-        scopes: String,
+        scopes: Scopes,
     },
     /// List a tenant's API keys: id, how it begins, name, scopes, whether it works, and when it last did
     List {
@@ -177,8 +177,8 @@ pub(crate) struct SettingsArguments {
     #[arg(long, value_name = "N|default", value_parser = setting::<u32>)]
     pub(crate) rate_limit: Option<Patch<u32>>,
     /// The strictness in reading requests: documented or strict; or default, for that of the server
-    #[arg(long, value_name = "PROFILE|default", value_parser = setting::<String>)]
-    pub(crate) profile: Option<Patch<String>>,
+    #[arg(long, value_name = "PROFILE|default", value_parser = setting::<Profile>)]
+    pub(crate) profile: Option<Patch<Profile>>,
 }
 
 /// An origin is scheme, host and, if it is not the scheme's own, port (RFC 6454).

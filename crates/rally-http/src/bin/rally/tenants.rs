@@ -60,7 +60,7 @@ impl WantedTenants {
             None => None,
             Some(Some(key)) => Some(key.clone()),
             Some(unmade) => {
-                let key = admin::mint_admin_key(engine, slug)?;
+                let key = admin::mint_admin_key(&engine.tenant(slug)?)?;
                 *unmade = Some(key.clone());
                 Some(key)
             }
@@ -70,8 +70,7 @@ impl WantedTenants {
 
     /// Creates a tenant, unless another server has just done so.
     fn create(&mut self, engine: &Engine, slug: &str) -> Result<TenantId, Error> {
-        let draft = TenantDraft { slug: slug.to_owned(), ..TenantDraft::default() };
-        match engine.create_tenant(&draft) {
+        match engine.create_tenant(&TenantDraft::new(slug)) {
             Ok(tenant) => {
                 self.created.insert(slug.to_owned(), None);
                 Ok(tenant.id)
