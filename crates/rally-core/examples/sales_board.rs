@@ -1,5 +1,5 @@
-//! A sales board on the embedded engine: the columns of a pipeline with the deals in them, what they are worth in each
-//! currency, and what they are likely to bring.
+//! A sales board on the embedded engine: the columns of a pipeline with the deals in them, their sums in each currency,
+//! and what is likely to come of them.
 //!
 //! ```text
 //! cargo run -p rally-core --example sales_board
@@ -10,7 +10,7 @@
 use std::fmt::{self, Write};
 
 use rally_core::{
-    CompanyDraft, Deal, DealDraft, Engine, Error, Forecast, Id, ListQuery, Pipeline, Session, StageForecast,
+    CompanyDraft, Currency, Deal, DealDraft, Decimal, Engine, Error, Pipeline, Query, Session, StageForecast,
     TenantDraft, store::MemoryStore,
 };
 
@@ -19,53 +19,38 @@ const SHOWN: usize = 3;
 
 fn main() -> Result<(), Error> {
     let engine = Engine::new(MemoryStore::new());
-    engine.create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() })?;
-    let acme = engine.trusted_session("acme", "sales board")?;
-    let pipeline = sell(&acme)?;
-    print!("{}", board(&acme, pipeline)?);
+    let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("sales board")?;
+    let sales = acme.pipelines().default()?;
+    sell(&acme, &sales)?;
+    print!("{}", board(&acme, &sales)?);
     Ok(())
 }
 
-/// A week's work: some deals, of which one is won.
-fn sell(acme: &Session) -> Result<Id<Pipeline>, Error> {
-    let pipelines = acme.pipelines().list(&ListQuery::default())?;
-    let pipeline =
-        pipelines.rows.first().ok_or_else(|| Error::internal("a tenant has a pipeline"))?.read()?;
-    let stage = |name: &str| pipeline.stages.iter().find(|stage| stage.name == name).map(|stage| stage.id);
-    let company =
-        acme.companies().create(&CompanyDraft { name: "Looms Ltd".into(), ..Default::default() })?;
-    let mut last = None;
-    for (name, value, currency, at) in [
-        ("Two looms", "12000", "USD", "Lead"),
-        ("Spare parts", "349.50", "EUR", "Lead"),
-        ("Maintenance", "0.10", "USD", "Lead"),
-        ("Training", "0.20", "USD", "Lead"),
-        ("A hall of looms", "1250000.00", "EUR", "Negotiation"),
-    ] {
-        let draft = DealDraft {
-            pipeline_id: pipeline.id,
-            stage_id: stage(at).unwrap_or_default(),
-            company_id: Some(company.row.id()),
-            name: name.into(),
-            value: Some(value.parse().map_err(Error::internal)?),
-            currency: Some(currency.into()),
-            ..DealDraft::default()
+/// A week's work, in one transaction: some deals, of which one is won.
+fn sell(acme: &Session, sales: &Pipeline) -> Result<(), Error> {
+    let (lead, won) = (sales.stage("Lead")?.id, sales.stage("Closed Won")?.id);
+    acme.write(|tx| {
+        let looms = tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+        let deal = |name: &str, value: &str, currency: Currency| -> Result<DealDraft, Error> {
+            let draft = DealDraft::new(sales.id, lead, name).company_id(looms.id);
+            Ok(draft.value(value.parse::<Decimal>()?).currency(currency))
         };
-        last = Some(acme.deals().create(&draft)?.row.id());
-    }
-    acme.deals().move_to(last.unwrap_or_default(), stage("Closed Won").unwrap_or_default())?;
-    Ok(pipeline.id)
+        tx.deals().create(&deal("Two looms", "12000", Currency::USD)?)?;
+        tx.deals().create(&deal("Spare parts", "349.50", Currency::EUR)?)?;
+        tx.deals().create(&deal("Maintenance", "0.10", Currency::USD)?)?;
+        tx.deals().create(&deal("Training", "0.20", Currency::USD)?)?;
+        let hall = tx.deals().create(&deal("A hall of looms", "1250000.00", Currency::EUR)?)?;
+        tx.deals().move_to(hall.id, won)?;
+        Ok(())
+    })
 }
 
-/// The board of a pipeline: one call for what the columns come to, and one for the deals of each.
-fn board(acme: &Session, pipeline: Id<Pipeline>) -> Result<String, Error> {
-    let Forecast { stages, .. } = acme.pipelines().forecast(pipeline)?;
+/// The board of a pipeline: its forecast, and the first deals of each column.
+fn board(acme: &Session, sales: &Pipeline) -> Result<String, Error> {
     let mut board = String::new();
-    for column in &stages {
-        let query = ListQuery { limit: SHOWN, ..ListQuery::default() }.with("stageId", column.stage.id);
-        let deals = acme.deals().list(&query)?;
-        let deals = deals.rows.iter().map(|row| row.read()).collect::<Result<Vec<Deal>, _>>()?;
-        draw(&mut board, column, &deals).map_err(Error::internal)?;
+    for column in acme.pipelines().forecast(sales.id)?.stages {
+        let deals = acme.deals().list(Query::from(Deal::STAGE_ID.is(column.stage.id)).limit(SHOWN))?;
+        draw(&mut board, &column, &deals.records).map_err(Error::internal)?;
     }
     Ok(board)
 }
@@ -86,12 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_board_shows_each_column_and_what_it_comes_to() {
+    fn the_board_shows_each_column_with_its_deals_and_their_sums() {
         let engine = Engine::new(MemoryStore::new());
-        engine.create_tenant(&TenantDraft { slug: "acme".into(), ..TenantDraft::default() }).unwrap();
-        let acme = engine.trusted_session("acme", "test").unwrap();
-        let pipeline = sell(&acme).unwrap();
-        insta::assert_snapshot!(board(&acme, pipeline).unwrap(), @"
+        let acme = engine.create_tenant(&TenantDraft::new("acme")).unwrap().trusted_session("test").unwrap();
+        let sales = acme.pipelines().default().unwrap();
+        sell(&acme, &sales).unwrap();
+        insta::assert_snapshot!(board(&acme, &sales).unwrap(), @"
         Lead (10 %): 4 deals
           EUR 349.50, likely 34.9500
           USD 12000.30, likely 1200.0300

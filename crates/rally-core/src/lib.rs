@@ -33,14 +33,14 @@ pub mod architecture {}
 mod base;
 pub mod cookbook;
 mod engine;
+pub mod parse;
 mod resources;
 pub mod schema;
 pub mod store;
 
 pub use base::{
-    Action, Clock, Code, Currency, Decimal, Entropy, Environment, Error, Faults, Id, Kind, NotACurrency,
-    NotADecimal, NotATimeZone, NotAnInstant, Patch, Profile, Scope, Scopes, SystemClock, SystemEntropy, Tags,
-    TenantId, TimeZone, Timestamp, UnknownScope, UnknownWord, limits,
+    Action, Clock, Code, Currency, Decimal, Entropy, Environment, Error, Faults, Id, Kind, Patch, Profile,
+    Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
 };
 pub use engine::{
     read::{FeedEntry, FeedPosition, Filter, Filterable, ListQuery, Page, Query},

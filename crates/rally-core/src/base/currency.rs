@@ -12,7 +12,7 @@ use super::read_text;
 /// let dollar: Currency = "USD".parse()?;
 /// assert_eq!(dollar.as_str(), "USD");
 /// assert!("usd".parse::<Currency>().is_err());
-/// # Ok::<(), rally_core::NotACurrency>(())
+/// # Ok::<(), rally_core::parse::NotACurrency>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency(iso_currency::Currency);

@@ -21,7 +21,7 @@ use super::limits::DECIMAL_DIGITS;
 /// assert_eq!(amount, Decimal::from(10));
 /// assert_eq!("1.5e3".parse::<Decimal>()?.to_string(), "1500");
 /// assert_eq!("ten".parse::<Decimal>().unwrap_err().to_string(), "must be a number");
-/// # Ok::<(), rally_core::NotADecimal>(())
+/// # Ok::<(), rally_core::parse::NotADecimal>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decimal(rust_decimal::Decimal);

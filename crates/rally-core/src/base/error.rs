@@ -2,7 +2,10 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{Faults, Scope, Timestamp};
+use super::{
+    Faults, NotACurrency, NotADecimal, NotATimeZone, NotAnInstant, Scope, Timestamp, UnknownScope,
+    UnknownWord,
+};
 
 /// The kind of failure that an [`Error`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -279,6 +282,19 @@ impl Error {
         self.0.outcome_unknown
     }
 }
+
+/// A host's text that is not what it was parsed as is invalid input, so `?` works on it.
+macro_rules! invalid {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::new(Code::Validation, format!("a value {error}"))
+            }
+        })+
+    };
+}
+
+invalid!(NotACurrency, NotADecimal, NotATimeZone, NotAnInstant, UnknownScope, UnknownWord);
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

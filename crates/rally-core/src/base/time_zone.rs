@@ -12,7 +12,7 @@ use super::read_text;
 /// let berlin: TimeZone = "Europe/Berlin".parse()?;
 /// assert_eq!(berlin.as_str(), "Europe/Berlin");
 /// assert!("europe/berlin".parse::<TimeZone>().is_err());
-/// # Ok::<(), rally_core::NotATimeZone>(())
+/// # Ok::<(), rally_core::parse::NotATimeZone>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeZone(&'static str);

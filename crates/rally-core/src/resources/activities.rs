@@ -5,7 +5,8 @@ use crate::{
     base::{Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
     engine::{
         codec::Slot,
-        schema::{self, Model, Resource, Row, Rule, Searchable, quote, resource, stored},
+        schema::{self, Model, Resource, Row, Rule, Searchable, quote, stored},
+        session::resource,
         write::{Bulkable, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };

@@ -1,20 +1,19 @@
-//! Keys that programs authenticate with: what the tenant's administrators do with them. Their text and how they open a
-//! session is in [`credentials`](super::credentials).
+//! Keys that programs authenticate with: what the tenant's administrators do with them. Their text is in
+//! [`key_text`](super::key_text), and how they open a session in `credentials`.
 
 use std::{fmt, sync::LazyLock};
 
 use super::{
     administrators::{self, key},
-    audit,
-    credentials::{self, Secret},
-    define,
+    audit, define,
+    key_text::{self, Secret},
 };
 use crate::{
     base::{Error, Id, Kind, Scope, Scopes, Timestamp, limits},
     engine::{
         codec::Slot,
-        schema::{self, Body, Member, Model, Record, Resource, Row, Rule, quote, resource, stored, unquote},
-        session::{Caller, Collection, JsonCollection, Session, Verbs, WriteOptions},
+        schema::{self, Body, Member, Model, Record, Resource, Row, Rule, quote, stored, unquote},
+        session::{Caller, Collection, JsonCollection, Session, Verbs, WriteOptions, resource},
         write::{self, Definition, Draft, Editable, Rules, Written},
     },
 };
@@ -161,7 +160,7 @@ impl Grant {
 
     /// True when this is the hash of its secret, found out in the same time whatever the answer is.
     pub(super) fn has_hash(&self, hash: &str) -> bool {
-        credentials::are_equal(self.secret_hash.as_bytes(), hash.as_bytes())
+        key_text::are_equal(self.secret_hash.as_bytes(), hash.as_bytes())
     }
 
     /// True when its use was last noted so long ago that it is to be noted again.
@@ -267,6 +266,6 @@ fn mint(verbs: &Verbs<'_, ApiKey>, body: &Body<'_>, options: &WriteOptions) -> R
     let written = verbs.write_one(None, &options, body, &mut |transaction| {
         write::create_checked(transaction, definition, &members)
     })?;
-    let key = if written.replayed { None } else { Some(secret.key(written.record.id())) };
+    let key = if written.replayed { None } else { Some(secret.key(written.record.id().as_uuid())) };
     Ok(MintedApiKey { written, key })
 }

@@ -10,8 +10,8 @@ use crate::{
     base::{Action, Error, Id, Kind, Scope, Timestamp, limits},
     engine::{
         codec::Slot,
-        schema::{self, Model, Resource, Row, Rule, Slots, quote, resource, stored},
-        session::Session,
+        schema::{self, Model, Resource, Row, Rule, Slots, quote, stored},
+        session::{Session, resource},
         write::{self, Definition, Rules, Transaction},
     },
 };

@@ -11,9 +11,9 @@ use crate::{
         codec::Slot,
         schema::{
             self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, Wrong, computed_optional,
-            object, quote, resource, stored,
+            object, quote, stored,
         },
-        session::{Collection, Session},
+        session::{Collection, Session, resource},
         write::{Definition, Editable, Revision, Rules, Transaction},
     },
     store::StoreError,

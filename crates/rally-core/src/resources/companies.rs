@@ -5,7 +5,8 @@ use crate::{
     base::{Decimal, Error, Id, Kind, Tags, TenantId, Timestamp, limits},
     engine::{
         codec::Slot,
-        schema::{self, Keyed, Model, Resource, Row, Rule, Searchable, fold_domain, resource, stored},
+        schema::{self, Keyed, Model, Resource, Row, Rule, Searchable, fold_domain, stored},
+        session::resource,
         write::{Bulkable, Creatable, Definition, Editable, MatchedBy, Rules, Upsertable},
     },
 };

@@ -1,13 +1,12 @@
 use std::sync::LazyLock;
 
-use unicase::UniCase;
-
 use super::{Company, User, define};
 use crate::{
     base::{Error, Id, Kind, Tags, TenantId, Timestamp, closed_set, limits},
     engine::{
         codec::Slot,
-        schema::{self, Keyed, Model, Record, Resource, Row, Rule, Searchable, computed, resource, stored},
+        schema::{self, Keyed, Model, Record, Resource, Row, Rule, Searchable, computed, fold_email, stored},
+        session::resource,
         write::{Bulkable, Creatable, Definition, Editable, MatchedBy, Rules, Upsertable},
     },
     store::StoreError,
@@ -159,9 +158,4 @@ pub(super) fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) -> Result<(), S
     out.push(b' ');
     out.extend_from_slice(last);
     Ok(())
-}
-
-/// Addresses are compared case-folded (Unicode, full folding).
-pub(super) fn fold_email(email: &str) -> Option<String> {
-    if email.is_empty() { None } else { Some(UniCase::new(email).to_folded_case()) }
 }

@@ -1,37 +1,24 @@
 //! Credentials, which open sessions: API keys and users' passwords.
 //!
-//! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), 22 that say which tenant
-//! to look in, 22 that say which key it is, and 6 check digits (CRC-32), by which a typing slip is told without asking the
-//! store. The store holds the SHA-256 hash of secret and tenant and nothing that the key could be made from.
 
 use std::net::IpAddr;
 
 use argon2::{Argon2, PasswordVerifier};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-use uuid::Uuid;
 
 use super::{
     ApiKey, User,
     api_keys::Grant,
     audit,
+    key_text::{self, KeyParts},
     users::{self, Account},
 };
 use crate::{
-    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, invariant},
+    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp},
     engine::{
         keys::spaces,
         session::{Caller, Engine, Session},
     },
 };
-
-const LIVE: &str = "rk_live_";
-const TEST: &str = "rk_test_";
-const SECRET_CHARACTERS: usize = 32;
-/// Characters that a UUID takes.
-const ID_CHARACTERS: usize = 22;
-const CHECK_CHARACTERS: usize = 6;
-const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The hash that a password is compared with where there is none, so that it takes as long: that of `nobody's password`
 /// with the parameters of all others.
@@ -45,13 +32,13 @@ impl Engine {
     /// # Errors
     /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
     pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
-        let parts = Parts::of(key).ok_or_else(Error::unauthorized)?;
+        let parts = KeyParts::of(key).ok_or_else(Error::unauthorized)?;
         let lookup = self.lookup(parts.tenant)?;
         let view = lookup.view()?;
         let rate_seen = self.see_rate(view.snapshot(), || spaces::record(Kind::ApiKey, parts.id))?;
         let row = found(view.records::<ApiKey>().row(Id::from_uuid(parts.id)))?;
         let (now, grant) = (self.clock().now(), Grant::read(&row.record()?)?);
-        if !grant.has_hash(&hash(parts.hashed)) || !grant.works(now) {
+        if !grant.has_hash(&key_text::hash(parts.hashed)) || !grant.works(now) {
             return Err(Error::unauthorized());
         }
         let is_behind = grant.is_use_behind(now);
@@ -148,98 +135,6 @@ fn verify(password: &str, hash: &str) -> bool {
     Argon2::default().verify_password(password.as_bytes(), hash).is_ok()
 }
 
-/// True when two texts are the same, found out in the same time wherever they differ.
-pub(super) fn are_equal(one: &[u8], other: &[u8]) -> bool {
-    one.ct_eq(other).into()
-}
-
-/// The parts of a key.
-#[derive(Debug, PartialEq, Eq)]
-struct Parts<'a> {
-    /// Prefix, secret and tenant: all that is random of it, and what it is random for.
-    hashed: &'a str,
-    tenant: TenantId,
-    id: Uuid,
-}
-
-impl<'a> Parts<'a> {
-    /// Reads a key; `None` if it is none at all, which asks no store.
-    fn of(key: &'a str) -> Option<Self> {
-        let letters = key.strip_prefix(LIVE).or_else(|| key.strip_prefix(TEST))?;
-        if letters.len() != SECRET_CHARACTERS + 2 * ID_CHARACTERS + CHECK_CHARACTERS || !letters.is_ascii() {
-            return None;
-        }
-        let (body, check) = key.split_at_checked(key.len() - CHECK_CHARACTERS)?;
-        let (hashed, id) = body.split_at_checked(body.len() - ID_CHARACTERS)?;
-        let (_, tenant) = hashed.split_at_checked(hashed.len() - ID_CHARACTERS)?;
-        let (tenant, id) = (Uuid::from_u128(number(tenant)?), Uuid::from_u128(number(id)?));
-        (check == check_digits(body)).then_some(Self { hashed, tenant: TenantId::from_uuid(tenant), id })
-    }
-}
-
-/// A key as far as it is known before it has a record.
-pub(super) struct Secret(String);
-
-impl Secret {
-    pub(super) fn new(engine: &Engine, tenant: TenantId) -> Self {
-        let prefix = if engine.config().test_keys { TEST } else { LIVE };
-        let mut key = String::from(prefix);
-        while key.len() < prefix.len() + SECRET_CHARACTERS {
-            let [byte] = engine.random();
-            // 248 is the greatest multiple of 62 in a byte; above it the first letters would come too often.
-            if let Some(letter) = BASE_62.get(usize::from(byte % 62)).filter(|_| byte < 248) {
-                key.push(char::from(*letter));
-            }
-        }
-        key.push_str(&base_62(tenant.as_uuid().as_u128(), ID_CHARACTERS));
-        Self(key)
-    }
-
-    /// The beginning, which is kept to tell the key from others by.
-    pub(super) fn beginning(&self) -> &str {
-        invariant(self.0.get(..LIVE.len() + 4), "a key is longer than its beginning, and in ASCII")
-    }
-
-    pub(super) fn hash(&self) -> String {
-        hash(&self.0)
-    }
-
-    /// The whole key.
-    pub(super) fn key(&self, id: Id<ApiKey>) -> String {
-        let body = format!("{}{}", self.0, base_62(id.as_uuid().as_u128(), ID_CHARACTERS));
-        let check = check_digits(&body);
-        body + &check
-    }
-}
-
-fn check_digits(body: &str) -> String {
-    base_62(crc32fast::hash(body.as_bytes()).into(), CHECK_CHARACTERS)
-}
-
-fn base_62(mut number: u128, characters: usize) -> String {
-    let mut letters = vec![b'0'; characters];
-    for letter in letters.iter_mut().rev() {
-        let digit = usize::try_from(number % 62).ok().and_then(|digit| BASE_62.get(digit));
-        *letter = *invariant(digit, "a remainder of 62 is less than 62");
-        number /= 62;
-    }
-    letters.iter().map(|letter| char::from(*letter)).collect()
-}
-
-/// The number that letters of base 62 are; `None` if they are no such letters, or too great.
-fn number(letters: &str) -> Option<u128> {
-    letters.bytes().try_fold(0u128, |number, letter| {
-        let digit = BASE_62.iter().position(|known| *known == letter)?;
-        number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)
-    })
-}
-
-/// The SHA-256 hash of a text, in hexadecimal.
-fn hash(text: &str) -> String {
-    let digit = |nibble: u8| invariant(char::from_digit(u32::from(nibble), 16), "a nibble is less than 16");
-    Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 impl Error {
     /// The error for a credential that opens no session, without the reason.
     #[must_use]
@@ -261,34 +156,5 @@ mod tests {
         assert_eq!(hash.to_string(), NOBODYS_HASH);
         assert!(verify("nobody's password", NOBODYS_HASH));
         assert!(!verify("another password", NOBODYS_HASH));
-    }
-
-    fn key(secret: &str, tenant: u128, id: u128) -> String {
-        let tenant = base_62(tenant, ID_CHARACTERS);
-        Secret(format!("{LIVE}{secret}{tenant}")).key(Id::from_uuid(Uuid::from_u128(id)))
-    }
-
-    proptest! {
-        #[test]
-        fn a_key_says_which_it_is_and_which_tenant_it_belongs_to(
-            tenant: u128, id: u128, secret in "[0-9A-Za-z]{32}",
-        ) {
-            let key = key(&secret, tenant, id);
-            let parts = Parts::of(&key).unwrap();
-            prop_assert_eq!((parts.tenant.as_uuid().as_u128(), parts.id.as_u128()), (tenant, id));
-        }
-
-        #[test]
-        fn one_wrong_letter_is_no_key(secret in "[0-9A-Za-z]{32}", place in 8usize..90, letter in "[0-9A-Za-z]") {
-            let key = key(&secret, 7, 8);
-            let mut slip = key.clone();
-            slip.replace_range(place..=place, &letter);
-            prop_assert_eq!(Parts::of(&slip).is_some(), slip == key);
-        }
-
-        #[test]
-        fn any_text_is_a_key_or_none_and_never_a_panic(text in "(rk_live_)?[0-9A-Za-zé]{0,84}") {
-            let _ = Parts::of(&text);
-        }
     }
 }

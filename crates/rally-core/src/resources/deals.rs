@@ -13,8 +13,9 @@ use crate::{
         keys::spaces,
         schema::{
             self, IndexNumber, Join, Member, Model, Record, Resource, Row, Rule, Searchable, joined, lookup,
-            quote, reference_id, resource, stored,
+            quote, reference_id, stored,
         },
+        session::resource,
         write::{
             Bulkable, Creatable, Definition, Editable, MatchedBy, Revision, Rules, Transaction, Upsertable,
         },

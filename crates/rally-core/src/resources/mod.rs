@@ -10,6 +10,7 @@ mod contacts;
 mod credentials;
 mod deals;
 mod forecast;
+mod key_text;
 mod pipelines;
 mod secrets;
 mod settings;

@@ -15,9 +15,9 @@ use crate::{
         keys::{IndexedValue, fold},
         schema::{
             self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, Wrong, array,
-            object, resource, stored,
+            object, stored,
         },
-        session::{Collection, Session, TransactionCollection, ViewCollection},
+        session::{Collection, Session, TransactionCollection, ViewCollection, resource},
         write::{self, Answer, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };

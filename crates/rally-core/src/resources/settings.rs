@@ -10,8 +10,8 @@ use crate::{
     base::{Currency, Error, Id, Kind, Profile, Scope, TimeZone, limits},
     engine::{
         codec::Slot,
-        schema::{Body, Model, Resource, Row, Rule, quote, resource, stored},
-        session::{Collection, Session, Verbs, WriteOptions},
+        schema::{Body, Model, Resource, Row, Rule, quote, stored},
+        session::{Collection, Session, Verbs, WriteOptions, resource},
         write::{Definition, Editable, Rules, Update, WriteOutcome, Written},
     },
 };

@@ -6,8 +6,8 @@ use crate::{
     engine::{
         codec::Slot,
         read::Query,
-        schema::{self, Keyed, Member, Model, Resource, Row, Rule, TenantInfo, resource, stored},
-        session::{Caller, Collection, Engine, Session},
+        schema::{self, Keyed, Member, Model, Resource, Row, Rule, TenantInfo, stored},
+        session::{Caller, Collection, Engine, Session, resource},
         write::{self, Creatable, Definition, Editable, Rules},
     },
 };

@@ -6,19 +6,17 @@ use uuid::Uuid;
 
 use super::{
     administrators::{self, user},
-    audit,
-    contacts::fold_email,
-    define,
+    audit, define,
 };
 use crate::{
     base::{Code, Entropy, Error, Faults, Id, Kind, Patch, Scope, Scopes, TenantId, Timestamp, limits},
     engine::{
         codec::{Bytes, Slot},
         schema::{
-            self, Body, Keyed, Model, Record, Resource, Row, Rule, Searchable, quote, resource, stored,
+            self, Body, Keyed, Model, Record, Resource, Row, Rule, Searchable, fold_email, quote, stored,
             text_of, unquote,
         },
-        session::Session,
+        session::{Session, resource},
         write::{Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };

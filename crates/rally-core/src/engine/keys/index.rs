@@ -164,6 +164,11 @@ fn last(snapshot: &dyn Snapshot, prefix: &Key) -> Result<Option<Uuid>, StoreErro
     last.map(|entry| id_behind(&entry.key, prefix)).transpose()
 }
 
+/// The error for a key that leads to no record.
+pub(crate) fn damaged_key() -> StoreError {
+    StoreError::Corrupt { what: "a list that names no record".to_owned() }
+}
+
 /// The id at the end of an index entry, behind what all entries of its value begin with.
 pub(crate) fn id_behind(key: &Key, prefix: &Key) -> Result<Uuid, StoreError> {
     let damaged = || StoreError::Corrupt { what: "an index entry without an id".to_owned() };

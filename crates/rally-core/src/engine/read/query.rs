@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::Serialize;
 
-use super::selection::Condition;
+use super::selection::{Condition, Selection};
 use crate::{
     base::{Error, Faults, Profile, Timestamp, limits},
     engine::{
@@ -29,14 +29,14 @@ pub struct Filterable<R, T> {
 
 /// A condition on the records of a list, or several that all hold.
 pub struct Filter<R> {
-    pub(super) conditions: Vec<Condition>,
+    conditions: Vec<Condition>,
     faults: Faults,
     of: PhantomData<fn() -> R>,
 }
 
 /// The text that a name begins with, in the form in which names are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Search(pub(super) String);
+pub struct Search(String);
 
 /// The records that are asked for, and their order.
 pub struct Query<R> {
@@ -194,6 +194,12 @@ impl<R> Query<R> {
     #[must_use]
     pub fn counted(self) -> ListQuery<R> {
         ListQuery::from(self).counted()
+    }
+
+    /// The selection that it makes; `None` when it asks for all records.
+    pub(super) fn selection(&self, model: &'static Model) -> Option<Selection<'_>> {
+        let beginning = self.search.as_ref().map(|search| search.0.as_str());
+        Selection::of(model, &self.filter.conditions, beginning)
     }
 
     /// Checks that nothing that was asked is impossible.

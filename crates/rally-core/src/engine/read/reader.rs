@@ -4,16 +4,12 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use super::{
-    ListQuery,
-    query::check_limit,
-    selection::{Ids, Selection},
-};
+use super::{ListQuery, query::check_limit, selection::Ids};
 use crate::{
     base::{Error, Timestamp, limits},
     engine::{
         codec::{Bytes, Slot},
-        keys::{IndexedValue, Order, Place, Sequence, spaces},
+        keys::{IndexedValue, Order, Place, Sequence, damaged_key, spaces},
         schema::{IndexNumber, Model, Record, Resource, Row, TenantInfo, join},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
@@ -84,7 +80,7 @@ impl<'v, R: Resource> Reader<'v, R> {
     pub(crate) fn list(&self, query: &ListQuery<R>) -> Result<Page<Row<R>>, Error> {
         check_limit(query.limit, limits::PAGE)?;
         query.query.check()?;
-        let selection = Selection::of(self.model(), &query.query);
+        let selection = query.query.selection(self.model());
         let mut page = match (selection, query.query.updated_since) {
             (None, None) => self.list_created(query),
             (None, Some(since)) => self.list_updated(query, since),
@@ -195,7 +191,7 @@ impl<'v, R: Resource> Reader<'v, R> {
         let keys: Vec<Key> = ids.iter().map(|id| spaces::record(R::KIND, *id)).collect();
         let rows = ids.iter().zip(self.snapshot.get_many(&keys)?).map(|(id, bytes)| match bytes {
             Some(bytes) => Ok(self.row(*id, bytes)),
-            None => Err(damaged_key()),
+            None => Err(damaged_key().into()),
         });
         rows.collect()
     }
@@ -224,7 +220,7 @@ impl<T> Page<T> {
     }
 }
 
-pub(super) fn ids_of(entries: &[Entry]) -> Result<Vec<Uuid>, Error> {
+pub(super) fn ids_of(entries: &[Entry]) -> Result<Vec<Uuid>, StoreError> {
     entries.iter().map(|entry| read_uuid(&entry.value).ok_or_else(damaged_key)).collect()
 }
 
@@ -232,8 +228,4 @@ pub(super) fn page<T>(mut records: Vec<T>, limit: usize, total: Option<u64>) -> 
     let has_more = records.len() > limit;
     records.truncate(limit);
     Page { records, has_more, total }
-}
-
-pub(super) fn damaged_key() -> Error {
-    StoreError::Corrupt { what: "a list that names no record".to_owned() }.into()
 }

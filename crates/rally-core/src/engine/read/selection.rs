@@ -8,12 +8,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use uuid::Uuid;
 
-use super::{Query, reader::damaged_key};
 use crate::{
     base::{Error, Kind, TenantId, count},
     engine::{
         codec::Slot,
-        keys::{self, IndexedValue, id_behind, spaces},
+        keys::{self, IndexedValue, damaged_key, id_behind, spaces},
         schema::{Fold, IndexNumber, Member, Model, Record, Wrong, text_of, unquote},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
@@ -57,10 +56,12 @@ impl Condition {
 }
 
 impl<'q> Selection<'q> {
-    /// The selection that a query makes; `None` when it asks for all records.
-    pub(crate) fn of<R>(model: &'static Model, query: &'q Query<R>) -> Option<Self> {
-        let beginning = query.search.as_ref().map(|search| search.0.as_str());
-        let conditions = query.filter.conditions.as_slice();
+    /// The selection by some conditions; `None` when that is all records.
+    pub(crate) fn of(
+        model: &'static Model,
+        conditions: &'q [Condition],
+        beginning: Option<&'q str>,
+    ) -> Option<Self> {
         let is_all = conditions.is_empty() && beginning.is_none();
         if is_all { None } else { Some(Self { model, conditions, beginning }) }
     }

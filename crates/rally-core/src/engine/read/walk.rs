@@ -8,7 +8,7 @@ use super::{
     Query,
     filtered::MANY_NAMES,
     reader::{Reader, ids_of},
-    selection::{Ids, Selection},
+    selection::Ids,
 };
 use crate::{
     base::{Error, limits},
@@ -41,7 +41,7 @@ enum Source<'v> {
 impl<'v, R: Resource> Walk<'v, R> {
     pub(crate) fn new(reader: Reader<'v, R>, query: Query<R>) -> Result<Self, Error> {
         query.check()?;
-        let source = match (query.updated_since, Selection::of(reader.model(), &query)) {
+        let source = match (query.updated_since, query.selection(reader.model())) {
             (Some(since), _) => {
                 let start = spaces::updated(R::KIND, since).successor();
                 Source::Changes(KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start))
@@ -103,7 +103,7 @@ impl<'v, R: Resource> Walk<'v, R> {
 
     /// Those of some records that the query asks for.
     fn selected(&self, mut rows: Vec<Row<R>>) -> Result<Vec<Row<R>>, Error> {
-        if let Some(selection) = Selection::of(self.reader.model(), &self.query) {
+        if let Some(selection) = self.query.selection(self.reader.model()) {
             let mut selected = Vec::with_capacity(rows.len());
             for row in rows {
                 if selection.holds(&row.record()?)? {

@@ -11,7 +11,6 @@ mod resource;
 mod row;
 mod rule;
 mod slots;
-mod table;
 mod tenant;
 
 pub(crate) use self::{
@@ -23,12 +22,8 @@ pub(crate) use self::{
     },
     record::{NULL, Record},
     resource::sealed::Sealed,
-    rule::{Nested, Wrong, array, fold_domain, object, quote, reference_id, text_of, unquote},
+    rule::{Nested, Wrong, array, fold_domain, fold_email, object, quote, reference_id, text_of, unquote},
     slots::Slots,
-    table::{
-        constructor, debug_given, filter_name, filter_type, given_traits, input_type, needed, read_type,
-        resource, setter, slot_of,
-    },
 };
 pub use self::{
     fields::Fields,

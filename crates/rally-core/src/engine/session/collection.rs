@@ -72,7 +72,7 @@ impl<'s, R: Resource> Collection<'s, R> {
     /// # use rally_core::*;
     /// # let engine = Engine::new(store::MemoryStore::new());
     /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
-    /// let page = acme.contacts().list(Query::from(Contact::CITY.is("London")).limit(20).counted())?;
+    /// let page = acme.contacts().list(Query::from(Contact::LEAD_SOURCE.is("web")).limit(20).counted())?;
     /// assert_eq!((page.records.len(), page.has_more, page.total), (0, false, Some(0)));
     /// # Ok::<(), Error>(())
     /// ```

@@ -10,11 +10,11 @@ mod options;
 #[expect(clippy::module_inception, reason = "the wing is named for its main type")]
 mod session;
 mod signals;
+mod table;
 mod transaction;
 mod verbs;
 mod view;
 
-pub(crate) use self::verbs::Verbs;
 pub use self::{
     collection::Collection,
     engine::{Config, Engine},
@@ -26,4 +26,11 @@ pub use self::{
     transaction::{TransactionCollection, TransactionJson},
     verbs::{Atomicity, Bulk, BulkItem},
     view::{Changes, Records, Rows, View, ViewCollection, ViewRows},
+};
+pub(crate) use self::{
+    table::{
+        constructor, debug_given, filter_name, filter_type, given_traits, input_type, needed, read_type,
+        resource, setter, slot_of,
+    },
+    verbs::Verbs,
 };

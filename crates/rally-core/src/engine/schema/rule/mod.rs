@@ -15,6 +15,7 @@ pub use self::object::Shape;
 pub(crate) use self::{
     domain::fold_domain,
     object::{Nested, array, object},
+    text::fold_email,
 };
 pub(crate) use self::{object::Name, word::reference_id, wrong::Wrong};
 use crate::{

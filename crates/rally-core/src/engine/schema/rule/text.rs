@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use email_address::{EmailAddress, Options};
+use unicase::UniCase;
 use url::Url;
 
 use super::{Read, Wrong, quote};
@@ -73,6 +74,11 @@ pub(super) fn email(raw: &str) -> Read<'_> {
         Ok(_) => Ok(text.into_json()),
         Err(_) => Err("is not an e-mail address".into()),
     }
+}
+
+/// The form in which e-mail addresses are compared: case-folded (Unicode, full folding).
+pub(crate) fn fold_email(email: &str) -> Option<String> {
+    if email.is_empty() { None } else { Some(UniCase::new(email).to_folded_case()) }
 }
 
 pub(super) fn url(raw: &str) -> Read<'_> {

@@ -3,8 +3,13 @@
 
 use std::fmt;
 
-use super::{Access, Given, Member, Model};
-use crate::{base::invariant, engine::codec::Slot};
+use crate::{
+    base::invariant,
+    engine::{
+        codec::Slot,
+        schema::{Access, Given, Member, Model},
+    },
+};
 
 /// Declares a resource by the table of its members.
 ///
@@ -32,9 +37,9 @@ macro_rules! resource {
         written $written:tt
         $(hidden $hidden:tt)?
     ) => {
-        $crate::engine::schema::resource! { @read [$(#[$doc])*] $name $rows $written [$($hidden)?] }
-        $($crate::engine::schema::resource! { @draft [$(#[$draft_doc])*] $draft $name $rows $written })?
-        $($crate::engine::schema::resource! { @update [$(#[$update_doc])*] $update $name $rows $written })?
+        $crate::engine::session::resource! { @read [$(#[$doc])*] $name $rows $written [$($hidden)?] }
+        $($crate::engine::session::resource! { @draft [$(#[$draft_doc])*] $draft $name $rows $written })?
+        $($crate::engine::session::resource! { @update [$(#[$update_doc])*] $update $name $rows $written })?
     };
 
     (
@@ -45,7 +50,7 @@ macro_rules! resource {
         members $rows:tt
         $(hidden $hidden:tt)?
     ) => {
-        $crate::engine::schema::resource! {
+        $crate::engine::session::resource! {
             $(#[$doc])*
             pub struct $name;
             $(draft $draft)?
@@ -71,7 +76,7 @@ macro_rules! resource {
         #[serde(rename_all = "camelCase")]
         #[non_exhaustive]
         pub struct $name {
-            $($(#[$row_doc])* pub $field: $crate::engine::schema::read_type!($need $type),)*
+            $($(#[$row_doc])* pub $field: $crate::engine::session::read_type!($need $type),)*
         }
 
         impl $crate::engine::schema::Sealed for $name {}
@@ -80,7 +85,7 @@ macro_rules! resource {
             /// The members, in the order in which they are written.
             fn members() -> Vec<$crate::engine::schema::Member> {
                 vec![
-                    $($crate::engine::schema::needed!($need $member),)*
+                    $($crate::engine::session::needed!($need $member),)*
                     $($written_member.write_only(),)*
                     $($($hidden,)*)?
                 ]
@@ -94,8 +99,8 @@ macro_rules! resource {
                 /// Filters lists by this member.
                 pub const $filter: $crate::engine::read::Filterable<
                     $name,
-                    $crate::engine::schema::filter_type!($type $(, $filter_type)?)
-                > = $crate::engine::read::Filterable::new($crate::engine::schema::filter_name($member));
+                    $crate::engine::session::filter_type!($type $(, $filter_type)?)
+                > = $crate::engine::read::Filterable::new($crate::engine::session::filter_name($member));
             )?)*
         }
 
@@ -123,18 +128,18 @@ macro_rules! resource {
         pub struct $draft($crate::engine::schema::Given);
 
         impl $draft {
-            $crate::engine::schema::constructor! {
-                [] $({$need $field $crate::engine::schema::input_type!($type $(as $input)?), $member})*
+            $crate::engine::session::constructor! {
+                [] $({$need $field $crate::engine::session::input_type!($type $(as $input)?), $member})*
             }
-            $($crate::engine::schema::setter! {
-                draft [$(#[$row_doc])*] $need $field $crate::engine::schema::input_type!($type $(as $input)?), $member
+            $($crate::engine::session::setter! {
+                draft [$(#[$row_doc])*] $need $field $crate::engine::session::input_type!($type $(as $input)?), $member
             })*
-            $($crate::engine::schema::setter! {
+            $($crate::engine::session::setter! {
                 draft [$(#[$written_doc])*] optional $written $written_type, $written_member
             })*
         }
 
-        $crate::engine::schema::given_traits! { Draft $draft $name }
+        $crate::engine::session::given_traits! { Draft $draft $name }
     };
 
     (
@@ -157,15 +162,15 @@ macro_rules! resource {
                 Self::default()
             }
 
-            $($crate::engine::schema::setter! {
-                update [$(#[$row_doc])*] $need $field $crate::engine::schema::input_type!($type $(as $input)?), $member
+            $($crate::engine::session::setter! {
+                update [$(#[$row_doc])*] $need $field $crate::engine::session::input_type!($type $(as $input)?), $member
             })*
-            $($crate::engine::schema::setter! {
+            $($crate::engine::session::setter! {
                 update [$(#[$written_doc])*] optional $written $written_type, $written_member
             })*
         }
 
-        $crate::engine::schema::given_traits! { Update $update $name }
+        $crate::engine::session::given_traits! { Update $update $name }
     };
 }
 
@@ -209,10 +214,10 @@ macro_rules! filter_type {
 /// The constructor of a draft, with an argument for each required member.
 macro_rules! constructor {
     ([$($done:tt)*] {required $field:ident $type:ty, $member:expr} $($rest:tt)*) => {
-        $crate::engine::schema::constructor! { [$($done)* ($field $type, $member)] $($rest)* }
+        $crate::engine::session::constructor! { [$($done)* ($field $type, $member)] $($rest)* }
     };
     ([$($done:tt)*] {$need:ident $field:ident $type:ty, $member:expr} $($rest:tt)*) => {
-        $crate::engine::schema::constructor! { [$($done)*] $($rest)* }
+        $crate::engine::session::constructor! { [$($done)*] $($rest)* }
     };
     ([$(($field:ident $type:ty, $member:expr))*]) => {
         /// A draft with what is required.
@@ -220,7 +225,7 @@ macro_rules! constructor {
             let mut given = $crate::engine::schema::Given::default();
             $({
                 let value: $type = $field.into();
-                given.set($crate::engine::schema::slot_of(&$member), &$crate::base::Patch::Set(value));
+                given.set($crate::engine::session::slot_of(&$member), &$crate::base::Patch::Set(value));
             })*
             Self(given)
         }
@@ -237,14 +242,14 @@ macro_rules! setter {
         $($doc)*
         pub fn $field(mut self, value: impl Into<$type>) -> Self {
             let value: $type = value.into();
-            self.0.set($crate::engine::schema::slot_of(&$member), &$crate::base::Patch::Set(value));
+            self.0.set($crate::engine::session::slot_of(&$member), &$crate::base::Patch::Set(value));
             self
         }
     };
     ($form:ident [$($doc:tt)*] $need:ident $field:ident $type:ty, $member:expr) => {
         $($doc)*
         pub fn $field(mut self, value: impl Into<$crate::base::Patch<$type>>) -> Self {
-            self.0.set($crate::engine::schema::slot_of(&$member), &value.into());
+            self.0.set($crate::engine::session::slot_of(&$member), &value.into());
             self
         }
     };
@@ -264,7 +269,7 @@ macro_rules! given_traits {
         impl std::fmt::Debug for $form {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 let model = <$name as $crate::engine::schema::Resource>::model();
-                $crate::engine::schema::debug_given(stringify!($form), model, &self.0, f)
+                $crate::engine::session::debug_given(stringify!($form), model, &self.0, f)
             }
         }
     };
