@@ -6,7 +6,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use rally_core::store::Store;
 use rally_store_postgres::{Options, PostgresStore};
-use rally_testkit::{model_trials, postgres, run, store_trials};
+use rally_testkit::{engine_trials, model_trials, postgres, run, store_trials};
 
 fn main() -> ExitCode {
     let Some(database) = postgres::shared() else { return run(Vec::new()) };
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Arc::new(store.expect("the database is there"))
     };
     let mut trials = store_trials("postgres", fresh.clone());
+    trials.extend(engine_trials("postgres", fresh.clone()));
     trials.extend(model_trials("postgres", fresh));
     run(trials)
 }

@@ -7,13 +7,14 @@ use std::{process::ExitCode, sync::Arc};
 
 use rally_core::store::Store;
 use rally_store_redb::{Options, RedbStore};
-use rally_testkit::{file_trials, model_trials, run, store_trials};
+use rally_testkit::{engine_trials, file_trials, model_trials, run, store_trials};
 
 fn main() -> ExitCode {
     let memory =
         || -> Arc<dyn Store> { Arc::new(RedbStore::in_memory(Options::default()).expect("memory is there")) };
     let mut trials = store_trials("redb in memory", memory);
     trials.extend(model_trials("redb in memory", memory));
+    trials.extend(engine_trials("redb in memory", memory));
     trials.extend(file_trials("redb on a file", |path| {
         Arc::new(RedbStore::open(path, Options::default()).expect("the file can be opened"))
     }));

@@ -48,4 +48,4 @@ pub use faulty::{FaultyStore, ReadFault, WriteFault};
 pub use model::{model_trials, walk};
 pub use random::Random;
 pub use shared::SharedStore;
-pub use trials::{file_trials, reopen_trials, run, store_trials};
+pub use trials::{engine_trials, file_trials, reopen_trials, run, store_trials};

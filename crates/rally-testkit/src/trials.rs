@@ -11,6 +11,12 @@ pub fn store_trials(backend: &str, make: impl Fn() -> Arc<dyn Store> + Send + Sy
     trials(backend, properties::of_a_store(), make)
 }
 
+/// Every property of an engine's views, transactions and feed as a trial, each on a fresh store from `make`.
+#[must_use]
+pub fn engine_trials(backend: &str, make: impl Fn() -> Arc<dyn Store> + Send + Sync + 'static) -> Vec<Trial> {
+    trials(backend, properties::of_an_engine(), make)
+}
+
 /// What a store that keeps one file promises besides, each on a fresh path.
 ///
 /// `open` opens the file at the path, and makes it where there is none. It is closed by dropping the store.

@@ -5,6 +5,7 @@
 
 mod at_random;
 mod batch;
+mod engine;
 mod file;
 mod given;
 mod group;
@@ -45,6 +46,12 @@ pub fn of_a_store() -> Vec<Property<Arc<dyn Store>>> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The promises of an engine's views, transactions and feed on a store. The subject must be fresh.
+#[must_use]
+pub fn of_an_engine() -> Vec<Property<Arc<dyn Store>>> {
+    engine::properties()
 }
 
 /// The further promises of a store that keeps one file. Nothing may be at the path yet.
