@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
-use super::limits::DECIMAL_DIGITS;
+use super::{invariant, limits::DECIMAL_DIGITS};
 
 /// An exact decimal number, such as an amount of money, with as many fraction digits as it was given.
 ///
@@ -76,7 +76,8 @@ impl<'a> Parts<'a> {
     fn magnitude(&self) -> Result<rust_decimal::Decimal, NotADecimal> {
         let all = self.whole.bytes().chain(self.fraction.bytes()).skip_while(|digit| *digit == b'0');
         let mut coefficient = all.clone().try_fold(Coefficient::default(), Coefficient::push)?;
-        let places = i64::try_from(self.fraction.len()).unwrap_or(i64::MAX).saturating_sub(self.exponent);
+        let places = invariant(i64::try_from(self.fraction.len()).ok(), "a text has fewer than 2^63 bytes")
+            .saturating_sub(self.exponent);
         if coefficient.digits > 0 {
             for _ in places..0 {
                 coefficient = coefficient.push(b'0')?;

@@ -3,7 +3,7 @@ use std::{fmt, hash, marker::PhantomData, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
-use super::Timestamp;
+use super::{Timestamp, invariant};
 
 /// The identity of a record of type `R`: a UUID of version 7 (RFC 9562) whose order is the order of creation
 /// within a tenant.
@@ -60,7 +60,8 @@ impl fmt::Display for TenantId {
 /// ids of different instants sort by those; `random` fills the rest.
 #[must_use]
 pub(crate) fn uuid_at(instant: Timestamp, random: [u8; 8]) -> Uuid {
-    let micros = u64::try_from(instant.as_micros()).unwrap_or(0);
+    // A version 7 counts from 1970, and earlier instants are only those of clocks that are wrong.
+    let micros = instant.as_micros().max(0).cast_unsigned();
     let (millis, within) = (micros / 1_000, micros % 1_000);
     let high = u128::from(millis & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | u128::from(within) << 64;
     let low = u128::from(u64::from_be_bytes(random) >> 2) | 0b10 << 62;
@@ -72,7 +73,11 @@ pub(crate) fn uuid_at(instant: Timestamp, random: [u8; 8]) -> Uuid {
 pub(crate) fn instant_of(id: Uuid) -> Timestamp {
     let number = id.as_u128();
     let (millis, within) = (number >> 80, (number >> 64) & 0xFFF);
-    Timestamp::from_micros(i64::try_from(millis * 1_000 + within).unwrap_or(i64::MAX))
+    let micros = i64::try_from(millis * 1_000 + within).ok();
+    Timestamp::from_micros(invariant(
+        micros,
+        "48 bits of milliseconds are fewer than 63 bits of microseconds",
+    ))
 }
 
 // Derives would ask the same of `R`, which is only a name here.

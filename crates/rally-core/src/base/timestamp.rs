@@ -3,6 +3,8 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::invariant;
+
 /// An instant, in whole microseconds since 1970-01-01 UTC.
 ///
 /// Written as RFC 3339 in UTC with exactly six fraction digits and `Z`, so that text order is time order. Read from
@@ -87,12 +89,12 @@ fn civil(days: i64) -> (u32, u32, u32) {
 
 /// A number that fits 32 bits, whose arithmetic is quicker.
 fn small(number: i64) -> u32 {
-    u32::try_from(number).unwrap_or(0)
+    invariant(u32::try_from(number).ok(), "parts of an instant of four-digit years are small")
 }
 
 /// The two decimal digits of a number below a hundred.
 fn digits(number: u32) -> [u8; 2] {
-    let number = u8::try_from(number).unwrap_or(0);
+    let number = invariant(u8::try_from(number).ok(), "a number below a hundred");
     [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
@@ -147,7 +149,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 impl From<Timestamp> for DateTime<chrono::Utc> {
     fn from(instant: Timestamp) -> Self {
-        DateTime::from_timestamp_micros(instant.0).unwrap_or_default()
+        invariant(DateTime::from_timestamp_micros(instant.0), "chrono knows the years 0000 to 9999")
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> RecordParts<'a> {
     /// The JSON text of a member, empty without a value. A member that the record's format did not have is empty too.
     pub(crate) fn slot(&self, slot: Slot) -> &'a [u8] {
         let (start, end) = self.places.of(slot);
-        self.members.get(start..end).unwrap_or_default()
+        invariant(self.members.get(start..end), "places lead into the members")
     }
 
     /// How many bytes all members have.
@@ -125,7 +125,9 @@ impl<'a> RecordParts<'a> {
         match (end - start, from_here) {
             (0, _) => out.extend_from_slice(default),
             (length @ ..=WIDE, Some(wide)) => put_wide(wide, length, out),
-            _ => out.extend_from_slice(self.members.get(start..end).unwrap_or_default()),
+            _ => {
+                out.extend_from_slice(invariant(self.members.get(start..end), "places lead into the members"))
+            }
         }
     }
 }

@@ -184,7 +184,8 @@ impl Engine {
         &self.0.signals
     }
 
-    pub(crate) fn store(&self) -> &dyn Store {
+    /// The store, which only this wing reaches: whatever else writes goes through a transaction.
+    pub(super) fn store(&self) -> &dyn Store {
         &*self.0.store
     }
 

@@ -56,7 +56,9 @@ impl IdempotencyKey {
         let mut hash = Sha256::new();
         hash.update(self.fingerprint);
         hash.update([kind.number()]);
-        hash.update(id.unwrap_or_default());
+        if let Some(id) = id {
+            hash.update(id);
+        }
         hash.update(act);
         Self { key: self.key.clone(), fingerprint: hash.finalize().into() }
     }
