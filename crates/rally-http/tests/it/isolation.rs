@@ -2,28 +2,11 @@
 //! nothing has, byte for byte, and nothing of the first is touched.
 
 use axum::http::Method;
+use rally_core::Kind;
 use serde_json::{Value, json};
 
+use crate::resources::{CONTACTS, RESOURCES, Resource};
 use crate::support::{Answer, Api, Ask, NOWHERE, Setting, World, with};
-
-/// The body of each record that `World` has, and its members that refer to other records.
-const BODIES: [(&str, &str, &[&str]); 4] = [
-    ("contacts", r#"{"firstName":"A","lastName":"B","email":"new@x.example"}"#, &["companyId", "ownerId"]),
-    ("companies", r#"{"name":"A","domain":"new.example"}"#, &["ownerId"]),
-    (
-        "deals",
-        r#"{"pipelineId":"<pipeline>","stageId":"<lead>","name":"New"}"#,
-        &["pipelineId", "stageId", "contactId", "companyId", "ownerId"],
-    ),
-    (
-        "activities",
-        r#"{"activityType":"note","subject":"New"}"#,
-        &["contactId", "companyId", "dealId", "ownerId"],
-    ),
-];
-
-const NAMES: [&str; 8] =
-    ["<company>", "<contact>", "<user>", "<deal>", "<pipeline>", "<lead>", "<partners>", "<met>"];
 
 /// Two tenants without a limit to their requests.
 fn unlimited() -> World {
@@ -31,34 +14,34 @@ fn unlimited() -> World {
     World::of(Api::with(Setting { engine, ..Setting::default() }))
 }
 
-/// All ids that the other tenant has.
+/// The lists that a tenant has: of every kind but the tenants themselves.
+fn lists() -> impl Iterator<Item = String> {
+    Kind::ALL.iter().filter(|kind| **kind != Kind::Tenant).map(|kind| format!("/api/v1/{}", kind.plural()))
+}
+
+/// All ids that the other tenant has: at least one of each kind, and those of stages.
 fn foreign_ids(world: &World) -> Vec<String> {
     let api = &world.api;
     let ask = |ask: Ask<'_>| ask.key(&api.other).send();
-    let mut ids: Vec<String> = NAMES.iter().map(|name| world.fill_foreign(name)).collect();
-    ids.push(ask(api.post("/api/v1/activities", BODIES[3].1)).is(201).id());
-    for noun in ["api-keys", "audit"] {
-        let listed = ask(api.get(&format!("/api/v1/{noun}"))).is(200).items();
+    for resource in &RESOURCES {
+        let body = world.fill_foreign(resource.least).replace('#', &world.next());
+        ask(api.post(&resource.path(), body)).is(201);
+    }
+    let mut ids: Vec<String> = world.foreign_ids().map(str::to_owned).collect();
+    for list in lists() {
+        let listed = ask(api.get(&list)).is(200).items();
+        assert!(!listed.is_empty(), "{list}");
         ids.extend(listed.iter().map(|record| record["id"].as_str().unwrap().to_owned()));
     }
+    ids.sort();
+    ids.dedup();
     ids
 }
 
 /// All that the other tenant can see of itself.
 fn state(api: &Api) -> Vec<String> {
-    let nouns = [
-        "contacts",
-        "companies",
-        "deals",
-        "activities",
-        "users",
-        "pipelines",
-        "api-keys",
-        "audit",
-        "settings",
-    ];
-    let lists = nouns.iter().map(|noun| format!("/api/v1/{noun}"));
-    let paths = lists.chain(["/api/v1/sync/changes?since=2020-01-01".to_owned()]);
+    let others = ["/api/v1/settings", "/api/v1/sync/changes?since=2020-01-01"];
+    let paths = lists().chain(others.map(str::to_owned));
     paths.map(|path| api.get(&path).key(&api.other).send().is(200).body).collect()
 }
 
@@ -108,25 +91,34 @@ fn a_foreign_id_in_a_path_is_no_id() {
     assert_eq!(state(api), before);
 }
 
+/// The members of a resource that refer to another record: those that stand for one in its whole bodies.
+fn references(resource: &Resource) -> Vec<String> {
+    let wholes = resource.wholes.iter().map(|whole| serde_json::from_str::<Value>(whole).unwrap());
+    let members = wholes.flat_map(|whole| whole.as_object().unwrap().clone());
+    let refers = |value: &Value| value.as_str().is_some_and(|text| text.starts_with('<'));
+    members.filter(|(_, value)| refers(value)).map(|(name, _)| name).collect()
+}
+
 #[test]
 fn a_foreign_id_in_a_body_is_no_id() {
     let world = unlimited();
     let (api, ids) = (&world.api, foreign_ids(&world));
     let before = state(api);
-    for (noun, body, members) in BODIES {
-        let body = world.fill(body);
-        let own = api.post(&format!("/api/v1/{noun}"), body.clone()).send().is(201).id();
-        for member in members {
-            let path = format!("/api/v1/{noun}");
-            let with_id = |id: &str| with(&body.replace("new", "newer"), member, id);
+    for resource in &RESOURCES {
+        let own = resource.create(&world, &world.next()).id();
+        let (path, body) = (resource.path(), resource.body(&world, &world.next()));
+        for member in references(resource) {
+            let with_id = |id: &str| with(&body, &member, id);
             check(&ids, &format!("POST {path} {member}"), |id| api.post(&path, with_id(id)));
             check(&ids, &format!("PUT {path} {member}"), |id| {
-                api.put(&format!("{path}/{own}"), json!({*member: id}).to_string())
+                api.put(&resource.at(&own), json!({member.as_str(): id}).to_string())
             });
-            check(&ids, &format!("bulk {path} {member}"), |id| {
-                api.post(&format!("{path}/bulk"), format!("[{}]", with_id(id)))
-            });
-            if noun != "activities" {
+            if resource.bulk {
+                check(&ids, &format!("bulk {path} {member}"), |id| {
+                    api.post(&format!("{path}/bulk"), format!("[{}]", with_id(id)))
+                });
+            }
+            if resource.upsert {
                 check(&ids, &format!("upsert {path} {member}"), |id| {
                     api.put(&format!("{path}/upsert"), with_id(id))
                 });
@@ -142,18 +134,13 @@ fn a_foreign_id_in_a_body_is_no_id() {
 fn a_foreign_id_in_a_filter_finds_nothing() {
     let world = unlimited();
     let (api, ids) = (&world.api, foreign_ids(&world));
-    for (noun, filters) in [
-        ("contacts", &["companyId", "ownerId"][..]),
-        ("companies", &["ownerId"]),
-        ("deals", &["pipelineId", "stageId", "contactId", "companyId", "ownerId"]),
-        ("activities", &["contactId", "companyId", "dealId", "ownerId"]),
-        ("audit", &["targetId"]),
-    ] {
-        for filter in filters {
-            check(&ids, &format!("{noun} {filter}"), |id| {
-                api.get(&format!("/api/v1/{noun}?{filter}={id}&count=true"))
-            });
-        }
+    let of_resource = |resource: &'static Resource| {
+        let by_id = resource.filters.iter().filter(|(_, value, _)| value.starts_with('<'));
+        by_id.map(|(filter, _, _)| (resource.path(), *filter))
+    };
+    let audit = ("/api/v1/audit".to_owned(), "targetId");
+    for (list, filter) in RESOURCES.iter().flat_map(of_resource).chain([audit]) {
+        check(&ids, &format!("{list} {filter}"), |id| api.get(&format!("{list}?{filter}={id}&count=true")));
     }
 }
 
@@ -161,10 +148,10 @@ fn a_foreign_id_in_a_filter_finds_nothing() {
 fn an_idempotency_key_is_the_tenants_own() {
     let world = unlimited();
     let api = &world.api;
-    let body = BODIES[0].1;
+    let body = CONTACTS.body(&world, &world.next());
     for key in [&api.admin, &api.other] {
         let answer =
-            api.post("/api/v1/contacts", body).key(key).header("Idempotency-Key", "k").send().is(201);
+            api.post("/api/v1/contacts", body.clone()).key(key).header("Idempotency-Key", "k").send().is(201);
         assert_eq!(answer.header("Idempotent-Replayed"), "");
     }
     let change = r#"{"name":"Own"}"#;

@@ -132,19 +132,19 @@ impl Case {
 }
 
 impl Resource {
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/api/v1/{}", self.noun)
     }
 
-    fn at(&self, id: &str) -> String {
+    pub(crate) fn at(&self, id: &str) -> String {
         format!("/api/v1/{}/{id}", self.noun)
     }
 
-    fn body(&self, world: &World, number: &str) -> String {
+    pub(crate) fn body(&self, world: &World, number: &str) -> String {
         world.fill(self.least).replace('#', number)
     }
 
-    fn create(&self, world: &World, number: &str) -> Answer {
+    pub(crate) fn create(&self, world: &World, number: &str) -> Answer {
         world.api.post(&self.path(), self.body(world, number)).send().is(201)
     }
 

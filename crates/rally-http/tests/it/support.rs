@@ -187,6 +187,11 @@ impl World {
         fill(&self.foreign, template)
     }
 
+    /// The ids of the other tenant's records that templates have names for.
+    pub(crate) fn foreign_ids(&self) -> impl Iterator<Item = &str> {
+        self.foreign.iter().map(|(_, id)| id.as_str())
+    }
+
     /// A number that was not given before.
     pub(crate) fn next(&self) -> String {
         self.last.set(self.last.get() + 1);

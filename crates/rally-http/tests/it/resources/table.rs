@@ -1,5 +1,7 @@
 //! The table of resources.
 
+use rally_core::Kind;
+
 /// A resource with a URL noun of its own. In templates `#` is a number, and `<company>` is the id of one.
 pub(crate) struct Resource {
     pub(crate) noun: &'static str,
@@ -28,6 +30,28 @@ const TEXT_OF_256: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 pub(crate) static RESOURCES: [Resource; 6] = [CONTACTS, COMPANIES, DEALS, PIPELINES, ACTIVITIES, USERS];
+
+/// The row of a kind. Kinds that take no ordinary body have none.
+fn of_kind(kind: Kind) -> Option<Resource> {
+    Some(match kind {
+        Kind::Contact => CONTACTS,
+        Kind::Company => COMPANIES,
+        Kind::Deal => DEALS,
+        Kind::Pipeline => PIPELINES,
+        Kind::Activity => ACTIVITIES,
+        Kind::User => USERS,
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => return None,
+    })
+}
+
+#[test]
+fn every_kind_of_resource_has_its_row() {
+    let nouns: Vec<&str> = RESOURCES.iter().map(|resource| resource.noun).collect();
+    for (kind, row) in Kind::ALL.iter().filter_map(|kind| Some((kind, of_kind(*kind)?))) {
+        assert_eq!((row.noun, row.one), (kind.plural(), kind.noun()));
+        assert!(nouns.contains(&row.noun), "{}", row.noun);
+    }
+}
 
 pub(crate) const CONTACTS: Resource = Resource {
     noun: "contacts",
