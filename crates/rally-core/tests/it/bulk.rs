@@ -1,11 +1,11 @@
 use rally_core::{
     Atomicity,
     Atomicity::{AllOrNothing, EachByItself},
-    Bulk, Code, Contact, ContactDraft, Deal, DealDraft, Error, Id, Query, StageMove, WriteOptions, limits,
+    Bulk, Code, Contact, ContactDraft, DealDraft, Error, Query, WriteOptions, limits,
 };
 use serde_json::{Value, json};
 
-use crate::support::{World, ada, bytes, changes_after, once, report, tenant, told};
+use crate::support::{World, ada, bytes, once, report, told};
 
 fn json_contact(email: &str) -> Value {
     json!({"firstName": "Ada", "lastName": "Lovelace", "email": email})
@@ -25,7 +25,7 @@ fn total(world: &World) -> u64 {
 }
 
 /// The fate of each item: what became of it is not told of a good one.
-fn fates<R>(bulk: &Bulk<R>) -> Vec<Result<(), String>> {
+pub(crate) fn fates<R>(bulk: &Bulk<R>) -> Vec<Result<(), String>> {
     bulk.items.iter().map(|item| item.as_ref().map(|_| ()).map_err(report)).collect()
 }
 
@@ -151,13 +151,6 @@ fn a_bulk_has_1_to_100_items_in_an_array() {
     assert_eq!(bulk(&world, &many[..limits::BULK_ITEMS], EachByItself).unwrap().items.len(), 100);
 }
 
-/// The id of a deal that is no more.
-fn deleted_deal(world: &World) -> Id<Deal> {
-    let id = world.deal("Gone");
-    world.acme.deals().delete(id).unwrap();
-    id
-}
-
 /// Drafts of which the first and the fourth are good.
 fn mixed() -> [ContactDraft; 5] {
     [
@@ -249,60 +242,6 @@ fn deals_that_several_match_are_ambiguous_among_many() {
     assert_eq!(error.matching_ids(), [first.as_uuid(), second.as_uuid()]);
     let once = *bulk.items[0].as_ref().unwrap();
     assert_eq!(world.acme.deals().get(once).unwrap().notes.as_deref(), Some("x"));
-}
-
-#[test]
-fn many_deals_are_moved_and_bad_moves_say_why() {
-    let world = World::new();
-    let (first, second) = (world.deal("First"), world.deal("Second"));
-    let theirs = tenant(&world.engine, "other").pipelines().default().unwrap();
-    let (won, lead) = (world.stage("Closed Won"), world.stage("Lead"));
-    let moves = [
-        (first, StageMove::to(won)),
-        (second, StageMove::to(theirs.stage("Lead").unwrap().id)),
-        (deleted_deal(&world), StageMove::to(won)),
-        (second, StageMove::to(world.stage("Proposal")).probability(101)),
-        (second, StageMove::to(lead)),
-        (first, StageMove::to(world.stage("Proposal")).probability(40)),
-    ];
-    let (last, _) = world.acme.last_change().unwrap();
-    let bulk = world.acme.deals().move_many(&moves, EachByItself).unwrap();
-    let refused = |report: &str| Err(report.to_owned());
-    let expected = [
-        Ok(()),
-        refused("bad_reference\nstageId names no stage of this pipeline"),
-        refused("not_found"),
-        refused("validation\nprobability must be 0 to 100"),
-        Ok(()),
-        Ok(()),
-    ];
-    assert_eq!(fates(&bulk), expected);
-    assert_eq!(*bulk.items[5].as_ref().unwrap(), first);
-    let deal = world.acme.deals().get(first).unwrap();
-    assert_eq!((deal.stage_name.as_deref(), deal.probability), (Some("Proposal"), 40));
-    assert_eq!(world.acme.deals().get(second).unwrap().stage_id, lead);
-    let changed = changes_after(&world.acme, last);
-    assert_eq!(changed, vec![("deal updated".to_owned(), first.to_string()); 2]);
-}
-
-#[test]
-fn all_deals_are_moved_or_none_is() {
-    let world = World::new();
-    let (first, second) = (world.deal("First"), world.deal("Second"));
-    let won = world.stage("Closed Won");
-    let go = |moves: &[_]| world.acme.deals().move_many(moves, AllOrNothing);
-    let bad = (second, StageMove::to(won).probability(101));
-    let error = world.refused(|| go(&[(first, won.into()), bad]));
-    assert_eq!(report(&error), "validation\nitems[1].probability must be 0 to 100");
-    let missing = (deleted_deal(&world), StageMove::to(won));
-    let error = world.refused(|| go(&[missing, (first, won.into())]));
-    assert_eq!(report(&error), "not_found\nitems[0] there is no such deal");
-    let error = world.refused(|| go(&[]));
-    assert_eq!(report(&error), "validation\nitems must be 1 to 100");
-    let bulk = go(&[(first, won.into()), (second, StageMove::to(won).probability(90))]).unwrap();
-    assert_eq!(fates(&bulk), [Ok(()), Ok(())]);
-    let probabilities = [first, second].map(|id| world.acme.deals().get(id).unwrap().probability);
-    assert_eq!(probabilities, [100, 90]);
 }
 
 #[test]
