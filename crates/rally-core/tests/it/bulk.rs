@@ -223,6 +223,7 @@ fn all_are_upserted_or_none_is() {
     let upsert = |drafts: &[ContactDraft]| world.acme.contacts().upsert_many(drafts, AllOrNothing);
     let error = world.refused(|| upsert(&drafts));
     assert_eq!(report(&error), "validation\nitems[2].email is not an e-mail address");
+    assert_eq!(error.detail(), "1 of 3 items are invalid, so none was written");
     assert_eq!(fates(&upsert(&drafts[..2]).unwrap()), [Ok(()), Ok(())]);
     assert_eq!((world.get(known).city.as_deref(), total(&world)), (Some("Paris"), 2));
     let again = world.without_trace(|| upsert(&drafts[..2])).unwrap();

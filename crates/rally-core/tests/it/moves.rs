@@ -214,6 +214,7 @@ fn all_deals_are_moved_or_none_is() {
     let bad = (second, StageMove::to(won).probability(101));
     let error = world.refused(|| go(&[(first, won.into()), bad]));
     assert_eq!(report(&error), "validation\nitems[1].probability must be 0 to 100");
+    assert_eq!(error.detail(), "1 of 2 items are invalid, so none was written");
     let missing = (deleted_deal(&world), StageMove::to(won));
     let error = world.refused(|| go(&[missing, (first, won.into())]));
     assert_eq!(report(&error), "not_found\nitems[0] there is no such deal");
