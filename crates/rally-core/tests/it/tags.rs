@@ -1,9 +1,11 @@
 //! Tags: of a contact one string with commas, of a company an array, and a list for hosts in any case.
 
-use rally_core::{Company, CompanyDraft, ContactUpdate, Error, Tags, limits};
+use rally_core::{
+    Company, CompanyDraft, CompanyUpdate, ContactUpdate, Error, Tags, WriteOptions, WriteOutcome, limits,
+};
 use serde_json::json;
 
-use crate::support::{World, ada, create_json, told};
+use crate::support::{World, ada, create_json, told, value};
 
 #[test]
 fn a_great_many_tags_are_refused_without_looking_at_them_all() {
@@ -46,4 +48,27 @@ fn a_companys_tag_may_hold_a_comma() {
     assert_eq!(companies.get(id).unwrap().tags, Tags::from(["a,b", "c"]));
     assert_eq!(companies.count(Company::TAG.is("a,b")).unwrap(), 1);
     assert_eq!(companies.count(Company::TAG.is("a")).unwrap(), 0);
+}
+
+#[test]
+fn a_list_without_tags_is_no_value() {
+    let world = World::new();
+    let (contacts, companies) = (world.acme.contacts(), world.acme.companies());
+    let (none, blank): ([&str; 0], _) = ([], [" ", ""]);
+    let ada = contacts.create(&ada("a@x.example").tags(none)).unwrap();
+    let acme = companies.create(&CompanyDraft::new("Acme").tags(none)).unwrap();
+    assert_eq!((&ada.tags, &acme.tags), (&Tags::default(), &Tags::default()));
+    assert!(value(&contacts.json().get(ada.id).unwrap())["tags"].is_null());
+    assert!(value(&companies.json().get(acme.id).unwrap())["tags"].is_null());
+    let options = WriteOptions::default();
+    for tags in [ada.tags, none.into(), blank.into()] {
+        let update = ContactUpdate::new().tags(tags.clone());
+        let written = world.without_trace(|| contacts.update_with(ada.id, &update, &options)).unwrap();
+        assert_eq!(written.outcome, WriteOutcome::Unchanged, "{update:?}");
+        let update = CompanyUpdate::new().tags(tags);
+        let written = world.without_trace(|| companies.update_with(acme.id, &update, &options)).unwrap();
+        assert_eq!(written.outcome, WriteOutcome::Unchanged, "{update:?}");
+    }
+    contacts.update(ada.id, &ContactUpdate::new().tags(["math"])).unwrap();
+    assert_eq!(contacts.update(ada.id, &ContactUpdate::new().tags(none)).unwrap().tags, Tags::default());
 }
