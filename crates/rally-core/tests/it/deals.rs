@@ -1,44 +1,64 @@
+use std::collections::BTreeMap;
+
 use rally_core::{
-    Code, Deal, DealChange, DealDraft, Error, Id, Json, Outcome, Patch, Pipeline, Scope, WriteOptions,
-    Written,
+    Atomicity, Code, CompanyDraft, CompanyUpdate, ContactUpdate, Currency, Deal, DealDraft, DealStatus,
+    DealStatus::{Lost, Open, Won},
+    DealUpdate, Decimal, Id, Patch, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft,
+    PipelineUpdate, Query, StageMove, StageOutcome, UserDraft, UserUpdate, WriteOptions, WriteOutcome,
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::{
-    World, add, bytes, changes_after, create, lines, once, read, report, stage, tenant, text, update, upsert,
-    with,
+use crate::{
+    moves::move_json,
+    support::{
+        World, ada, bytes, changes_after, create_json, instant, lines, once, report, tenant, text,
+        update_json, upsert_json, with,
+    },
 };
 
 const RANDOM: &str = "0191e3a2-9f00-7abc-8def-0123456789ab";
 
 /// A pipeline of its own, with stages `Only` and `Sold`.
-fn another_pipeline(world: &World) -> Pipeline {
-    let stages = json!([{"name": "Only", "probability": 30}, {"name": "Sold", "outcome": "won"}]);
-    let id = add(world.acme.pipelines(), &json!({"name": "Other", "stages": stages}));
-    read(world.acme.pipelines(), id)
+pub(crate) fn another_pipeline(world: &World) -> Pipeline {
+    let only = PipelineStageDraft::new("Only").probability(30);
+    let sold = PipelineStageDraft::new("Sold").outcome(StageOutcome::Won);
+    world.acme.pipelines().create(&PipelineDraft::new("Other", vec![only, sold])).unwrap()
 }
 
-fn move_to(world: &World, id: Id<Deal>, body: &Value) -> Result<Written<Deal>, Error> {
-    world.acme.deals().move_with(id, &Json(&bytes(body)), &WriteOptions::default())
+/// Adds a deal.
+#[track_caller]
+fn add(world: &World, draft: &DealDraft) -> Deal {
+    world.acme.deals().create(draft).unwrap()
 }
 
-/// What follows from a deal's stage: probability, status, and whether it closed with its last change.
-fn standing(deal: &Deal) -> (u8, &str, Option<bool>) {
-    (deal.probability, &deal.status, deal.actual_close_date.map(|date| date == deal.updated_at))
+/// The JSON of a deal in the first stage of the tenant's pipeline.
+fn lead_json(world: &World, name: &str) -> Value {
+    json!({"pipelineId": world.pipeline().id, "stageId": world.stage("Lead"), "name": name})
+}
+
+/// The members that follow from a deal's stage: probability, status, and whether it closed with its last change.
+pub(crate) fn standing(deal: &Deal) -> (u8, DealStatus, Option<bool>) {
+    (deal.probability, deal.status, deal.actual_close_date.map(|date| date == deal.updated_at))
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
 }
 
 #[test]
 fn a_deal_comes_back_with_every_member_in_the_documented_order() {
     let world = World::new();
-    let company = add(world.acme.companies(), &json!({"name": "Acme"}));
-    let owner = add(world.acme.users(), &json!({"email": "o@x.example", "name": "Olga \"O\" Õ"}));
+    let company = world.acme.companies().create(&CompanyDraft::new("Acme")).unwrap().id;
+    let owner = world.acme.users().create(&UserDraft::new("o@x.example", "Olga \"O\" Õ")).unwrap().id;
     let body = json!({
         "contactId": world.add("a@x.example"), "companyId": company, "ownerId": owner, "value": 10.25, "currency": "EUR",
         "probability": 33, "expectedCloseDate": "2025-03-01", "notes": "soon", "stageId": world.stage("Closed Won"),
     });
-    let written = create(world.acme.deals(), &with(world.lead(" Anvils "), &body)).unwrap();
-    assert_eq!(written.outcome, Outcome::Created);
-    insta::assert_snapshot!(lines(&written.row), @r#"
+    let body = with(lead_json(&world, " Anvils "), &body);
+    let written = create_json(world.acme.deals(), &body).unwrap();
+    assert_eq!(written.outcome, WriteOutcome::Created);
+    insta::assert_snapshot!(lines(&written.record), @r#"
     "id":"0194c101-aca0-7005-93ac-d152b7d500fa"
     "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
     "pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14"
@@ -62,30 +82,32 @@ fn a_deal_comes_back_with_every_member_in_the_documented_order() {
     "createdAt":"2025-02-01T10:15:00.000005Z"
     "updatedAt":"2025-02-01T10:15:00.000005Z"
     "#);
-    assert_eq!(text(&written.row), text(&world.acme.deals().get(written.row.id()).unwrap()));
+    let read = world.acme.deals().json().get(written.record.id()).unwrap();
+    assert_eq!(text(&written.record), text(&read));
 }
 
 #[test]
 fn a_deal_of_what_is_required_has_the_stages_probability_and_the_usual_currency() {
     let world = World::new();
-    let row = create(world.acme.deals(), &world.lead("Deal")).unwrap().row;
-    let deal = row.read().unwrap();
-    assert_eq!((deal.currency.as_str(), standing(&deal)), ("USD", (10, "open", None)));
+    let deal = add(&world, &world.lead("Deal"));
+    assert_eq!((deal.currency, standing(&deal)), (Currency::USD, (10, Open, None)));
+    let row = world.acme.deals().json().get(deal.id).unwrap();
     let nulls = lines(&row).lines().filter(|line| line.ends_with(":null")).count();
     assert_eq!(nulls, 11, "{}", lines(&row));
     for (stage, expected) in [
-        ("Qualified", (25, "open", None)),
-        ("Proposal", (50, "open", None)),
-        ("Negotiation", (75, "open", None)),
-        ("Closed Won", (100, "won", Some(true))),
-        ("Closed Lost", (0, "lost", Some(true))),
+        ("Qualified", (25, Open, None)),
+        ("Proposal", (50, Open, None)),
+        ("Negotiation", (75, Open, None)),
+        ("Closed Won", (100, Won, Some(true))),
+        ("Closed Lost", (0, Lost, Some(true))),
     ] {
-        let deal = read(world.acme.deals(), world.deal(json!({"stageId": world.stage(stage)})));
+        let draft = DealDraft::new(world.pipeline().id, world.stage(stage), "Deal");
+        let deal = add(&world, &draft);
         assert_eq!(standing(&deal), expected, "{stage}");
         assert_eq!(deal.stage_name.as_deref(), Some(stage));
     }
-    let given = world.deal(json!({"stageId": world.stage("Closed Won"), "probability": 0}));
-    assert_eq!(standing(&read(world.acme.deals(), given)), (0, "won", Some(true)));
+    let draft = DealDraft::new(world.pipeline().id, world.stage("Closed Won"), "Deal").probability(0);
+    assert_eq!(standing(&add(&world, &draft)), (0, Won, Some(true)));
 }
 
 #[test]
@@ -95,7 +117,7 @@ fn all_faults_of_a_body_are_reported_at_once() {
         "pipelineId": "7", "name": " ", "contactId": 7, "companyId": "x", "value": 12345678901234567890123456789,
         "currency": "usd", "probability": 101, "expectedCloseDate": "soon", "notes": 7, "ownerId": null
     }"#;
-    let error = world.refused(|| world.acme.deals().create(&Json(body.as_bytes())));
+    let error = world.refused(|| world.acme.deals().json().create(body.as_bytes(), &WriteOptions::default()));
     insta::assert_snapshot!(report(&error), @"
     validation
     companyId is not an id
@@ -118,8 +140,8 @@ fn all_faults_of_a_body_are_reported_at_once() {
         ("name", json!("x".repeat(256)), "name must not be longer than 255 characters"),
         ("notes", json!("x".repeat(65_537)), "notes must not be longer than 65536 bytes"),
     ] {
-        let body = with(world.lead("Deal"), &json!({member: value}));
-        let error = world.refused(|| create(world.acme.deals(), &body));
+        let body = with(lead_json(&world, "Deal"), &json!({member: value}));
+        let error = world.refused(|| create_json(world.acme.deals(), &body));
         assert_eq!(report(&error), format!("validation\n{fault}"));
     }
 }
@@ -127,41 +149,56 @@ fn all_faults_of_a_body_are_reported_at_once() {
 #[test]
 fn a_value_keeps_its_digits_up_to_28() {
     let world = World::new();
-    let body = world.lead("Deal").to_string();
+    let deals = world.acme.deals();
+    let body = lead_json(&world, "Deal").to_string();
     for digits in ["10.00", "-0.5", "9999999999999999999999999999", "0.0000000000000000000000000001", "0"] {
         let body = body.replacen('{', &format!("{{\"value\":{digits},"), 1);
-        let row = world.acme.deals().create(&Json(body.as_bytes())).unwrap().row;
-        assert!(text(&row).contains(&format!("\"value\":{digits},")), "{}", text(&row));
+        let row = deals.json().create(body.as_bytes(), &WriteOptions::default()).unwrap().record;
+        let deal = add(&world, &world.lead("Deal").value(decimal(digits)));
+        assert_eq!(deal.value.map(|value| value.to_string()).as_deref(), Some(digits));
+        for row in [row, deals.json().get(deal.id).unwrap()] {
+            assert!(text(&row).contains(&format!("\"value\":{digits},")), "{}", text(&row));
+        }
     }
 }
 
-/// Members that lead nowhere: in this tenant, in another one, and in records of another kind.
-fn misleading(world: &World) -> Vec<(Value, &'static str)> {
+/// A draft and an update that refer to something that is not there.
+struct Misleading {
+    draft: DealDraft,
+    update: DealUpdate,
+    stage: Option<Id<PipelineStage>>,
+    fault: &'static str,
+}
+
+/// Drafts and updates that refer to nothing: in this tenant, in another one, and to records of another kind.
+fn misleading(world: &World) -> Vec<Misleading> {
     let other = tenant(&world.engine, "other");
-    let lead = json!({"firstName": "A", "lastName": "B", "email": "a@x.example"});
-    let contact = add(other.contacts(), &lead);
-    let company = add(world.acme.companies(), &json!({"name": "Acme"}));
-    let theirs = add(other.companies(), &json!({"name": "Acme"}));
-    let owner = add(other.users(), &json!({"email": "o@x.example", "name": "O"}));
-    let pipeline = other.pipelines().list(&rally_core::ListQuery::default()).unwrap().rows[0].read().unwrap();
-    let no_stage = "stageId names no stage of this pipeline";
-    let mut all = vec![
-        (json!({"contactId": company}), "contactId names no contact"),
-        (json!({"stageId": stage(&another_pipeline(world), "Only")}), no_stage),
-        (json!({"stageId": stage(&pipeline, "Lead")}), no_stage),
-        (json!({"stageId": RANDOM}), no_stage),
-    ];
-    for id in [json!(contact), json!(RANDOM)] {
-        all.push((json!({"contactId": id}), "contactId names no contact"));
+    let pipeline = other.pipelines().default().unwrap();
+    let random: Uuid = RANDOM.parse().unwrap();
+    let company = world.acme.companies().create(&CompanyDraft::new("Acme")).unwrap().id;
+    let their_contact = other.contacts().create(&ada("a@x.example")).unwrap().id;
+    let their_company = other.companies().create(&CompanyDraft::new("Acme")).unwrap().id;
+    let their_user = other.users().create(&UserDraft::new("o@x.example", "O")).unwrap().id;
+    let (own, update, mut all) = (world.pipeline().id, DealUpdate::new, Vec::new());
+    let mut add = |draft, update, stage, fault| all.push(Misleading { draft, update, stage, fault });
+    for stage in [another_pipeline(world).stages[0].id, pipeline.stages[0].id, Id::from_uuid(random)] {
+        let fault = "stageId names no stage of this pipeline";
+        add(DealDraft::new(own, stage, "New"), update().stage_id(stage), Some(stage), fault);
     }
-    for id in [json!(theirs), json!(RANDOM)] {
-        all.push((json!({"companyId": id}), "companyId names no company"));
+    for id in [company.as_uuid(), their_contact.as_uuid(), random].map(Id::from_uuid) {
+        let draft = world.lead("New").contact_id(id);
+        add(draft, update().contact_id(id), None, "contactId names no contact");
     }
-    for id in [json!(owner), json!(RANDOM)] {
-        all.push((json!({"ownerId": id}), "ownerId names no user"));
+    for id in [their_company.as_uuid(), random].map(Id::from_uuid) {
+        let draft = world.lead("New").company_id(id);
+        add(draft, update().company_id(id), None, "companyId names no company");
     }
-    for id in [json!(pipeline.id), json!(RANDOM)] {
-        all.push((json!({"pipelineId": id}), "pipelineId names no pipeline"));
+    for id in [their_user.as_uuid(), random].map(Id::from_uuid) {
+        add(world.lead("New").owner_id(id), update().owner_id(id), None, "ownerId names no user");
+    }
+    for id in [pipeline.id.as_uuid(), random].map(Id::from_uuid) {
+        let draft = DealDraft::new(id, world.stage("Lead"), "New");
+        add(draft, update().pipeline_id(id), None, "pipelineId names no pipeline");
     }
     all
 }
@@ -170,153 +207,68 @@ fn misleading(world: &World) -> Vec<(Value, &'static str)> {
 fn what_a_deal_names_must_be_the_tenants_own_in_every_kind_of_write() {
     let world = World::new();
     let deals = world.acme.deals();
-    let id = world.deal(json!({}));
-    let mut told_of = std::collections::BTreeMap::new();
-    for (members, fault) in misleading(&world) {
-        let body = with(world.lead("New"), &members);
-        let bulk = bytes(&json!([body]));
-        let refused = |atomic| deals.create_many(&Json(&bulk), atomic, &WriteOptions::default());
-        let item = world.refused(|| refused(true));
+    let id = world.deal("Deal");
+    let mut told_of = BTreeMap::new();
+    for Misleading { draft, update, stage, fault } in misleading(&world) {
+        let drafts = [draft.clone()];
+        let item = world.refused(|| deals.create_many(&drafts, Atomicity::AllOrNothing));
         assert_eq!(report(&item), format!("bad_reference\nitems[0].{fault}"));
-        for error in [
-            world.refused(|| create(deals, &body)),
-            world.refused(|| update(deals, id, &members)),
-            world.refused(|| upsert(deals, &body)),
-            world.refused(|| refused(false).map(|bulk| bulk.items)?.remove(0)),
-        ] {
-            assert_eq!(report(&error), format!("bad_reference\n{fault}"), "{members}");
+        let mut errors = vec![
+            world.refused(|| deals.create(&draft)),
+            world.refused(|| deals.update(id, &update)),
+            world.refused(|| deals.upsert(&draft)),
+            world.refused(|| deals.create_many(&drafts, Atomicity::EachByItself)?.items.remove(0)),
+            world.refused(|| deals.upsert_many(&drafts, Atomicity::EachByItself)?.items.remove(0)),
+            world.refused(|| world.acme.write(|tx| tx.deals().create(&draft))),
+        ];
+        if let Some(stage) = stage {
+            let moves = [(id, StageMove::to(stage))];
+            errors.push(world.refused(|| deals.move_to(id, stage)));
+            errors.push(world.refused(|| move_json(&world, id, &json!({"stageId": stage}))));
+            errors.push(world.refused(|| deals.move_many(&moves, Atomicity::EachByItself)?.items.remove(0)));
+        }
+        for error in errors {
+            assert_eq!(report(&error), format!("bad_reference\n{fault}"), "{draft:?}");
             // Byte by byte the same, whatever it is that is not there.
             let told = format!("{error:?}");
             assert_eq!(told_of.entry(fault).or_insert_with(|| told.clone()), &told);
         }
-        if members.get("stageId").is_some() {
-            assert_eq!(
-                report(&world.refused(|| move_to(&world, id, &members))),
-                format!("bad_reference\n{fault}")
-            );
-        }
     }
-}
-
-#[test]
-fn a_move_takes_the_stages_probability_unless_one_is_given() {
-    let world = World::new();
-    let id = world.deal(json!({"probability": 99}));
-    let go = |name: &str, members: Value| {
-        world.clock.advance(1_000_000);
-        let written = move_to(&world, id, &with(json!({"stageId": world.stage(name)}), &members)).unwrap();
-        assert_eq!(written.outcome, Outcome::Updated);
-        written.read().unwrap()
-    };
-    assert_eq!(standing(&go("Proposal", json!({}))), (50, "open", None));
-    assert_eq!(standing(&go("Qualified", json!({"probability": 7}))), (7, "open", None));
-    assert_eq!(standing(&go("Lead", json!({"probability": null}))), (10, "open", None));
-    let won = go("Closed Won", json!({}));
-    assert_eq!(standing(&won), (100, "won", Some(true)));
-    assert_eq!(won.stage_name.as_deref(), Some("Closed Won"));
-    assert_eq!(standing(&go("Closed Lost", json!({"probability": 1}))), (1, "lost", Some(true)));
-    assert_eq!(standing(&go("Negotiation", json!({}))), (75, "open", None));
-    assert_eq!(changes_after(&world.acme, 1).len(), 6);
-}
-
-#[test]
-fn a_move_to_the_same_stage_changes_nothing() {
-    let world = World::new();
-    let id = world.deal(json!({"probability": 99}));
-    for body in [json!({}), json!({"probability": 5}), json!({"probability": null})] {
-        let body = with(json!({"stageId": world.stage("Lead")}), &body);
-        let written = world.without_trace(|| move_to(&world, id, &body)).unwrap();
-        assert_eq!((written.outcome, written.read().unwrap().probability), (Outcome::Unchanged, 99));
-    }
-}
-
-#[test]
-fn a_move_that_says_too_little_or_too_much_is_refused() {
-    let world = World::new();
-    let id = world.deal(json!({}));
-    let check = |world: &World, id, body: &Value, expected: &str| {
-        assert_eq!(report(&world.refused(|| move_to(world, id, body))), expected, "{body}");
-    };
-    let there = world.stage("Proposal");
-    check(&world, id, &json!({}), "validation\nstageId is required");
-    check(&world, id, &json!({"stageId": null}), "validation\nstageId is required");
-    check(&world, id, &json!({"stageId": "x"}), "validation\nstageId is not an id");
-    check(
-        &world,
-        id,
-        &json!({"stageId": there, "probability": 101}),
-        "validation\nprobability must be 0 to 100",
-    );
-    let here = world.stage("Lead");
-    check(
-        &world,
-        id,
-        &json!({"stageId": here, "probability": 101}),
-        "validation\nprobability must be 0 to 100",
-    );
-    check(&world, Id::default(), &json!({"stageId": there}), "not_found");
-    let strict = World::strict();
-    let id = strict.deal(json!({}));
-    let body = json!({"stageId": strict.stage("Lead"), "name": "x", "status": "won", "x": 1});
-    check(&strict, id, &body, "validation\nname is not a member\nstatus is not a member\nx is not a member");
-}
-
-#[test]
-fn a_move_may_name_the_version_it_means_and_needs_the_scope_write() {
-    let world = World::new();
-    let id = world.deal(json!({}));
-    let options =
-        WriteOptions { if_version: Some(read(world.acme.deals(), id).updated_at), ..WriteOptions::default() };
-    let go = |name: &str| {
-        let body = bytes(&json!({"stageId": world.stage(name)}));
-        world.acme.deals().move_with(id, &Json(&body), &options)
-    };
-    go("Proposal").unwrap();
-    assert_eq!(world.refused(|| go("Lead")).code(), Code::PreconditionFailed);
-    assert_eq!(world.refused(|| go("Proposal")).code(), Code::PreconditionFailed);
-    let reader = world.acme.clone().limited_to(Scope::Read);
-    let error = reader.deals().move_with(id, &Json(b"{}"), &WriteOptions::default()).unwrap_err();
-    assert_eq!(error.required_scope(), Some(Scope::Write));
-}
-
-#[test]
-fn an_update_of_the_stage_does_what_a_move_does() {
-    let world = World::new();
-    let deals = world.acme.deals();
-    let id = world.deal(json!({}));
-    let put = |body: Value| {
-        world.clock.advance(1_000_000);
-        update(deals, id, &body).unwrap().read().unwrap()
-    };
-    assert_eq!(standing(&put(json!({"stageId": world.stage("Closed Won")}))), (100, "won", Some(true)));
-    assert_eq!(standing(&put(json!({"notes": "x"}))), (100, "won", Some(false)));
-    assert_eq!(standing(&put(json!({"probability": 60}))), (60, "won", Some(false)));
-    assert_eq!(standing(&put(json!({"probability": null}))), (100, "won", Some(false)));
-    assert_eq!(standing(&put(json!({"stageId": world.stage("Lead"), "probability": 3}))), (3, "open", None));
-    let other = another_pipeline(&world);
-    let deal = put(json!({"pipelineId": other.id, "stageId": stage(&other, "Sold")}));
-    assert_eq!((standing(&deal), deal.stage_name.as_deref()), ((100, "won", Some(true)), Some("Sold")));
-    let error = world.refused(|| update(deals, id, &json!({"pipelineId": world.pipeline().id})));
-    assert_eq!(report(&error), "bad_reference\nstageId names no stage of this pipeline");
 }
 
 #[test]
 fn an_update_merges_and_null_clears() {
     let world = World::new();
     let deals = world.acme.deals();
-    let body = json!({"contactId": world.add("a@x.example"), "value": 5, "notes": "x", "expectedCloseDate": "2025-03-01"});
-    let id = world.deal(with(body, &json!({"currency": "EUR"})));
-    let change = json!({"contactId": null, "value": null, "expectedCloseDate": null, "currency": null});
-    let deal = update(deals, id, &change).unwrap().read().unwrap();
+    let draft = world
+        .lead("Deal")
+        .contact_id(world.add("a@x.example"))
+        .value(decimal("5"))
+        .notes("x")
+        .expected_close_date(instant("2025-03-01"))
+        .currency(Currency::EUR);
+    let id = add(&world, &draft).id;
+    let body = json!({"contactId": null, "value": null, "expectedCloseDate": null, "currency": null});
+    let deal = update_json(deals, id, &body).unwrap().record.read().unwrap();
     assert_eq!((deal.contact_id, deal.contact_name, deal.value), (None, None, None));
-    assert_eq!((deal.expected_close_date, deal.currency.as_str()), (None, "USD"));
+    assert_eq!((deal.expected_close_date, deal.currency), (None, Currency::USD));
     assert_eq!(deal.notes.as_deref(), Some("x"));
-    let error =
-        world.refused(|| update(deals, id, &json!({"pipelineId": null, "stageId": null, "name": null})));
+    let body = json!({"pipelineId": null, "stageId": null, "name": null});
+    let error = world.refused(|| update_json(deals, id, &body));
     assert_eq!(report(&error), "validation\nname is required\npipelineId is required\nstageId is required");
-    for body in [json!({}), world.lead("Deal"), json!({"probability": 10}), json!({"value": null})] {
-        let written = world.without_trace(|| update(deals, id, &body)).unwrap();
-        assert_eq!(written.outcome, Outcome::Unchanged, "{body}");
+    for body in [json!({}), lead_json(&world, "Deal"), json!({"probability": 10}), json!({"value": null})] {
+        let written = world.without_trace(|| update_json(deals, id, &body)).unwrap();
+        assert_eq!(written.outcome, WriteOutcome::Unchanged, "{body}");
+    }
+    let (pipeline, update) = (world.pipeline().id, DealUpdate::new);
+    for update in [
+        update(),
+        update().pipeline_id(pipeline).stage_id(world.stage("Lead")).name(" Deal "),
+        update().probability(10),
+        update().value(None).currency(Patch::Clear),
+    ] {
+        let written = world.without_trace(|| deals.update_with(id, &update, &WriteOptions::default()));
+        assert_eq!(written.unwrap().outcome, WriteOutcome::Unchanged, "{update:?}");
     }
 }
 
@@ -327,10 +279,12 @@ fn read_only_members_are_passed_over_as_documented_and_refused_when_strict() {
         "ownerName": "x", "lastActivityAt": "2025-01-01", "budget": {}, "id": 1,
     });
     let world = World::new();
-    let deal = read(world.acme.deals(), world.deal(computed.clone()));
-    assert_eq!((standing(&deal), deal.last_activity_at), ((10, "open", None), None));
+    let body = with(lead_json(&world, "Deal"), &computed);
+    let deal = create_json(world.acme.deals(), &body).unwrap().record.read().unwrap();
+    assert_eq!((standing(&deal), deal.last_activity_at), ((10, Open, None), None));
     let strict = World::strict();
-    let error = strict.refused(|| create(strict.acme.deals(), &with(strict.lead("Deal"), &computed)));
+    let error =
+        strict.refused(|| create_json(strict.acme.deals(), &with(lead_json(&strict, "Deal"), &computed)));
     insta::assert_snapshot!(report(&error), @"
     validation
     actualCloseDate is read-only
@@ -349,24 +303,41 @@ fn read_only_members_are_passed_over_as_documented_and_refused_when_strict() {
 fn an_upsert_matches_the_trimmed_name_within_the_pipeline() {
     let world = World::new();
     let deals = world.acme.deals();
-    let created = upsert(deals, &world.lead("\"Big\" deal")).unwrap();
-    assert_eq!(created.outcome, Outcome::Created);
+    let created = deals.upsert(&world.lead("\"Big\" deal")).unwrap();
+    assert_eq!(created.outcome, WriteOutcome::Created);
+    let updated = deals.upsert(&world.lead(" \"Big\" deal\n").value(decimal("1"))).unwrap();
+    assert_eq!((updated.outcome, updated.record.id), (WriteOutcome::Updated, created.record.id));
+    let other = another_pipeline(&world);
+    let elsewhere = DealDraft::new(other.id, other.stages[0].id, "\"Big\" deal");
+    for draft in [world.lead("\"big\" deal"), elsewhere] {
+        assert_eq!(deals.upsert(&draft).unwrap().outcome, WriteOutcome::Created, "{draft:?}");
+    }
+    let error = world.refused(|| deals.upsert(&world.lead(" ").probability(101)));
+    assert_eq!(
+        report(&error),
+        "validation
+name must not be empty
+probability must be 0 to 100"
+    );
+}
+
+#[test]
+fn an_upsert_by_json_may_leave_out_what_the_record_has() {
+    let world = World::new();
+    let deals = world.acme.deals();
+    let id = world.deal("\"Big\" deal");
     let pipeline = world.pipeline().id;
-    let updated =
-        upsert(deals, &json!({"pipelineId": pipeline, "name": " \"Big\" deal\n", "value": 1})).unwrap();
-    assert_eq!((updated.outcome, updated.row.id()), (Outcome::Updated, created.row.id()));
+    let body = json!({"pipelineId": pipeline, "name": " \"Big\" deal\n", "value": 1});
+    let updated = upsert_json(deals, &body).unwrap();
+    assert_eq!((updated.outcome, updated.record.id()), (WriteOutcome::Updated, id));
     let escaped = format!(
         r#"{{"name":"\u0022\u0042ig\" deal","pipelineId":"{}"}}"#,
         pipeline.to_string().to_uppercase()
     );
-    let same = world.without_trace(|| deals.upsert_with(&Json(escaped.as_bytes()), &WriteOptions::default()));
-    assert_eq!(same.unwrap().row.id(), created.row.id());
-    let other = another_pipeline(&world);
-    let elsewhere = json!({"pipelineId": other.id, "stageId": stage(&other, "Only"), "name": "\"Big\" deal"});
-    for body in [world.lead("\"big\" deal"), elsewhere] {
-        assert_eq!(upsert(deals, &body).unwrap().outcome, Outcome::Created, "{body}");
-    }
-    let faults = |body: Value| report(&world.refused(|| upsert(deals, &body)));
+    let options = WriteOptions::default();
+    let same = world.without_trace(|| deals.json().upsert(escaped.as_bytes(), &options));
+    assert_eq!(same.unwrap().record.id(), id);
+    let faults = |body: Value| report(&world.refused(|| upsert_json(deals, &body)));
     assert_eq!(faults(json!({"name": "New", "pipelineId": pipeline})), "validation\nstageId is required");
     assert_eq!(
         faults(json!({"name": " ", "probability": -1})),
@@ -382,46 +353,47 @@ stageId is required"
 fn an_upsert_that_matches_several_names_them_and_changes_nothing() {
     let world = World::new();
     let deals = world.acme.deals();
-    let (first, second) = (world.deal(json!({})), world.deal(json!({})));
-    let body = with(world.lead("Deal"), &json!({"value": 7}));
-    let error = world.refused(|| upsert(deals, &body));
+    let (first, second) = (world.deal("Deal"), world.deal("Deal"));
+    let draft = world.lead("Deal").value(decimal("7"));
+    let error = world.refused(|| deals.upsert(&draft));
     assert_eq!(
         (error.code(), error.matching_ids()),
         (Code::Ambiguous, &[first.as_uuid(), second.as_uuid()][..])
     );
-    update(deals, first, &json!({"name": "Another"})).unwrap();
-    assert_eq!(upsert(deals, &body).unwrap().row.id(), second);
+    deals.update(first, &DealUpdate::new().name("Another")).unwrap();
+    assert_eq!(deals.upsert(&draft).unwrap().record.id, second);
     deals.delete(second).unwrap();
-    assert_eq!(upsert(deals, &body).unwrap().outcome, Outcome::Created);
+    assert_eq!(deals.upsert(&draft).unwrap().outcome, WriteOutcome::Created);
 }
 
 #[test]
 fn names_are_read_when_the_deal_is_and_their_change_is_none_of_its() {
     let world = World::new();
     let contact = world.add("a@x.example");
-    let company = add(world.acme.companies(), &json!({"name": "Acme"}));
-    let owner = add(world.acme.users(), &json!({"email": "o@x.example", "name": "Olga"}));
-    let id = world.deal(json!({"contactId": contact, "companyId": company, "ownerId": owner}));
-    let before = read(world.acme.deals(), id);
-    let (last, _) = world.acme.last_change().unwrap();
-    world.update(contact, json!({"firstName": "Bob", "lastName": "Brown"})).unwrap();
-    update(world.acme.companies(), company, &json!({"name": "Bolt"})).unwrap();
-    update(world.acme.users(), owner, &json!({"name": "Oda"})).unwrap();
-    let mut stages = json!(world.pipeline().stages);
-    stages[0]["name"] = "First".into();
-    update(world.acme.pipelines(), before.pipeline_id, &json!({"stages": stages})).unwrap();
-    let listed = world.acme.deals().list(&rally_core::ListQuery::default()).unwrap().rows[0].read().unwrap();
-    assert_eq!(listed, read(world.acme.deals(), id));
+    let acme = &world.acme;
+    let company = acme.companies().create(&CompanyDraft::new("Acme")).unwrap().id;
+    let owner = acme.users().create(&UserDraft::new("o@x.example", "Olga")).unwrap().id;
+    let draft = world.lead("Deal").contact_id(contact).company_id(company).owner_id(owner);
+    let before = add(&world, &draft);
+    let (last, _) = acme.last_change().unwrap();
+    acme.contacts().update(contact, &ContactUpdate::new().first_name("Bob").last_name("Brown")).unwrap();
+    acme.companies().update(company, &CompanyUpdate::new().name("Bolt")).unwrap();
+    acme.users().update(owner, &UserUpdate::new().name("Oda")).unwrap();
+    let mut stages: Vec<PipelineStageDraft> =
+        world.pipeline().stages.iter().map(|stage| PipelineStageDraft::keep(stage.id)).collect();
+    stages[0] = stages[0].clone().name("First");
+    acme.pipelines().update(before.pipeline_id, &PipelineUpdate::new().stages(stages)).unwrap();
+    let listed = acme.deals().list(Query::all()).unwrap().records.remove(0);
+    assert_eq!(listed, acme.deals().get(before.id).unwrap());
+    assert_eq!(acme.deals().upsert(&draft).unwrap().record, listed);
     let names = [listed.contact_name, listed.company_name, listed.owner_name, listed.stage_name];
     assert_eq!(names.map(Option::unwrap), ["Bob Brown", "Bolt", "Oda", "First"]);
     assert_eq!(listed.updated_at, before.updated_at);
     let changed: Vec<String> =
         changes_after(&world.acme, last).into_iter().map(|(action, _)| action).collect();
     assert_eq!(changed, ["contact updated", "company updated"]);
-    assert_eq!(
-        update(world.acme.deals(), id, &json!({})).unwrap().read().unwrap().owner_name.as_deref(),
-        Some("Oda")
-    );
+    let updated = acme.deals().update(before.id, &DealUpdate::new()).unwrap();
+    assert_eq!(updated.owner_name.as_deref(), Some("Oda"));
 }
 
 #[test]
@@ -429,35 +401,41 @@ fn a_repeated_write_gets_the_first_answer_whatever_has_happened_to_the_names() {
     let world = World::new();
     let deals = world.acme.deals();
     let contact = world.add("a@x.example");
-    let body = bytes(&with(world.lead("Deal"), &json!({"contactId": contact})));
-    let first = deals.create_with(&Json(&body), &once("create", &body)).unwrap();
-    let there = bytes(&json!({"stageId": world.stage("Closed Won")}));
-    let moved = deals.move_with(first.row.id(), &Json(&there), &once("move", &there)).unwrap();
-    world.update(contact, json!({"firstName": "Bob"})).unwrap();
-    deals.delete(first.row.id()).unwrap();
-    let again = world.without_trace(|| deals.create_with(&Json(&body), &once("create", &body))).unwrap();
-    assert_eq!((again.replayed, again.outcome, text(&again.row)), (true, Outcome::Created, text(&first.row)));
-    assert!(text(&again.row).contains("\"contactName\":\"Ada Lovelace\""));
-    let again = deals.move_with(first.row.id(), &Json(&there), &once("move", &there)).unwrap();
-    assert_eq!((again.replayed, text(&again.row)), (true, text(&moved.row)));
-    let put = deals.update_with(first.row.id(), &Json(&there), &once("move", &there)).unwrap_err();
+    let body = bytes(&with(lead_json(&world, "Deal"), &json!({"contactId": contact})));
+    let create = || deals.json().create(&body, &once("create", &body));
+    let first = create().unwrap().record;
+    let won = world.stage("Closed Won");
+    let go = || deals.move_with(first.id(), won, &once("move", b"won")).unwrap();
+    let moved = go();
+    world.acme.contacts().update(contact, &ContactUpdate::new().first_name("Bob")).unwrap();
+    deals.delete(first.id()).unwrap();
+    let again = world.without_trace(create).unwrap();
+    assert_eq!((again.replayed, again.outcome), (true, WriteOutcome::Created));
+    assert_eq!(text(&again.record), text(&first));
+    assert!(text(&again.record).contains("\"contactName\":\"Ada Lovelace\""));
+    let again = go();
+    assert_eq!((again.replayed, &again.record), (true, &moved.record));
+    assert_eq!(again.record.contact_name.as_deref(), Some("Ada Lovelace"));
+    let update = DealUpdate::new().stage_id(won);
+    let put = deals.update_with(first.id(), &update, &once("move", b"won")).unwrap_err();
     assert_eq!(put.code(), Code::IdempotencyMismatch);
 }
 
 #[test]
 fn another_tenants_deal_is_as_unknown_as_a_random_one() {
     let world = World::new();
-    let theirs = world.deal(json!({}));
+    let theirs = world.deal("Deal");
     let other = tenant(&world.engine, "other");
+    let stage: Id<PipelineStage> = RANDOM.parse().unwrap();
     let errors = |id: Id<Deal>| {
         let deals = other.deals();
-        let there = bytes(&json!({"stageId": RANDOM}));
         [
             deals.get(id).unwrap_err(),
-            update(deals, id, &json!({"notes": "x"})).unwrap_err(),
+            deals.update(id, &DealUpdate::new().notes("x")).unwrap_err(),
             deals.delete(id).unwrap_err(),
-            deals.move_with(id, &Json(&there), &WriteOptions::default()).unwrap_err(),
-            other.bant().get(Id::from_uuid(id.as_uuid())).unwrap_err(),
+            deals.move_to(id, stage).unwrap_err(),
+            other.bant().get(id.into()).unwrap_err(),
+            other.write(|tx| tx.deals().move_to(id, stage)).unwrap_err(),
         ]
         .map(|error| format!("{error:?}"))
     };
@@ -465,23 +443,36 @@ fn another_tenants_deal_is_as_unknown_as_a_random_one() {
 }
 
 #[test]
-fn typed_drafts_and_changes_say_what_their_json_says() {
+fn typed_drafts_and_updates_say_what_their_json_says() {
     let world = World::new();
     let deals = world.acme.deals();
     let pipeline = world.pipeline();
-    let draft = DealDraft {
-        pipeline_id: pipeline.id,
-        stage_id: pipeline.stages[1].id,
-        name: "Deal".into(),
-        value: Some("10.50".parse().unwrap()),
-        ..DealDraft::default()
-    };
-    let deal = deals.create(&draft).unwrap().read().unwrap();
-    assert_eq!((deal.probability, deal.value), (25, draft.value));
-    let change = DealChange { value: Patch::Clear, notes: "x".into(), ..DealChange::default() };
-    let deal = deals.update(deal.id, &change).unwrap().read().unwrap();
+    let (lead, won) = (pipeline.stage("Qualified").unwrap().id, pipeline.stage("Closed Won").unwrap().id);
+    let draft = DealDraft::new(pipeline.id, lead, "Deal").value(decimal("10.50"));
+    let deal = add(&world, &draft);
+    assert_eq!((deal.probability, deal.value), (25, Some(decimal("10.50"))));
+    let update = DealUpdate::new().value(Patch::Clear).notes("x");
+    let deal = deals.update(deal.id, &update).unwrap();
     assert_eq!((deal.value, deal.notes.as_deref()), (None, Some("x")));
-    assert_eq!(deals.upsert(&draft).unwrap().row.id(), deal.id);
-    let won = deals.move_to(deal.id, pipeline.stages[4].id).unwrap().read().unwrap();
-    assert_eq!(standing(&won), (100, "won", Some(true)));
+    assert_eq!(deals.upsert(&draft).unwrap().record.id, deal.id);
+    let won = deals.move_to(deal.id, won).unwrap();
+    assert_eq!(standing(&won), (100, Won, Some(true)));
+    assert_eq!(deals.get(deal.id).unwrap(), won);
+}
+
+#[test]
+fn lists_are_filtered_by_what_a_deal_refers_to_and_by_its_status() {
+    let world = World::new();
+    let contact = world.add("a@x.example");
+    let with_contact = add(&world, &world.lead("With").contact_id(contact));
+    let won = world.acme.deals().move_to(world.deal("Won"), world.stage("Closed Won")).unwrap();
+    let found = |filter| {
+        let page = world.acme.deals().list(filter).unwrap();
+        page.records.into_iter().map(|deal| deal.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Deal::CONTACT_ID.is(contact)), [with_contact.id]);
+    assert_eq!(found(Deal::STATUS.is(Won)), [won.id]);
+    assert_eq!(found(Deal::STAGE_ID.is(world.stage("Lead")).and(Deal::STATUS.is(Open))), [with_contact.id]);
+    assert!(found(Deal::STATUS.is(Lost)).is_empty());
+    assert!(found(Deal::STATUS.is(Won).and(Deal::CONTACT_ID.is(contact))).is_empty());
 }

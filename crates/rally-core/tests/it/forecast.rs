@@ -1,17 +1,26 @@
-use rally_core::{Decimal, Id, Json, Pipeline, Scope};
-use serde_json::json;
+use rally_core::{
+    Atomicity, Currency, DealDraft, DealUpdate, Decimal, Id, Pipeline, PipelineDraft, PipelineStageDraft,
+    Scope,
+};
 
-use crate::support::{World, add, read, stage, update, with};
+use crate::support::World;
 
-/// Adds a deal of a value, whose digits are kept, in a stage of the tenant's pipeline.
-fn deal(world: &World, stage: &str, value: &str, currency: &str, probability: u8) {
-    let members = json!({"stageId": world.stage(stage), "currency": currency, "probability": probability});
-    let body = with(world.lead("Deal"), &members).to_string();
-    let body = body.replacen('{', &format!("{{\"value\":{value},"), 1);
-    world.acme.deals().create(&Json(body.as_bytes())).unwrap();
+/// The draft of a deal in a stage of the tenant's pipeline.
+fn draft(world: &World, stage: &str) -> DealDraft {
+    DealDraft::new(world.pipeline().id, world.stage(stage), "Deal")
 }
 
-/// What the stages with deals come to, a line for each.
+/// Adds a deal of a value, whose digits are kept, in a stage of the tenant's pipeline.
+fn deal(world: &World, stage: &str, value: &str, currency: Currency, probability: u8) {
+    let draft = draft(world, stage).value(decimal(value)).currency(currency).probability(probability);
+    world.acme.deals().create(&draft).unwrap();
+}
+
+fn decimal(digits: &str) -> Decimal {
+    digits.parse().unwrap()
+}
+
+/// The sums of the stages with deals, a line for each.
 fn told(world: &World, id: Id<Pipeline>) -> String {
     let forecast = world.acme.pipelines().forecast(id).unwrap();
     let stages = forecast.stages.iter().filter(|stage| stage.count > 0).map(|stage| {
@@ -24,10 +33,10 @@ fn told(world: &World, id: Id<Pipeline>) -> String {
 #[test]
 fn a_forecast_shows_every_stage_with_its_sums_by_currency() {
     let world = World::new();
-    deal(&world, "Proposal", "100", "USD", 50);
-    deal(&world, "Proposal", "0.50", "EUR", 10);
-    deal(&world, "Proposal", "20", "USD", 25);
-    world.deal(json!({}));
+    deal(&world, "Proposal", "100", Currency::USD, 50);
+    deal(&world, "Proposal", "0.50", Currency::EUR, 10);
+    deal(&world, "Proposal", "20", Currency::USD, 25);
+    world.deal("Deal");
     let forecast = world.acme.pipelines().forecast(world.pipeline().id).unwrap();
     let json = serde_json::to_string(&forecast).unwrap();
     insta::assert_snapshot!(json.replace("},{\"id\"", "},\n{\"id\""), @r#"
@@ -61,7 +70,7 @@ fn sums_are_exact_to_the_digit() {
     ] {
         let world = World::new();
         for (value, probability) in &values {
-            deal(&world, "Lead", value, "USD", *probability);
+            deal(&world, "Lead", value, Currency::USD, *probability);
         }
         let expected = format!("Lead {} USD {expected}", values.len());
         assert_eq!(told(&world, world.pipeline().id), expected);
@@ -75,9 +84,9 @@ fn sums_are_exact_to_the_digit() {
 #[test]
 fn deals_without_a_value_are_counted_and_no_more() {
     let world = World::new();
-    world.deal(json!({}));
-    world.deal(json!({"currency": "EUR"}));
-    deal(&world, "Lead", "7", "USD", 10);
+    world.deal("Deal");
+    world.acme.deals().create(&draft(&world, "Lead").currency(Currency::EUR)).unwrap();
+    deal(&world, "Lead", "7", Currency::USD, 10);
     assert_eq!(told(&world, world.pipeline().id), "Lead 3 USD 7 0.70");
 }
 
@@ -85,29 +94,31 @@ fn deals_without_a_value_are_counted_and_no_more() {
 fn a_forecast_is_of_this_moment_and_this_pipeline() {
     let world = World::new();
     let first = world.pipeline().id;
-    let stages = json!([{"name": "Only", "probability": 30}]);
-    let second = add(world.acme.pipelines(), &json!({"name": "Other", "stages": stages}));
-    let id = world.deal(json!({"value": 10}));
-    world.deal(json!({"stageId": world.stage("Closed Won"), "value": 1}));
+    let only = PipelineStageDraft::new("Only").probability(30);
+    let second = world.acme.pipelines().create(&PipelineDraft::new("Other", vec![only])).unwrap();
+    let add =
+        |stage, value| world.acme.deals().create(&draft(&world, stage).value(decimal(value))).unwrap().id;
+    let id = add("Lead", "10");
+    add("Closed Won", "1");
     assert_eq!(told(&world, first), "Lead 1 USD 10 1.00\nClosed Won 1 USD 1 1.00");
-    assert_eq!(told(&world, second), "");
-    update(world.acme.deals(), id, &json!({"stageId": world.stage("Proposal"), "value": 12})).unwrap();
+    assert_eq!(told(&world, second.id), "");
+    let update = DealUpdate::new().stage_id(world.stage("Proposal")).value(decimal("12"));
+    world.acme.deals().update(id, &update).unwrap();
     assert_eq!(told(&world, first), "Proposal 1 USD 12 6.00\nClosed Won 1 USD 1 1.00");
-    let only = stage(&read(world.acme.pipelines(), second), "Only");
-    update(world.acme.deals(), id, &json!({"pipelineId": second, "stageId": only})).unwrap();
+    let update = DealUpdate::new().pipeline_id(second.id).stage_id(second.stages[0].id);
+    world.acme.deals().update(id, &update).unwrap();
     assert_eq!(told(&world, first), "Closed Won 1 USD 1 1.00");
-    assert_eq!(told(&world, second), "Only 1 USD 12 3.60");
+    assert_eq!(told(&world, second.id), "Only 1 USD 12 3.60");
     world.acme.deals().delete(id).unwrap();
-    assert_eq!(told(&world, second), "");
+    assert_eq!(told(&world, second.id), "");
 }
 
 #[test]
 fn all_deals_of_a_large_pipeline_are_added_up() {
     let world = World::new();
-    let item = with(world.lead("Deal"), &json!({"value": 1, "probability": 50}));
-    let items = crate::support::bytes(&json!(vec![item; 100]));
+    let drafts = vec![draft(&world, "Lead").value(decimal("1")).probability(50); 100];
     for _ in 0..21 {
-        world.acme.deals().create_many(&Json(&items), true, &rally_core::WriteOptions::default()).unwrap();
+        world.acme.deals().create_many(&drafts, Atomicity::AllOrNothing).unwrap();
     }
     assert_eq!(told(&world, world.pipeline().id), "Lead 2100 USD 2100 1050.00");
 }
@@ -117,7 +128,8 @@ fn whoever_reads_may_forecast_what_there_is() {
     let world = World::new();
     let reader = world.acme.clone().limited_to(Scope::Read);
     assert_eq!(reader.pipelines().forecast(world.pipeline().id).unwrap().stages.len(), 6);
-    let error = reader.pipelines().forecast(Id::default()).unwrap_err();
+    let error =
+        reader.pipelines().forecast("0191e3a2-9f00-7abc-8def-0123456789ab".parse().unwrap()).unwrap_err();
     assert_eq!(error.detail(), "there is no such pipeline");
 }
 
@@ -128,10 +140,10 @@ fn a_sum_is_a_decimal_as_far_as_one_has_room() {
         let forecast = world.acme.pipelines().forecast(world.pipeline().id).unwrap();
         forecast.stages[0].sums[0].value.clone()
     };
-    deal(&world, "Lead", "0.10", "USD", 10);
-    deal(&world, "Lead", "20", "USD", 10);
+    deal(&world, "Lead", "0.10", Currency::USD, 10);
+    deal(&world, "Lead", "20", Currency::USD, 10);
     assert_eq!(Decimal::try_from(&sum(&world)).unwrap().to_string(), "20.10");
-    deal(&world, "Lead", &"9".repeat(28), "USD", 10);
+    deal(&world, "Lead", &"9".repeat(28), Currency::USD, 10);
     assert_eq!(sum(&world).to_string(), "10000000000000000000000000019.10");
     assert!(Decimal::try_from(&sum(&world)).is_err());
 }

@@ -3,22 +3,29 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Code, Collection, Creatable, Id, Json, Resource, Session, WriteOptions, limits, store::MemoryStore,
+    Activity, ActivityDraft, ActivityType, Atomicity, Code, Collection, Company, CompanyDraft, Contact,
+    ContactUpdate, Deal, DealUpdate, FeedPosition, Id, Kind, Session, User, UserDraft, WriteOptions, limits,
+    schema::{Creatable, FeedQuery, Resource},
+    store::MemoryStore,
 };
 use rally_testkit::CountingStore;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{World, add, bytes, changes_after, listed, once, read, report, update, value, with};
+use crate::support::{World, ada, changes_after, once, report, value};
+
+fn note() -> ActivityDraft {
+    ActivityDraft::new(ActivityType::Note, "Hello")
+}
 
 /// A company, a user, a contact, a deal and an activity, each naming all that it can.
 struct Web {
     world: World,
-    company: Id<rally_core::Company>,
-    user: Id<rally_core::User>,
-    contact: Id<rally_core::Contact>,
-    deal: Id<rally_core::Deal>,
-    activity: Id<rally_core::Activity>,
+    company: Id<Company>,
+    user: Id<User>,
+    contact: Id<Contact>,
+    deal: Id<Deal>,
+    activity: Id<Activity>,
 }
 
 impl Web {
@@ -27,15 +34,15 @@ impl Web {
     }
 
     fn in_a(world: World) -> Self {
-        let user = add(world.acme.users(), &json!({"email": "o@x.example", "name": "Olga"}));
-        let company = add(world.acme.companies(), &json!({"name": "Acme", "ownerId": user}));
-        let body = json!({"firstName": "Ada", "lastName": "L", "email": "a@x.example", "companyId": company, "ownerId": user});
-        let contact = add(world.acme.contacts(), &body);
-        let deal = world.deal(json!({"companyId": company, "contactId": contact, "ownerId": user}));
-        let body = json!({
-            "activityType": "note", "subject": "Hello", "companyId": company, "contactId": contact, "dealId": deal, "ownerId": user,
-        });
-        let activity = add(world.acme.activities(), &body);
+        let acme = &world.acme;
+        let user = acme.users().create(&UserDraft::new("o@x.example", "Olga")).unwrap().id;
+        let company = acme.companies().create(&CompanyDraft::new("Acme").owner_id(user)).unwrap().id;
+        let draft = ada("a@x.example").company_id(company).owner_id(user);
+        let contact = acme.contacts().create(&draft).unwrap().id;
+        let draft = world.lead("Deal").company_id(company).contact_id(contact).owner_id(user);
+        let deal = acme.deals().create(&draft).unwrap().id;
+        let draft = note().company_id(company).contact_id(contact).deal_id(deal).owner_id(user);
+        let activity = acme.activities().create(&draft).unwrap().id;
         Self { world, company, user, contact, deal, activity }
     }
 
@@ -56,7 +63,7 @@ fn record<R: Resource>(
     all: Collection<'_, R>,
     id: Id<R>,
 ) -> (&'static str, Uuid, Option<Value>) {
-    (noun, id.as_uuid(), all.get(id).ok().map(|row| value(&row)))
+    (noun, id.as_uuid(), all.json().get(id).ok().map(|row| value(&row)))
 }
 
 /// Deletes a record of a web; what named it by `member` must name nothing and be told of before it, and nothing else may
@@ -139,11 +146,8 @@ fn a_deletion_is_one_transaction_and_its_entries_have_the_records_own_instants()
     store.reset();
     web.world.acme.users().delete(web.user).unwrap();
     assert_eq!(store.counts().writes, 1);
-    let query = rally_core::FeedQuery {
-        from: rally_core::FeedFrom::After(4),
-        kinds: rally_core::Kind::IN_FEED.to_vec(),
-        limit: 10,
-    };
+    let from = FeedPosition::After(4);
+    let query = FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit: 10 };
     for change in web.world.acme.changes(&query).unwrap() {
         let records = web.records();
         let (.., record) = records.iter().find(|(_, id, _)| *id == change.entity_id).unwrap();
@@ -155,20 +159,28 @@ fn a_deletion_is_one_transaction_and_its_entries_have_the_records_own_instants()
 fn a_record_that_named_a_deleted_one_is_found_by_it_no_longer() {
     let web = Web::new();
     let acme = &web.world.acme;
-    let (company, deal) = (web.company.to_string(), web.deal.to_string());
     let count = || {
         [
-            listed(acme.contacts(), &[("companyId", &company)]).unwrap().rows.len(),
-            listed(acme.deals(), &[("companyId", &company)]).unwrap().rows.len(),
-            listed(acme.activities(), &[("companyId", &company)]).unwrap().rows.len(),
-            listed(acme.activities(), &[("dealId", &deal)]).unwrap().rows.len(),
+            acme.contacts().count(Contact::COMPANY_ID.is(web.company)).unwrap(),
+            acme.deals().count(Deal::COMPANY_ID.is(web.company)).unwrap(),
+            acme.activities().count(Activity::COMPANY_ID.is(web.company)).unwrap(),
+            acme.activities().count(Activity::DEAL_ID.is(web.deal)).unwrap(),
         ]
     };
-    assert_eq!(count(), [1; 4]);
+    let listed = || {
+        [
+            acme.contacts().list(Contact::COMPANY_ID.is(web.company)).unwrap().records.len(),
+            acme.deals().list(Deal::COMPANY_ID.is(web.company)).unwrap().records.len(),
+            acme.activities().list(Activity::COMPANY_ID.is(web.company)).unwrap().records.len(),
+            acme.activities().list(Activity::DEAL_ID.is(web.deal)).unwrap().records.len(),
+        ]
+    };
+    assert_eq!((count(), listed()), ([1; 4], [1; 4]));
     acme.companies().delete(web.company).unwrap();
     acme.deals().delete(web.deal).unwrap();
-    assert_eq!(count(), [0; 4]);
-    let error = web.world.refused(|| update(acme.contacts(), web.contact, &json!({"companyId": company})));
+    assert_eq!((count(), listed()), ([0; 4], [0; 4]));
+    let update = ContactUpdate::new().company_id(web.company);
+    let error = web.world.refused(|| acme.contacts().update(web.contact, &update));
     assert_eq!(report(&error), "bad_reference\ncompanyId names no company");
 }
 
@@ -176,21 +188,21 @@ fn a_record_that_named_a_deleted_one_is_found_by_it_no_longer() {
 fn a_record_that_named_another_before_is_left_alone() {
     let web = Web::new();
     let acme = &web.world.acme;
-    let other = add(acme.companies(), &json!({"name": "Bolt"}));
-    update(acme.contacts(), web.contact, &json!({"companyId": other})).unwrap();
-    update(acme.deals(), web.deal, &json!({"companyId": null})).unwrap();
+    let other = acme.companies().create(&CompanyDraft::new("Bolt")).unwrap().id;
+    acme.contacts().update(web.contact, &ContactUpdate::new().company_id(other)).unwrap();
+    acme.deals().update(web.deal, &DealUpdate::new().company_id(None)).unwrap();
     acme.activities().delete(web.activity).unwrap();
     let (last, _) = acme.last_change().unwrap();
     acme.companies().delete(web.company).unwrap();
     assert_eq!(changes_after(acme, last), [("company deleted".to_owned(), web.company.to_string())]);
-    assert_eq!(read(acme.contacts(), web.contact).company_id, Some(other));
+    assert_eq!(web.world.get(web.contact).company_id, Some(other));
 }
 
 #[test]
 fn a_refused_or_repeated_deletion_detaches_nothing() {
     let web = Web::new();
     let acme = &web.world.acme;
-    let stale = WriteOptions { if_version: Some("2020-01-01".parse().unwrap()), ..WriteOptions::default() };
+    let stale = WriteOptions::default().if_version("2020-01-01".parse().unwrap());
     let error = web.world.refused(|| acme.companies().delete_with(web.company, &stale));
     assert_eq!(error.code(), Code::PreconditionFailed);
     acme.companies().delete_with(web.company, &once("k", b"")).unwrap();
@@ -199,12 +211,11 @@ fn a_refused_or_repeated_deletion_detaches_nothing() {
     assert!(web.world.refused(|| acme.companies().delete(web.company)).is_not_found());
 }
 
-/// Adds so many activities that name something.
-fn add_many(world: &World, count: usize, members: &Value) {
-    let item = with(json!({"activityType": "note", "subject": "x"}), members);
-    let body = bytes(&json!(vec![item; limits::BULK_ITEMS]));
+/// Adds so many activities.
+fn add_many(world: &World, count: usize, draft: &ActivityDraft) {
+    let drafts = vec![draft.clone(); limits::BULK_ITEMS];
     for _ in 0..count / limits::BULK_ITEMS {
-        world.acme.activities().create_many(&Json(&body), true, &WriteOptions::default()).unwrap();
+        world.acme.activities().create_many(&drafts, Atomicity::AllOrNothing).unwrap();
     }
 }
 
@@ -212,30 +223,31 @@ fn add_many(world: &World, count: usize, members: &Value) {
 fn a_record_that_more_than_50_000_name_stays_and_nothing_changes() {
     let world = World::new();
     let contact = world.add("a@x.example");
-    add_many(&world, limits::LINKS, &json!({"contactId": contact}));
-    let deal = world.deal(json!({"contactId": contact}));
+    add_many(&world, limits::LINKS, &note().contact_id(contact));
+    let deal = world.acme.deals().create(&world.lead("Deal").contact_id(contact)).unwrap().id;
     let error = world.refused(|| world.acme.contacts().delete(contact));
     assert_eq!(
         (error.code(), error.detail()),
         (Code::LimitExceeded, "more than 50000 records name this contact; change some of them first")
     );
-    update(world.acme.deals(), deal, &json!({"contactId": null})).unwrap();
+    world.acme.deals().update(deal, &DealUpdate::new().contact_id(None)).unwrap();
     world.acme.contacts().delete(contact).unwrap();
-    let contact = contact.to_string();
-    assert!(listed(world.acme.activities(), &[("contactId", &contact)]).unwrap().rows.is_empty());
+    let with_contact = Activity::CONTACT_ID.is(contact);
+    assert_eq!(world.acme.activities().count(with_contact.clone()).unwrap(), 0);
+    assert!(world.acme.activities().list(with_contact).unwrap().records.is_empty());
 }
 
-/// What the store reads while a record is deleted that so many name.
+/// The number of entries that the store reads while a record is deleted that so many activities refer to.
 fn cost<R: Creatable>(
     count: usize,
-    member: &str,
+    naming: impl Fn(Id<R>) -> ActivityDraft,
     make: impl Fn(&World) -> Id<R>,
     of: impl Fn(&Session) -> Collection<'_, R>,
 ) -> usize {
     let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
     let world = World::on(store.clone());
     let id = make(&world);
-    add_many(&world, count, &json!({member: id}));
+    add_many(&world, count, &naming(id));
     store.reset();
     of(&world.acme).delete(id).unwrap();
     let counts = store.counts();
@@ -244,8 +256,9 @@ fn cost<R: Creatable>(
 
 #[test]
 fn a_deletion_costs_what_names_the_record_and_not_its_square() {
-    let contact = |count| cost(count, "contactId", |world| world.add("a@x.example"), Session::contacts);
-    let deal = |count| cost(count, "dealId", |world| world.deal(json!({})), Session::deals);
+    let contact =
+        |count| cost(count, |id| note().contact_id(id), |world| world.add("a@x.example"), Session::contacts);
+    let deal = |count| cost(count, |id| note().deal_id(id), |world| world.deal("Deal"), Session::deals);
     let costs: [&dyn Fn(usize) -> usize; 2] = [&contact, &deal];
     for cost in costs {
         let (some, more) = (cost(1_000), cost(4_000));

@@ -1,37 +1,69 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Code, Id, Json, ListQuery, Outcome, Pipeline, PipelineChange, PipelineDraft, PipelineStageDraft, Scope,
+    Code, Deal, DealDraft, DealUpdate, Id, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft,
+    PipelineUpdate, Query, Scope,
+    StageOutcome::{self, Lost, Open, Won},
+    WriteOptions, WriteOutcome,
     store::{Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store},
 };
 use serde_json::{Value, json};
 
-use crate::support::{World, add, create, lines, read, report, stage, tenant, text, update, value, with};
+use crate::support::{World, create_json, lines, report, tenant, text, update_json, value};
 
-fn draft(stages: &Value) -> Value {
+const RANDOM: &str = "0191e3a2-9f00-7abc-8def-0123456789ab";
+
+fn draft(stages: Vec<PipelineStageDraft>) -> PipelineDraft {
+    PipelineDraft::new("Other", stages)
+}
+
+/// The draft of a pipeline of one stage, `A`.
+fn of_one() -> PipelineDraft {
+    draft(vec![named("A")])
+}
+
+fn draft_json(stages: &Value) -> Value {
     json!({"name": "Other", "stages": stages})
 }
 
-/// The stages of a pipeline as a list of what they are called, their place, probability and outcome.
-fn stages(pipeline: &Pipeline) -> Vec<(&str, u8, u8, &str)> {
+fn named(name: &str) -> PipelineStageDraft {
+    PipelineStageDraft::new(name)
+}
+
+fn keep(stage: &PipelineStage) -> PipelineStageDraft {
+    PipelineStageDraft::keep(stage.id)
+}
+
+/// All stages of a pipeline as they are.
+fn kept(pipeline: &Pipeline) -> Vec<PipelineStageDraft> {
+    pipeline.stages.iter().map(keep).collect()
+}
+
+/// Adds a pipeline.
+#[track_caller]
+fn add(world: &World, draft: &PipelineDraft) -> Pipeline {
+    world.acme.pipelines().create(draft).unwrap()
+}
+
+/// The stages of a pipeline as a list of their names, places, probabilities and outcomes.
+fn stages(pipeline: &Pipeline) -> Vec<(&str, u8, u8, StageOutcome)> {
     pipeline
         .stages
         .iter()
-        .map(|stage| (&*stage.name, stage.order, stage.probability, &*stage.outcome))
+        .map(|stage| (&*stage.name, stage.order, stage.probability, stage.outcome))
         .collect()
 }
 
 fn all(world: &World) -> Vec<Pipeline> {
-    let page = world.acme.pipelines().list(&ListQuery::default()).unwrap();
-    page.rows.iter().map(|row| row.read().unwrap()).collect()
+    world.acme.pipelines().list(Query::all()).unwrap().records
 }
 
 #[test]
 fn a_new_tenant_has_one_pipeline_of_six_stages() {
     let world = World::new();
-    let page = world.acme.pipelines().list(&ListQuery { count: true, ..ListQuery::default() }).unwrap();
+    let page = world.acme.pipelines().json().list(&Query::all().counted()).unwrap();
     assert_eq!(page.total, Some(1));
-    insta::assert_snapshot!(lines(&page.rows[0]).replace("},{", "},\n{"), @r#"
+    insta::assert_snapshot!(lines(&page.records[0]).replace("},{", "},\n{"), @r#"
     "id":"0194c101-aca0-7000-bfaf-808f5475bf14"
     "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
     "name":"Sales pipeline"
@@ -50,18 +82,28 @@ fn a_new_tenant_has_one_pipeline_of_six_stages() {
 #[test]
 fn a_pipeline_that_is_created_has_what_its_stages_leave_out() {
     let world = World::new();
-    let list = json!([{"name": " A "}, {"name": "B", "outcome": "won"}, {"name": "C", "outcome": "lost"},
-        {"name": "D", "probability": 40, "outcome": "won", "order": 1, "id": null}]);
-    let written = create(world.acme.pipelines(), &draft(&list)).unwrap();
-    assert_eq!(written.outcome, Outcome::Created);
-    let pipeline = written.read().unwrap();
-    let expected = [("A", 1, 0, "open"), ("B", 2, 100, "won"), ("C", 3, 0, "lost"), ("D", 4, 40, "won")];
+    let list = vec![
+        named(" A "),
+        named("B").outcome(Won),
+        named("C").outcome(Lost),
+        named("D").probability(40).outcome(Won),
+    ];
+    let pipelines = world.acme.pipelines();
+    let written = pipelines.create_with(&draft(list), &WriteOptions::default()).unwrap();
+    assert_eq!(written.outcome, WriteOutcome::Created);
+    let pipeline = written.record;
+    let expected = [("A", 1, 0, Open), ("B", 2, 100, Won), ("C", 3, 0, Lost), ("D", 4, 40, Won)];
     assert_eq!((stages(&pipeline), pipeline.is_default), (expected.to_vec(), false));
     let mut ids: Vec<_> = pipeline.stages.iter().map(|stage| stage.id).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 4);
-    assert_eq!(text(&written.row), text(&world.acme.pipelines().get(pipeline.id).unwrap()));
+    assert_eq!(pipelines.get(pipeline.id).unwrap(), pipeline);
+    let list = json!([{"name": " A "}, {"name": "B", "outcome": "won"}, {"name": "C", "outcome": "lost"},
+        {"name": "D", "probability": 40, "outcome": "won", "order": 1, "id": null}]);
+    let of_json = create_json(pipelines, &draft_json(&list)).unwrap().record;
+    assert_eq!(stages(&of_json.read().unwrap()), expected);
+    assert_eq!(text(&of_json), text(&pipelines.json().get(of_json.id()).unwrap()));
 }
 
 #[test]
@@ -71,10 +113,10 @@ fn a_pipeline_has_1_to_50_stages_of_different_names() {
         Value::from((0..count).map(|number| json!({"name": format!("S{number}")})).collect::<Vec<_>>())
     };
     let refused = |list: Value, expected: &str| {
-        let error = world.refused(|| create(world.acme.pipelines(), &draft(&list)));
+        let error = world.refused(|| create_json(world.acme.pipelines(), &draft_json(&list)));
         assert_eq!(report(&error), format!("validation\n{expected}"), "{list}");
         let id = world.pipeline().id;
-        let error = world.refused(|| update(world.acme.pipelines(), id, &json!({"stages": list})));
+        let error = world.refused(|| update_json(world.acme.pipelines(), id, &json!({"stages": list})));
         assert_eq!(report(&error), format!("validation\n{expected}"), "{list}");
     };
     refused(many(0), "stages must have 1 to 50 stages");
@@ -90,8 +132,22 @@ fn a_pipeline_has_1_to_50_stages_of_different_names() {
     refused(json!([{"name": "A", "outcome": "Won"}]), "stages[0].outcome must be one of open, won, lost");
     refused(json!([{"name": "x".repeat(256)}]), "stages[0].name must not be longer than 255 characters");
     for count in [1, 50] {
-        add(world.acme.pipelines(), &draft(&many(count)));
+        create_json(world.acme.pipelines(), &draft_json(&many(count))).unwrap();
+        add(&world, &draft((0..count).map(|number| named(&format!("S{number}"))).collect()));
     }
+    let refused = |list: Vec<PipelineStageDraft>, expected: &str| {
+        let update = PipelineUpdate::new().stages(list.clone());
+        let error = world.refused(|| world.acme.pipelines().update(world.pipeline().id, &update));
+        assert_eq!(report(&error), format!("validation\n{expected}"), "{list:?}");
+        let error = world.refused(|| world.acme.pipelines().create(&draft(list)));
+        assert_eq!(report(&error), format!("validation\n{expected}"));
+    };
+    refused(Vec::new(), "stages must have 1 to 50 stages");
+    refused(vec![named("A"); 51], "stages must have 1 to 50 stages");
+    refused(vec![named("Straße"), named("STRASSE")], "stages[1].name is the name of another stage");
+    refused(vec![named("A"), named(" ")], "stages[1].name is required");
+    refused(vec![named("A").probability(101)], "stages[0].probability must be 0 to 100");
+    refused(vec![named(&"x".repeat(256))], "stages[0].name must not be longer than 255 characters");
 }
 
 #[test]
@@ -99,7 +155,7 @@ fn all_faults_of_a_body_are_reported_at_once() {
     let world = World::new();
     let body = json!({"name": "", "isDefault": 1, "stages": [
         {"id": "x", "name": 7, "probability": "1", "outcome": "x"}, 7, {"name": "A", "order": "first"}]});
-    let error = world.refused(|| create(world.acme.pipelines(), &body));
+    let error = world.refused(|| create_json(world.acme.pipelines(), &body));
     insta::assert_snapshot!(report(&error), @"
     validation
     isDefault must be true or false
@@ -117,10 +173,10 @@ fn members_that_are_not_known_are_passed_over_as_documented_and_refused_when_str
     let list = json!([{"name": "A", "order": 7, "colour": 1}, {"name": "B", "order": "last"}]);
     let body = json!({"name": "A", "id": 1, "colour": 1, "stages": list});
     let world = World::new();
-    let pipeline = read(world.acme.pipelines(), add(world.acme.pipelines(), &body));
-    assert_eq!(stages(&pipeline), [("A", 1, 0, "open"), ("B", 2, 0, "open")]);
+    let pipeline = create_json(world.acme.pipelines(), &body).unwrap().record.read().unwrap();
+    assert_eq!(stages(&pipeline), [("A", 1, 0, Open), ("B", 2, 0, Open)]);
     let strict = World::strict();
-    let error = strict.refused(|| create(strict.acme.pipelines(), &body));
+    let error = strict.refused(|| create_json(strict.acme.pipelines(), &body));
     assert_eq!(
         report(&error),
         "validation
@@ -136,27 +192,28 @@ stages[1].order is read-only"
 fn stages_are_kept_by_their_ids_renamed_and_put_in_the_order_of_the_list() {
     let world = World::new();
     let before = world.pipeline();
-    let id = |name: &str| stage(&before, name);
-    let list = json!([
-        {"id": id("Closed Won")},
-        {"id": id("Qualified"), "name": "Lead"},
-        {"name": "Pilot", "probability": 60},
-        {"id": id("Lead"), "name": "Qualified", "probability": 11, "outcome": "lost"},
-    ]);
-    let after = update(world.acme.pipelines(), before.id, &json!({"stages": list})).unwrap().read().unwrap();
+    let stage = |name: &str| before.stage(name).unwrap();
+    let list = vec![
+        keep(stage("Closed Won")),
+        keep(stage("Qualified")).name("Lead"),
+        named("Pilot").probability(60),
+        keep(stage("Lead")).name("Qualified").probability(11).outcome(Lost),
+    ];
+    let update = PipelineUpdate::new().stages(list);
+    let after = world.acme.pipelines().update(before.id, &update).unwrap();
     let expected = [
-        ("Closed Won", 1, 100, "won"),
-        ("Lead", 2, 25, "open"),
-        ("Pilot", 3, 60, "open"),
-        ("Qualified", 4, 11, "lost"),
+        ("Closed Won", 1, 100, Won),
+        ("Lead", 2, 25, Open),
+        ("Pilot", 3, 60, Open),
+        ("Qualified", 4, 11, Lost),
     ];
     assert_eq!(stages(&after), expected);
     for (now, then) in [("Closed Won", "Closed Won"), ("Lead", "Qualified"), ("Qualified", "Lead")] {
-        assert_eq!(stage(&after, now), id(then));
+        assert_eq!(after.stage(now).unwrap().id, stage(then).id);
     }
     assert!(before.stages.iter().all(|known| known.id != after.stages[2].id));
-    let gone = json!([{"id": id("Proposal"), "name": "Proposal"}]);
-    let error = world.refused(|| update(world.acme.pipelines(), before.id, &json!({"stages": gone})));
+    let gone = PipelineUpdate::new().stages(vec![keep(stage("Proposal")).name("Proposal")]);
+    let error = world.refused(|| world.acme.pipelines().update(before.id, &gone));
     assert_eq!(report(&error), "bad_reference\nstages[0].id names no stage of this pipeline");
 }
 
@@ -165,18 +222,20 @@ fn a_stage_of_another_pipeline_is_none_of_this_one() {
     let world = World::new();
     let own = world.pipeline();
     let other = tenant(&world.engine, "other");
-    let theirs: Pipeline = other.pipelines().list(&ListQuery::default()).unwrap().rows[0].read().unwrap();
-    let errors = |id: Value| {
-        let list = json!([{"id": id, "name": "A"}]);
-        let made = world.refused(|| create(world.acme.pipelines(), &draft(&list)));
+    let theirs = other.pipelines().default().unwrap();
+    let pipelines = world.acme.pipelines();
+    let errors = |id: Id<PipelineStage>| {
+        let list = vec![PipelineStageDraft::keep(id).name("A")];
+        let made = world.refused(|| pipelines.create(&draft(list.clone())));
         assert_eq!(report(&made), "bad_reference\nstages[0].id names no stage of this pipeline");
-        let put = world.refused(|| update(world.acme.pipelines(), own.id, &json!({"stages": list})));
+        let update = PipelineUpdate::new().stages(list);
+        let put = world.refused(|| pipelines.update(own.id, &update));
         format!("{made:?} {put:?}")
     };
-    let random = errors(json!("0191e3a2-9f00-7abc-8def-0123456789ab"));
-    assert_eq!(errors(stage(&theirs, "Lead")), random);
-    let twice = json!([{"id": stage(&own, "Lead")}, {"id": stage(&own, "Lead"), "name": "B"}]);
-    let error = world.refused(|| update(world.acme.pipelines(), own.id, &json!({"stages": twice})));
+    assert_eq!(errors(theirs.stages[0].id), errors(RANDOM.parse().unwrap()));
+    let lead = own.stage("Lead").unwrap();
+    let twice = PipelineUpdate::new().stages(vec![keep(lead), keep(lead).name("B")]);
+    let error = world.refused(|| pipelines.update(own.id, &twice));
     assert_eq!(report(&error), "validation\nstages[1].id is given twice");
 }
 
@@ -185,26 +244,28 @@ fn a_stage_that_holds_deals_stays_and_so_does_its_outcome() {
     let world = World::new();
     let pipelines = world.acme.pipelines();
     let pipeline = world.pipeline();
-    let deal = world.deal(json!({"stageId": stage(&pipeline, "Proposal")}));
-    let without = json!(pipeline.stages.iter().filter(|stage| stage.name != "Proposal").collect::<Vec<_>>());
-    let mut won = json!(pipeline.stages);
-    won[2]["outcome"] = "won".into();
-    let put = |list: &Value| update(pipelines, pipeline.id, &json!({"stages": list}));
+    let proposal = pipeline.stage("Proposal").unwrap();
+    let deal: Id<Deal> =
+        world.acme.deals().create(&DealDraft::new(pipeline.id, proposal.id, "Deal")).unwrap().id;
+    let others = pipeline.stages.iter().filter(|stage| stage.name != "Proposal");
+    let without: Vec<PipelineStageDraft> = others.map(keep).collect();
+    let (mut won, mut renamed) = (kept(&pipeline), kept(&pipeline));
+    won[2] = keep(proposal).outcome(Won);
+    renamed[2] = keep(proposal).name("Offer").probability(55);
+    let put =
+        |list: &[PipelineStageDraft]| pipelines.update(pipeline.id, &PipelineUpdate::new().stages(list));
     for (list, told) in [
         (&without, "must not lose the stage \"Proposal\", as there are deals in it"),
         (&won, "must leave the outcome of the stage \"Proposal\" as it is, as there are deals in it"),
     ] {
         assert_eq!(report(&world.refused(|| put(list))), format!("conflict\nstages {told}"));
     }
-    let all_wrong = json!({"name": "", "stages": without});
-    let error = world.refused(|| update(pipelines, pipeline.id, &all_wrong));
-    assert_eq!(report(&error), "validation\nname must not be empty", "what is wrong by itself is told first");
-    let mut renamed = json!(pipeline.stages);
-    renamed[2]["name"] = "Offer".into();
-    renamed[2]["probability"] = 55.into();
+    let all_wrong = PipelineUpdate::new().name("").stages(without.clone());
+    let error = world.refused(|| pipelines.update(pipeline.id, &all_wrong));
+    assert_eq!(report(&error), "validation\nname must not be empty", "a fault of its own is told first");
     put(&renamed).unwrap();
-    let kept = read(world.acme.deals(), deal);
-    assert_eq!((kept.stage_name.as_deref(), kept.probability), (Some("Offer"), 50));
+    let moved = world.acme.deals().get(deal).unwrap();
+    assert_eq!((moved.stage_name.as_deref(), moved.probability), (Some("Offer"), 50));
     world.acme.deals().delete(deal).unwrap();
     put(&won).unwrap();
     put(&without).unwrap();
@@ -214,22 +275,20 @@ fn a_stage_that_holds_deals_stays_and_so_does_its_outcome() {
 fn a_member_of_a_stage_that_is_null_is_what_it_is_by_itself() {
     let world = World::new();
     let pipeline = world.pipeline();
-    let put = |stage: Value| update(world.acme.pipelines(), pipeline.id, &json!({"stages": [stage]}));
-    let id = stage(&pipeline, "Closed Won");
+    let put = |stage: Value| update_json(world.acme.pipelines(), pipeline.id, &json!({"stages": [stage]}));
+    let id = pipeline.stage("Closed Won").unwrap().id;
     let error = world.refused(|| put(json!({"id": id, "name": null})));
     assert_eq!(report(&error), "validation\nstages[0].name is required");
-    let cleared = put(json!({"id": id, "probability": null, "outcome": null})).unwrap().read().unwrap();
+    let cleared =
+        put(json!({"id": id, "probability": null, "outcome": null})).unwrap().record.read().unwrap();
     let cleared = &cleared.stages[0];
-    assert_eq!(
-        (cleared.name.as_str(), cleared.probability, cleared.outcome.as_str()),
-        ("Closed Won", 0, "open")
-    );
+    assert_eq!((cleared.name.as_str(), cleared.probability, cleared.outcome), ("Closed Won", 0, Open));
 }
 
 #[test]
 fn a_stage_that_is_no_object_is_that_and_nothing_else() {
     let world = World::strict();
-    let error = world.refused(|| create(world.acme.pipelines(), &draft(&json!([7]))));
+    let error = world.refused(|| create_json(world.acme.pipelines(), &draft_json(&json!([7]))));
     assert_eq!(report(&error), "validation\nstages[0] must be an object");
 }
 
@@ -238,20 +297,22 @@ fn one_pipeline_is_the_default_and_another_takes_its_place() {
     let world = World::new();
     let pipelines = world.acme.pipelines();
     let first = world.pipeline().id;
-    let second = add(pipelines, &draft(&json!([{"name": "A"}])));
-    let third = add(pipelines, &with(draft(&json!([{"name": "A"}])), &json!({"isDefault": true})));
+    let second = add(&world, &of_one()).id;
+    let third = add(&world, &of_one().is_default(true)).id;
     let defaults = || {
         let all = all(&world);
         all.into_iter().filter(|pipeline| pipeline.is_default).map(|pipeline| pipeline.id).collect::<Vec<_>>()
     };
     assert_eq!(defaults(), [third]);
-    let before = read(pipelines, third);
+    assert_eq!(pipelines.default().unwrap().id, third);
+    let before = pipelines.get(third).unwrap();
     world.clock.advance(1_000_000);
-    update(pipelines, second, &json!({"isDefault": true})).unwrap();
+    pipelines.update(second, &PipelineUpdate::new().is_default(true)).unwrap();
     assert_eq!(defaults(), [second]);
-    assert!(before.updated_at < read(pipelines, third).updated_at);
-    for body in [json!({"isDefault": false}), json!({"isDefault": null})] {
-        let error = world.refused(|| update(pipelines, second, &body));
+    assert_eq!(pipelines.default().unwrap().id, second);
+    assert!(before.updated_at < pipelines.get(third).unwrap().updated_at);
+    for update in [PipelineUpdate::new().is_default(false), PipelineUpdate::new().is_default(None)] {
+        let error = world.refused(|| pipelines.update(second, &update));
         assert_eq!(
             report(&error),
             "validation\nisDefault must stay true until another pipeline is made the default"
@@ -267,13 +328,15 @@ fn one_pipeline_is_the_default_and_another_takes_its_place() {
 fn a_pipeline_with_deals_stays() {
     let world = World::new();
     let pipelines = world.acme.pipelines();
-    let id = add(pipelines, &draft(&json!([{"name": "A"}])));
-    let only = stage(&read(pipelines, id), "A");
-    let deal = world.deal(json!({"pipelineId": id, "stageId": only}));
+    let pipeline = add(&world, &of_one());
+    let id = pipeline.id;
+    let only = pipeline.stage("A").unwrap().id;
+    let deal = world.acme.deals().create(&DealDraft::new(id, only, "Deal")).unwrap().id;
     let error = world.refused(|| pipelines.delete(id));
     assert_eq!(report(&error), "conflict\nid is of a pipeline that has deals");
-    let lead = world.lead("Deal");
-    update(world.acme.deals(), deal, &lead).unwrap();
+    let first = world.pipeline();
+    let update = DealUpdate::new().pipeline_id(first.id).stage_id(world.stage("Lead"));
+    world.acme.deals().update(deal, &update).unwrap();
     pipelines.delete(id).unwrap();
     assert!(pipelines.get(id).unwrap_err().is_not_found());
 }
@@ -298,23 +361,29 @@ fn the_first_pipeline_of_a_tenant_without_one_becomes_the_default() {
     let world = World::on(store.clone());
     empty(&*store, &world);
     assert!(all(&world).is_empty());
-    let body = with(draft(&json!([{"name": "A"}])), &json!({"isDefault": false}));
-    let (first, second) = (add(world.acme.pipelines(), &body), add(world.acme.pipelines(), &body));
-    assert!(read(world.acme.pipelines(), first).is_default);
-    assert!(!read(world.acme.pipelines(), second).is_default);
+    let draft = of_one().is_default(false);
+    let (first, second) = (add(&world, &draft), add(&world, &draft));
+    assert!(first.is_default && !second.is_default);
+    assert_eq!(world.acme.pipelines().default().unwrap(), first);
 }
 
 #[test]
 fn a_write_that_changes_nothing_leaves_no_trace() {
     let world = World::new();
     let (id, pipelines) = (world.pipeline().id, world.acme.pipelines());
-    let whole = value(&pipelines.get(id).unwrap());
-    let ids: Vec<Value> = world.pipeline().stages.iter().map(|stage| json!({"id": stage.id})).collect();
-    for body in
-        [json!({}), whole, json!({"stages": ids}), json!({"isDefault": true, "name": " Sales pipeline"})]
-    {
-        let written = world.without_trace(|| update(pipelines, id, &body)).unwrap();
-        assert_eq!(written.outcome, Outcome::Unchanged, "{body}");
+    let update = PipelineUpdate::new;
+    for update in [
+        update(),
+        update().stages(kept(&world.pipeline())),
+        update().is_default(true).name(" Sales pipeline"),
+    ] {
+        let written = world.without_trace(|| pipelines.update_with(id, &update, &WriteOptions::default()));
+        assert_eq!(written.unwrap().outcome, WriteOutcome::Unchanged, "{update:?}");
+    }
+    let whole = value(&pipelines.json().get(id).unwrap());
+    for body in [json!({}), whole] {
+        let written = world.without_trace(|| update_json(pipelines, id, &body)).unwrap();
+        assert_eq!(written.outcome, WriteOutcome::Unchanged, "{body}");
     }
 }
 
@@ -325,8 +394,8 @@ fn pipelines_are_read_by_all_and_written_by_admins() {
     let (id, pipelines) = (world.pipeline().id, writer.pipelines());
     pipelines.get(id).unwrap();
     for error in [
-        create(pipelines, &draft(&json!([{"name": "A"}]))).unwrap_err(),
-        update(pipelines, id, &json!({})).unwrap_err(),
+        pipelines.create(&of_one()).unwrap_err(),
+        pipelines.update(id, &PipelineUpdate::new()).unwrap_err(),
         pipelines.delete(id).unwrap_err(),
     ] {
         assert_eq!((error.code(), error.required_scope()), (Code::Forbidden, Some(Scope::Admin)));
@@ -341,26 +410,54 @@ fn another_tenants_pipeline_is_as_unknown_as_a_random_one() {
         let pipelines = other.pipelines();
         [
             pipelines.get(id).unwrap_err(),
-            update(pipelines, id, &json!({"name": "x"})).unwrap_err(),
+            pipelines.update(id, &PipelineUpdate::new().name("x")).unwrap_err(),
             pipelines.delete(id).unwrap_err(),
             pipelines.forecast(id).unwrap_err(),
         ]
         .map(|error| format!("{error:?}"))
     };
     let theirs = errors(world.pipeline().id);
-    assert_eq!(theirs, errors("0191e3a2-9f00-7abc-8def-0123456789ab".parse().unwrap()));
+    assert_eq!(theirs, errors(RANDOM.parse().unwrap()));
 }
 
 #[test]
-fn typed_drafts_and_changes_say_what_their_json_says() {
+fn typed_drafts_and_updates_say_what_their_json_says() {
     let world = World::new();
     let pipelines = world.acme.pipelines();
-    let named = |name: &str| PipelineStageDraft { name: Some(name.into()), ..PipelineStageDraft::default() };
-    let draft = PipelineDraft { name: "Other".into(), stages: vec![named("A")], ..PipelineDraft::default() };
-    let pipeline = pipelines.create(&draft).unwrap().read().unwrap();
-    let kept = PipelineStageDraft { id: Some(pipeline.stages[0].id), ..PipelineStageDraft::default() };
-    let change = PipelineChange { stages: vec![named("B"), kept].into(), ..PipelineChange::default() };
-    let after = pipelines.update(pipeline.id, &change).unwrap().read().unwrap();
-    assert_eq!(stages(&after), [("B", 1, 0, "open"), ("A", 2, 0, "open")]);
-    assert!(pipelines.create(&Json(b"{}")).is_err());
+    let pipeline = add(&world, &of_one());
+    let update = PipelineUpdate::new().stages(vec![named("B"), keep(&pipeline.stages[0])]);
+    let after = pipelines.update(pipeline.id, &update).unwrap();
+    assert_eq!(stages(&after), [("B", 1, 0, Open), ("A", 2, 0, Open)]);
+    assert_eq!(after.stages[1].id, pipeline.stages[0].id);
+    assert!(pipelines.json().create(b"{}", &WriteOptions::default()).is_err());
+}
+
+#[test]
+fn a_stage_is_found_by_its_name_alone() {
+    let pipeline = World::new().pipeline();
+    assert_eq!(pipeline.stage("Closed Won").unwrap(), &pipeline.stages[4]);
+    for name in ["", "lead", " Lead", "Pilot"] {
+        let error = pipeline.stage(name).unwrap_err();
+        let expected = format!("there is no stage {name:?} in this pipeline");
+        assert_eq!((error.code(), error.detail()), (Code::NotFound, expected.as_str()));
+    }
+}
+
+#[test]
+fn the_default_pipeline_is_the_tenants_own_wherever_it_is_asked_for() {
+    let world = World::new();
+    let first = world.acme.pipelines().default().unwrap();
+    assert!(first.is_default);
+    let other = tenant(&world.engine, "other").pipelines().default().unwrap();
+    assert_ne!(other.id, first.id);
+    let reader = world.acme.clone().limited_to(Scope::Read);
+    assert_eq!(reader.pipelines().default().unwrap(), first);
+    let view = world.acme.view().unwrap();
+    let second = world.acme.write(|tx| {
+        let second = tx.pipelines().create(&of_one().is_default(true))?;
+        assert_eq!(tx.pipelines().default()?, second);
+        Ok(second)
+    });
+    assert_eq!(view.pipelines().default().unwrap(), first);
+    assert_eq!(world.acme.pipelines().default().unwrap(), second.unwrap());
 }

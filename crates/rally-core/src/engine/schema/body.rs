@@ -31,6 +31,13 @@ enum Said<'a> {
     Fault,
 }
 
+impl<'a> Said<'a> {
+    /// A host's value that has been read, if it is one.
+    fn of(value: Option<Cow<'a, str>>) -> Self {
+        value.map_or(Said::Null, Said::Value)
+    }
+}
+
 impl<'a> Body<'a> {
     /// Reads a JSON object. What is wrong with its members is kept in `faults`; `what` is its name in an error.
     ///
@@ -52,7 +59,7 @@ impl<'a> Body<'a> {
             let Some((_, member)) = model.stored().find(|(at, _)| *at == slot) else { continue };
             let said = match value {
                 Ok(None) => Ok(Said::Null),
-                Ok(Some(json)) => member.rule.read_typed(json).map(Said::Value),
+                Ok(Some(json)) => member.rule.read_typed(json).map(Said::of),
                 Err(error) => Err(error.to_owned().into()),
             };
             *body.said_mut(slot) =

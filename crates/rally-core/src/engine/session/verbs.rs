@@ -43,6 +43,9 @@ pub enum Atomicity {
     AllOrNothing,
 }
 
+/// The act of creating many records, as idempotency keys name it.
+const CREATE_MANY: &str = "bulk";
+
 /// The definition of a resource for a tenant.
 pub(super) fn definition<R: Editable>(tenant: &TenantInfo) -> Definition {
     Definition { model: tenant.model::<R>(), ..R::definition() }
@@ -206,7 +209,7 @@ impl<R: Bulkable> Verbs<'_, R> {
     ) -> Result<Bulk<R>, Error> {
         let definition = self.definition();
         let reads = || write::keys_ahead(definition.model, None, bodies.iter().flatten());
-        self.each("bulk", bodies, atomicity, options, &reads, |transaction, body| {
+        self.each(CREATE_MANY, bodies, atomicity, options, &reads, |transaction, body| {
             write::create(transaction, definition, body)
         })
     }
@@ -229,6 +232,7 @@ impl<R: Editable> Verbs<'_, R> {
             return Err(Faults::one("items", format!("must be 1 to {}", limits::BULK_ITEMS)).into());
         }
         let is_atomic = atomicity == Atomicity::AllOrNothing;
+        let done = if act == CREATE_MANY { "created" } else { "written" };
         let act = if is_atomic { format!("atomic {act}") } else { act.to_owned() };
         let options = options.for_act::<R>(&act, None);
         let key = options.idempotency_key.as_ref();
@@ -243,7 +247,7 @@ impl<R: Editable> Verbs<'_, R> {
                     Err(error) => return Err(error),
                 });
             }
-            match all_faults(&answers) {
+            match all_faults(&answers, done) {
                 Some(error) if is_atomic => Err(error),
                 _ => Ok(Answer::Bulk { items: answers }),
             }
@@ -259,7 +263,8 @@ fn is_items_own(error: &Error) -> bool {
     !matches!(error.code(), Code::Internal | Code::Unavailable)
 }
 
-fn all_faults(items: &[ItemAnswer]) -> Option<Error> {
+/// The faults of all items together; `done` is the word for what was done with none of them.
+fn all_faults(items: &[ItemAnswer], done: &str) -> Option<Error> {
     let mut first = None;
     let mut faults = Faults::new();
     let mut failed = 0;
@@ -272,7 +277,7 @@ fn all_faults(items: &[ItemAnswer]) -> Option<Error> {
         }
         faults.add_all(&format!("items[{index}]."), error.faults().clone());
     }
-    let detail = format!("{failed} of {} items are invalid, so none was created", items.len());
+    let detail = format!("{failed} of {} items are invalid, so none was {done}", items.len());
     first.map(|code| Error::new(code, detail).with_faults(faults))
 }
 

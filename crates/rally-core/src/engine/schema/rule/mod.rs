@@ -111,12 +111,15 @@ impl Rule {
 
 impl Rule {
     /// Turns the JSON text of a host's value into the JSON text that is stored. It differs from what callers of the JSON
-    /// API send where the Rust type does: tags are a list in any case.
-    pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Read<'a> {
-        match self {
-            Rule::TagLine => tag::tag_line_of_array(raw),
-            rule => rule.read(raw, Profile::Strict),
-        }
+    /// API send where the Rust type does: tags are a list in any case, and an empty one is no value, as a host reads both
+    /// the same.
+    pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Result<Option<Cow<'a, str>>, Wrong> {
+        let tags = match self {
+            Rule::TagLine => tag::tag_line_of_array(raw)?,
+            Rule::Tags => tag::tags(raw)?,
+            rule => return rule.read(raw, Profile::Strict).map(Some),
+        };
+        Ok(if matches!(&*tags, "\"\"" | "[]") { None } else { Some(tags) })
     }
 }
 
