@@ -56,9 +56,7 @@ impl IdempotencyKey {
         let mut hash = Sha256::new();
         hash.update(self.fingerprint);
         hash.update([kind.number()]);
-        if let Some(id) = id {
-            hash.update(id);
-        }
+        hash.update(id.unwrap_or(Uuid::nil()));
         hash.update(act);
         Self { key: self.key.clone(), fingerprint: hash.finalize().into() }
     }
