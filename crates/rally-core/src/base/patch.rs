@@ -1,4 +1,4 @@
-use super::Tags;
+use super::{Scope, Scopes, Tags};
 
 /// A change of one member that need not have a value.
 ///
@@ -36,6 +36,12 @@ impl<T> From<Option<T>> for Patch<T> {
 impl From<&str> for Patch<String> {
     fn from(value: &str) -> Self {
         Patch::Set(value.to_owned())
+    }
+}
+
+impl From<Scope> for Patch<Scopes> {
+    fn from(scope: Scope) -> Self {
+        Patch::Set(scope.into())
     }
 }
 
