@@ -17,6 +17,7 @@ mod companies;
 mod contacts;
 mod deals;
 mod filter_cost;
+mod filter_values;
 mod filters;
 mod forecast;
 mod formats;
