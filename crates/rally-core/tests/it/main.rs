@@ -35,3 +35,4 @@ mod sync;
 mod tenants;
 mod tidy;
 mod users;
+mod views;
