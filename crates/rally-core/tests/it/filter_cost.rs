@@ -44,8 +44,10 @@ fn cost(store: &CountingStore, world: &World, query: &ListQuery<Contact>) -> (us
     (counts.entries + counts.keys_asked + counts.gets, page.records.len())
 }
 
+type Part = fn(Query<Contact>) -> ListQuery<Contact>;
+
 /// Ways to ask for a page of a list that few records are in, and how many of five each gives.
-const PAGES: [(fn(Query<Contact>) -> ListQuery<Contact>, usize); 5] = [
+const PAGES: [(Part, usize); 5] = [
     (|query| query.into(), 5),
     (|query| query.limit(1), 1),
     (|query| query.limit(100).counted(), 5),

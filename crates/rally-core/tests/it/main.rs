@@ -33,6 +33,8 @@ mod settings;
 mod support;
 mod sync;
 mod tenants;
+mod transactions;
 mod tidy;
 mod users;
 mod views;
+mod write_once;
