@@ -19,6 +19,7 @@ mod deals;
 mod filter_cost;
 mod filter_values;
 mod filters;
+mod follow;
 mod forecast;
 mod formats;
 mod idempotency;
