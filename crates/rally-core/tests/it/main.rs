@@ -9,6 +9,7 @@
 )]
 
 mod activities;
+mod administrators;
 mod api_keys;
 mod audit;
 mod bant;
