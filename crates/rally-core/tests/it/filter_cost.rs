@@ -152,8 +152,13 @@ fn a_name_that_very_many_have_leads_to_the_same_page_whether_it_is_counted_or_no
         let page = world.acme.contacts().list(query).unwrap();
         (page.records.iter().map(|contact| contact.id).collect::<Vec<_>>(), page.has_more)
     };
-    let all = Query::all().search("ADA");
+    let (all, view) = (Query::all().search("ADA"), world.acme.view().unwrap());
     for query in [all.clone(), all.filter(Contact::LIFECYCLE_STAGE.is(LifecycleStage::Customer))] {
+        let walked: Vec<Contact> = view.contacts().all(query.clone()).unwrap().map(Result::unwrap).collect();
+        let is_found = walked.iter().all(|contact| contact.first_name == "Ada");
+        let count = world.acme.contacts().count(query.clone()).unwrap();
+        assert!(is_found && walked.is_sorted_by(|one, next| one.id < next.id));
+        assert_eq!(u64::try_from(walked.len()).unwrap(), count);
         for offset in [0, 7, 150] {
             let page = query.clone().limit(10).offset(offset);
             let (found, has_more) = ids(page.clone());

@@ -16,6 +16,7 @@ mod bant;
 mod bulk;
 mod companies;
 mod contacts;
+mod damage;
 mod deals;
 mod filter_cost;
 mod filter_values;
