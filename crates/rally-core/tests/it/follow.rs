@@ -233,10 +233,13 @@ fn changes_of_other_kinds_do_not_make_a_wait_longer() {
     let (id, is_over) = (world.add("a@x.example"), AtomicBool::new(false));
     let written = thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            let is_wanted = |_: &usize| !is_over.load(Ordering::SeqCst);
-            let update = |number: usize| ContactUpdate::new().phone(number.to_string());
-            let write = |number| world.acme.contacts().update(id, &update(number)).unwrap();
-            (0..VERY_MANY).take_while(is_wanted).map(write).count()
+            let mut written = 0;
+            while written < VERY_MANY && !is_over.load(Ordering::SeqCst) {
+                let update = ContactUpdate::new().phone(written.to_string());
+                world.acme.contacts().update(id, &update).unwrap();
+                written += 1;
+            }
+            written
         });
         let mut feed = world.acme.follow(FeedPosition::START).kinds(&[Kind::Deal]);
         assert!(!feed.wait(Duration::from_millis(50)).unwrap());
