@@ -39,6 +39,12 @@ impl From<&str> for Patch<String> {
     }
 }
 
+impl From<Scope> for Patch<Scopes> {
+    fn from(scope: Scope) -> Self {
+        Patch::Set(scope.into())
+    }
+}
+
 impl<S: Into<String>, const N: usize> From<[S; N]> for Patch<Tags> {
     fn from(tags: [S; N]) -> Self {
         Patch::Set(tags.into())
@@ -48,11 +54,5 @@ impl<S: Into<String>, const N: usize> From<[S; N]> for Patch<Tags> {
 impl<S: Into<String>> From<Vec<S>> for Patch<Tags> {
     fn from(tags: Vec<S>) -> Self {
         Patch::Set(tags.into())
-    }
-}
-
-impl From<Scope> for Patch<Scopes> {
-    fn from(scope: Scope) -> Self {
-        Patch::Set(scope.into())
     }
 }

@@ -2,21 +2,24 @@ use std::sync::Arc;
 
 use rally_core::store::MemoryStore;
 use rally_core::{
-    ApiKeyDraft, Caller, Code, Config, Engine, FeedFrom, FeedQuery, Json, Kind, ListQuery, NewApiKey,
-    Outcome, Scope, Session, TenantId, WriteOptions,
+    ApiKeyDraft, ApiKeyUpdate, Caller, Code, Config, Engine, FeedPosition, Kind, NewApiKey, Patch, Query,
+    Scope, Scopes, Session, TenantId, UserDraft, WriteOptions, WriteOutcome,
+    schema::{FeedQuery, MintedApiKey},
 };
 use rally_testkit::{CountingStore, Counts, FaultyStore, WriteFault};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::support::{World, add, bytes, once, report, tenant, text, told, update, value as value_of, with};
+use crate::support::{
+    World, ada, bytes, once, report, tenant, text, told, update_json, value as value_of, with,
+};
 
 const LETTERS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const LAST_ADMIN: &str =
     "must stay as it is for the tenant's last admin credential that works; make another first";
 
 fn draft(name: &str, scopes: &str) -> ApiKeyDraft {
-    ApiKeyDraft { name: name.to_owned(), scopes: Some(scopes.to_owned()), expires_at: None }
+    ApiKeyDraft::new(name).scopes(scopes.parse::<Scopes>().unwrap())
 }
 
 fn mint(session: &Session, scopes: &str) -> NewApiKey {
@@ -72,8 +75,8 @@ fn anything_else_is_refused_in_the_same_words() {
 #[test]
 fn a_key_stops_working_when_it_expires() {
     let world = World::new();
-    let expires_at = Some(world.engine.clock().now().plus_micros(10_000_000));
-    let made = world.acme.api_keys().mint(&ApiKeyDraft { expires_at, ..draft("short", "read") }).unwrap();
+    let expires_at = world.engine.clock().now().plus_micros(10_000_000);
+    let made = world.acme.api_keys().mint(&draft("short", "read").expires_at(expires_at)).unwrap();
     world.clock.advance(9_999_999);
     assert!(!refused(&world.engine, &made.key));
     world.clock.advance(1);
@@ -92,9 +95,8 @@ fn a_revoked_key_is_unknown_at_once_on_every_server_of_the_store() {
     assert_eq!((revoked.id, revoked.is_active), (made.model.id, false));
     assert_eq!((&revoked.name, &revoked.scopes), (&made.model.name, &made.model.scopes));
     assert_eq!(world.acme.api_keys().revoke(made.model.id).unwrap(), revoked);
-    let listed = world.acme.api_keys().list(&ListQuery::default()).unwrap();
-    let [row] = &listed.rows[..] else { panic!("{listed:?}") };
-    assert_eq!(row.read().unwrap(), revoked);
+    let listed = world.acme.api_keys().list(Query::all()).unwrap();
+    assert_eq!(listed.records, [revoked]);
 }
 
 #[test]
@@ -113,8 +115,8 @@ fn what_is_no_key_of_the_tenant_cannot_be_revoked_nor_by_less_than_an_admin() {
 fn the_last_admin_key_that_works_cannot_be_revoked() {
     let world = World::new();
     let keys = world.acme.api_keys();
-    let expires_at = Some(world.engine.clock().now().plus_micros(1_000));
-    let expiring = keys.mint(&ApiKeyDraft { expires_at, ..draft("short", "admin") }).unwrap();
+    let expires_at = world.engine.clock().now().plus_micros(1_000);
+    let expiring = keys.mint(&draft("short", "admin").expires_at(expires_at)).unwrap();
     // More than a page, so that the other admin key is looked for behind it.
     let others: Vec<_> = (0..120).map(|_| mint(&world.acme, "read,write")).collect();
     let first = mint(&world.acme, "admin");
@@ -145,9 +147,9 @@ fn of_two_admins_who_revoke_each_other_one_stays() {
     for _ in 0..20 {
         let pair = [mint(&world.acme, "admin"), mint(&world.acme, "admin")];
         let keys = world.acme.api_keys();
-        let active = keys.list(&ListQuery { limit: 100, ..ListQuery::default() }).unwrap().rows;
-        for row in active.iter().filter(|row| pair.iter().all(|key| key.model.id != row.id())) {
-            keys.revoke(row.id()).unwrap();
+        let active = keys.list(Query::all().limit(100)).unwrap().records;
+        for other in active.iter().filter(|other| pair.iter().all(|key| key.model.id != other.id)) {
+            keys.revoke(other.id).unwrap();
         }
         let done = std::thread::scope(|scope| {
             let threads = pair.each_ref().map(|key| scope.spawn(|| keys.revoke(key.model.id).is_ok()));
@@ -163,7 +165,8 @@ fn nobody_makes_a_key_without_the_admin_scope_or_with_wrong_members() {
     let writer = world.acme.clone().limited_to(Scope::Write);
     let error = writer.api_keys().mint(&draft("robot", "read")).unwrap_err();
     assert_eq!((error.code(), error.required_scope()), (Code::Forbidden, Some(Scope::Admin)));
-    let error = world.acme.api_keys().mint(&draft("", "root")).unwrap_err();
+    let wrong = bytes(&json!({"name": "", "scopes": "root"}));
+    let error = world.acme.api_keys().json().mint(&wrong, &WriteOptions::default()).unwrap_err();
     assert_eq!(told(&error).0, "validation");
     assert_eq!(error.faults().by_member().len(), 2);
 }
@@ -172,7 +175,7 @@ fn nobody_makes_a_key_without_the_admin_scope_or_with_wrong_members() {
 fn the_last_use_is_noted_once_a_minute_and_stays_out_of_the_feed() {
     let world = World::new();
     let made = mint(&world.acme, "read");
-    let last_used = || world.acme.api_keys().get(made.model.id).unwrap().read().unwrap().last_used_at;
+    let last_used = || world.acme.api_keys().get(made.model.id).unwrap().last_used_at;
     let use_it = || world.engine.authenticate(&made.key).unwrap().note_use().unwrap();
     assert_eq!(last_used(), None);
     let start = world.engine.clock().now();
@@ -184,7 +187,7 @@ fn the_last_use_is_noted_once_a_minute_and_stays_out_of_the_feed() {
     world.clock.advance(1);
     use_it();
     assert_eq!(last_used(), Some(start.plus_micros(60_000_000)));
-    let everything = FeedQuery { from: FeedFrom::After(0), kinds: Kind::ALL.to_vec(), limit: 10 };
+    let everything = FeedQuery { from: FeedPosition::START, kinds: Kind::ALL.to_vec(), limit: 10 };
     assert!(world.acme.changes(&everything).unwrap().is_empty());
 }
 
@@ -196,8 +199,8 @@ fn the_last_use_is_seen_and_noted_by_every_server_of_the_store() {
     let there = Engine::with(store, environment, Config::default());
     let made = mint(&world.acme, "read");
     world.engine.authenticate(&made.key).unwrap().note_use().unwrap();
-    let elsewhere = there.trusted_session("acme", "host").unwrap();
-    let last_used = || elsewhere.api_keys().get(made.model.id).unwrap().read().unwrap().last_used_at;
+    let elsewhere = there.tenant("acme").unwrap().trusted_session("host").unwrap();
+    let last_used = || elsewhere.api_keys().get(made.model.id).unwrap().last_used_at;
     assert_eq!(last_used(), Some(world.engine.clock().now()));
     assert!(!there.authenticate(&made.key).unwrap().has_unnoted_use());
     clock.advance(60_000_000);
@@ -223,11 +226,9 @@ fn a_use_that_cannot_be_noted_is_tried_once_a_minute_only() {
 fn changes_name_the_key_that_made_them() {
     let world = World::new();
     let session = world.engine.authenticate(&mint(&world.acme, "write").key).unwrap();
-    let body =
-        serde_json::to_vec(&json!({"firstName": "A", "lastName": "B", "email": "a@x.example"})).unwrap();
-    session.contacts().create(&rally_core::Json(&body)).unwrap();
+    session.contacts().create(&ada("a@x.example")).unwrap();
     let changes =
-        session.changes(&FeedQuery { from: FeedFrom::After(0), kinds: vec![Kind::Contact], limit: 1 });
+        session.changes(&FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 1 });
     assert_eq!(changes.unwrap()[0].changed_by.as_deref(), Some("apikey:robot"));
 }
 
@@ -302,13 +303,31 @@ fn what_a_key_is_called_and_may_do_can_be_changed_and_its_secret_stays() {
         (json!({"isActive": false}), "isActive", json!(false)),
         (json!({"isActive": null}), "isActive", json!(true)),
     ] {
-        let before = value_of(&keys.get(made.model.id).unwrap());
-        let written = update(keys, made.model.id, &change).unwrap();
-        assert_eq!(value_of(&written.row), with(before, &json!({member: value})), "{change}");
+        let before = value_of(&keys.json().get(made.model.id).unwrap());
+        let written = update_json(keys, made.model.id, &change).unwrap();
+        assert_eq!(value_of(&written.record), with(before, &json!({member: value})), "{change}");
         assert_eq!(refused(&world.engine, &made.key), value == json!(false), "{change}");
     }
-    let unchanged = world.without_trace(|| update(keys, made.model.id, &json!({"name": "sync"}))).unwrap();
-    assert_eq!(unchanged.outcome, Outcome::Unchanged);
+    let same = ApiKeyUpdate::new().name("sync");
+    let unchanged =
+        world.without_trace(|| keys.update_with(made.model.id, &same, &WriteOptions::default())).unwrap();
+    assert_eq!(unchanged.outcome, WriteOutcome::Unchanged);
+}
+
+#[test]
+fn a_host_changes_a_key_by_what_it_wants_it_to_be() {
+    let world = World::new();
+    let keys = world.acme.api_keys();
+    let made = mint(&world.acme, "read");
+    let end = world.engine.clock().now().plus_micros(1_000_000);
+    let update = ApiKeyUpdate::new().name("sync").scopes(Scope::Read | Scope::Write).expires_at(end);
+    let changed = keys.update(made.model.id, &update.is_active(false)).unwrap();
+    assert_eq!((changed.name.as_str(), changed.scopes), ("sync", Scope::Read | Scope::Write));
+    assert_eq!((changed.expires_at, changed.is_active), (Some(end), false));
+    let cleared = ApiKeyUpdate::new().scopes(Patch::Clear).expires_at(None).is_active(Patch::Clear);
+    let changed = keys.update(made.model.id, &cleared).unwrap();
+    assert_eq!((changed.scopes, changed.expires_at, changed.is_active), (Scope::Read.into(), None, true));
+    assert_eq!(keys.get(made.model.id).unwrap(), changed);
 }
 
 #[test]
@@ -316,13 +335,14 @@ fn what_a_change_gets_wrong_is_told_at_once_and_nothing_is_applied() {
     let world = World::new();
     let made = mint(&world.acme, "read");
     let body = json!({"name": null, "scopes": "root", "expiresAt": "soon", "isActive": "no"});
-    let error = world.refused(|| update(world.acme.api_keys(), made.model.id, &body));
+    let error = world.refused(|| update_json(world.acme.api_keys(), made.model.id, &body));
     assert_eq!(error.faults().by_member().len(), 4, "{}", report(&error));
     let writer = world.acme.clone().limited_to(Scope::Write);
-    let error = world.refused(|| update(writer.api_keys(), made.model.id, &json!({"name": "x"})));
+    let named = ApiKeyUpdate::new().name("x");
+    let error = world.refused(|| writer.api_keys().update(made.model.id, &named));
     assert_eq!((error.code(), error.required_scope()), (Code::Forbidden, Some(Scope::Admin)));
     let other = tenant(&world.engine, "other");
-    assert!(update(other.api_keys(), made.model.id, &json!({"name": "x"})).unwrap_err().is_not_found());
+    assert!(other.api_keys().update(made.model.id, &named).unwrap_err().is_not_found());
 }
 
 #[test]
@@ -331,9 +351,9 @@ fn a_key_that_is_active_again_works_again_with_the_scope_that_it_has_by_now() {
     let keys = world.acme.api_keys();
     let made = mint(&world.acme, "read");
     keys.revoke(made.model.id).unwrap();
-    update(keys, made.model.id, &json!({"scopes": "write"})).unwrap();
+    keys.update(made.model.id, &ApiKeyUpdate::new().scopes(Scope::Write)).unwrap();
     assert!(refused(&world.engine, &made.key));
-    update(keys, made.model.id, &json!({"isActive": true})).unwrap();
+    keys.update(made.model.id, &ApiKeyUpdate::new().is_active(true)).unwrap();
     assert_eq!(world.engine.authenticate(&made.key).unwrap().scope(), Scope::Write);
 }
 
@@ -344,52 +364,53 @@ fn the_last_admin_credential_that_works_stays_by_whatever_way_it_would_go() {
     let last = mint(&world.acme, "admin");
     mint(&world.acme, "write");
     let now = world.engine.clock().now();
-    let expired = ApiKeyDraft { expires_at: Some(now), ..draft("expired", "admin") };
-    keys.mint(&expired).unwrap();
+    keys.mint(&draft("expired", "admin").expires_at(now)).unwrap();
     let revoked = mint(&world.acme, "admin").model.id;
     keys.revoke(revoked).unwrap();
     for (change, member) in [
-        (json!({"isActive": false}), "isActive"),
-        (json!({"scopes": "read,write"}), "scopes"),
-        (json!({"scopes": null}), "scopes"),
-        (json!({"expiresAt": now}), "expiresAt"),
-        (json!({"expiresAt": now.plus_micros(-1)}), "expiresAt"),
+        (ApiKeyUpdate::new().is_active(false), "isActive"),
+        (ApiKeyUpdate::new().scopes(Scope::Read | Scope::Write), "scopes"),
+        (ApiKeyUpdate::new().scopes(Patch::Clear), "scopes"),
+        (ApiKeyUpdate::new().expires_at(now), "expiresAt"),
+        (ApiKeyUpdate::new().expires_at(now.plus_micros(-1)), "expiresAt"),
     ] {
-        let error = world.refused(|| update(keys, last.model.id, &change));
-        assert_eq!(report(&error), format!("validation\n{member} {LAST_ADMIN}"), "{change}");
+        let error = world.refused(|| keys.update(last.model.id, &change));
+        assert_eq!(report(&error), format!("validation\n{member} {LAST_ADMIN}"), "{change:?}");
     }
     assert_eq!(world.refused(|| keys.revoke(last.model.id)).code(), Code::Validation);
-    update(keys, last.model.id, &json!({"name": "x", "scopes": "admin,write"})).unwrap();
-    update(keys, revoked, &json!({"isActive": true})).unwrap();
-    update(keys, last.model.id, &json!({"scopes": "read"})).unwrap();
+    let harmless = ApiKeyUpdate::new().name("x").scopes(Scope::Admin | Scope::Write);
+    keys.update(last.model.id, &harmless).unwrap();
+    keys.update(revoked, &ApiKeyUpdate::new().is_active(true)).unwrap();
+    keys.update(last.model.id, &ApiKeyUpdate::new().scopes(Scope::Read)).unwrap();
     world.refused(|| keys.revoke(revoked));
 }
 
 #[test]
 fn a_password_of_an_active_admin_is_a_credential_that_works() {
     let secret = "correct horse battery";
+    let olga = || UserDraft::new("o@x.example", "Olga");
     for (user, counts) in [
-        (json!({"scopes": "admin", "password": secret}), true),
-        (json!({"scopes": "admin"}), false),
-        (json!({"scopes": "admin", "password": secret, "isActive": false}), false),
-        (json!({"scopes": "read,write", "password": secret}), false),
+        (olga().scopes(Scope::Admin).password(secret), true),
+        (olga().scopes(Scope::Admin), false),
+        (olga().scopes(Scope::Admin).password(secret).is_active(false), false),
+        (olga().scopes(Scope::Read | Scope::Write).password(secret), false),
     ] {
         let world = World::new();
         let last = mint(&world.acme, "admin").model.id;
-        add(world.acme.users(), &with(json!({"email": "o@x.example", "name": "Olga"}), &user));
-        assert_eq!(world.acme.api_keys().revoke(last).is_ok(), counts, "{user}");
+        world.acme.users().create(&user).unwrap();
+        assert_eq!(world.acme.api_keys().revoke(last).is_ok(), counts, "{user:?}");
     }
 }
 
 #[test]
 fn a_new_key_works_whatever_its_draft_says() {
     let body = bytes(&json!({"name": "robot", "isActive": false, "keyPrefix": "x", "createdBy": "x"}));
-    let mint = |world: &World| world.acme.api_keys().mint_with(&Json(&body), &WriteOptions::default());
+    let mint = |world: &World| world.acme.api_keys().json().mint(&body, &WriteOptions::default());
     let world = World::new();
     let made = mint(&world).unwrap();
     let key = made.key.unwrap();
-    assert!(value_of(&made.written.row)["isActive"] == json!(true) && !refused(&world.engine, &key));
-    assert_eq!(value_of(&made.written.row)["keyPrefix"], key[..12]);
+    assert!(value_of(&made.written.record)["isActive"] == json!(true) && !refused(&world.engine, &key));
+    assert_eq!(value_of(&made.written.record)["keyPrefix"], key[..12]);
     let strict = World::strict();
     let error = strict.refused(|| mint(&strict));
     assert_eq!(
@@ -402,27 +423,27 @@ fn a_new_key_works_whatever_its_draft_says() {
 fn a_key_is_made_once_for_an_idempotency_key_and_shown_once() {
     let world = World::new();
     let body = bytes(&json!({"name": "robot"}));
-    let mint = |options| world.acme.api_keys().mint_with(&Json(&body), &options).unwrap();
+    let mint = |options| world.acme.api_keys().json().mint(&body, &options).unwrap();
     let first = mint(once("k", &body));
     let again = world.without_trace(|| mint(once("k", &body)));
     assert!(again.written.replayed && again.key.is_none());
-    assert_eq!(text(&again.written.row), text(&first.written.row));
+    assert_eq!(text(&again.written.record), text(&first.written.record));
     assert!(!refused(&world.engine, &first.key.unwrap()));
-    assert_ne!(mint(once("l", &body)).written.row.id(), first.written.row.id());
+    assert_ne!(mint(once("l", &body)).written.record.id(), first.written.record.id());
 }
 
 #[test]
 fn neither_a_key_nor_its_hash_is_shown_or_kept_in_plain() {
     let world = World::new();
     let (body, keys) = (bytes(&json!({"name": "robot", "scopes": "admin"})), world.acme.api_keys());
-    let minted = keys.mint_with(&Json(&body), &once("k", &body)).unwrap();
+    let minted: MintedApiKey = keys.json().mint(&body, &once("k", &body)).unwrap();
     let (shown_minted, key) = (format!("{minted:?}"), minted.key.unwrap());
     let session = world.engine.authenticate(&key).unwrap();
-    let error = world.refused(|| keys.revoke(minted.written.row.id()));
+    let error = world.refused(|| keys.revoke(minted.written.record.id()));
     let wrong = world.engine.authenticate(&key[..key.len() - 1]).unwrap_err();
-    let row = keys.get(minted.written.row.id()).unwrap();
-    let change = update(keys, row.id(), &json!({"name": "x"})).unwrap();
-    let lists = [format!("{:?}", keys.list(&ListQuery::default())), format!("{:?}", session.audit())];
+    let row = keys.json().get(minted.written.record.id()).unwrap();
+    let change = update_json(keys, row.id(), &json!({"name": "x"})).unwrap();
+    let lists = [format!("{:?}", keys.list(Query::all())), format!("{:?}", session.audit())];
     let shown = format!(
         "{shown_minted} {:?} {session:?} {error:?} {error} {wrong:?} {wrong} {row:?} {} {:?} {change:?} {lists:?}",
         world.engine,

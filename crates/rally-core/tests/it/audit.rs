@@ -2,16 +2,20 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use rally_core::{ApiKeyDraft, AuditEntry, Code, Json, Scope, Session, WriteOptions, store::MemoryStore};
+use rally_core::{
+    ActivityDraft, ActivityType, ApiKeyDraft, ApiKeyUpdate, AuditEntry, Code, CompanyDraft, ContactUpdate,
+    DealUpdate, PipelineDraft, PipelineStageDraft, Query, Scope, Session, SettingsUpdate, TimeZone,
+    UserDraft, UserUpdate, WriteOptions, store::MemoryStore,
+};
 use rally_testkit::{FaultyStore, WriteFault};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{World, add, bytes, create, listed, tenant, update, with};
+use crate::support::{World, bytes, once, tenant};
 
 const SECRET: &str = "correct horse battery";
 
 fn entries(session: &Session) -> Vec<AuditEntry> {
-    listed(session.audit(), &[("limit", "100")]).unwrap().rows.iter().map(|row| row.read().unwrap()).collect()
+    session.audit().list(Query::all().limit(100)).unwrap().records
 }
 
 /// The entries as what was done, by whom, from where and to which members.
@@ -23,16 +27,12 @@ fn lines(session: &Session) -> Vec<String> {
     entries(session).into_iter().map(line).collect()
 }
 
-fn user(email: &str) -> Value {
-    json!({"email": email, "name": "Olga"})
-}
-
-fn settings(session: &Session, body: &Value) {
-    session.change_settings(&Json(&bytes(body)), &WriteOptions::default()).unwrap();
+fn user(email: &str) -> UserDraft {
+    UserDraft::new(email, "Olga")
 }
 
 fn draft() -> ApiKeyDraft {
-    ApiKeyDraft { name: "robot".to_owned(), scopes: Some("admin".to_owned()), expires_at: None }
+    ApiKeyDraft::new("robot").scopes(Scope::Admin)
 }
 
 #[test]
@@ -42,18 +42,19 @@ fn every_act_is_told_with_who_did_it_from_where_and_to_what() {
     let host = world.acme.clone().called_from(Some("::1".parse().unwrap()));
     let robot = host.api_keys().mint(&draft()).unwrap();
     let by_key = world.engine.authenticate(&robot.key).unwrap().called_from(Some(source));
-    let olga =
-        add(by_key.users(), &with(user("o@x.example"), &json!({"scopes": "admin", "password": SECRET})));
+    let olga = user("o@x.example").scopes(Scope::Admin).password(SECRET);
+    let olga = by_key.users().create(&olga).unwrap().id;
     let by_user = world.engine.log_in("acme", "o@x.example", SECRET, Some(source)).unwrap();
-    update(by_user.users(), olga, &json!({"name": "Oda", "isActive": true, "password": "another battery"}))
-        .unwrap();
+    let oda = UserUpdate::new().name("Oda").is_active(true).password("another battery");
+    by_user.users().update(olga, &oda).unwrap();
     let second = by_user.api_keys().mint(&draft()).unwrap().model.id;
-    update(by_user.api_keys(), second, &json!({"name": "other", "scopes": "read"})).unwrap();
+    by_user.api_keys().update(second, &ApiKeyUpdate::new().name("other").scopes(Scope::Read)).unwrap();
     by_user.api_keys().revoke(second).unwrap();
-    settings(&by_user, &json!({"timezone": "Europe/Berlin", "name": "Acme", "nonsense": 1}));
+    let settings = bytes(&json!({"timezone": "Europe/Berlin", "name": "Acme", "nonsense": 1}));
+    by_user.change_settings_json(&settings, &WriteOptions::default()).unwrap();
     world.engine.log_in("acme", " Nobody@x.example", "x", Some(source)).unwrap_err();
     world.engine.log_in("acme", "o@x.example", SECRET, None).unwrap_err();
-    let gone = add(host.users(), &user("p@x.example"));
+    let gone = host.users().create(&user("p@x.example")).unwrap().id;
     host.users().delete(gone).unwrap();
     assert_eq!(lines(&world.acme), EXPECTED);
     let targets: Vec<_> = entries(&world.acme).into_iter().map(|entry| entry.target_id).collect();
@@ -84,23 +85,23 @@ fn entries_stand_in_the_order_of_the_acts_and_are_found_by_what_they_tell() {
     let first = world.acme.api_keys().mint(&draft()).unwrap().model.id;
     let second = world.acme.api_keys().mint(&draft()).unwrap().model.id;
     world.clock.advance(-5_000_000);
-    update(world.acme.api_keys(), first, &json!({"name": "x"})).unwrap();
+    world.acme.api_keys().update(first, &ApiKeyUpdate::new().name("x")).unwrap();
     let all = entries(&world.acme);
     assert!(all.is_sorted_by_key(|entry| (entry.created_at, entry.id)), "{all:?}");
     assert_eq!(
         all.iter().map(|entry| entry.target_id).collect::<Vec<_>>(),
         [first, second, first].map(|id| Some(id.as_uuid()))
     );
-    for (name, value, found) in [
-        ("targetId", first.to_string(), 2),
-        ("targetId", second.to_string(), 1),
-        ("action", "apiKey.created".to_owned(), 2),
-        ("action", "apiKey.deleted".to_owned(), 0),
-        ("actor", "host".to_owned(), 3),
-        ("actor", "nobody".to_owned(), 0),
+    for (filter, found) in [
+        (AuditEntry::TARGET_ID.is(first.as_uuid()), 2),
+        (AuditEntry::TARGET_ID.is(second.as_uuid()), 1),
+        (AuditEntry::ACTION.is("apiKey.created"), 2),
+        (AuditEntry::ACTION.is("apiKey.deleted"), 0),
+        (AuditEntry::ACTOR.is("host"), 3),
+        (AuditEntry::ACTOR.is("nobody"), 0),
     ] {
-        let page = listed(world.acme.audit(), &[(name, &value)]).unwrap();
-        assert_eq!(page.rows.len(), found, "{name}={value}");
+        let page = world.acme.audit().list(filter.clone()).unwrap();
+        assert_eq!(page.records.len(), found, "{filter:?}");
     }
 }
 
@@ -111,11 +112,11 @@ fn an_act_and_its_entry_are_there_both_or_not_at_all() {
         let world = World::on(store.clone());
         let (acme, keys) = (world.acme.tenant().id, world.acme.api_keys());
         let key = keys.mint(&draft()).unwrap().model.id;
-        let olga = add(world.acme.users(), &user("o@x.example"));
+        let olga = world.acme.users().create(&user("o@x.example")).unwrap().id;
         let acts: [&dyn Fn() -> bool; 4] = [
             &|| keys.mint(&draft()).is_ok(),
-            &|| update(keys, key, &json!({"name": "other"})).is_ok(),
-            &|| update(world.acme.users(), olga, &json!({"name": "Oda"})).is_ok(),
+            &|| keys.update(key, &ApiKeyUpdate::new().name("other")).is_ok(),
+            &|| world.acme.users().update(olga, &UserUpdate::new().name("Oda")).is_ok(),
             &|| world.acme.users().delete(olga).is_ok(),
         ];
         for act in acts {
@@ -136,10 +137,10 @@ fn what_is_refused_or_changes_nothing_is_no_act() {
     let keys = world.acme.api_keys();
     let key = keys.mint(&draft()).unwrap().model.id;
     let before = lines(&world.acme);
-    update(keys, key, &json!({"name": "robot"})).unwrap();
+    keys.update(key, &ApiKeyUpdate::new().name("robot")).unwrap();
     keys.revoke(key).unwrap_err();
-    create(world.acme.users(), &json!({"email": "x"})).unwrap_err();
-    settings(&world.acme, &json!({"timezone": "UTC"}));
+    world.acme.users().create(&UserDraft::new("x", "")).unwrap_err();
+    world.acme.change_settings(&SettingsUpdate::new().timezone("UTC".parse::<TimeZone>().unwrap())).unwrap();
     world.engine.authenticate("rk_live_x").unwrap_err();
     world.engine.log_in("nowhere", "o@x.example", "x", None).unwrap_err();
     assert_eq!(lines(&world.acme), before);
@@ -148,16 +149,15 @@ fn what_is_refused_or_changes_nothing_is_no_act() {
 #[test]
 fn everyday_work_is_not_told() {
     let world = World::new();
-    add(world.acme.companies(), &json!({"name": "Mills"}));
+    world.acme.companies().create(&CompanyDraft::new("Mills")).unwrap();
     let contact = world.add("ada@x.example");
-    world.update(contact, json!({"title": "Countess"})).unwrap();
-    let deal = world.deal(json!({}));
-    update(world.acme.deals(), deal, &json!({"name": "Engine"})).unwrap();
-    let won = serde_json::from_value(world.stage("Closed Won")).unwrap();
-    world.acme.deals().move_to(deal, won).unwrap();
-    add(world.acme.activities(), &json!({"activityType": "note", "subject": "Note"}));
-    let pipeline = json!({"name": "Partners", "stages": [{"name": "Met"}]});
-    let pipeline = add(world.acme.pipelines(), &pipeline);
+    world.acme.contacts().update(contact, &ContactUpdate::new().title("Countess")).unwrap();
+    let deal = world.deal("Deal");
+    world.acme.deals().update(deal, &DealUpdate::new().name("Engine")).unwrap();
+    world.acme.deals().move_to(deal, world.stage("Closed Won")).unwrap();
+    world.acme.activities().create(&ActivityDraft::new(ActivityType::Note, "Note")).unwrap();
+    let pipeline = PipelineDraft::new("Partners", vec![PipelineStageDraft::new("Met")]);
+    let pipeline = world.acme.pipelines().create(&pipeline).unwrap().id;
     world.acme.pipelines().delete(pipeline).unwrap();
     world.acme.contacts().delete(contact).unwrap();
     assert_eq!(lines(&world.acme), [""; 0]);
@@ -167,25 +167,24 @@ fn everyday_work_is_not_told() {
 fn each_tenant_has_its_own_and_the_feed_none() {
     let world = World::new();
     let other = tenant(&world.engine, "other");
-    add(world.acme.users(), &user("o@x.example"));
-    settings(&world.acme, &json!({"name": "Acme"}));
+    world.acme.users().create(&user("o@x.example")).unwrap();
+    world.acme.change_settings(&SettingsUpdate::new().name("Acme")).unwrap();
     world.engine.log_in("acme", "o@x.example", "x", None).unwrap_err();
     assert_eq!((lines(&world.acme).len(), lines(&other).len()), (3, 0));
     let own = entries(&world.acme).remove(0);
     assert!(other.audit().get(own.id).unwrap_err().is_not_found());
-    assert!(
-        listed(other.audit(), &[("targetId", &own.target_id.unwrap().to_string())]).unwrap().rows.is_empty()
-    );
+    let of_target = AuditEntry::TARGET_ID.is(own.target_id.unwrap());
+    assert!(other.audit().list(of_target).unwrap().records.is_empty());
     assert_eq!(world.acme.last_change().unwrap().0, 0);
 }
 
 #[test]
 fn the_trail_is_read_by_admins_alone() {
     let world = World::new();
-    add(world.acme.users(), &user("o@x.example"));
+    world.acme.users().create(&user("o@x.example")).unwrap();
     let id = entries(&world.acme).remove(0).id;
     let writer = world.acme.clone().limited_to(Scope::Write);
-    for error in [listed(writer.audit(), &[]).unwrap_err(), writer.audit().get(id).unwrap_err()] {
+    for error in [writer.audit().list(Query::all()).unwrap_err(), writer.audit().get(id).unwrap_err()] {
         assert_eq!((error.code(), error.required_scope()), (Code::Forbidden, Some(Scope::Admin)));
     }
 }
@@ -193,13 +192,12 @@ fn the_trail_is_read_by_admins_alone() {
 #[test]
 fn a_change_that_is_answered_again_is_told_once() {
     let world = World::new();
-    let body = bytes(&user("o@x.example"));
     for replayed in [false, true] {
         let written =
-            world.acme.users().create_with(&Json(&body), &crate::support::once("k", &body)).unwrap();
+            world.acme.users().create_with(&user("o@x.example"), &once("k", b"o@x.example")).unwrap();
         assert_eq!(written.replayed, replayed);
         let put = bytes(&json!({"name": "Acme"}));
-        let put = world.acme.change_settings(&Json(&put), &crate::support::once("s", &put)).unwrap();
+        let put = world.acme.change_settings_json(&put, &once("s", &put)).unwrap();
         assert_eq!(put.replayed, replayed);
     }
     assert_eq!(lines(&world.acme).len(), 2);

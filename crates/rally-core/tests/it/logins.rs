@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use rally_core::store::MemoryStore;
-use rally_core::{Caller, Code, Engine, Error, Id, Scope, Session, TenantId, User};
+use rally_core::{
+    Caller, Code, Engine, Error, Id, Patch, Scope, Scopes, Session, TenantId, User, UserDraft, UserUpdate,
+};
 use rally_testkit::{FaultyStore, ReadFault};
-use serde_json::{Value, json};
 
-use crate::support::{World, add, tenant, update, with};
+use crate::support::{World, tenant};
 
 const SECRET: &str = "correct horse battery";
 const REFUSED: &str = "the tenant, the e-mail address or the password is wrong";
 
-/// Adds a user with a password.
-fn join(session: &Session, email: &str, members: &Value) -> Id<User> {
-    let user = json!({"email": email, "name": "Olga", "password": SECRET});
-    add(session.users(), &with(user, members))
+/// A user with a password.
+fn olga(email: &str) -> UserDraft {
+    UserDraft::new(email, "Olga").password(SECRET)
+}
+
+fn join(session: &Session, user: &UserDraft) -> Id<User> {
+    session.users().create(user).unwrap().id
 }
 
 fn log_in(engine: &Engine, email: &str, password: &str) -> Result<Session, Error> {
@@ -32,10 +36,10 @@ fn again(session: &Session) -> Result<Session, Error> {
 fn a_password_opens_the_users_tenant_with_the_users_scope() {
     let world = World::new();
     let other = tenant(&world.engine, "other");
-    join(&other, "read@x.example", &json!({"scopes": "admin"}));
+    join(&other, &olga("read@x.example").scopes(Scope::Admin));
     for (scopes, scope) in [("read", Scope::Read), ("read,write", Scope::Write), ("admin", Scope::Admin)] {
         let email = format!("{scope}@x.example");
-        let id = join(&world.acme, &email, &json!({"scopes": scopes}));
+        let id = join(&world.acme, &olga(&email).scopes(scopes.parse::<Scopes>().unwrap()));
         let opened = log_in(&world.engine, &email, SECRET).unwrap();
         for session in [&opened, &again(&opened).unwrap()] {
             assert_eq!((session.tenant(), session.scope()), (world.acme.tenant(), scope));
@@ -49,7 +53,7 @@ fn a_password_opens_the_users_tenant_with_the_users_scope() {
 #[test]
 fn an_address_is_known_in_any_case_and_between_blanks() {
     let world = World::new();
-    join(&world.acme, "Olga@X.example", &json!({}));
+    join(&world.acme, &olga("Olga@X.example"));
     for email in ["Olga@X.example", "olga@x.EXAMPLE", "  OLGA@X.EXAMPLE\t", "\nolga@x.example "] {
         let session = log_in(&world.engine, email, SECRET).unwrap();
         assert_eq!(session.caller().to_string(), "Olga@X.example", "as it was first written");
@@ -60,10 +64,10 @@ fn an_address_is_known_in_any_case_and_between_blanks() {
 fn whoever_is_not_let_in_is_told_the_same() {
     let world = World::new();
     let other = tenant(&world.engine, "other");
-    join(&world.acme, "o@x.example", &json!({}));
-    join(&world.acme, "off@x.example", &json!({"isActive": false}));
-    join(&world.acme, "none@x.example", &json!({"password": null}));
-    join(&other, "theirs@x.example", &json!({}));
+    join(&world.acme, &olga("o@x.example"));
+    join(&world.acme, &olga("off@x.example").is_active(false));
+    join(&world.acme, &olga("none@x.example").password(Patch::Clear));
+    join(&other, &olga("theirs@x.example"));
     let long = "x".repeat(10_000);
     let expected = format!("{:?}", log_in(&world.engine, "o@x.example", "wrong").unwrap_err());
     for (slug, email, password) in [
@@ -95,7 +99,7 @@ fn whoever_is_not_let_in_is_told_the_same() {
 #[test]
 fn blanks_of_a_password_are_a_part_of_it() {
     let world = World::new();
-    join(&world.acme, "o@x.example", &json!({"password": "  twelve or more  "}));
+    join(&world.acme, &olga("o@x.example").password("  twelve or more  "));
     log_in(&world.engine, "o@x.example", "  twelve or more  ").unwrap();
     for password in ["twelve or more", "  twelve or more", "twelve or more  "] {
         assert!(log_in(&world.engine, "o@x.example", password).is_err(), "{password}");
@@ -106,7 +110,7 @@ fn blanks_of_a_password_are_a_part_of_it() {
 fn a_store_that_does_not_answer_is_no_wrong_password() {
     let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
     let world = World::on(store.clone());
-    join(&world.acme, "o@x.example", &json!({}));
+    join(&world.acme, &olga("o@x.example"));
     let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
     store.fail_read(0, ReadFault::Unavailable);
     assert!(log_in(&world.engine, "o@x.example", SECRET).unwrap_err().is_unavailable());
@@ -120,23 +124,23 @@ fn a_store_that_does_not_answer_is_no_wrong_password() {
 #[test]
 fn what_was_opened_ends_with_what_it_was_opened_with() {
     for (change, ends) in [
-        (json!({"name": "Oda"}), false),
-        (json!({"email": "oda@x.example"}), false),
-        (json!({"scopes": "admin"}), false),
-        (json!({"isActive": true}), false),
-        (json!({"password": "another horse battery"}), true),
-        (json!({"password": SECRET}), true),
-        (json!({"password": null}), true),
-        (json!({"isActive": false}), true),
+        (UserUpdate::new().name("Oda"), false),
+        (UserUpdate::new().email("oda@x.example"), false),
+        (UserUpdate::new().scopes(Scope::Admin), false),
+        (UserUpdate::new().is_active(true), false),
+        (UserUpdate::new().password("another horse battery"), true),
+        (UserUpdate::new().password(SECRET), true),
+        (UserUpdate::new().password(Patch::Clear), true),
+        (UserUpdate::new().is_active(false), true),
     ] {
         let world = World::new();
-        let id = join(&world.acme, "o@x.example", &json!({}));
+        let id = join(&world.acme, &olga("o@x.example"));
         let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
-        update(world.acme.users(), id, &change).unwrap();
+        let changed = world.acme.users().update(id, &change).unwrap();
         let reopened = again(&session);
-        assert_eq!(reopened.is_err(), ends, "{change}");
+        assert_eq!(reopened.is_err(), ends, "{change:?}");
         match reopened {
-            Ok(session) => assert_eq!(session.scope() == Scope::Admin, change["scopes"] == "admin"),
+            Ok(session) => assert_eq!(session.scope(), changed.scopes.highest(), "{change:?}"),
             Err(error) => assert_eq!(format!("{error:?}"), format!("{:?}", Error::unauthorized())),
         }
     }
@@ -146,16 +150,16 @@ fn what_was_opened_ends_with_what_it_was_opened_with() {
 fn what_has_ended_is_not_opened_by_making_the_user_active_again() {
     let world = World::new();
     let users = world.acme.users();
-    let id = join(&world.acme, "o@x.example", &json!({}));
+    let id = join(&world.acme, &olga("o@x.example"));
     let before = log_in(&world.engine, "o@x.example", SECRET).unwrap();
-    update(users, id, &json!({"isActive": false})).unwrap();
-    update(users, id, &json!({"isActive": true})).unwrap();
+    users.update(id, &UserUpdate::new().is_active(false)).unwrap();
+    users.update(id, &UserUpdate::new().is_active(true)).unwrap();
     assert!(again(&before).is_err());
     let after = log_in(&world.engine, "o@x.example", SECRET).unwrap();
     again(&after).unwrap();
     users.delete(id).unwrap();
     assert!(again(&after).is_err());
-    join(&world.acme, "o@x.example", &json!({}));
+    join(&world.acme, &olga("o@x.example"));
     assert!(again(&after).is_err() && again(&before).is_err());
 }
 
@@ -163,7 +167,7 @@ fn what_has_ended_is_not_opened_by_making_the_user_active_again() {
 fn a_session_is_of_the_tenant_that_it_was_opened_for() {
     let world = World::new();
     let other = tenant(&world.engine, "other");
-    join(&world.acme, "o@x.example", &json!({}));
+    join(&world.acme, &olga("o@x.example"));
     let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
     let Caller::User { id, credential_since, .. } = session.caller() else { panic!("{session:?}") };
     let id = Id::from_uuid(*id);
@@ -183,7 +187,7 @@ fn a_session_is_of_the_tenant_that_it_was_opened_for() {
 #[test]
 fn a_password_that_is_tried_is_nowhere_shown_and_nowhere_kept() {
     let world = World::new();
-    join(&world.acme, "o@x.example", &json!({}));
+    join(&world.acme, &olga("o@x.example"));
     let session = log_in(&world.engine, "o@x.example", SECRET).unwrap();
     let wrong = "wrong horse battery";
     let error = log_in(&world.engine, "o@x.example", wrong).unwrap_err();

@@ -9,17 +9,21 @@
 )]
 
 mod activities;
+mod administrators;
 mod api_keys;
 mod audit;
 mod bant;
 mod bulk;
 mod companies;
 mod contacts;
+mod damage;
 mod deals;
 mod drafts;
 mod filter_cost;
+mod filter_values;
 mod filters;
 mod finding;
+mod follow;
 mod forecast;
 mod formats;
 mod idempotency;
@@ -37,4 +41,7 @@ mod sync;
 mod tags;
 mod tenants;
 mod tidy;
+mod transactions;
 mod users;
+mod views;
+mod write_once;

@@ -3,7 +3,8 @@
 use std::{sync::Arc, thread};
 
 use rally_core::{
-    Allowance, ApiKeyDraft, Config, Engine, Environment, Error, Patch, Session, TenantChange, TenantDraft,
+    ApiKeyDraft, Config, Engine, Environment, Error, Session, TenantDraft, TenantUpdate,
+    schema::Allowance,
     store::{MemoryStore, Store},
 };
 use rally_testkit::{CountingStore, Counts, FaultyStore, FixedClock, SeededEntropy, SharedStore, WriteFault};
@@ -31,12 +32,10 @@ fn a_tenant_has_so_many_requests_in_each_minute_of_the_clock() {
 #[test]
 fn a_tenant_may_have_its_own_limit_or_none() {
     let world = World::new();
-    for (slug, limit) in [("three", 3), ("free", 0)] {
-        let draft =
-            TenantDraft { slug: slug.into(), rate_limit_per_minute: Some(limit), ..TenantDraft::default() };
-        world.engine.create_tenant(&draft).unwrap();
+    for (slug, limit) in [("three", 3u32), ("free", 0)] {
+        world.engine.create_tenant(&TenantDraft::new(slug).rate_limit_per_minute(limit)).unwrap();
     }
-    let session = |slug| world.engine.trusted_session(slug, "host").unwrap();
+    let session = |slug| world.engine.tenant(slug).unwrap().trusted_session("host").unwrap();
     let allowance = |slug| world.engine.take_request(&session(slug)).unwrap();
     assert_eq!(allowance("three").map(|allowance| allowance.limit), Some(3));
     assert_eq!(allowance("free"), None);
@@ -63,8 +62,7 @@ impl Fleet {
     fn on(store: Arc<dyn Store>, servers: usize) -> Self {
         let store: Arc<dyn Store> = Arc::new(SharedStore::new(store));
         let world = World::on(store.clone());
-        let draft = ApiKeyDraft { name: "robot".into(), ..ApiKeyDraft::default() };
-        let key = world.acme.api_keys().mint(&draft).unwrap().key;
+        let key = world.acme.api_keys().mint(&ApiKeyDraft::new("robot")).unwrap().key;
         let servers = (0..servers).map(|_| Server::new(store.clone(), &key)).collect();
         Self { store, servers, key }
     }
@@ -86,8 +84,8 @@ impl Fleet {
     }
 
     fn set_limit(&self, limit: u32) {
-        let change = TenantChange { rate_limit_per_minute: Patch::Set(limit), ..TenantChange::default() };
-        self.servers[0].engine.change_tenant("acme", &change).unwrap();
+        let acme = self.servers[0].engine.tenant("acme").unwrap();
+        acme.update(&TenantUpdate::new().rate_limit_per_minute(limit)).unwrap();
         self.advance(1_000_000);
     }
 }
@@ -170,7 +168,7 @@ fn requests_that_find_nothing_share_a_lease() {
 }
 
 #[test]
-fn the_limit_costs_less_than_one_journey_in_twenty_requests() {
+fn the_limit_costs_less_than_one_round_trip_in_twenty_requests() {
     let counting = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
     let fleet = Fleet::on(counting.clone(), 3);
     let sessions: Vec<Session> = fleet.servers.iter().map(Server::session).collect();
@@ -181,7 +179,7 @@ fn the_limit_costs_less_than_one_journey_in_twenty_requests() {
     }
     let counts = counting.counts();
     assert_eq!((granted, counts.snapshots), (LIMIT, 0));
-    // Each server finds out once that nothing is left. A write is two journeys: to read, and to commit.
+    // Each server finds out once that nothing is left. A write is two round trips: to read, and to commit.
     assert_eq!(counts.changes, usize::try_from(LIMIT / PORTION).unwrap());
     assert!(counts.writes <= counts.changes + 3 && counts.gets == counts.writes, "{counts:?}");
     assert!(counts.writes * 2 * 20 <= 1_000, "{counts:?}");
@@ -198,8 +196,7 @@ fn a_caller_is_known_and_the_limit_seen_in_one_snapshot() {
     assert_eq!(counting.counts(), counts);
     let counting = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
     let alone = World::on(counting.clone());
-    let draft = ApiKeyDraft { name: "robot".into(), ..ApiKeyDraft::default() };
-    let key = alone.acme.api_keys().mint(&draft).unwrap().key;
+    let key = alone.acme.api_keys().mint(&ApiKeyDraft::new("robot")).unwrap().key;
     counting.reset();
     let session = alone.engine.authenticate(&key).unwrap();
     alone.engine.take_request(&session).unwrap();
@@ -299,8 +296,8 @@ fn tenants_on_a_shared_store_have_limits_of_their_own_or_none() {
     let (acme, other) = (&world.acme, tenant(&world.engine, "other"));
     let is_granted = |session| world.engine.take_request(session).unwrap().unwrap().granted;
     assert_eq!([acme, acme, acme, &other].map(is_granted), [true, true, false, true]);
-    let change = TenantChange { rate_limit_per_minute: Patch::Set(0), ..TenantChange::default() };
-    world.engine.change_tenant("acme", &change).unwrap();
-    let free = world.engine.trusted_session("acme", "host").unwrap();
+    let handle = world.engine.tenant("acme").unwrap();
+    handle.update(&TenantUpdate::new().rate_limit_per_minute(0u32)).unwrap();
+    let free = handle.trusted_session("host").unwrap();
     assert_eq!(world.engine.take_request(&free).unwrap(), None);
 }

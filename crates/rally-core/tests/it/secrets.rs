@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rally_core::{
     Config, Engine, Environment, TenantId, limits,
+    schema::SigningSecret,
     store::{MemoryStore, Store},
 };
 use rally_testkit::{FaultyStore, FixedClock, SeededEntropy, SharedStore, WriteFault};
@@ -26,7 +27,7 @@ fn shared() -> (Arc<dyn Store>, FixedClock) {
 
 /// The ids of the secrets, in their order.
 fn ids(engine: &Engine) -> Vec<Uuid> {
-    engine.signing_secrets().unwrap().iter().map(rally_core::SigningSecret::id).collect()
+    engine.signing_secrets().unwrap().iter().map(SigningSecret::id).collect()
 }
 
 #[test]

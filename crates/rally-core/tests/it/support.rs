@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Collection, Config, Contact, ContactDraft, Deal, DealDraft, Engine, Error, FeedPosition, Filter, Id,
-    IdempotencyKey, Kind, Page, Pipeline, PipelineStage, Profile, Query, Session, TenantDraft, TenantId,
-    Timestamp, WriteOptions, Written,
-    schema::{Creatable, Editable, FeedQuery, Fields, Resource, Row, Search, Upsertable},
+    Collection, Config, Contact, ContactDraft, Deal, DealDraft, Engine, Error, FeedPosition, Id,
+    IdempotencyKey, Kind, Pipeline, PipelineStage, Profile, Session, TenantDraft, TenantId, Timestamp,
+    WriteOptions, Written,
+    schema::{Creatable, Editable, FeedQuery, Fields, Resource, Row, Upsertable},
     store::{Direction, Entry, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::FixedClock;
@@ -130,22 +130,6 @@ pub(crate) fn upsert_json<R: Upsertable>(
     body: &Value,
 ) -> Result<Written<Row<R>>, Error> {
     all.json().upsert(&bytes(body), &WriteOptions::default())
-}
-
-/// The part of a list that filters, given by name and text, and a search (`q`) ask for.
-pub(crate) fn listed<R: Resource>(
-    all: Collection<'_, R>,
-    asked: &[(&str, &str)],
-) -> Result<Page<Row<R>>, Error> {
-    let mut query = Query::all();
-    for (name, text) in asked {
-        if *name == "q" {
-            query.search = Search::parse(text)?;
-        } else {
-            query = query.filter(Filter::parse(R::model(), name, text)?);
-        }
-    }
-    all.json().list(&query.into())
 }
 
 /// Options of a write that happens once for a key.

@@ -116,16 +116,20 @@ pub(crate) fn indexed_value(member: &Member, json: &str) -> Result<Option<Indexe
 
 /// Reads the text of a filter into the JSON text that a record has of such a value.
 pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
+    match member.rule {
+        Rule::Boolean | Rule::Integer { .. } => asked_json(member, value),
+        _ => asked_json(member, &quote(value)),
+    }
+}
+
+/// [`asked`] of JSON text. Of tags, one is asked for.
+pub(crate) fn asked_json(member: &Member, raw: &str) -> Result<String, Wrong> {
     let rule = match member.rule {
-        Rule::TagLine if value.contains(',') => return Err("must not hold a comma".into()),
+        Rule::TagLine if raw.contains(',') => return Err("must not hold a comma".into()),
         Rule::TagLine | Rule::Tags => Rule::Tag,
         rule => rule,
     };
-    let raw = match rule {
-        Rule::Boolean | Rule::Integer { .. } => value.to_owned(),
-        _ => quote(value),
-    };
-    rule.read(&raw, Profile::Strict).map(Cow::into_owned)
+    rule.read(raw, Profile::Strict).map(Cow::into_owned)
 }
 
 /// Keeps the newest record that refers to another, when one stops to refer to it or begins to.

@@ -5,7 +5,10 @@ mod sequence;
 pub(crate) mod spaces;
 
 pub(crate) use self::{
-    index::{asked, beginning, begins, damaged_key, fold, has_value, id_behind, indexed_value, move_keys},
+    index::{
+        asked, asked_json, beginning, begins, damaged_key, fold, has_value, id_behind, indexed_value,
+        move_keys,
+    },
     sequence::{Order, Place, Sequence},
     spaces::{IndexedValue, MARK_EVERY},
 };

@@ -75,9 +75,7 @@ impl<R: Resource, T: Serialize> Filterable<R, T> {
         let condition = json.map_err(Into::into).and_then(|json| {
             let filter = R::model().filters().find(|(name, _)| *name == self.name);
             let (_, member) = filter.ok_or("is not a filter here")?;
-            let rule =
-                if matches!(member.rule, Rule::TagLine | Rule::Tags) { Rule::Tag } else { member.rule };
-            Condition::of(member, &rule.read(&json, Profile::Strict)?)
+            Condition::of(member, &keys::asked_json(member, &json)?)
         });
         Filter::of(self.name, condition.map_err(|wrong| wrong.into_faults()))
     }

@@ -24,6 +24,8 @@ pub(crate) struct Walk<'v, R> {
     reader: Reader<'v, R>,
     query: Query<R>,
     source: Source<'v>,
+    /// True when the source has records that are not asked for, so that each is looked at.
+    is_wider: bool,
     ready: VecDeque<Row<R>>,
 }
 
@@ -41,22 +43,23 @@ enum Source<'v> {
 impl<'v, R: Resource> Walk<'v, R> {
     pub(crate) fn new(reader: Reader<'v, R>, query: Query<R>) -> Result<Self, Error> {
         query.check()?;
-        let source = match (query.updated_since, query.selection(reader.model())) {
-            (Some(since), _) => {
+        let (source, is_wider) = match (query.updated_since, query.selection(reader.model())) {
+            (Some(since), selection) => {
                 let start = spaces::updated(R::KIND, since).successor();
-                Source::Changes(KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start))
+                let changes = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
+                (Source::Changes(changes), selection.is_some())
             }
-            (None, None) => Source::Records(KeyRange::prefix(&spaces::records(R::KIND))),
-            (None, Some(selection)) => {
-                // Very many names are not kept in memory: the records themselves are looked at.
-                let ids = match selection.ids(reader.tenant.id, reader.snapshot, MANY_NAMES)? {
-                    Some(ids) => Some(ids),
-                    None => selection.ids_by_values(reader.snapshot)?,
-                };
-                ids.map_or_else(|| Source::Records(KeyRange::prefix(&spaces::records(R::KIND))), Source::Ids)
-            }
+            (None, None) => (all_records::<R>(), false),
+            // Very many names are not kept in memory: the records themselves are looked at.
+            (None, Some(selection)) => match selection.ids(reader.tenant.id, reader.snapshot, MANY_NAMES)? {
+                Some(ids) => (Source::Ids(ids), false),
+                None => match selection.ids_by_values(reader.snapshot)? {
+                    Some(ids) => (Source::Ids(ids), true),
+                    None => (all_records::<R>(), true),
+                },
+            },
         };
-        Ok(Self { reader, query, source, ready: VecDeque::new() })
+        Ok(Self { reader, query, source, is_wider, ready: VecDeque::new() })
     }
 
     /// The next record, with what is joined to it.
@@ -103,7 +106,9 @@ impl<'v, R: Resource> Walk<'v, R> {
 
     /// Those of some records that the query asks for.
     fn selected(&self, mut rows: Vec<Row<R>>) -> Result<Vec<Row<R>>, Error> {
-        if let Some(selection) = self.query.selection(self.reader.model()) {
+        if self.is_wider
+            && let Some(selection) = self.query.selection(self.reader.model())
+        {
             let mut selected = Vec::with_capacity(rows.len());
             for row in rows {
                 if selection.holds(&row.record()?)? {
@@ -115,4 +120,8 @@ impl<'v, R: Resource> Walk<'v, R> {
         self.reader.join(&mut rows)?;
         Ok(rows)
     }
+}
+
+fn all_records<'v, R: Resource>() -> Source<'v> {
+    Source::Records(KeyRange::prefix(&spaces::records(R::KIND)))
 }

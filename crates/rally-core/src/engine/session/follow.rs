@@ -1,4 +1,7 @@
-use std::{ops::Deref, time::Duration};
+use std::{
+    ops::Deref,
+    time::{Duration, Instant},
+};
 
 use super::Session;
 use crate::{
@@ -83,18 +86,17 @@ impl Follow<'_> {
         let engine = self.session.engine();
         let mut waiter = engine.signals().waiter(self.session.tenant().id);
         let is_shared = engine.store().is_shared();
-        let mut left = timeout;
+        // Changes that are not wanted wake it, too, and must not let it begin anew.
+        let deadline = Instant::now().checked_add(timeout);
         loop {
             if self.has_more()? {
                 return Ok(true);
             }
+            let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Ok(false);
             }
-            let step = if is_shared { left.min(LOOK_EVERY) } else { left };
-            if !waiter.wait(step) {
-                left = left.saturating_sub(step);
-            }
+            waiter.wait(if is_shared { left.min(LOOK_EVERY) } else { left });
         }
     }
 

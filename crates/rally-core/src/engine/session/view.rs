@@ -253,7 +253,11 @@ impl<R: Resource> Iterator for Records<'_, R> {
     type Item = Result<R, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.0.next()?.and_then(|row| row.read()))
+        let read = self.0.next()?.and_then(|row| row.read());
+        if read.is_err() {
+            self.0.0.end();
+        }
+        Some(read)
     }
 }
 
