@@ -169,6 +169,21 @@ fn a_record_that_is_cut_or_anothers_is_told_by_every_verb() {
 }
 
 #[test]
+fn a_write_that_cannot_be_read_back_does_not_seem_undone() {
+    let damaged = Damaged::new();
+    let contacts = damaged.world.acme.contacts();
+    let id = contacts.create(&ada("a@x.example").city("London")).unwrap().id;
+    damaged.replace(id, "\"London\"", b"\"London\\");
+    let error = contacts.update(id, &ContactUpdate::new().title("Countess")).unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error:?}");
+    is_damage(Err::<(), _>(error));
+    assert_eq!(
+        contacts.update(id, &ContactUpdate::new().city("Paris")).unwrap().title.as_deref(),
+        Some("Countess")
+    );
+}
+
+#[test]
 fn a_key_whose_scopes_are_damaged_opens_nothing_and_is_told() {
     for by in [&b"\"reed\""[..], b"\"rea\xff\"", b"reader", b"\"\"    "] {
         let damaged = Damaged::new();

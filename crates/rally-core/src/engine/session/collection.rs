@@ -159,7 +159,7 @@ impl<'s, R: Editable> Collection<'s, R> {
     ) -> Result<Written<R>, Error> {
         self.session.require(R::WRITE)?;
         let verbs = self.verbs();
-        verbs.update(id, &verbs.body(update.given())?, options)?.typed()
+        verbs.update(id, &verbs.body(update.given())?, options)?.typed_after_commit()
     }
 }
 
@@ -203,7 +203,7 @@ impl<R: Creatable> Collection<'_, R> {
     pub fn create_with(&self, draft: &impl Draft<R>, options: &WriteOptions) -> Result<Written<R>, Error> {
         self.session.require(R::WRITE)?;
         let verbs = self.verbs();
-        verbs.create(&verbs.body(draft.given())?, options)?.typed()
+        verbs.create(&verbs.body(draft.given())?, options)?.typed_after_commit()
     }
 
     /// Deletes a record. References to it are cleared, and each record that held one is updated.
@@ -263,7 +263,7 @@ impl<R: Upsertable> Collection<'_, R> {
     pub fn upsert_with(&self, draft: &impl Draft<R>, options: &WriteOptions) -> Result<Written<R>, Error> {
         self.session.require(R::WRITE)?;
         let verbs = self.verbs();
-        verbs.upsert(&verbs.body(draft.given())?, options)?.typed()
+        verbs.upsert(&verbs.body(draft.given())?, options)?.typed_after_commit()
     }
 
     /// [`upsert`](Self::upsert) of 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) drafts in one transaction.

@@ -295,4 +295,9 @@ impl<R: Resource> Written<Row<R>> {
         let Self { outcome, record, replayed } = self;
         Ok(Written { outcome, record: record.read()?, replayed })
     }
+
+    /// The same, after the commit: that a record cannot be read does not say that it was not written.
+    pub(crate) fn typed_after_commit(self) -> Result<Written<R>, Error> {
+        self.typed().map_err(Error::with_unknown_outcome)
+    }
 }

@@ -81,7 +81,7 @@ impl Collection<'_, Deal> {
         options: &WriteOptions,
     ) -> Result<Written<Deal>, Error> {
         self.session.require(Deal::WRITE)?;
-        move_one(&self.verbs(), id, &Body::of(&MOVE, &to.into().0), options)?.typed()
+        move_one(&self.verbs(), id, &Body::of(&MOVE, &to.into().0), options)?.typed_after_commit()
     }
 
     /// Moves 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) deals in one transaction.
