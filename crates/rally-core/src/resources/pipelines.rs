@@ -58,8 +58,8 @@ resource! {
         pub struct PipelineDraft;
     }
     update {
-        /// Updates a [`Pipeline`]. The stages are all that it is to have, in their order: one that is left out is removed,
-        /// which fails while deals are in it.
+        /// Updates a [`Pipeline`]. The stages that it gives replace all that there are, in their order: one that is
+        /// left out is removed, which fails while deals are in it.
         pub struct PipelineUpdate;
     }
 
@@ -70,7 +70,7 @@ resource! {
         read tenant_id: TenantId = schema::tenant_id();
         /// Name.
         required name: String = stored(NAME, "name", SHORT).searched();
-        /// True for the tenant's default; exactly one is.
+        /// True for the tenant's default pipeline; there is exactly one.
         defaulted is_default: bool = stored(IS_DEFAULT, "isDefault", Rule::Boolean).default("false").indexed();
         /// Stages, 1 to 50.
         required stages: Vec<PipelineStage> as Vec<PipelineStageDraft> =
@@ -88,7 +88,7 @@ resource! {
 pub struct PipelineStage {
     /// Identity of the stage.
     pub id: Id<PipelineStage>,
-    /// Name; no other stage of the pipeline has it, in whatever case of letters.
+    /// Name; no other stage of the pipeline has it, in any letter case.
     pub name: String,
     /// Place in the pipeline, from 1 up.
     pub order: u8,
@@ -143,7 +143,7 @@ impl PipelineStageDraft {
 }
 
 impl Pipeline {
-    /// The stage of a name.
+    /// The stage with a name.
     ///
     /// # Errors
     /// [`Code::NotFound`] when no stage has it.
@@ -256,7 +256,7 @@ pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Erro
     Ok(stages.iter().find(|stage| stage.id.as_uuid() == id).map(|stage| stage.name.get()))
 }
 
-/// Puts the stages together, and keeps exactly one pipeline the default.
+/// Completes the stages, and keeps exactly one pipeline the default.
 fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
     let was = pipeline.text_before(IS_DEFAULT) == "true";
     if was && pipeline.text(IS_DEFAULT) != "true" {
@@ -287,7 +287,7 @@ fn settle_stages(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> 
     Ok(())
 }
 
-/// Checks that stages with deals stay, and stay what they are for their deals.
+/// Checks that stages with deals are kept, with their outcome.
 fn check_used(
     transaction: &Transaction<'_>,
     before: &[PipelineStage],
@@ -318,7 +318,7 @@ fn check_used(
     Ok(())
 }
 
-/// The stages that are given, completed by what they were and by what new ones have.
+/// The stages that are given, completed by their former members and by defaults.
 fn put_together(
     transaction: &Transaction<'_>,
     pipeline: &mut Revision<'_>,
@@ -351,7 +351,7 @@ fn put_together(
     after
 }
 
-/// The value of a member of a stage, unless it is the one that it has by itself.
+/// The value of a member of a stage; `None` for its default.
 fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
     match given {
         Patch::Keep => before,
@@ -360,7 +360,7 @@ fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
     }
 }
 
-/// Makes the pipeline that was the default one like any other, when this one has become it.
+/// Takes the mark of the default from the former default pipeline when this one has become it.
 fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
     if RecordParts::read(pipeline)?.slot(IS_DEFAULT) != b"true" {
         return Ok(());
@@ -371,7 +371,7 @@ fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Resu
     Ok(())
 }
 
-/// The default pipeline stays, and so does one that has deals.
+/// Refuses to delete the default pipeline, or one that has deals.
 fn keep(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
     if RecordParts::read(pipeline)?.slot(IS_DEFAULT) == b"true" {
         let detail = "this is the default pipeline; make another one the default before you delete it";
@@ -434,7 +434,7 @@ const LIST: Shape = Shape {
         "outcome":{"type":"string","enum":["open","won","lost"]}}}}"#,
 };
 
-/// What a stage is given; its place is where it stands in the list.
+/// Members of a stage that callers give; its order is its place in the list.
 const MEMBERS: [(&str, Rule); 5] = [
     ("id", Rule::Id),
     ("name", SHORT),
@@ -443,16 +443,16 @@ const MEMBERS: [(&str, Rule); 5] = [
     ("order", Rule::Shape(&ANYTHING)),
 ];
 
-/// What callers may not write, whatever it is.
+/// Any JSON value, for a member that callers may not write.
 const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: "{}" };
 
-/// Reads a list of stages as they are given. What is left out is filled in where the stages are that there were.
+/// Reads a list of stages. Members that are left out are completed later, from the stages that the pipeline has.
 fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
     let items = array(raw)?;
     if items.is_empty() || items.len() > limits::STAGES {
         return Err(Wrong::from(format!("must have 1 to {} stages", limits::STAGES)));
     }
-    let (mut stages, mut wrong) = (Vec::new(), Wrong::nothing());
+    let (mut stages, mut wrong) = (Vec::new(), Wrong::none());
     for (at, item) in items.into_iter().enumerate() {
         let (members, mut faults) = object(item, profile, MEMBERS);
         if profile == Profile::Strict && matches!(members.last(), Some(Nested::Null | Nested::Value(_))) {

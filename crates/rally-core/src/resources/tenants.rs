@@ -20,7 +20,7 @@ pub(super) const DEFAULT_CURRENCY: Slot = Slot::new(5);
 /// Says that the tenant has been given its first pipeline, which is among its own records.
 const HAS_PIPELINE: Slot = Slot::new(6);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
-/// More requests than anyone can count.
+/// Requests a minute; the maximum is beyond any real load.
 pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
@@ -33,7 +33,7 @@ resource! {
         pub struct TenantDraft;
     }
     update {
-        /// Updates a [`Tenant`]; a setting that is cleared is the engine's again.
+        /// Updates a [`Tenant`]; a setting that is cleared is that of the engine again.
         pub struct TenantUpdate;
     }
 
@@ -73,7 +73,7 @@ fn fold_slug(slug: &str) -> Option<String> {
     if slug.is_empty() { None } else { Some(slug.to_owned()) }
 }
 
-/// A tenant of an engine, to open sessions of.
+/// A tenant of an engine, which opens sessions.
 #[derive(Clone)]
 pub struct TenantHandle {
     engine: Engine,
@@ -137,8 +137,8 @@ impl fmt::Debug for TenantHandle {
 }
 
 impl Engine {
-    /// Adds a tenant, with a pipeline of six stages. Should the store go away in between, the pipeline is added when the
-    /// tenant is first asked for.
+    /// Creates a tenant, with a pipeline of six stages. If the store fails in between, the pipeline is added when the
+    /// tenant is next asked for.
     ///
     /// # Errors
     /// [`Code::Validation`], or [`Code::Duplicate`] when the slug is taken.

@@ -1,5 +1,6 @@
 //! The keys by which records are found: natural keys, values of indexed members, beginnings of names, and the newest
-//! record that refers to another. All of them follow from the record alone, so a change moves those that it changes.
+//! record that refers to another. All of them are derived from the record alone, so a change moves only the keys that
+//! differ.
 //!
 //! An entry ends in the record's id, so the entries of one value are in the order of the list, and lists filtered by
 //! several values are merged without sorting (see `read/selection`).
@@ -106,7 +107,7 @@ fn damaged(member: &Member) -> StoreError {
     StoreError::Corrupt { what: format!("the indexed member {}", member.name) }
 }
 
-/// The value under which an asked-for value is indexed, given as JSON text.
+/// The index value of a value that is asked for, given as JSON text.
 pub(crate) fn indexed_value(member: &Member, json: &str) -> Result<Option<IndexedValue>, StoreError> {
     match member.rule {
         Rule::TagLine | Rule::Tags => Ok(Some(IndexedValue::text(&unquote(json.as_bytes())?))),
@@ -114,7 +115,7 @@ pub(crate) fn indexed_value(member: &Member, json: &str) -> Result<Option<Indexe
     }
 }
 
-/// Reads the text of a filter into the JSON text that a record has of such a value.
+/// Turns the text of a filter into the JSON text that a record with such a value has.
 pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
     let rule = match member.rule {
         Rule::TagLine if value.contains(',') => return Err("must not hold a comma".into()),
@@ -128,7 +129,7 @@ pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
     rule.read(&raw, Profile::Strict).map(Cow::into_owned)
 }
 
-/// Keeps the newest record that refers to another, when one stops to refer to it or begins to.
+/// Updates the newest record that refers to another when a record begins or ceases to refer to it.
 fn move_newest(
     overlay: &mut Overlay<'_>,
     kind: Kind,
@@ -169,7 +170,7 @@ pub(crate) fn damaged_key() -> StoreError {
     StoreError::Corrupt { what: "a list that names no record".to_owned() }
 }
 
-/// The id at the end of an index entry, behind what all entries of its value begin with.
+/// The id at the end of an index entry, after the prefix that all entries of its value share.
 pub(crate) fn id_behind(key: &Key, prefix: &Key) -> Result<Uuid, StoreError> {
     let damaged = || StoreError::Corrupt { what: "an index entry without an id".to_owned() };
     key.after(prefix).and_then(read_uuid).ok_or_else(damaged)

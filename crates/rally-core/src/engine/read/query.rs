@@ -42,7 +42,7 @@ pub struct Search(String);
 pub struct Query<R> {
     /// Only records for which this holds.
     pub filter: Filter<R>,
-    /// Only records of which a name begins with this, in any case of letters.
+    /// Only records with a name that begins with this, in any letter case.
     pub search: Option<Search>,
     /// Only records that changed after this instant, in the order of their last change; without it, all in the order of
     /// their creation.
@@ -53,9 +53,9 @@ pub struct Query<R> {
 pub struct ListQuery<R> {
     /// The records of the whole list.
     pub query: Query<R>,
-    /// At most so many records; 1 to [`limits::PAGE`].
+    /// Records of the page, at most; 1 to [`limits::PAGE`].
     pub limit: usize,
-    /// Records to pass over first.
+    /// Records to skip first.
     pub offset: u64,
     /// True to count the records of the whole list.
     pub count: bool,
@@ -157,8 +157,8 @@ impl<R> Query<R> {
         self
     }
 
-    /// Only records of which a name begins with a text, in any case of letters. The names of a resource are the members
-    /// that its [`Member::searched`](crate::schema::Member::searched) says.
+    /// Only records with a name that begins with a text, in any letter case. The names of a resource are its members
+    /// with [`Member::searched`](field@crate::schema::Member::searched).
     #[must_use]
     pub fn search(mut self, text: &str) -> Self
     where
@@ -178,45 +178,45 @@ impl<R> Query<R> {
         self
     }
 
-    /// The first part of the list, of at most so many records.
+    /// The first part of the list, at most `limit` records.
     #[must_use]
     pub fn limit(self, limit: usize) -> ListQuery<R> {
         ListQuery::from(self).limit(limit)
     }
 
-    /// The part of the list behind so many records.
+    /// The part of the list behind the first `offset` records.
     #[must_use]
     pub fn offset(self, offset: u64) -> ListQuery<R> {
         ListQuery::from(self).offset(offset)
     }
 
-    /// The first part of the list, and how many records the whole list has.
+    /// The first part of the list, and the number of records in the whole list.
     #[must_use]
     pub fn counted(self) -> ListQuery<R> {
         ListQuery::from(self).counted()
     }
 
-    /// The selection that it makes; `None` when it asks for all records.
+    /// The selection by filter and search; `None` if the query asks for all records.
     pub(super) fn selection(&self, model: &'static Model) -> Option<Selection<'_>> {
         let beginning = self.search.as_ref().map(|search| search.0.as_str());
         Selection::of(model, &self.filter.conditions, beginning)
     }
 
-    /// Checks that nothing that was asked is impossible.
+    /// Checks that filter and search have values that can be asked for.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.filter.faults.clone().into_result()
     }
 }
 
 impl<R> ListQuery<R> {
-    /// At most so many records; 1 to [`limits::PAGE`].
+    /// At most `limit` records; 1 to [`limits::PAGE`].
     #[must_use]
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Passes over so many records first.
+    /// Skips the first `offset` records.
     #[must_use]
     pub const fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
@@ -231,7 +231,7 @@ impl<R> ListQuery<R> {
     }
 }
 
-/// Checks how many entries of a list or of the feed a caller wants.
+/// Checks the limit that a caller sets to a page of a list or of the feed.
 pub(crate) fn check_limit(limit: usize, most: usize) -> Result<(), Error> {
     if (1..=most).contains(&limit) {
         return Ok(());

@@ -1,8 +1,8 @@
-//! The records that a filtered list has: read from indexes, in the order of their creation, without looking at any other.
+//! Selection of records by filters and search: from indexes, in the order of creation, without reading other records.
 //!
-//! Several indexes are merged by a leapfrog join (Veldhuizen, 2014): each is asked in turn for its first id that is not
-//! less than the last one's answer, until all agree. So a rare value makes a frequent one cheap, and memory holds a few
-//! entries of each index, whatever the lists are long.
+//! Several indexes are merged by a leapfrog join (Veldhuizen, 2014): each index in turn seeks its first id that is not
+//! less than the last answer, until all agree. So a rare value makes a frequent one cheap, and memory holds a few
+//! entries of each index, however long the lists are.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -18,7 +18,7 @@ use crate::{
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
 };
 
-/// Entries of an index that are read at first, and at the most.
+/// Entries of an index that one scan reads: the first scan, and the largest.
 const FEWEST: usize = 128;
 const MOST: usize = 4_096;
 
@@ -68,7 +68,8 @@ impl<'q> Selection<'q> {
 
     /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read.
     ///
-    /// Where one condition alone leaves few records, these are looked at, and the other conditions' indexes are not read.
+    /// If one condition alone leaves few records, these are looked at, and the indexes of the other conditions are not
+    /// read.
     pub(crate) fn ids<'s>(
         &self,
         tenant: TenantId,
@@ -96,7 +97,7 @@ impl<'q> Selection<'q> {
         Ok(Some(Ids::among(streams)))
     }
 
-    /// The records that have the values asked for, whatever their names; `None` if no value is asked for.
+    /// The records that fulfil the conditions, without regard to names; `None` if there is no condition.
     pub(crate) fn ids_by_values<'s>(
         &self,
         snapshot: &'s dyn Snapshot,
@@ -120,7 +121,8 @@ impl<'q> Selection<'q> {
         }
     }
 
-    /// The records of which a name begins with a text, as far as the index keeps it, unless there are more than `most`.
+    /// The records with a name that begins with a text, as far as the index keeps names; `None` if they are more than
+    /// `most`.
     fn found(
         &self,
         snapshot: &dyn Snapshot,
@@ -144,7 +146,7 @@ impl<'q> Selection<'q> {
         if is_whole { Ok(Some(found)) } else { Ok(None) }
     }
 
-    /// Those of some records that are selected, found by looking at each.
+    /// The selected ones of some records, found by looking at each.
     fn holding(&self, tenant: TenantId, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
         let mut holding = Vec::new();
         for ids in ids.chunks(MOST) {
@@ -185,7 +187,7 @@ impl Condition {
     }
 }
 
-/// Looks at all entries whose key begins with another, as long as they are wanted; true when that was all.
+/// Looks at the entries whose key begins with `prefix`, until `look` refuses one; true when it refuses none.
 fn read_while(
     snapshot: &dyn Snapshot,
     prefix: &Key,
@@ -205,18 +207,18 @@ fn read_while(
     }
 }
 
-/// Ids that stand in every one of several indexes.
+/// Ids that are in each of several indexes: their leapfrog join.
 pub(crate) struct Ids<'s> {
     streams: Vec<Stream<'s>>,
     least: Uuid,
     /// Entries that may still be read.
     left: u64,
-    /// True when more would have had to be read.
+    /// True when entries were left unread because of `left`.
     is_cut: bool,
 }
 
 impl<'s> Ids<'s> {
-    /// Some that are known, ascending.
+    /// Ids that are known already, ascending.
     fn of(ids: Vec<Uuid>) -> Self {
         Self::among(vec![Stream::of(ids)])
     }
@@ -225,7 +227,7 @@ impl<'s> Ids<'s> {
         Self { streams, least: Uuid::nil(), left: u64::MAX, is_cut: false }
     }
 
-    /// Those that one index has under one value.
+    /// The ids that one index has under one value.
     pub(crate) fn indexed(
         snapshot: &'s dyn Snapshot,
         kind: Kind,
@@ -235,7 +237,7 @@ impl<'s> Ids<'s> {
         Self::among(vec![Stream::on(snapshot, spaces::indexed(kind, index, value))])
     }
 
-    /// The next ones, so many or all that are left.
+    /// The next ids, at most `most`.
     pub(crate) fn next_many(&mut self, most: usize) -> Result<Vec<Uuid>, StoreError> {
         let mut ids = Vec::new();
         while ids.len() < most
@@ -246,7 +248,7 @@ impl<'s> Ids<'s> {
         Ok(ids)
     }
 
-    /// The next one. Each index is asked for the first entry from the last one's answer on, until all agree.
+    /// The next id that all indexes agree on.
     pub(crate) fn next(&mut self) -> Result<Option<Uuid>, StoreError> {
         let (mut candidate, mut agreed, all) = (self.least, 0, self.streams.len());
         while agreed < all {
@@ -263,7 +265,7 @@ impl<'s> Ids<'s> {
         Ok(Some(candidate))
     }
 
-    /// All of them, unless more than so many entries would have to be read for that, and somewhat more.
+    /// All ids; `None` if that takes reading more than about `most` entries.
     pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
         self.left = most.saturating_add(count(FEWEST));
         let mut ids = Vec::new();
@@ -274,7 +276,7 @@ impl<'s> Ids<'s> {
     }
 }
 
-/// Ascending ids, of an index or given.
+/// Ascending ids, read from an index or known already.
 struct Stream<'s> {
     /// Ids that have been read.
     ready: VecDeque<Uuid>,
@@ -299,14 +301,15 @@ impl<'s> Stream<'s> {
         Self { ready: VecDeque::new(), rest: Some(Rest { snapshot, prefix, from, size: FEWEST }) }
     }
 
-    /// True when it ends within its first entries, which are read for that.
+    /// True when the stream ends within its first scan.
     fn is_short(&mut self) -> Result<bool, StoreError> {
         let mut left = u64::MAX;
         self.seek(Uuid::nil(), &mut left)?;
         Ok(self.rest.is_none())
     }
 
-    /// The first id that is not less than one, which stays the next; `None`, too, when no entry is left to be read.
+    /// The first id that is not less than `least`, without taking it; `None` at the end, or if no entry may be read
+    /// any more.
     fn seek(&mut self, least: Uuid, left: &mut u64) -> Result<Option<Uuid>, StoreError> {
         loop {
             let passed = self.ready.partition_point(|id| *id < least);

@@ -37,13 +37,13 @@ impl<'s, R: Resource> Collection<'s, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has none, whoever else may have.
+    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has no such record, even if another tenant has.
     pub fn get(&self, id: Id<R>) -> Result<R, Error> {
         self.session.view()?.records::<R>().get(id)
     }
 
-    /// The record that has a natural key, such as an e-mail address, in whatever spelling counts as the same; `None` when
-    /// there is none.
+    /// The record that has a natural key, such as an e-mail address, in any spelling that counts as the same; `None`
+    /// when there is none.
     ///
     /// ```
     /// # use rally_core::*;
@@ -113,7 +113,7 @@ impl<'s, R: Editable> Collection<'s, R> {
         Verbs::new(self.session)
     }
 
-    /// Updates a record: members that the update says nothing of stay as they are. An update that makes no difference
+    /// Updates a record. Members that the update does not name stay as they are; an update that changes no member
     /// writes nothing.
     ///
     /// ```
@@ -251,7 +251,8 @@ impl<R: Upsertable> Collection<'_, R> {
     ///
     /// # Errors
     /// Those of [`create`](Self::create) and [`update`](Self::update); [`Code::Validation`](crate::Code::Validation)
-    /// without what records are matched by, and [`Code::Ambiguous`](crate::Code::Ambiguous) when several match.
+    /// when the draft lacks a member that records are matched by, and [`Code::Ambiguous`](crate::Code::Ambiguous) when
+    /// several match.
     pub fn upsert(&self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
         self.upsert_with(draft, &WriteOptions::default())
     }
@@ -288,8 +289,8 @@ impl<R: Upsertable> Collection<'_, R> {
 }
 
 impl<R: Bulkable> Collection<'_, R> {
-    /// Creates a record of each of 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) drafts, in one transaction. Of
-    /// two drafts with one natural key the first wins.
+    /// Creates a record from each of 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) drafts, in one
+    /// transaction. If two drafts have the same natural key, the first wins.
     ///
     /// ```
     /// # use rally_core::*;

@@ -14,7 +14,7 @@ use crate::{
     store::{Key, Snapshot, Store, StoreError},
 };
 
-/// A CRM engine on one store: the way in for a host. Clones share it.
+/// A CRM engine on one store: the entry point of a host. Clones share it.
 ///
 /// Every call waits until the store has answered. In an async program, calls go to a thread that may wait:
 ///
@@ -56,15 +56,15 @@ struct Inner {
 struct Tenants {
     /// Each with the instant at which it was read.
     known: HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>,
-    /// Counts the tenants that were forgotten: one that was being read meanwhile may have been read too early.
+    /// Number of tenants that were forgotten: one that was being read meanwhile may have been read too early.
     forgotten: u64,
 }
 
 /// The count of a tenant's requests of a minute.
 enum Requests {
-    /// Here, as nobody else serves the tenant.
+    /// In this process, as no other serves the tenant.
     Here(Limiter<TenantId>),
-    /// In the store, which has other servers too.
+    /// In the store, which other servers share.
     InStore(Leases),
 }
 
@@ -90,13 +90,13 @@ impl Default for Config {
 }
 
 impl Engine {
-    /// An engine on a store, in the operating system's time.
+    /// An engine on a store, with the operating system's clock and randomness.
     #[must_use]
     pub fn new(store: impl Store) -> Self {
         Self::with(Arc::new(store), Environment::system(), Config::default())
     }
 
-    /// An engine with everything chosen by the host.
+    /// An engine whose store, environment and settings the host chooses.
     #[must_use]
     pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
         let requests = if store.is_shared() {
@@ -137,11 +137,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes one of a tenant's requests of this minute; nothing is counted for a tenant without a limit.
+    /// Takes one of a tenant's requests of this minute; `None` for a tenant without a limit.
     ///
-    /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this may
-    /// wait for the store. Requests that other servers hold are then not among those that [remain](Allowance::remaining). The servers'
-    /// clocks must agree to within two minutes.
+    /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this
+    /// may wait for the store. Requests that other servers hold are not among those that
+    /// [remain](Allowance::remaining). The servers' clocks must agree to within two minutes.
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when a shared store cannot answer; then the request has not
@@ -171,7 +171,7 @@ impl Engine {
         }
     }
 
-    /// True once a minute for each credential.
+    /// True when the use of a credential has not been noted in this minute.
     pub(crate) fn may_note_use(&self, tenant: TenantId, credential: Uuid, now: Timestamp) -> bool {
         self.0.noted_uses.take((tenant, credential), 1, now).granted
     }
@@ -192,7 +192,7 @@ impl Engine {
         &self.0.environment
     }
 
-    /// An id that nothing else has, of the engine's randomness (UUID of version 4).
+    /// A random id (UUID of version 4), from the engine's randomness.
     #[must_use]
     pub fn random_id(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.random()).into_uuid()
@@ -228,7 +228,7 @@ impl Engine {
         Ok(Some(info))
     }
 
-    /// Lets a tenant be read anew, as it has changed.
+    /// Forgets a tenant that has changed, so that it is read again.
     pub(crate) fn forget_tenant(&self, id: TenantId) {
         let mut tenants = self.0.tenants.write();
         tenants.known.remove(&id);

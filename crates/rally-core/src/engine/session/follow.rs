@@ -9,11 +9,11 @@ use crate::{
     },
 };
 
-/// Between two looks at a shared store, which other servers change without telling this one.
+/// Time between two looks at a shared store, which other servers change without telling this one.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// A reader of the feed that goes on from a place. It ends when it has caught up, and goes on when there is more, which
-/// [`wait`](Follow::wait) waits for.
+/// An iterator over the changes of the feed from a place on. It ends when it has caught up, and goes on when there are
+/// more changes; [`wait`](Follow::wait) waits for them.
 ///
 /// ```
 /// # use rally_core::*;
@@ -73,7 +73,7 @@ impl Follow<'_> {
         self.from
     }
 
-    /// Waits until there is something new, for at most so long; true when there is.
+    /// Waits for the next change, at most `timeout`; true when there is one.
     ///
     /// A change of this process wakes it at once. On a store that other servers write to, it looks five times a second.
     ///
@@ -98,7 +98,7 @@ impl Follow<'_> {
         }
     }
 
-    /// Reads ahead if nothing is left of what was read before.
+    /// Reads ahead if all changes that were read have been answered; true when there is a next one.
     fn has_more(&mut self) -> Result<bool, Error> {
         if self.ready.as_slice().is_empty() {
             let query = FeedQuery { from: self.from, kinds: self.kinds.clone(), limit: limits::FEED_PAGE };

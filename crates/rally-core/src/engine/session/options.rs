@@ -13,14 +13,14 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
-    /// Only if the record's last change is of this instant: its `updated_at`.
+    /// Writes only if the record's last change is of this instant: its `updated_at`.
     #[must_use]
     pub const fn if_version(mut self, version: Timestamp) -> Self {
         self.if_version = Some(version);
         self
     }
 
-    /// Only once for a key.
+    /// Writes only once for a key.
     #[must_use]
     pub fn once(mut self, key: IdempotencyKey) -> Self {
         self.idempotency_key = Some(key);

@@ -161,7 +161,7 @@ impl Session {
         self.scope
     }
 
-    /// The same session with no more than this scope.
+    /// The same session with at most this scope.
     #[must_use]
     pub fn limited_to(mut self, scope: Scope) -> Self {
         self.scope = self.scope.min(scope);
@@ -190,7 +190,7 @@ impl Session {
         &*self.engine.environment().entropy
     }
 
-    /// Takes the path of every write, and wakes those who wait for changes.
+    /// Runs the write path, and wakes readers that wait for changes.
     pub(crate) fn commit(
         &self,
         idempotency_key: Option<&IdempotencyKey>,
@@ -214,10 +214,10 @@ impl Session {
         Ok(committed)
     }
 
-    /// The next changes of some kinds. The cost follows the entries that are answered, not those that are passed over.
+    /// The next changes of some kinds. The cost grows with the entries that are answered, not with those in between.
     ///
     /// # Errors
-    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place are gone, of whatever kind;
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place, of any kind, have been trimmed;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {

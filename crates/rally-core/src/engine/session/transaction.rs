@@ -27,9 +27,9 @@ impl Session {
     /// Runs several verbs in one transaction: all are applied, or none is. Each sees what the ones before it wrote. An
     /// error of the closure rolls everything back.
     ///
-    /// The closure may run more than once, each time on a newer state, and only the last run counts; so it does nothing
-    /// beside the transaction. It must not use the session: a write would wait for itself. While it runs no other write
-    /// of the tenant does, so it is short; hashing a user's password in it takes tens of milliseconds.
+    /// The closure may run more than once, each time on a newer state, and only the last run counts; so it has no
+    /// effects outside the transaction. It must not use the session, as a write would wait for itself. No other write
+    /// of the tenant runs meanwhile, so keep it short: hashing a user's password in it takes tens of milliseconds.
     ///
     /// ```
     /// # use rally_core::*;
@@ -60,7 +60,7 @@ impl Session {
         result.ok_or_else(|| Error::internal("a transaction that was committed has run"))
     }
 
-    /// [`write`](Self::write) that happens once for a key: when it is repeated, the closure does not run, and the first
+    /// [`write`](Self::write) that happens once for a key. If it is repeated, the closure does not run and the first
     /// result is answered, which is kept as JSON.
     ///
     /// ```
@@ -120,7 +120,7 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
         self.view()?.records::<R>().find(key)
     }
 
-    /// The tenant as it will be.
+    /// The tenant as the transaction would leave it.
     pub(crate) fn view(&mut self) -> Result<View<'_>, Error> {
         self.transaction.view()
     }

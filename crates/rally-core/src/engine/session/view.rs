@@ -15,7 +15,7 @@ use crate::{
     store::Snapshot,
 };
 
-/// A tenant at one moment: whatever is read through it fits together.
+/// A tenant at one moment: everything that is read through it is of that moment.
 ///
 /// ```
 /// # use rally_core::*;
@@ -32,7 +32,7 @@ use crate::{
 /// ```
 ///
 /// # Cost
-/// A view costs while it lives, so let it go when it has been read:
+/// A view holds resources of the store while it lives, so drop it as soon as it has been read:
 /// - on the store in memory it keeps the former state of all that changes meanwhile;
 /// - on redb the file grows, as pages that the view may read are not used again;
 /// - on PostgreSQL it holds a connection of the pool and a transaction, which keeps vacuum from removing old rows.
@@ -51,7 +51,7 @@ pub struct ViewCollection<'v, R> {
 /// [`ViewCollection`] for adapters: records in their stored form, from which JSON is written.
 pub struct ViewRows<'v, R>(ViewCollection<'v, R>);
 
-/// The records of a list, read some at a time. It keeps no more than a page of them.
+/// An iterator over the records of a list, which holds at most a page of them.
 ///
 /// The view that it reads lives at least as long; see [`View`] for what that costs.
 pub struct Records<'v, R>(Rows<'v, R>);
@@ -59,7 +59,7 @@ pub struct Records<'v, R>(Rows<'v, R>);
 /// [`Records`] in their stored form.
 pub struct Rows<'v, R>(Walk<'v, R>);
 
-/// The changes of the feed behind a place, read some at a time.
+/// An iterator over the changes of the feed behind a place, which holds at most a page of them.
 pub struct Changes<'v> {
     snapshot: &'v dyn Snapshot,
     from: FeedPosition,
@@ -78,7 +78,7 @@ impl Session {
 }
 
 impl Transaction<'_> {
-    /// The tenant as it will be when what the transaction has done so far is committed.
+    /// The tenant as the transaction would leave it if it were committed now.
     ///
     /// # Errors
     /// [`Code::Internal`](crate::Code::Internal) when stored bytes are damaged.
@@ -127,13 +127,13 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     /// The record with an id.
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has none, whoever else may have.
+    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has no such record, even if another tenant has.
     pub fn get(&self, id: Id<R>) -> Result<R, Error> {
         self.rows().get(id)?.read()
     }
 
-    /// The record that has a natural key, such as an e-mail address, in whatever spelling counts as the same; `None` when
-    /// there is none.
+    /// The record that has a natural key, such as an e-mail address, in any spelling that counts as the same; `None`
+    /// when there is none.
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
@@ -179,26 +179,26 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
         Ok(Records(self.rows().all(query)?))
     }
 
-    /// The first record of which an indexed member has a value.
+    /// The first record whose indexed member has a value.
     pub(crate) fn first_indexed(&self, index: IndexNumber, value: IndexedValue) -> Result<Option<R>, Error> {
         require(self.scope, R::READ)?;
         self.reader.first_indexed(index, value)?.map(|row| row.read()).transpose()
     }
 
-    /// The record that has a natural key, which is folded already, without what is joined to it.
+    /// The record that has a natural key, which is folded already, without joined members.
     pub(crate) fn row_by_key(&self, slot: Slot, folded: &str) -> Result<Option<Row<R>>, Error> {
         require(self.scope, R::READ)?;
         self.reader.find_by_key(slot, folded)
     }
 
-    /// The record with an id, without what is joined to it.
+    /// The record with an id, without joined members.
     pub(crate) fn row(&self, id: Id<R>) -> Result<Row<R>, Error> {
         require(self.scope, R::READ)?;
         self.reader.existing(id.as_uuid())
     }
 
-    /// Reads the records of which an indexed member is an id, in the order of their creation, without what is joined to
-    /// them.
+    /// Looks at each record whose indexed member is the id `target`, in the order of their creation, without joined
+    /// members.
     pub(crate) fn each_indexed(
         &self,
         index: IndexNumber,

@@ -2,8 +2,8 @@
 //!
 //! 1. [`Write::run`]: an idempotency key is marked as under way, and the store is asked for the tenant's newest state.
 //! 2. [`build`]: on that state a transaction begins. A key that was used before is answered by its kept answer.
-//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found at the version asked for, the body is
-//!    laid over it, and the resource's rules complete and judge the revision.
+//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found at the version asked for, the
+//!    members of the body replace its own, and the resource's rules complete and check the revision.
 //! 4. [`commit_revision`]: natural keys are checked, and [`change_record`] makes the change, from which all else follows
 //!    (`consequences`); then the resource's own consequences follow.
 //! 5. Back in [`build`]: the answer is kept for the key, and the transaction becomes a batch, which the store applies.
@@ -31,7 +31,7 @@ pub(crate) struct Write<'w> {
     pub(crate) under_way: &'w UnderWay,
     /// The key under which it happens once.
     pub(crate) idempotency_key: Option<&'w IdempotencyKey>,
-    /// The keys that it reads before it decides anything, as far as they are known ahead.
+    /// Keys that it reads before it decides, as far as they are known beforehand.
     pub(crate) reads: &'w dyn Fn() -> Vec<Key>,
 }
 
@@ -73,7 +73,7 @@ impl Write<'_> {
     }
 
     fn build(&self, newest: &dyn Snapshot, work: Work<'_>) -> Result<(Batch, Committed), Error> {
-        // Elsewhere a key is read as fast as it is put on a list.
+        // Only a shared store is behind a network; elsewhere reading a key costs no more than listing it here.
         if self.store.is_shared() {
             let answer = self.idempotency_key.map(|key| spaces::answer(key.as_str()));
             let keys = [spaces::head()].into_iter().chain(answer).chain((self.reads)());
@@ -94,7 +94,7 @@ impl Write<'_> {
     }
 }
 
-/// Creates a record of what a body gives.
+/// Creates a record with the members of a body.
 pub(crate) fn create(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -113,7 +113,7 @@ pub(crate) fn create_checked(
     commit_revision(transaction, definition, None, &Slots::default(), members)
 }
 
-/// Lays a body over a record.
+/// Updates a record by the members of a body.
 pub(crate) fn update(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -146,7 +146,7 @@ pub(crate) fn upsert(
     }
 }
 
-/// Sets one member of a record, as the engine's own rules ask for it; the same value again is no change.
+/// Sets one member of a record for a rule of the engine; the value that it already has is no change.
 pub(crate) fn set_member(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -161,7 +161,7 @@ pub(crate) fn set_member(
     commit_revision(transaction, definition, Some((id, &record)), &old, &new)
 }
 
-/// Sets one member of a record without that being a change: neither its version nor the feed moves.
+/// Sets one member of a record without making a change of it: its version and the feed stay as they are.
 pub(crate) fn set_silently(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -177,7 +177,7 @@ pub(crate) fn set_silently(
     change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
 }
 
-/// Deletes a record. References to it are cleared, which changes the records that held them.
+/// Deletes a record. References to it are cleared, and each record that held one is updated.
 pub(crate) fn delete(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -192,7 +192,7 @@ pub(crate) fn delete(
     Ok(Answer::Deleted { id })
 }
 
-/// Stores the members that a revision has come to; the same ones again are no change.
+/// Stores the members of a revision; if all are as before, there is no change.
 fn commit_revision(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -217,7 +217,7 @@ fn commit_revision(
     Ok(Answer::written(outcome, id, after))
 }
 
-/// Makes the change of a record from one state to the other, and applies its consequences.
+/// Changes a record from one state to the other, and applies the consequences.
 fn change_record(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -280,7 +280,7 @@ fn clear_references(
     Ok(())
 }
 
-/// The rules of the resource that refers are not asked: they judge what callers send.
+/// Clears a reference. The rules of the record's resource do not run: they check what callers send.
 fn clear_reference(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -315,7 +315,7 @@ fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, members: 
     codec::encode_record(created_at, updated_at, members.first(model.slot_count()))
 }
 
-/// The keys that a verb on these bodies reads before it decides anything.
+/// Keys that a verb on these bodies reads before it decides.
 pub(crate) fn keys_ahead<'b>(
     model: &Model,
     id: Option<Uuid>,
@@ -346,7 +346,7 @@ fn keys_of_reference(kind: Kind, member: &Member, value: &str) -> Vec<Key> {
     [spaces::record(of, target)].into_iter().chain(newest).collect()
 }
 
-/// The error of an upsert whose body lacks what records are matched by, with all else that is wrong with it.
+/// The error of an upsert whose body lacks a member to match by, with all other faults of the body.
 fn incomplete(
     transaction: &Transaction<'_>,
     definition: Definition,

@@ -27,14 +27,14 @@ static MOVE: LazyLock<Model> = LazyLock::new(|| {
 pub struct StageMove(Given);
 
 impl StageMove {
-    /// To a stage. The deal's probability becomes the stage's.
+    /// A move to a stage. The deal's probability becomes the stage's.
     pub fn to(stage: Id<PipelineStage>) -> Self {
         let mut given = Given::default();
         given.set(STAGE_ID, &Patch::Set(stage));
         Self(given)
     }
 
-    /// With a probability of its own, 0 to 100.
+    /// Sets the deal's probability, 0 to 100, in place of the stage's.
     pub fn probability(mut self, probability: u8) -> Self {
         self.0.set(PROBABILITY, &Patch::Set(probability));
         self
@@ -48,9 +48,9 @@ impl From<Id<PipelineStage>> for StageMove {
 }
 
 impl Collection<'_, Deal> {
-    /// Moves a deal to another stage of its pipeline. Its probability becomes the stage's, unless the move says another.
-    /// A deal that enters a won or lost stage has closed now, and one that is open again has not. Moving it to the stage
-    /// where it is changes nothing.
+    /// Moves a deal to another stage of its pipeline. Its probability becomes the stage's, unless the move sets one. A
+    /// deal that enters a won or lost stage is closed at that instant; one that is moved back to an open stage is open
+    /// again. A move to the stage that the deal is in changes nothing.
     ///
     /// ```
     /// # use rally_core::*;
