@@ -171,7 +171,7 @@ impl Grant {
 
 impl Session {
     /// Notes that the session's key has been used, if that was last noted a minute ago or more. It is no change of the
-    /// key, so the feed does not tell of it; and it is tried once a minute only, whether it succeeds or not.
+    /// key: its version stays, and the audit trail has no entry. It is tried at most once a minute, even if it fails.
     ///
     /// # Errors
     /// Those of the store. They are no reason to turn the caller away.

@@ -139,6 +139,7 @@ fn move_newest(
 ) -> Result<(), StoreError> {
     if let Some(was) = was {
         let key = spaces::newest(kind, index, was);
+        // The index has moved already, so its last entry is the newest of the references that are left.
         if id_at(overlay, &key)? == Some(id) {
             match last(overlay, &spaces::indexed(kind, index, IndexedValue::id(was)))? {
                 Some(left) => overlay.put(key, left.into_bytes().to_vec()),
@@ -183,6 +184,7 @@ fn move_searched(
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
 ) -> Result<(), StoreError> {
+    // All names of a record together: two of them may share a key, which goes only when neither has it any more.
     let (mut old, mut new, mut is_same) = (Vec::new(), Vec::new(), true);
     for member in model.members().iter().filter(|member| member.searched) {
         let (was, is) = (value(member, before)?, value(member, after)?);
@@ -223,6 +225,7 @@ pub(crate) fn beginning(folded: &str) -> &str {
 pub(crate) fn begins(model: &Model, record: &Record<'_>, folded: &str) -> Result<bool, StoreError> {
     for member in model.members().iter().filter(|member| member.searched) {
         let text = unquote(&value(member, Some(record))?)?;
+        // A natural key can fold otherwise than a name, as a domain does to ASCII; a search finds both.
         let natural = member.natural_key.and_then(|natural| natural(&text));
         if fold(&text).starts_with(folded) || natural.is_some_and(|key| key.starts_with(folded)) {
             return Ok(true);

@@ -101,6 +101,7 @@ impl Sequence {
     pub(crate) fn remove(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
         let key = self.entry_bytes(entry);
         for level in 0..self.spine.open.len() {
+            // A level's open block holds all entries from its first one on; earlier entries are in closed blocks.
             match self.spine.open.get_mut(level) {
                 Some(open) if !open.first.is_empty() && open.first <= key => {
                     match open.count.checked_sub(1) {
@@ -156,9 +157,11 @@ impl Sequence {
     /// Closes the open block of a level and opens the next, the levels above included.
     fn close(&mut self, overlay: &mut Overlay<'_>, level: usize) -> Result<(), StoreError> {
         let Some(full) = self.spine.open.get_mut(level).map(std::mem::take) else { return Ok(()) };
+        // A block whose entries were removed before it was full needs no row: it counts for nothing.
         if full.count > 0 {
             overlay.put(self.node_key(level, &full.first), codec::encode(&NodeV1 { count: full.count })?);
         }
+        // A new highest level begins with the count of all entries, as its one block holds them all.
         if self.spine.open.len() == level + 1 {
             self.spine.open.push(SpineNodeV1 { filled: 0, ..full });
         }

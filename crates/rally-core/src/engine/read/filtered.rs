@@ -66,6 +66,7 @@ impl<R: Resource> Reader<'_, R> {
     ) -> Result<Page<Row<R>>, Error> {
         let mut window = Window::of(query);
         let names = MANY_NAMES.saturating_add(window.end().saturating_mul(ENTRIES_A_RECORD));
+        // A total needs all selected records, and reading names costs less than reading the records.
         let most = if query.count { u64::MAX } else { names };
         match selection.ids(self.tenant.id, self.snapshot, most)? {
             Some(mut ids) => {
@@ -137,6 +138,8 @@ impl<R: Resource> Reader<'_, R> {
         since: Timestamp,
         selection: &Selection<'_>,
     ) -> Result<Page<Row<R>>, Error> {
+        // The list by last change is in the order of instants and the indexes are in the order of ids, so the two
+        // cannot be joined: either the selected records are looked at and sorted, or the changed ones are walked.
         let sequence = Sequence::load(R::KIND, Order::Updated, self.snapshot)?;
         let start = spaces::updated(R::KIND, since).successor();
         let changed = sequence.len().saturating_sub(sequence.rank(self.snapshot, &start)?);

@@ -80,6 +80,8 @@ impl<'q> Selection<'q> {
         let mut streams = Vec::new();
         for condition in self.conditions {
             let mut stream = condition.stream(self.model.kind(), snapshot)?;
+            // Looking at the few records of a short stream costs less than joining it: each step of a join may scan
+            // every other index.
             if !is_alone && stream.is_short()? {
                 return Ok(Some(Ids::of(self.holding(tenant, snapshot, stream.ready.make_contiguous())?)));
             }
@@ -88,6 +90,7 @@ impl<'q> Selection<'q> {
         if let Some(text) = self.beginning {
             let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
             let found: Vec<Uuid> = found.into_iter().collect();
+            // The index keeps only the beginning of a name, so for a longer text its entries are candidates.
             let is_cut = keys::beginning(text).len() < text.len();
             if is_cut || (!is_alone && found.len() < FEWEST) {
                 return Ok(Some(Ids::of(self.holding(tenant, snapshot, &found)?)));
@@ -132,6 +135,7 @@ impl<'q> Selection<'q> {
         let kind = self.model.kind();
         let by_name = |entry: &Entry| entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id));
         let by_key = |entry: &Entry| read_uuid(&entry.value);
+        // Entries of names are in the order of the names; the join needs them in the order of ids, each once.
         let mut found = BTreeSet::new();
         let mut add = |id: Option<Uuid>| {
             found.extend(id);
@@ -139,6 +143,7 @@ impl<'q> Selection<'q> {
         };
         let names = spaces::search(kind, keys::beginning(text));
         let mut is_whole = read_while(snapshot, &names, |entry| add(by_name(entry)))?;
+        // A name that is the natural key itself has no entry among the names: see `keys::index`.
         for (slot, ..) in self.model.natural_keys().filter(|(_, member, _)| member.searched) {
             let keys = spaces::unique(kind, slot, text);
             is_whole = is_whole && read_while(snapshot, &keys, |entry| add(by_key(entry)))?;
@@ -267,6 +272,8 @@ impl<'s> Ids<'s> {
 
     /// All ids; `None` if that takes reading more than about `most` entries.
     pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
+        // A scan reads at least `FEWEST` entries at once, so a smaller allowance would cut lists that are within
+        // `most`.
         self.left = most.saturating_add(count(FEWEST));
         let mut ids = Vec::new();
         while let Some(id) = self.next()? {

@@ -43,6 +43,8 @@ impl<'v, R: Resource> Walk<'v, R> {
         query.check()?;
         let source = match (query.updated_since, query.selection(reader.model())) {
             (Some(since), _) => {
+                // The changed records are walked and looked at. Their order is that of instants, so joining them with
+                // indexes, which are in the order of ids, would take memory for all of the ids.
                 let start = spaces::updated(R::KIND, since).successor();
                 Source::Changes(KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start))
             }

@@ -166,6 +166,7 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     /// # Errors
     /// Those of [`page`](Self::page).
     pub fn count(&self, query: impl Into<Query<R>>) -> Result<u64, Error> {
+        // By way of a list, so that the number is always the total of the pages.
         let query = ListQuery { without_joined: true, ..query.into().limit(1).counted() };
         let total = self.rows().page(&query)?.total;
         total.ok_or_else(|| Error::internal("a counted list has a total"))
@@ -262,6 +263,7 @@ impl<R: Resource> Iterator for Rows<'_, R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.0.next();
+        // Records behind a failed one are not answered: a host that skips errors would miss a record without noticing.
         if next.is_err() {
             self.0.end();
         }
@@ -278,6 +280,7 @@ impl Iterator for Changes<'_> {
                 FeedQuery { from: self.from, kinds: Kind::IN_FEED.to_vec(), limit: limits::FEED_PAGE };
             match read::changes(self.snapshot, &query) {
                 Ok(changes) => {
+                    // The moment of the view is fixed, so a page that is not full is the last.
                     self.is_over = changes.len() < limits::FEED_PAGE;
                     self.ready = changes.into_iter();
                 }

@@ -53,6 +53,8 @@ impl Write<'_> {
     pub(crate) fn run(&self, work: Work<'_>) -> Result<Committed, Error> {
         let tenant = self.origin.tenant.id;
         let _marked = self.idempotency_key.map(|key| self.under_way.mark(tenant, key)).transpose()?;
+        // A repetition that comes while the first is running is refused at once: it would else hold a thread until the
+        // store has answered the first.
         let (mut committed, mut refused) = (None, None);
         let commit = self.store.write(tenant, &mut |newest| match self.build(newest, work) {
             Ok((batch, result)) => {
@@ -173,6 +175,7 @@ pub(crate) fn set_silently(
     let parts = RecordParts::read(&record)?;
     let mut members = Slots::read(&parts)?;
     members.set(slot, json.to_owned());
+    // The instant stays, which makes the change silent: see `Change::is_silent`.
     let after = encode(definition.model, parts.created_at, parts.updated_at, &members);
     change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
 }
@@ -186,6 +189,8 @@ pub(crate) fn delete(
 ) -> Result<Answer, Error> {
     let record = existing(transaction, definition.kind(), id, if_version)?;
     (definition.rules.keep)(transaction, id, &record)?;
+    // References go first, each with an instant of its own, so that the feed never tells of a reference after the
+    // deletion of the record that it leads to.
     clear_references(transaction, definition, id)?;
     let at = transaction.tick()?;
     change_record(transaction, definition, id, at, (Some(&record), None))?;
@@ -207,6 +212,8 @@ fn commit_revision(
     }
     check_natural_keys(transaction, definition.model, existing.map(|(id, _)| id), old, new)?;
     let at = transaction.tick()?;
+    // The instant comes before the id: a new id carries it (UUIDv7), so that ids sort in the order of creation, on
+    // which the list and its sequence rest.
     let (outcome, id, created_at) = match existing {
         None => (WriteOutcome::Created, transaction.new_id(at), at),
         Some((id, record)) => (WriteOutcome::Updated, id, RecordParts::read(record)?.created_at),
@@ -263,6 +270,8 @@ fn clear_references(
     let links = (definition.links)(definition.kind());
     let mut references = Vec::new();
     for link in &links {
+        // All references are found before one is cleared: a host's transaction may go on after a refused verb, which
+        // must have changed nothing.
         let left = limits::LINKS - references.len();
         let value = IndexedValue::id(id);
         let found = transaction.indexed(link.from.kind(), IndexNumber::of(link.slot), value, left + 1)?;
