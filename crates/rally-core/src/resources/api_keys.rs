@@ -173,6 +173,16 @@ impl Session {
     /// Notes that the session's key has been used, if that was last noted a minute ago or more. It is no change of the
     /// key: its version stays, and the audit trail has no entry. It is tried at most once a minute, even if it fails.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// engine.authenticate(&made.key)?.note_use()?;
+    /// assert!(acme.api_keys().get(made.model.id)?.last_used_at.is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of the store. They are no reason to turn the caller away.
     pub fn note_use(&self) -> Result<(), Error> {

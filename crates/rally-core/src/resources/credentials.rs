@@ -28,6 +28,16 @@ impl Engine {
     /// Opens a session for the holder of an API key. A host that serves the caller then calls
     /// [`note_use`](Session::note_use).
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// assert_eq!(engine.authenticate(&made.key)?.caller().to_string(), "apikey:report");
+    /// assert_eq!(engine.authenticate("rk_live_guessed").unwrap_err().code(), Code::Unauthorized);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
     pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
@@ -53,6 +63,17 @@ impl Engine {
     /// milliseconds and 19 MiB (argon2id, as OWASP advises). A host that offers this to anonymous callers limits how
     /// often they call it.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// acme.users().create(&UserDraft::new("ada@x.example", "Ada").password("engines, not looms"))?;
+    /// let session = engine.log_in("acme", "ADA@x.example", "engines, not looms", None)?;
+    /// assert_eq!((session.caller().to_string().as_str(), session.scope()), ("ada@x.example", Scope::Read));
+    /// assert!(engine.log_in("acme", "ada@x.example", "a guess", None).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unauthorized`], always with the same words.
     pub fn log_in(
@@ -74,6 +95,19 @@ impl Engine {
 
     /// Opens a session for a user who has logged in before. `credential_since` is that of [`Caller::User`] at that
     /// login.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let ada = acme.users().create(&UserDraft::new("ada@x.example", "Ada").password("engines, not looms"))?;
+    /// let session = engine.log_in("acme", "ada@x.example", "engines, not looms", None)?;
+    /// let Caller::User { credential_since, .. } = session.caller() else { unreachable!() };
+    /// assert!(engine.session_of(ada.tenant_id, ada.id, *credential_since).is_ok());
+    /// acme.users().update(ada.id, &UserUpdate::new().password("looms, not engines"))?;
+    /// assert!(engine.session_of(ada.tenant_id, ada.id, *credential_since).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unauthorized`] when the user is gone or may not log in any more, or the password has changed since.
@@ -138,6 +172,12 @@ fn verify(password: &str, hash: &str) -> bool {
 
 impl Error {
     /// The error for a credential that opens no session, without the reason.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert_eq!(Error::unauthorized().code(), Code::Unauthorized);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "the API key or token is missing, unknown, expired or revoked")

@@ -77,6 +77,16 @@ resource! {
 impl Pipeline {
     /// The stage with a name.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// assert_eq!(sales.stage("Closed Won")?.outcome, StageOutcome::Won);
+    /// assert!(sales.stage("closed won").unwrap_err().is_not_found());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`] when no stage has it.
     pub fn stage(&self, name: &str) -> Result<&PipelineStage, Error> {
@@ -108,6 +118,15 @@ impl Collection<'_, Pipeline> {
 impl ViewCollection<'_, Pipeline> {
     /// The tenant's default pipeline.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// assert_eq!(acme.view()?.pipelines().default()?, sales);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn default(&self) -> Result<Pipeline, Error> {
@@ -118,6 +137,15 @@ impl ViewCollection<'_, Pipeline> {
 
 impl TransactionCollection<'_, '_, Pipeline> {
     /// The tenant's default pipeline.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// assert_eq!(acme.write(|tx| tx.pipelines().default())?, sales);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.

@@ -45,6 +45,14 @@ impl Engine {
     /// The secrets of this deployment: first the one to sign with, then those that unexpired tokens may have been
     /// signed with. If there is none, one is made.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let first = engine.signing_secrets()?;
+    /// assert_eq!(engine.signing_secrets()?[0].id(), first[0].id());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn signing_secrets(&self) -> Result<Vec<SigningSecret>, Error> {
@@ -56,6 +64,16 @@ impl Engine {
     }
 
     /// Makes another secret to sign with. Tokens that were signed with the one before are accepted until they expire.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let first = engine.signing_secrets()?[0].id();
+    /// let second = engine.rotate_signing_secret()?.id();
+    /// let known = engine.signing_secrets()?.into_iter().map(|secret| secret.id());
+    /// assert_eq!(known.collect::<Vec<_>>(), [second, first]);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.

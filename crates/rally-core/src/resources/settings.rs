@@ -78,6 +78,17 @@ impl Session {
     /// Changes the tenant's settings. Sessions that are open keep the settings that they were opened with; sessions
     /// that are opened from now on have the new ones, on other servers of the store within a second.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let settings = acme.change_settings(&SettingsUpdate::new().name("Acme Ltd").default_currency(Currency::EUR))?;
+    /// assert_eq!((settings.name.as_str(), settings.default_currency), ("Acme Ltd", Currency::EUR));
+    /// let settings = acme.change_settings(&SettingsUpdate::new().name(None::<String>))?;
+    /// assert_eq!(settings.name, "acme", "the default is the slug");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, and
     /// [`Code::Validation`](crate::Code::Validation).

@@ -105,6 +105,17 @@ impl TenantHandle {
     /// Changes the tenant. Sessions that are opened from now on go by its new settings, on other servers of the store
     /// within a second.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// engine.tenant("acme")?.update(&TenantUpdate::new().default_currency(Currency::EUR))?;
+    /// let later = engine.tenant("acme")?.trusted_session("docs")?;
+    /// assert_eq!(later.tenant().default_currency, Currency::EUR);
+    /// assert_eq!(acme.tenant().default_currency, Currency::USD, "a session goes on as it was opened");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Validation`].
     pub fn update(&self, update: &TenantUpdate) -> Result<Tenant, Error> {
@@ -116,6 +127,14 @@ impl TenantHandle {
     }
 
     /// The tenant's record.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(engine.tenant("acme")?.into_record().slug, "acme");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn into_record(self) -> Tenant {
         self.tenant
@@ -140,6 +159,15 @@ impl Engine {
     /// Creates a tenant, with a pipeline of six stages. If the store fails in between, the pipeline is added when the
     /// tenant is next asked for.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let acme = engine.create_tenant(&TenantDraft::new("acme").default_currency(Currency::EUR))?;
+    /// assert_eq!(acme.trusted_session("docs")?.pipelines().default()?.stages.len(), 6);
+    /// assert!(engine.create_tenant(&TenantDraft::new("acme")).unwrap_err().is_duplicate());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Validation`], or [`Code::Duplicate`] when the slug is taken.
     pub fn create_tenant(&self, draft: &TenantDraft) -> Result<TenantHandle, Error> {
@@ -151,6 +179,15 @@ impl Engine {
 
     /// All tenants, oldest first.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let slugs = engine.tenants()?.into_iter().map(|tenant| tenant.slug);
+    /// assert_eq!(slugs.collect::<Vec<_>>(), ["acme"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn tenants(&self) -> Result<Vec<Tenant>, Error> {
@@ -158,6 +195,15 @@ impl Engine {
     }
 
     /// The tenant with a slug.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(engine.tenant("acme")?.id, acme.tenant().id);
+    /// assert!(engine.tenant("looms").unwrap_err().is_not_found());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`] when there is none.

@@ -72,6 +72,12 @@ resource! {
 
 impl User {
     /// An e-mail address as users are told apart by it: all spellings that log the same user in are one text.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert_eq!(User::folded_email(" Ada@X.example"), User::folded_email("ada@x.example"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn folded_email(email: &str) -> String {
         let email = email.trim();

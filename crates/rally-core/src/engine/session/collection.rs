@@ -102,6 +102,16 @@ impl<'s, R: Resource> Collection<'s, R> {
     }
 
     /// The same records for adapters: JSON in, and JSON out.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let json = br#"{"name": "Looms Ltd", "domain": "looms.example"}"#;
+    /// let written = acme.companies().json().create(json, &WriteOptions::default())?;
+    /// assert_eq!(written.record.read()?.name, "Looms Ltd");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn json(&self) -> JsonCollection<'s, R> {
         JsonCollection::new(self.session)
@@ -228,6 +238,16 @@ impl<R: Creatable> Collection<'_, R> {
 
     /// [`delete`](Self::delete) with options.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let as_i_know_it = WriteOptions::default().if_version(ada.updated_at);
+    /// assert_eq!(acme.contacts().delete_with(ada.id, &as_i_know_it)?.id, ada.id);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `delete`, and those of the options.
     pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
@@ -258,6 +278,17 @@ impl<R: Upsertable> Collection<'_, R> {
     }
 
     /// [`upsert`](Self::upsert) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let looms = CompanyDraft::new("Looms Ltd").domain("looms.example");
+    /// let as_i_know_it = WriteOptions::default().if_version(Timestamp::MIN);
+    /// let error = acme.companies().upsert_with(&looms, &as_i_know_it).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `upsert`, and those of the options.
@@ -311,6 +342,17 @@ impl<R: Bulkable> Collection<'_, R> {
     }
 
     /// [`create_many`](Self::create_many) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let once = WriteOptions::default().once(IdempotencyKey::new("import-1", &[])?);
+    /// let drafts = [ContactDraft::new("Ada", "Lovelace", "ada@x.example")];
+    /// acme.contacts().create_many_with(&drafts, Atomicity::EachByItself, &once)?;
+    /// assert!(acme.contacts().create_many_with(&drafts, Atomicity::EachByItself, &once)?.replayed);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `create_many`, and those of the options.

@@ -91,12 +91,30 @@ impl Default for Config {
 
 impl Engine {
     /// An engine on a store, with the operating system's clock and randomness.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// let engine = Engine::new(store::MemoryStore::new());
+    /// assert!(engine.tenants()?.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn new(store: impl Store) -> Self {
         Self::with(Arc::new(store), Environment::system(), Config::default())
     }
 
     /// An engine whose store, environment and settings the host chooses.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// use std::sync::Arc;
+    ///
+    /// let config = Config { requests_per_minute: 60, ..Config::default() };
+    /// let engine = Engine::with(Arc::new(store::MemoryStore::new()), Environment::system(), config);
+    /// let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.tenant().requests_per_minute, 60);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
         let requests = if store.is_shared() {
@@ -117,18 +135,42 @@ impl Engine {
     }
 
     /// The settings for tenants that have none of their own.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(engine.config(), Config::default());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn config(&self) -> Config {
         self.0.config
     }
 
     /// The engine's clock.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert!(engine.clock().now() > Timestamp::MIN);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.environment.clock
     }
 
     /// Checks that the store can answer.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert!(engine.ready().is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when it cannot.
@@ -142,6 +184,17 @@ impl Engine {
     /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this
     /// may wait for the store. Requests that other servers hold are not among those that
     /// [remain](Allowance::remaining). The servers' clocks must agree to within two minutes.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let acme = engine.create_tenant(&TenantDraft::new("acme").rate_limit_per_minute(10))?;
+    /// let allowance = engine.take_request(&acme.trusted_session("docs")?)?;
+    /// assert_eq!(allowance.map(|allowance| (allowance.granted, allowance.remaining)), Some((true, 9)));
+    /// let unlimited = engine.create_tenant(&TenantDraft::new("looms").rate_limit_per_minute(0))?;
+    /// assert_eq!(engine.take_request(&unlimited.trusted_session("docs")?)?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when a shared store cannot answer; then the request has not
@@ -193,6 +246,13 @@ impl Engine {
     }
 
     /// A random id (UUID of version 4), from the engine's randomness.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// assert_ne!(engine.random_id(), engine.random_id());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn random_id(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.random()).into_uuid()

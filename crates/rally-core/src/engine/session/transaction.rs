@@ -103,6 +103,19 @@ impl<'s> Transaction<'s> {
 impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
     /// The record with an id.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.write(|tx| {
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    ///     assert_eq!(tx.contacts().get(ada.id)?.city.as_deref(), Some("London"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound) when there is none.
     pub fn get(&mut self, id: Id<R>) -> Result<R, Error> {
@@ -110,6 +123,16 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
     }
 
     /// The record that has a natural key; `None` when there is none.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let found = acme.write(|tx| tx.contacts().find("ADA@x.example"))?;
+    /// assert_eq!(found, Some(ada));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
@@ -126,6 +149,16 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
     }
 
     /// The same records for adapters: JSON in, and JSON out.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let json = br#"{"name": "Looms Ltd"}"#;
+    /// let written = acme.write(|tx| tx.companies().json().create(json))?;
+    /// assert_eq!(written.record.read()?.name, "Looms Ltd");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn json(self) -> TransactionJson<'t, 's, R> {
         TransactionJson(self)
@@ -134,6 +167,20 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
 
 impl<R: Editable> TransactionCollection<'_, '_, R> {
     /// Updates a record, as [`Collection::update`](crate::Collection::update) does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let result = acme.write(|tx| {
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().lead_score(101))
+    /// });
+    /// assert!(result.unwrap_err().is_invalid());
+    /// assert_eq!(acme.contacts().get(ada.id)?, ada, "both are rolled back");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::update`.
@@ -145,6 +192,19 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
     }
 
     /// [`update`](Self::update) of a record that is still at a version, the instant of its last change.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let update = ContactUpdate::new().city("London");
+    /// let written = acme.write(|tx| tx.contacts().update_if(ada.id, &update, ada.updated_at))?;
+    /// assert_eq!(written.outcome, WriteOutcome::Updated);
+    /// let error = acme.write(|tx| tx.contacts().update_if(ada.id, &update, ada.updated_at)).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `update`, and [`Code::PreconditionFailed`](crate::Code::PreconditionFailed).
@@ -183,6 +243,18 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
 impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// Creates a record, as [`Collection::create`](crate::Collection::create) does.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let ada = acme.write(|tx| {
+    ///     let looms = tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+    ///     tx.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example").company_id(looms.id))
+    /// })?;
+    /// assert!(ada.company_id.is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `Collection::create`.
     pub fn create(&mut self, draft: &impl Draft<R>) -> Result<R, Error> {
@@ -191,6 +263,19 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     }
 
     /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let ada = acme.write(|tx| {
+    ///     tx.contacts().delete(ada.id)?;
+    ///     tx.contacts().create(&ContactDraft::new("Ada", "King", "ada@x.example"))
+    /// })?;
+    /// assert_eq!(acme.contacts().find("ada@x.example")?, Some(ada));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::delete`.
@@ -204,6 +289,17 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
 impl<R: Upsertable> TransactionCollection<'_, '_, R> {
     /// Updates the one record that a draft matches, or creates one, as
     /// [`Collection::upsert`](crate::Collection::upsert) does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let draft = ContactDraft::new("Ada", "King", "ada@x.example");
+    /// let written = acme.write(|tx| tx.contacts().upsert(&draft))?;
+    /// assert_eq!((written.outcome, written.record.id), (WriteOutcome::Updated, ada.id));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::upsert`.

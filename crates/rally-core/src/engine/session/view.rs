@@ -70,6 +70,17 @@ pub struct Changes<'v> {
 impl Session {
     /// The tenant at this moment.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// acme.contacts().delete(ada.id)?;
+    /// assert_eq!(view.contacts().get(ada.id)?, ada);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn view(&self) -> Result<View<'_>, Error> {
@@ -79,6 +90,18 @@ impl Session {
 
 impl Transaction<'_> {
     /// The tenant as the transaction would leave it if it were committed now.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let companies = acme.write(|tx| {
+    ///     tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+    ///     tx.view()?.companies().count(Query::all())
+    /// })?;
+    /// assert_eq!(companies, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Internal`](crate::Code::Internal) when stored bytes are damaged.
@@ -98,12 +121,32 @@ impl View<'_> {
     }
 
     /// The tenant.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.view()?.tenant().slug, "acme");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn tenant(&self) -> &TenantInfo {
         self.tenant
     }
 
     /// The changes of the feed behind a place, up to the moment of this view.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// acme.contacts().delete(ada.id)?;
+    /// let changes = view.changes(FeedPosition::START)?.collect::<Result<Vec<_>, Error>>()?;
+    /// assert_eq!((changes.len(), changes[0].action), (1, Action::Inserted));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
@@ -114,6 +157,15 @@ impl View<'_> {
     }
 
     /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.last_change()?, (1, ada.updated_at));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
@@ -126,6 +178,15 @@ impl View<'_> {
 impl<'v, R: Resource> ViewCollection<'v, R> {
     /// The record with an id.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.contacts().get(ada.id)?, ada);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has no such record, even if another tenant has.
     pub fn get(&self, id: Id<R>) -> Result<R, Error> {
@@ -134,6 +195,15 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
 
     /// The record that has a natural key, such as an e-mail address, in any spelling that counts as the same; `None`
     /// when there is none.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.contacts().find("ADA@x.example")?, Some(ada));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
@@ -154,6 +224,16 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
 
     /// Part of the list of the records that a query asks for.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let page = acme.view()?.contacts().page(Query::all().limit(1).counted())?;
+    /// assert_eq!((page.records, page.has_more, page.total), (vec![ada], false, Some(1)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::PAGE`](crate::limits::PAGE), or a filter has a value that its member could not have.
@@ -162,6 +242,15 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     }
 
     /// The number of records that a query asks for.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.contacts().count(Contact::EMAIL.is("ada@x.example"))?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`page`](Self::page).
@@ -173,6 +262,17 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     }
 
     /// All records that a query asks for, one after the other.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// let names = view.contacts().all(Query::all())?.map(|contact| Ok(contact?.full_name));
+    /// assert_eq!(names.collect::<Result<Vec<_>, Error>>()?, ["Ada Lovelace"]);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`page`](Self::page).
@@ -211,6 +311,18 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     }
 
     /// The same records in their stored form, for adapters.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// let mut json = Vec::new();
+    /// view.contacts().rows().get(ada.id)?.write_json(view.tenant().model::<Contact>().whole(), &mut json)?;
+    /// assert!(json.starts_with(b"{\"id\":"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn rows(&self) -> ViewRows<'v, R> {
         ViewRows(Self { scope: self.scope, reader: self.reader })

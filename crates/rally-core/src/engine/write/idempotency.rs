@@ -30,6 +30,20 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// A key that the caller chooses, and the parts of the request that must be the same when the key is used again.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let key = |name: &str| IdempotencyKey::new("order-7", &[name.as_bytes()]);
+    /// let order = |name: &str| {
+    ///     acme.companies().create_with(&CompanyDraft::new(name), &WriteOptions::default().once(key(name)?))
+    /// };
+    /// assert_eq!(order("Looms Ltd")?.record, order("Looms Ltd")?.record);
+    /// let error = order("Mills Ltd").unwrap_err();
+    /// assert_eq!(error.code(), Code::IdempotencyMismatch);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Validation`] unless the key has 1 to [`limits::IDEMPOTENCY_KEY`] visible ASCII characters.
     pub fn new(key: &str, content: &[&[u8]]) -> Result<Self, Error> {

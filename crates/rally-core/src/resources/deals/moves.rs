@@ -28,6 +28,17 @@ pub struct StageMove(Given);
 
 impl StageMove {
     /// A move to a stage. The deal's probability becomes the stage's.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let qualified = StageMove::to(sales.stage("Qualified")?.id);
+    /// assert_eq!(acme.deals().move_to(deal.id, qualified)?.probability, 25);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn to(stage: Id<PipelineStage>) -> Self {
         let mut given = Given::default();
         given.set(STAGE_ID, &Patch::Set(stage));
@@ -35,6 +46,17 @@ impl StageMove {
     }
 
     /// Sets the deal's probability, 0 to 100, in place of the stage's.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let qualified = StageMove::to(sales.stage("Qualified")?.id).probability(40);
+    /// assert_eq!(acme.deals().move_to(deal.id, qualified)?.probability, 40);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn probability(mut self, probability: u8) -> Self {
         self.0.set(PROBABILITY, &Patch::Set(probability));
         self
@@ -72,6 +94,18 @@ impl Collection<'_, Deal> {
 
     /// [`move_to`](Collection::move_to) with options.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let as_i_know_it = WriteOptions::default().if_version(deal.updated_at);
+    /// let moved = acme.deals().move_with(deal.id, sales.stage("Lead")?.id, &as_i_know_it)?;
+    /// assert_eq!(moved.outcome, WriteOutcome::Unchanged);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `move_to`, and those of the options.
     pub fn move_with(
@@ -85,6 +119,19 @@ impl Collection<'_, Deal> {
     }
 
     /// Moves 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) deals in one transaction.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let moves = [(deal.id, StageMove::to(sales.stage("Closed Lost")?.id))];
+    /// let bulk = acme.deals().move_many(&moves, Atomicity::AllOrNothing)?;
+    /// assert!(bulk.items[0].is_ok());
+    /// assert_eq!(acme.deals().count(Deal::STATUS.is(DealStatus::Lost))?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Validation`](crate::Code::Validation) without moves or with too many; if it is all or nothing, the fault
@@ -128,6 +175,18 @@ impl JsonCollection<'_, Deal> {
 
 impl TransactionCollection<'_, '_, Deal> {
     /// Moves a deal, as [`Collection::move_to`] does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let won = sales.stage("Closed Won")?.id;
+    /// let deal = acme.write(|tx| tx.deals().move_to(deal.id, won))?;
+    /// assert_eq!(deal.actual_close_date, Some(deal.updated_at));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::move_to`.
