@@ -187,7 +187,6 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use argon2::password_hash::PasswordHasher;
-    use proptest::prelude::*;
 
     use super::*;
 
