@@ -39,7 +39,8 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
+    /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words;
+    /// [`Code::Unavailable`] when the store cannot answer.
     pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
         let parts = KeyParts::of(key).ok_or_else(Error::unauthorized)?;
         let lookup = self.lookup(parts.tenant)?;
@@ -75,7 +76,7 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`Code::Unauthorized`], always with the same words.
+    /// [`Code::Unauthorized`], always with the same words; [`Code::Unavailable`] when the store cannot answer.
     pub fn log_in(
         &self,
         tenant: &str,
@@ -110,7 +111,8 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`Code::Unauthorized`] when the user is gone or may not log in any more, or the password has changed since.
+    /// [`Code::Unauthorized`] when the user is gone or may not log in any more, or the password has changed since;
+    /// [`Code::Unavailable`] when the store cannot answer.
     pub fn session_of(
         &self,
         tenant: TenantId,

@@ -94,6 +94,7 @@ macro_rules! offer_one {
 
         impl<'s> Transaction<'s> {
             #[doc = concat!("The tenant's ", $plural, ": records of the type [`", stringify!($kind), "`].")]
+            #[must_use]
             pub fn $name(&mut self) -> TransactionCollection<'_, 's, $kind> {
                 self.records()
             }

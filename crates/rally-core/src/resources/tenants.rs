@@ -117,7 +117,7 @@ impl TenantHandle {
     /// ```
     ///
     /// # Errors
-    /// [`Code::Validation`].
+    /// [`Code::Validation`], or [`Code::Duplicate`] when another tenant has the slug.
     pub fn update(&self, update: &TenantUpdate) -> Result<Tenant, Error> {
         let id = Id::from_uuid(self.tenant.id.as_uuid());
         let changed = self.engine.directory().tenants().update(id, update);
@@ -169,7 +169,8 @@ impl Engine {
     /// ```
     ///
     /// # Errors
-    /// [`Code::Validation`], or [`Code::Duplicate`] when the slug is taken.
+    /// [`Code::Validation`], or [`Code::Duplicate`] when another tenant has the slug. After an
+    /// [unknown outcome](Error::is_outcome_unknown) the tenant may be there.
     pub fn create_tenant(&self, draft: &TenantDraft) -> Result<TenantHandle, Error> {
         let tenant = self.directory().tenants().create(draft)?;
         // The tenant is there, whether its pipeline already is or not.

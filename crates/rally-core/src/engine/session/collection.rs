@@ -13,8 +13,12 @@ use crate::{
     },
 };
 
-/// All records of one kind of a tenant, as far as the session's scope allows. Each call is of one moment, and each that
-/// writes is a transaction; see [`Session::view`] and [`Session::write`] for several at once.
+/// All records of one kind of a tenant, as far as the session's scope allows. Each call is of one moment, and each
+/// that writes is a transaction; see [`Session::view`] and [`Session::write`] for several at once.
+///
+/// Besides the errors that it names, each verb fails with [`Code::Forbidden`](crate::Code::Forbidden) when the scope
+/// is too small, and with [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer; after an
+/// [unknown outcome](Error::is_outcome_unknown) the write may have happened.
 pub struct Collection<'s, R> {
     pub(crate) session: &'s Session,
     of: PhantomData<fn() -> R>,

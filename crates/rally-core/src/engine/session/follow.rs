@@ -37,6 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "it reads nothing until it is walked"]
 pub struct Follow<'s> {
     session: &'s Session,
     from: FeedPosition,
@@ -63,7 +64,6 @@ impl Session {
     /// assert_eq!(changes[0].entity_id, ada.id.as_uuid());
     /// # Ok::<(), Error>(())
     /// ```
-    #[must_use]
     pub fn follow(&self, from: FeedPosition) -> Follow<'_> {
         Follow { session: self, from, kinds: Kind::IN_FEED.to_vec(), ready: Vec::new().into_iter() }
     }
@@ -80,7 +80,6 @@ impl Follow<'_> {
     /// assert_eq!(acme.follow(FeedPosition::START).kinds(&[Kind::Deal]).count(), 0);
     /// # Ok::<(), Error>(())
     /// ```
-    #[must_use]
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds = kinds.to_vec();
         self

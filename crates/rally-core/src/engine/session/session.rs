@@ -96,7 +96,7 @@ impl Session {
         self
     }
 
-    /// The same session of a caller at this address, which the audit trail tells.
+    /// The same session for a caller at this address, which entries of the audit trail name.
     ///
     /// ```
     /// # use rally_core::*;
@@ -114,7 +114,8 @@ impl Session {
         self
     }
 
-    /// The same session with the instant at which its credential stops working.
+    /// The same session with the instant at which its credential stops working. Calls work after it, too: a host that
+    /// keeps a session looks at [`ends_at`](Self::ends_at).
     ///
     /// ```
     /// # use rally_core::*;
@@ -368,6 +369,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, and
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer; a trim that has begun may be
     /// repeated.
     pub fn trim_changes(&self, upto: Timestamp) -> Result<(), Error> {

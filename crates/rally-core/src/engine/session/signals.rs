@@ -13,8 +13,8 @@ use crate::base::TenantId;
 
 /// Wakes the readers of a tenant's feed that wait in this process for a change.
 ///
-/// A tenant has an entry only while somebody waits, so this costs writers one atomic read and grows with waiting readers
-/// alone.
+/// A tenant has an entry only while a reader waits, so this costs writers one atomic read and grows with waiting
+/// readers alone.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     waiting: AtomicUsize,
@@ -71,7 +71,7 @@ impl Waiter<'_> {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut tenants = self.signals.tenants.lock();
-        // The map and this waiter have it, so nobody else waits.
+        // The map and this waiter are the only owners, so no other reader waits.
         if Arc::strong_count(&self.signal) == 2 {
             tenants.remove(&self.tenant);
         }

@@ -13,8 +13,8 @@ use crate::{
 
 /// Declares a resource by the table of its members.
 ///
-/// A row is `need name: Type = member;`, in the order in which members are written in JSON. The need says what becomes of
-/// it:
+/// A row is `need name: Type = member;`, in the order in which members are written in JSON. The need says what becomes
+/// of it:
 ///
 /// | need | read as | in the draft | in the update |
 /// |---|---|---|---|

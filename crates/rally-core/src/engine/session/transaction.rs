@@ -18,6 +18,9 @@ use crate::{
 };
 
 /// The records of a resource within a transaction: each verb sees what the ones before it wrote.
+///
+/// Besides the errors that it names, each verb fails with [`Code::Forbidden`](crate::Code::Forbidden) when the scope
+/// is too small.
 pub struct TransactionCollection<'t, 's, R> {
     transaction: &'t mut Transaction<'s>,
     of: PhantomData<fn() -> R>,
@@ -312,8 +315,8 @@ impl<R: Upsertable> TransactionCollection<'_, '_, R> {
     }
 }
 
-/// [`TransactionCollection`] for adapters: drafts and updates are the JSON that a caller sent, and records are answered in
-/// their stored form.
+/// [`TransactionCollection`] for adapters: drafts and updates are the JSON that a caller sent, and records are
+/// answered in their stored form.
 pub struct TransactionJson<'t, 's, R>(pub(crate) TransactionCollection<'t, 's, R>);
 
 impl<R: Editable> TransactionJson<'_, '_, R> {

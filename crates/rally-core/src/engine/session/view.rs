@@ -43,6 +43,9 @@ pub struct View<'s> {
 }
 
 /// The records of a resource at one moment.
+///
+/// Besides the errors that it names, each verb fails with [`Code::Forbidden`](crate::Code::Forbidden) when the scope
+/// is too small, and with [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
 pub struct ViewCollection<'v, R> {
     scope: Scope,
     reader: Reader<'v, R>,
@@ -53,13 +56,16 @@ pub struct ViewRows<'v, R>(ViewCollection<'v, R>);
 
 /// An iterator over the records of a list, which holds at most a page of them.
 ///
-/// The view that it reads lives at least as long; see [`View`] for what that costs.
+/// The view that it reads lives at least as long; see [`View`] for the cost.
+#[must_use = "it reads nothing until it is walked"]
 pub struct Records<'v, R>(Rows<'v, R>);
 
 /// [`Records`] in their stored form.
+#[must_use = "it reads nothing until it is walked"]
 pub struct Rows<'v, R>(Walk<'v, R>);
 
 /// An iterator over the changes of the feed behind a place, which holds at most a page of them.
+#[must_use = "it reads nothing until it is walked"]
 pub struct Changes<'v> {
     snapshot: &'v dyn Snapshot,
     from: FeedPosition,

@@ -9,7 +9,8 @@ use crate::{
 /// A resource that callers update.
 ///
 /// Its [`Update`](Editable::Update) changes a record, and its [`Draft`](Creatable::Draft), if it has one, creates one.
-/// The stored form is a third type, which stays inside the engine, so no input can reach a member that it may not write.
+/// The stored form is a third type, which stays inside the engine, so no input can reach a member that it may not
+/// write.
 ///
 /// This trait is sealed.
 pub trait Editable: Resource {
