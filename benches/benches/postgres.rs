@@ -1,4 +1,4 @@
-//! How many times as fast as a hand-written table Rally on PostgreSQL is, both on one private server that syncs.
+//! Ratios of Rally on PostgreSQL to a hand-written table, both on one private server that syncs.
 //!
 //! Subjects take turns within one run, so that what disturbs the machine disturbs them all; medians are compared.
 //! `cargo bench -p rally-benches --bench postgres -- list` measures the operations whose name has `list` in it.
@@ -25,7 +25,7 @@ const OPERATIONS: [Operation; 10] = [
     operations::UPSERT,
 ];
 
-/// A server for tests does without some of what an operator's has.
+/// Settings of an operator's server that a server for tests leaves out.
 const SETTINGS: [(&str, &str); 3] =
     [("fsync", "on"), ("full_page_writes", "on"), ("shared_buffers", "256MB")];
 

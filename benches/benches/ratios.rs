@@ -1,4 +1,4 @@
-//! How many times faster than the baseline each operation is, beside its target.
+//! Ratios of each operation to the baseline, beside its target.
 //!
 //! Subjects take turns within one run, so that what disturbs the machine disturbs them all; medians are compared.
 //! `cargo bench -p rally-benches --bench ratios -- list` measures the operations whose name has `list` in it.
@@ -11,19 +11,19 @@ use rally_benches::{
     operations,
 };
 
-/// What is to be reached.
+/// Target of an operation.
 #[derive(Clone, Copy)]
 enum Target {
     None,
-    /// So many times as fast as the baseline.
+    /// Factor by which it is faster than the baseline.
     Times(f64),
-    /// No slower than so many microseconds.
+    /// Microseconds, at most.
     Micros(f64),
 }
 
 use Target::{Micros, None as Free, Times};
 
-/// What is measured, and what is to be reached in memory and on redb.
+/// Operations that are measured, with their targets in memory and on redb.
 const GOALS: [(Operation, [Target; 2]); 10] = [
     (operations::GET, [Times(6.0), Times(3.0)]),
     (operations::LIST, [Times(20.0), Times(9.0)]),

@@ -1,4 +1,4 @@
-//! A contact as the hand-written baselines have it: what a request says, the columns of its row, what is answered.
+//! A contact as the hand-written baselines have it: the request, the columns of its row, and the answer.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ macro_rules! columns {
     };
 }
 
-/// What becomes of an insert whose e-mail address is taken.
+/// Clause for an insert whose e-mail address is taken.
 macro_rules! on_taken_email {
     () => {
         "ON CONFLICT (email_folded) DO UPDATE SET first_name = excluded.first_name, \
@@ -32,7 +32,7 @@ macro_rules! on_taken_email {
 
 pub(crate) use {columns, on_taken_email};
 
-/// What a request says.
+/// Body of a request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Draft<'a> {
@@ -59,7 +59,7 @@ pub(crate) struct Draft<'a> {
     owner_id: Option<Uuid>,
 }
 
-/// What goes into one column of a row.
+/// Value of one column of a row.
 #[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     Text(Option<&'a str>),
@@ -77,7 +77,7 @@ pub(crate) trait Columns {
     fn micros(&self, column: usize) -> i64;
 }
 
-/// What is answered, borrowed from the row or the request.
+/// Answer, borrowed from the row or the request.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Contact<'a> {
@@ -109,7 +109,7 @@ pub(crate) struct Contact<'a> {
     updated_at: Timestamp,
 }
 
-/// What is answered when three members are asked for.
+/// Answer when three members are asked for.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ThreeMembers<'a> {
@@ -204,7 +204,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// What the database adds to a draft; the instants in microseconds.
+/// Members that the database adds to a draft; the instants in microseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct Written {
     pub(crate) id: Uuid,
@@ -247,7 +247,7 @@ impl<'a> Contact<'a> {
 }
 
 impl<'a> ThreeMembers<'a> {
-    /// Of the columns `id`, `email`, `first_name` and `last_name`.
+    /// Reads the columns `id`, `email`, `first_name` and `last_name`.
     pub(crate) fn of_row(row: &'a impl Columns) -> Self {
         let text = |column| row.text(column).unwrap_or_default();
         Self { id: row.id(0).expect("an id"), full_name: FullName(text(2), text(3)), email: text(1) }
@@ -269,7 +269,7 @@ impl fmt::Display for FullName<'_> {
 }
 
 impl Instants {
-    /// The clock's, but always later than the last one.
+    /// The clock's instant, but always later than the last one.
     pub(crate) fn next(&mut self) -> i64 {
         let clock = rally_core::Clock::now(&rally_core::SystemClock).as_micros();
         self.0 = clock.max(self.0 + 1);

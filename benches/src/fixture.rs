@@ -16,10 +16,10 @@ const CITIES: [(&str, &str, &str); 4] = [
 const STAGES: [&str; 5] = ["lead", "qualified", "opportunity", "customer", "evangelist"];
 const SOURCES: [&str; 4] = ["website", "referral", "trade-fair", "newsletter"];
 
-/// How many contacts the reads go over: `RALLY_BENCH_RECORDS`, or 200,000; a few when a bench is only tested.
+/// Contacts that the reads go over: `RALLY_BENCH_RECORDS`, or 200,000; a few when a bench is only tested.
 ///
 /// # Panics
-/// When the variable is not a number.
+/// Panics if the variable is not a number.
 #[must_use]
 pub fn records() -> u64 {
     match env::var("RALLY_BENCH_RECORDS") {
@@ -67,14 +67,14 @@ pub fn changed(round: u64, records: u64) -> String {
     draft_with(mix(round) % records, 50 + round % 50)
 }
 
-/// The body of a bulk: the drafts of so many numbers from a first one on.
+/// The body of a bulk: `count` drafts, numbered from `from` on.
 #[must_use]
 pub fn bulk(from: u64, count: u64) -> String {
     let drafts: Vec<String> = (from..from + count).map(draft).collect();
     format!("[{}]", drafts.join(","))
 }
 
-/// Spreads a number over all 64 bits; two numbers never meet (the finaliser of splitmix64).
+/// Spreads a number over all 64 bits, one to one (the finaliser of splitmix64).
 #[must_use]
 pub const fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -1,4 +1,4 @@
-//! What Rally's operations cost beside a hand-written table: the same contacts, the same questions, one run.
+//! Costs of Rally's operations beside a hand-written table: the same contacts, the same queries, one run.
 //!
 //! `cargo bench -p rally-benches --bench ratios` prints the ratios to SQLite, `--bench postgres` those of Rally on
 //! PostgreSQL to a table there; the other benches are criterion's, for following one

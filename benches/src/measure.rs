@@ -7,10 +7,10 @@ use std::{
 
 use crate::{Subject, fixture, load};
 
-/// How long one sample should take.
+/// Time that one sample should take.
 const SAMPLE: Duration = Duration::from_millis(10);
 
-/// What one read asks for: another contact in each round, out of so many.
+/// Choice of one read: another contact in each round, of all that were loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     /// Counts on through the run.
@@ -19,7 +19,7 @@ pub struct Asked {
     pub records: u64,
 }
 
-/// What is done in one sample, so many times.
+/// Work of one sample, done several times.
 #[derive(Clone, Copy)]
 pub enum Work {
     /// Answers into a buffer that is used again.
@@ -36,9 +36,9 @@ pub enum Work {
 /// Work with a name, by which it is chosen on the command line.
 #[derive(Clone, Copy)]
 pub struct Operation {
-    /// What the table calls it.
+    /// Name in the table.
     pub name: &'static str,
-    /// What is done.
+    /// Work that is measured.
     pub work: Work,
 }
 
@@ -57,7 +57,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// With one sample of each when the bench is only tested.
+    /// The run that the command line asks for, with one sample of each when the bench is only tested.
     #[must_use]
     pub fn from_environment() -> Self {
         let records = fixture::records();
@@ -66,7 +66,7 @@ impl Run {
         Self { records, rounds, filter, next: records }
     }
 
-    /// Whether the command line asks for an operation: by a part of its name, or not at all.
+    /// True when the command line asks for an operation: by a part of its name, or by no name at all.
     #[must_use]
     pub fn wants(&self, name: &str) -> bool {
         self.filter.is_empty() || self.filter.iter().any(|part| name.contains(part.as_str()))
@@ -106,7 +106,7 @@ impl Run {
         Some(samples.map(Samples::new))
     }
 
-    /// How often an operation is done in one sample.
+    /// Number of times that one sample does an operation.
     fn times(&mut self, operation: &Operation, subject: &dyn Subject) -> u64 {
         if self.rounds == 1 {
             return 1;
@@ -156,13 +156,13 @@ impl Samples {
         self.0.get(last * quarter / 4).copied().unwrap_or(f64::NAN)
     }
 
-    /// The one in the middle.
+    /// The median.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.quartile(2)
     }
 
-    /// How many times as fast as a baseline.
+    /// Factor by which they are faster than a baseline.
     #[must_use]
     pub fn ratio_to(&self, baseline: &Self) -> f64 {
         baseline.median() / self.median()

@@ -1,4 +1,4 @@
-//! What is measured of each subject.
+//! Operations that are measured of each subject.
 
 use crate::{
     Members, Subject, fixture,
@@ -42,7 +42,7 @@ pub const UPDATED_SINCE: Operation = Operation {
     }),
 };
 
-/// How many there are.
+/// The number of contacts.
 pub const TOTAL: Operation = Operation {
     name: "total of a list",
     work: Work::Read(|subject, _, out| out.push(u8::from(subject.total() == 0))),
@@ -67,7 +67,7 @@ pub const CREATE_16: Operation = Operation {
 pub const BULK: Operation = Operation {
     name: "bulk of 100",
     work: Work::Write {
-        // Each takes a hundred numbers, far from those that others take one by one.
+        // Each bulk takes a hundred numbers, far from those of single contacts.
         body: |number, _| fixture::bulk((1 << 40) + number * 100, 100),
         send: |subject, bodies| {
             bodies.iter().for_each(|body| {

@@ -21,26 +21,26 @@ pub struct Rally {
 }
 
 impl Rally {
-    /// On the store in memory.
+    /// Rally on the store in memory.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::on(MemoryStore::new(), None)
     }
 
-    /// On redb, in a file of its own.
+    /// Rally on redb, in a file of its own.
     ///
     /// # Panics
-    /// When the file cannot be made.
+    /// Panics if the file cannot be created.
     #[must_use]
     pub fn on_redb() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self::on(redb(&folder), Some(folder))
     }
 
-    /// On the PostgreSQL database of a URL, in tables of its own.
+    /// Rally on the PostgreSQL database of a URL, in tables of its own.
     ///
     /// # Panics
-    /// When the database cannot be reached, or refuses.
+    /// Panics if the database cannot be reached, or refuses.
     #[must_use]
     pub fn on_postgres(url: &str) -> Self {
         let store = PostgresStore::open(url, rally_store_postgres::Options::default());
@@ -50,7 +50,7 @@ impl Rally {
     /// The bytes of the closed file, and the store opened again. Closing cuts off what was kept free for more.
     ///
     /// # Panics
-    /// When the store is not in a file.
+    /// Panics if the store is not in a file.
     #[must_use]
     pub fn reopened(self) -> (u64, Self) {
         let Self { session, folder, .. } = self;

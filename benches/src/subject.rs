@@ -9,7 +9,7 @@ use rally_core::limits;
 
 use crate::fixture;
 
-/// Which members of a contact are asked for.
+/// Members of a contact that are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Members {
     /// All of them.
@@ -18,9 +18,9 @@ pub enum Members {
     Three,
 }
 
-/// What is measured: a table of contacts that takes JSON and answers in JSON.
+/// Subject of a measurement: a table of contacts that takes JSON and answers in JSON.
 ///
-/// Answers are appended to a buffer that the caller uses again. A list ends with whether it goes on.
+/// Answers are appended to a buffer that the caller uses again. A list answers whether it goes on.
 pub trait Subject: Sync {
     /// The contact that was added as this one, counted from 0 and around the end.
     fn get(&self, index: u64, out: &mut Vec<u8>);
@@ -28,11 +28,11 @@ pub trait Subject: Sync {
     fn list(&self, offset: u64, members: Members, out: &mut Vec<u8>) -> bool;
     /// 100 contacts that changed after the one that was added as this one.
     fn updated_since(&self, index: u64, out: &mut Vec<u8>) -> bool;
-    /// How many contacts there are.
+    /// The number of contacts.
     fn total(&self) -> u64;
     /// Adds one, and answers it.
     fn create(&self, body: &str, out: &mut Vec<u8>);
-    /// Adds those of a JSON array in one transaction, and says how many it took.
+    /// Adds the contacts of a JSON array in one transaction, and answers how many it took.
     fn bulk(&self, body: &str) -> usize;
     /// Adds or changes one by its e-mail address, and answers it.
     fn upsert(&self, body: &str, out: &mut Vec<u8>);
@@ -86,13 +86,13 @@ fn share_out(bodies: &[String], threads: usize, send: impl Fn(&str) + Sync) {
 pub(crate) struct Noted<T>(Vec<T>);
 
 impl<T: Copy> Noted<T> {
-    /// How many there are at most.
+    /// Maximum number of contacts.
     pub(crate) const MOST: u64 = 4_096;
 
-    /// The last so many are never chosen, so that every page of changes is full.
+    /// Contacts at the end that are never chosen, so that every page of changes is full.
     pub(crate) const LEFT_OUT: u64 = 200;
 
-    /// Out of all contacts in the order of creation.
+    /// Chooses from all contacts in the order of creation.
     pub(crate) fn choose(mut all: Vec<T>) -> Self {
         let [left_out, most] =
             [Self::LEFT_OUT, Self::MOST].map(|number| usize::try_from(number).unwrap_or(0));
@@ -121,7 +121,7 @@ impl<T> Default for Noted<T> {
     }
 }
 
-/// What a page asks for, so that it knows whether the list goes on.
+/// Limit of a page's statement: one more, which tells whether the list goes on.
 pub(crate) fn one_more() -> i64 {
     i64::try_from(limits::PAGE + 1).unwrap_or(i64::MAX)
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::{Postgres, Rally, Sqlite, Synchronous};
 
-    /// What a subject answers to a few questions, without what no two of them share.
+    /// Answers of a subject to a few questions, without the parts that differ between any two.
     fn answers(subject: &mut dyn Subject) -> Vec<serde_json::Value> {
         load(subject, 0..450, 1);
         subject.note_loaded();

@@ -1,4 +1,4 @@
-//! What the fuzz targets do with their input.
+//! The fuzz targets.
 //!
 //! Under cargo-fuzz they run as fuzzers (`cargo fuzz run bodies` from this folder, with `RUSTC_BOOTSTRAP=1` on a
 //! stable toolchain); without it each is a program that replays the files it is given, and the tests replay `seeds`.
@@ -15,8 +15,8 @@ use rally_core::{
 use rally_testkit::SharedStore;
 use serde_json::Value;
 
-/// Any bytes as the body of each resource: they make a record that is read back as JSON and stays when they are sent
-/// again, or are refused with a reason that is the caller's to mend.
+/// Takes any bytes as the body of each resource. They make a record, which is read back as JSON and stays the same
+/// when they are sent again, or they are refused with a reason that the caller can act on.
 pub fn bodies(data: &[u8]) {
     let options = WriteOptions::default();
     for profile in [Profile::Documented, Profile::Strict] {
@@ -96,7 +96,7 @@ fn refused_or<R>(written: Result<Written<Row<R>>, Error>, code: Code) {
     }
 }
 
-/// Adds a record of each kind, each of which refers to others, and answers the deal.
+/// Adds a record of each kind, all referring to one another, and answers the deal.
 fn sell(session: &Session) -> Id<Deal> {
     let pipeline = session.pipelines().default().expect("a tenant has one");
     let looms = CompanyDraft::new("Looms").domain("looms.example").tags(["a"]);
@@ -111,8 +111,8 @@ fn sell(session: &Session) -> Id<Deal> {
     deal
 }
 
-/// Any text as the filters, the search and the members that a list is asked for, one `name=value` a line: they are read,
-/// or refused with what is wrong.
+/// Takes any text as the filters, the search and the members that a list is asked for, one `name=value` a line: they
+/// are read, or refused with their faults.
 pub fn queries(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let pairs: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -151,7 +151,7 @@ fn listed<R: Resource>(records: Collection<'_, R>, pairs: &[(&str, &str)]) {
     records.json().list(&query.into()).expect("a list that was read is answered");
 }
 
-/// Any bytes in place of a stored value: they are read, or called damaged, and never a panic.
+/// Takes any bytes in place of a stored value: they are read, or found damaged, without a panic.
 pub fn stored_bytes(data: &[u8]) {
     let Some((which, value)) = data.split_first() else { return };
     let (store, session) = world(Config::default());
@@ -177,7 +177,7 @@ pub fn stored_bytes(data: &[u8]) {
     let _ = elsewhere(store).take_request(&session);
 }
 
-/// Does with a deal, and with the records that it refers to, all that reads or follows an index.
+/// Reads a deal and the records that it refers to in all ways that follow an index.
 fn sold(session: &Session, deal: Id<Deal>) {
     let open = Query::from(Deal::STATUS.is(DealStatus::Open));
     let _ = session.deals().get(deal);
@@ -195,7 +195,7 @@ fn sold(session: &Session, deal: Id<Deal>) {
     let _ = session.deals().delete(deal);
 }
 
-/// Another server on the same store, which has leased nothing yet.
+/// Another server on the same store, which has not leased a request yet.
 fn elsewhere(store: Arc<SharedStore>) -> Engine {
     let (environment, _) = rally_testkit::environment(2);
     Engine::with(store, environment, Config::default())
@@ -219,7 +219,7 @@ fn everything(store: &dyn Store, session: &Session) -> Vec<Key> {
 /// Runs a target on each file that the arguments name.
 ///
 /// # Errors
-/// When a file cannot be read.
+/// Fails if a file cannot be read.
 pub fn replay(target: fn(&[u8])) -> io::Result<()> {
     std::env::args_os().skip(1).try_for_each(|path| fs::read(path).map(|data| target(&data)))
 }
@@ -227,7 +227,7 @@ pub fn replay(target: fn(&[u8])) -> io::Result<()> {
 /// Runs a target on each file of a folder and answers how many there were.
 ///
 /// # Errors
-/// When the folder or a file of it cannot be read.
+/// Fails if the folder or a file of it cannot be read.
 pub fn replay_folder(target: fn(&[u8]), folder: &Path) -> io::Result<usize> {
     let mut count = 0;
     for entry in fs::read_dir(folder)? {

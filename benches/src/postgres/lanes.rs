@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Config, NoTls, Statement, types::ToSql};
 
 use super::statements::{SCHEMA, Statements};
 
-/// Connections, of which each thread takes one as long as it needs it.
+/// A pool of connections: each thread takes one for as long as it needs it.
 pub(super) struct Lanes {
     config: Config,
     idle: Mutex<Vec<Lane>>,
@@ -22,7 +22,7 @@ pub(super) struct Lane {
 
 pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
 
-/// A statement, and what it is given.
+/// A statement and its parameters.
 type Work<'a> = (&'a Statement, Vec<Parameter<'a>>);
 
 /// A connection on loan.
@@ -39,7 +39,7 @@ impl Lanes {
         Self { config, idle: Mutex::default() }
     }
 
-    /// One that nobody has, or else a new one.
+    /// A connection that is free, or else a new one.
     pub(super) fn take(&self) -> Taken<'_> {
         let idle = self.idle.lock().pop();
         Taken { lanes: self, lane: Some(idle.unwrap_or_else(|| Lane::open(&self.config))) }
@@ -57,8 +57,8 @@ impl Lane {
         self.runtime.block_on(answer)
     }
 
-    /// Two statements in a transaction. All four messages leave at once, so that it is one journey: the commit of what
-    /// has failed takes it back.
+    /// Runs two statements in a transaction. All four messages are sent at once, so it is one round trip: if a
+    /// statement fails, the commit rolls back.
     pub(super) fn transact<'s>(&'s self, both: impl FnOnce(&'s Statements) -> [Work<'s>; 2]) {
         let client = &self.client;
         let [(first, one), (second, two)] = both(&self.statements);

@@ -31,7 +31,7 @@ impl Postgres {
     /// An empty table in the database of a URL, which has none yet.
     ///
     /// # Panics
-    /// When the database cannot be reached, or refuses.
+    /// Panics if the database cannot be reached, or refuses.
     #[must_use]
     pub fn open(url: &str) -> Self {
         let lanes = Lanes::open(url);
@@ -132,7 +132,7 @@ impl Subject for Postgres {
 
     fn note_loaded(&mut self) {
         let lane = self.lanes.take();
-        // Of the whole database: whoever else has tables in it is to have the same statistics and clean pages.
+        // Of the whole database: other users of it are to have the same statistics and clean pages.
         lane.wait(lane.client.batch_execute("VACUUM ANALYZE")).expect("statistics");
         lane.wait(lane.client.batch_execute("CHECKPOINT")).expect("a checkpoint");
         let rows = lane.wait(lane.client.query(ALL, &[])).expect("all");

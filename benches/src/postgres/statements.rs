@@ -1,4 +1,4 @@
-//! What the baseline says to PostgreSQL.
+//! Statements of the baseline on PostgreSQL.
 
 use tokio_postgres::{Client, Error, Statement};
 
@@ -74,7 +74,7 @@ const UPSERT: &str = concat!(
      RETURNING entity_id, (SELECT created_at FROM written)"
 );
 
-/// Everything, prepared once for each connection.
+/// All statements, prepared once for each connection.
 pub(super) struct Statements {
     pub(super) get: Statement,
     pub(super) list: Statement,

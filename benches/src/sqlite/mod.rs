@@ -31,7 +31,7 @@ struct Inner {
     instants: Instants,
 }
 
-/// What `PRAGMA synchronous` says.
+/// Value of `PRAGMA synchronous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Synchronous {
     /// A commit is on disk before it is answered.
@@ -44,7 +44,7 @@ impl Sqlite {
     /// An empty table in a file of its own.
     ///
     /// # Panics
-    /// When the file cannot be made.
+    /// Panics if the file cannot be created.
     #[must_use]
     pub fn open(synchronous: Synchronous) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -66,7 +66,7 @@ impl Sqlite {
     /// The bytes of its file, all that was written included.
     ///
     /// # Panics
-    /// When the database cannot be brought together.
+    /// Panics if the write-ahead log cannot be checkpointed.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
         self.inner.lock().connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").expect("a checkpoint");

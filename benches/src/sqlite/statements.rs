@@ -1,4 +1,4 @@
-//! What the baseline says to SQLite.
+//! Statements of the baseline on SQLite.
 
 use crate::contact::{columns, on_taken_email};
 

@@ -56,7 +56,7 @@
 //!         if let Some(deal) = change.record::<Deal>()? {
 //!             println!("{} {} by {:?}", change.action, deal.name, change.changed_by);
 //!         }
-//!         // Keep `change.id` with what was made of it: that is where the next run goes on.
+//!         // Store `change.id` with the result: the next run goes on after it.
 //!     }
 //!     feed.wait(Duration::from_millis(1))?;
 //! #   rounds += 1;

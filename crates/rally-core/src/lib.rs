@@ -19,14 +19,14 @@
 //! # Ok::<(), rally_core::Error>(())
 //! ```
 //!
-//! [`Engine`] is the way in: it has tenants, a tenant opens a [`Session`], and a session has a [`Collection`] of each
+//! [`Engine`] is the entry point: it has tenants, a tenant opens a [`Session`], and a session has a [`Collection`] of each
 //! resource. [`Session::view`] reads several things at one moment, [`Session::write`] changes several in one transaction,
 //! and [`Session::follow`] follows the changes.
 //!
 //! Calls block until the store has answered. In an async program they go to a thread that may wait, such as one of
 //! `tokio::task::spawn_blocking`: see [`Engine`].
 //!
-//! More tasks are solved in the [`cookbook`]; where everything is says [`architecture`].
+//! More tasks are solved in the [`cookbook`]; the map of the code is [`architecture`].
 
 #[doc = include_str!("../ARCHITECTURE.md")]
 pub mod architecture {}

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::resources::{self, Asked, KINDS, Visit};
 
-/// Checks that a tenant's records of every kind, lists, totals, natural keys, references and feed all tell the same
-/// story, and answers the contacts in the order of their creation. The feed must reach back to the first change.
+/// Checks that a tenant's records of every kind, lists, totals, natural keys, references and feed agree, and answers
+/// the contacts in the order of their creation. The feed must reach back to the first change.
 ///
 /// # Panics
-/// When two of them differ.
+/// Panics if two of them differ.
 pub fn check_consistency(session: &Session) -> Vec<Contact> {
     let listed = KINDS.map(|kind| (kind, both_lists(session, kind)));
     let feed = whole_feed(session);
@@ -48,7 +48,7 @@ struct Listed {
     members: Value,
 }
 
-/// When each record was created, and when it last changed.
+/// Instants of creation and of the last change of each record.
 type Alive = BTreeMap<(Kind, Uuid), (Timestamp, Timestamp)>;
 
 impl Listed {
@@ -72,7 +72,7 @@ fn id(json: &Value) -> Option<Uuid> {
     json.as_str().and_then(|id| Uuid::try_parse(id).ok())
 }
 
-/// The records of a kind in the order of their creation, which are the same as those in the order of their change.
+/// The records of a kind in the order of their creation. Checks that the list by last change has the same ones.
 fn both_lists(session: &Session, kind: Kind) -> Vec<Listed> {
     let listed = whole_list(session, kind, &Asked::default());
     let query = Asked { updated_since: Some(Timestamp::MIN), ..Asked::default() };
@@ -102,7 +102,7 @@ fn whole_list(session: &Session, kind: Kind, query: &Asked) -> Vec<Listed> {
     }
 }
 
-/// Checks that references lead to records, and that the lists that are narrowed to one lead back.
+/// Checks that references lead to records, and that the lists filtered by a reference lead back.
 struct References<'a> {
     session: &'a Session,
     records: &'a [Listed],

@@ -14,7 +14,7 @@ pub struct CountingStore {
     counts: Mutex<Counts>,
 }
 
-/// How often a store was asked for what. Reads within `build` count like those of a snapshot.
+/// Counts of the calls to a store. Reads within `build` count like those of a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Snapshots taken.
@@ -45,19 +45,19 @@ struct CountingSnapshot<'a, P> {
 }
 
 impl CountingStore {
-    /// A store that counts from nought and does all else as the other does.
+    /// A store that counts from zero and otherwise does as `inner` does.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner, counts: Mutex::default() }
     }
 
-    /// What was counted since it was made or reset.
+    /// Counts since it was made or reset.
     #[must_use]
     pub fn counts(&self) -> Counts {
         *self.counts.lock()
     }
 
-    /// Starts again from nought.
+    /// Starts again from zero.
     pub fn reset(&self) {
         *self.counts.lock() = Counts::default();
     }

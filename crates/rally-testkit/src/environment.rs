@@ -45,7 +45,7 @@ impl FixedClock {
         self.0.store(instant.as_micros(), Ordering::SeqCst);
     }
 
-    /// Moves it on by so many microseconds, or back.
+    /// Moves it by `micros` microseconds, backward if they are negative.
     pub fn advance(&self, micros: i64) {
         self.0.fetch_add(micros, Ordering::SeqCst);
     }

@@ -9,7 +9,7 @@ use rally_core::{
 
 use crate::Random;
 
-/// A store that fails where it is told to and does all else as the other does.
+/// A store that fails where it is told to and otherwise does as the inner one.
 ///
 /// Taking a snapshot and each read of one, within `build` too, is a read; each call of `write` is a write. Both are
 /// counted from the next one, which is number 0.
@@ -19,7 +19,7 @@ pub struct FaultyStore {
     plan: Mutex<Plan>,
 }
 
-/// How a read fails.
+/// Failure of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFault {
     /// With [`StoreError::Unavailable`].
@@ -28,14 +28,14 @@ pub enum ReadFault {
     Corrupt,
 }
 
-/// How a write fails.
+/// Failure of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteFault {
     /// Before anything is done, with [`StoreError::Unavailable`].
     Unavailable,
     /// Before anything is applied, but after `build` has run, with [`StoreError::Conflict`].
     Conflict,
-    /// Not for the caller: the store meets a conflict, and runs `build` again.
+    /// No failure for the caller: the store meets a conflict, and runs `build` again.
     BuiltTwice,
     /// After the batch was applied, with [`StoreError::CommitUnknown`].
     AnswerLost,
@@ -75,27 +75,27 @@ impl FaultyStore {
         Self { inner, plan: Mutex::default() }
     }
 
-    /// Lets a read fail, `0` for the next one.
+    /// Makes a read fail, `0` for the next one.
     pub fn fail_read(&self, number: usize, fault: ReadFault) {
         self.plan.lock().reads.plan(number, fault);
     }
 
-    /// Lets a write fail, `0` for the next one.
+    /// Makes a write fail, `0` for the next one.
     pub fn fail_write(&self, number: usize, fault: WriteFault) {
         self.plan.lock().writes.plan(number, fault);
     }
 
-    /// Lets one read in so many be unavailable, as a seed has it; never for zero.
+    /// Makes one read in `once_in` unavailable, chosen by a seed; none for zero.
     pub fn fail_reads_at_random(&self, seed: u64, once_in: usize) {
         self.plan.lock().reads.random = Some((Random::new(seed), once_in, vec![ReadFault::Unavailable]));
     }
 
-    /// Lets one write in so many fail in one of these ways, as a seed has it; never for zero.
+    /// Makes one write in `once_in` fail in one of these ways, chosen by a seed; none for zero.
     pub fn fail_writes_at_random(&self, seed: u64, once_in: usize, faults: &[WriteFault]) {
         self.plan.lock().writes.random = Some((Random::new(seed), once_in, faults.to_vec()));
     }
 
-    /// Forgets all faults that have not come yet.
+    /// Drops all faults that have not occurred yet.
     pub fn heal(&self) {
         *self.plan.lock() = Plan::default();
     }

@@ -1,8 +1,8 @@
-//! What Rally's own tests share.
+//! Tools that Rally's own tests share.
 //!
 //! - [`properties`]: what the store contract promises, as named checks that any backend runs on a fresh store;
 //! - [`model_trials`]: random operations on an engine and on plain maps, compared after each one;
-//! - [`check_consistency`]: whether records, lists, totals, natural keys, references and feed tell the same story;
+//! - [`check_consistency`]: checks that records, lists, totals, natural keys, references and feed agree;
 //! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
 //! - [`SharedStore`]: a store that several engines share, as servers do;
 //! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated;

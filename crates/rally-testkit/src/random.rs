@@ -24,7 +24,7 @@ impl Random {
         usize::try_from(self.number().checked_rem(end).unwrap_or(0)).unwrap_or(0)
     }
 
-    /// True once in so many times; never for zero.
+    /// True once in `times` calls on average; never for zero.
     pub fn once_in(&mut self, times: usize) -> bool {
         times > 0 && self.below(times) == 0
     }
@@ -32,7 +32,7 @@ impl Random {
     /// One of the choices.
     ///
     /// # Panics
-    /// If there is none.
+    /// Panics if there is no choice.
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         assert!(!choices.is_empty(), "there is nothing to choose from");
         choices[self.below(choices.len())]
@@ -46,7 +46,7 @@ impl Random {
         }
     }
 
-    /// So many bytes.
+    /// Random bytes, `length` of them.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.fill(&mut bytes);

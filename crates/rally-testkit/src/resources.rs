@@ -9,14 +9,14 @@ use rally_core::{
 };
 use uuid::Uuid;
 
-/// Something to do with the records of a kind, whichever it is.
+/// A generic function over the records of a kind.
 pub(crate) trait Visit {
     type Output;
 
     fn visit<R: Resource>(self, records: Collection<'_, R>) -> Self::Output;
 }
 
-/// Something to read of the records of a kind at one moment.
+/// A generic function over the records of a kind at one moment.
 pub(crate) trait VisitView {
     type Output;
 
@@ -55,7 +55,7 @@ pub(crate) fn visit_view<V: VisitView>(view: &View<'_>, kind: Kind, visitor: V) 
     }
 }
 
-/// A question to a list of any kind, filters and search as text.
+/// A query to a list of any kind, with filters and search as text.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) limit: usize,
@@ -113,7 +113,7 @@ pub(crate) fn get(session: &Session, kind: Kind, id: Uuid) -> Result<String, Err
     visit(session, kind, Get(id))
 }
 
-/// The whole record as JSON text, which reads as the same as a Rust value.
+/// The whole record as JSON text. Checks that it can be read as a Rust value, too.
 pub(crate) fn text<R: Resource>(row: &Row<R>) -> String {
     let fields = Fields::parse(R::model(), "", Profile::Strict).expect("all members are members");
     let mut json = Vec::new();

@@ -5,7 +5,7 @@ use rally_core::{
     store::{Abort, Batch, Commit, Limits, Snapshot, Store, StoreError},
 };
 
-/// A store that says it is shared by several servers and does all else as the other does. Engines over clones of one
+/// A store that says it is shared by several servers and otherwise does as the inner one. Engines over clones of one
 /// `Arc` of it are those servers.
 #[derive(Debug)]
 pub struct SharedStore {

@@ -17,9 +17,9 @@ pub fn engine_trials(backend: &str, make: impl Fn() -> Arc<dyn Store> + Send + S
     trials(backend, properties::of_an_engine(), make)
 }
 
-/// What a store that keeps one file promises besides, each on a fresh path.
+/// Every property of a store that keeps one file as a trial, each on a fresh path.
 ///
-/// `open` opens the file at the path, and makes it where there is none. It is closed by dropping the store.
+/// `open` opens the file at the path, and creates it if there is none. It is closed by dropping the store.
 #[must_use]
 pub fn reopen_trials(
     backend: &str,

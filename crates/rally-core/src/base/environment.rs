@@ -14,7 +14,7 @@ pub trait Entropy: Debug + Send + Sync {
     fn fill(&self, bytes: &mut [u8]);
 }
 
-/// What an engine takes from the world around it: the time and randomness.
+/// The inputs of an engine besides its store: time and randomness.
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// The engine's clock.

@@ -111,9 +111,9 @@ impl Code {
     }
 }
 
-/// Why the engine refused or failed, in two halves: what the caller may be told ([`code`](Error::code),
-/// [`detail`](Error::detail), [`faults`](Error::faults) and the like, also as `Display`), and what only the log may
-/// hold ([`source`](StdError::source), also in `Debug`).
+/// A refusal or a failure of the engine, in two halves: one that the caller may be told ([`code`](Error::code),
+/// [`detail`](Error::detail), [`faults`](Error::faults) and the like, also as `Display`), and one for the log alone
+/// ([`source`](StdError::source), also in `Debug`).
 #[derive(Clone)]
 pub struct Error(Box<Parts>);
 
@@ -264,7 +264,7 @@ impl Error {
         matches!(self.code(), Code::Validation | Code::MalformedJson | Code::BadReference)
     }
 
-    /// True when nothing has happened and the same request may succeed later, unchanged.
+    /// True when the request had no effect and may succeed later, unchanged.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         self.code() == Code::Unavailable && !self.0.outcome_unknown
@@ -283,7 +283,7 @@ impl Error {
     }
 }
 
-/// A host's text that is not what it was parsed as is invalid input, so `?` works on it.
+/// Makes an error of parsing a host's text invalid input, so that `?` works on it.
 macro_rules! invalid {
     ($($error:ty),+) => {
         $(impl From<$error> for Error {

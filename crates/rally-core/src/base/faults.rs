@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use super::{Code, Error};
 
-/// Members whose faults are told, at the most. Whoever gets more wrong is not helped by a longer list.
+/// Members whose faults are told, at most. A longer list helps no caller.
 const TOLD: usize = 200;
 
-/// All that is wrong with an input, by member name, each a phrase that completes "*member* …". Of a great many members
+/// Faults of an input, by member name, each a phrase that completes "*member* …". If very many members are at fault,
 /// only the first are told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(BTreeMap<String, Vec<String>>);
@@ -32,7 +32,7 @@ impl Faults {
         }
     }
 
-    /// Where a member's phrases stand, if there is room for them.
+    /// The list of a member's phrases; `None` if too many other members are at fault.
     fn phrases(&mut self, member: &str) -> Option<&mut Vec<String>> {
         let is_told = self.0.len() < TOLD || self.0.contains_key(member);
         is_told.then(|| self.0.entry(member.to_owned()).or_default()).filter(|phrases| phrases.len() < TOLD)
@@ -47,7 +47,7 @@ impl Faults {
         }
     }
 
-    /// True when nothing is wrong.
+    /// True when there is no fault.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -59,7 +59,7 @@ impl Faults {
         &self.0
     }
 
-    /// Nothing when nothing is wrong, else an error that holds all of it.
+    /// Turns the faults into an error; `Ok` if there is none.
     ///
     /// # Errors
     /// [`Code::Validation`] with these faults.

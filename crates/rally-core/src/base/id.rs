@@ -18,7 +18,7 @@ pub struct Id<R> {
 pub struct TenantId(Uuid);
 
 impl<R> Id<R> {
-    /// Takes any UUID for the id of an `R`; whether there is such a record only the engine knows.
+    /// Takes any UUID for the id of an `R`, without checking that there is such a record.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self { uuid, of: PhantomData }

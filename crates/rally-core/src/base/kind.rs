@@ -1,8 +1,8 @@
 use std::fmt;
 
 /// The one table of kinds. Each row has the number in stored keys, which never changes; the noun; the plural, as in
-/// paths; and the name of the method that a session, a view and a transaction have for the records, with what hosts may
-/// do with them there: `written`, `read`, or nothing at all (`hidden`).
+/// paths; and the name of the method that a session, a view and a transaction have for the records, with the access
+/// that hosts have to them there: `written`, `read`, or none (`hidden`).
 ///
 /// It is handed to a macro that makes something of it, so that a new kind is a new row here.
 macro_rules! with_kinds {

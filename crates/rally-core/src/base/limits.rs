@@ -22,9 +22,9 @@ pub const TAGS: usize = 50;
 pub const TAG: usize = 64;
 /// Stages of a pipeline.
 pub const STAGES: usize = 50;
-/// The greatest of numbers that count something.
+/// Maximum of a number that counts something.
 pub const COUNT: i64 = 1_000_000_000_000;
-/// Records that name another, when that is deleted.
+/// References to a record, when it is deleted.
 pub const LINKS: usize = 50_000;
 /// Characters of a domain, without a final dot (RFC 1035).
 pub const DOMAIN: usize = 253;

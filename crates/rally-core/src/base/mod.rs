@@ -1,4 +1,4 @@
-//! Words that every floor uses: identity, time, errors, scopes and limits.
+//! Types that every layer uses: identity, time, errors, scopes and limits.
 
 mod currency;
 mod decimal;

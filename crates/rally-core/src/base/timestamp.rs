@@ -23,7 +23,7 @@ impl Timestamp {
     /// The last instant that can be written.
     pub const MAX: Timestamp = Timestamp(253_402_300_799_999_999);
 
-    /// The instant so many microseconds after 1970-01-01 UTC, brought into the years that can be written.
+    /// The instant `micros` microseconds after 1970-01-01 UTC, clamped to [`MIN`](Self::MIN) and [`MAX`](Self::MAX).
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         if micros < Self::MIN.0 {
@@ -47,7 +47,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The instant so many microseconds later; the last one that can be written if it would lie behind that.
+    /// The instant `micros` microseconds later, clamped to [`MIN`](Self::MIN) and [`MAX`](Self::MAX).
     #[must_use]
     pub const fn plus_micros(self, micros: i64) -> Self {
         Self::from_micros(self.0.saturating_add(micros))
@@ -75,7 +75,8 @@ impl Timestamp {
 
 /// The proleptic Gregorian date of a day counted from 1970-01-01, in the years 0000 to 9999.
 ///
-/// The arithmetic is Howard Hinnant's `civil_from_days`, begun one era of 400 years early so that nothing is negative.
+/// The arithmetic is Howard Hinnant's `civil_from_days`, begun one era of 400 years early so that no number is
+/// negative.
 fn civil(days: i64) -> (u32, u32, u32) {
     let shifted = small(days + 719_468 + 146_097);
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
@@ -154,7 +155,7 @@ impl From<Timestamp> for DateTime<chrono::Utc> {
 }
 
 impl From<DateTime<chrono::Utc>> for Timestamp {
-    /// What is finer than a microsecond is left out.
+    /// Drops fractions of a microsecond.
     fn from(instant: DateTime<chrono::Utc>) -> Self {
         Self::from_micros(instant.timestamp_micros())
     }

@@ -79,7 +79,7 @@ where
 }
 
 closed_set! {
-    /// How strictly requests are read.
+    /// Strictness of reading requests.
     pub enum Profile {
         /// As documented: unknown members and parameters are ignored.
         Documented = "documented",

@@ -1,8 +1,8 @@
-//! The machinery that is true of every resource, in wings. Imports go one way: `codec` (stored bytes), `schema` (members
-//! and records), `keys` (families of keys, indexes, sequences), `write` and `read` beside each other, and `session`
+//! The machinery of every resource, in modules whose imports go one way: `codec` (stored bytes), `schema` (members and
+//! records), `keys` (families of keys, indexes, sequences), `write` and `read` beside each other, and `session`
 //! (engine, sessions, and the typed collections of a session, a view and a transaction) above them.
 //!
-//! Nothing here names a resource.
+//! None of them names a resource.
 
 pub(crate) mod codec;
 pub(crate) mod keys;

@@ -61,7 +61,7 @@ fn write_is_admin(
     Ok(())
 }
 
-/// Judges a revision of an API key: it must not leave nobody to administer the tenant.
+/// Checks a revision of an API key: somebody must still be able to administer the tenant.
 pub(super) fn judge_key(transaction: &Transaction<'_>, revision: &mut Revision<'_>) -> Result<(), Error> {
     let now = transaction.now();
     let was = key_works(&|slot| revision.text_before(slot).as_bytes(), now)?;
@@ -70,7 +70,7 @@ pub(super) fn judge_key(transaction: &Transaction<'_>, revision: &mut Revision<'
     judge(transaction, revision, (was, is), &members)
 }
 
-/// Judges a revision of a user: the last active one with the scope admin keeps it, and it must not leave nobody to
+/// Checks a revision of a user: the last active one with the scope admin keeps it, and somebody must still be able to
 /// administer the tenant.
 pub(super) fn judge_user(transaction: &Transaction<'_>, revision: &mut Revision<'_>) -> Result<(), Error> {
     let is_admin_before = revised_is_admin(|slot| revision.text_before(slot))?;
@@ -101,7 +101,7 @@ fn revised_is_admin<'r>(text: impl Fn(Slot) -> &'r str) -> Result<bool, StoreErr
     is_admin(text(user::SCOPES).as_bytes(), text(user::IS_ACTIVE).as_bytes())
 }
 
-/// Adds a fault of each changed member when a credential that worked does no more, and no other does.
+/// Adds a fault of each changed member if the last credential that works would stop working.
 fn judge(
     transaction: &Transaction<'_>,
     revision: &mut Revision<'_>,
@@ -131,8 +131,7 @@ fn another_user_is_admin(transaction: &Transaction<'_>, besides: Option<Uuid>) -
     another(transaction, Kind::User, besides, |_| Ok(true))
 }
 
-/// True when one of the active admin records of a kind, other than one, is as wanted. All of them are looked at, however
-/// many are not.
+/// True when an active admin record of a kind, other than `besides`, is wanted. Looks at all of them if need be.
 fn another(
     transaction: &Transaction<'_>,
     kind: Kind,

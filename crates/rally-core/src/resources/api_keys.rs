@@ -29,7 +29,7 @@ const LAST_USED_GRAIN_MICROS: i64 = 60_000_000;
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::ApiKey, &ApiKey::members()));
 
-/// The members of a draft: a new key works.
+/// The members of a draft: without `isActive`, as a new key is active.
 static DRAFT: LazyLock<Model> = LazyLock::new(|| {
     let is_active = |member: &Member| member.name == "isActive";
     let drafted = |member: Member| if is_active(&member) { member.read_only() } else { member };
@@ -57,11 +57,11 @@ resource! {
         required name: String = stored(NAME, "name", SHORT);
         /// Scopes; the highest counts. `read` unless they are set.
         defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
-        /// The instant from which it works no more.
+        /// The instant at which it expires.
         optional expires_at: Timestamp = stored(key::EXPIRES_AT, "expiresAt", Rule::Instant);
         /// The instant at which it last worked, at most a minute behind.
         read_optional last_used_at: Timestamp = stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only();
-        /// True when it is not revoked. A new key is not.
+        /// True when it is not revoked, as a new key is.
         updated is_active: bool = stored(key::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
         /// The instant of its making.
         read created_at: Timestamp = schema::created_at();
@@ -158,7 +158,7 @@ impl Grant {
         self.is_active && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// True when this is the hash of its secret, found out in the same time whatever the answer is.
+    /// True when this is the hash of its secret, compared in constant time.
     pub(super) fn has_hash(&self, hash: &str) -> bool {
         key_text::are_equal(self.secret_hash.as_bytes(), hash.as_bytes())
     }
@@ -171,7 +171,17 @@ impl Grant {
 
 impl Session {
     /// Notes that the session's key has been used, if that was last noted a minute ago or more. It is no change of the
-    /// key, so the feed does not tell of it; and it is tried once a minute only, whether it succeeds or not.
+    /// key: its version stays, and the audit trail has no entry. It is tried at most once a minute, even if it fails.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// engine.authenticate(&made.key)?.note_use()?;
+    /// assert!(acme.api_keys().get(made.model.id)?.last_used_at.is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of the store. They are no reason to turn the caller away.
@@ -189,8 +199,7 @@ impl Session {
 }
 
 impl Collection<'_, ApiKey> {
-    /// Makes a key. Nobody makes one that may do more than they may themselves, as it takes the greatest scope to make
-    /// any.
+    /// Makes a key. It takes the scope admin, so no key has a greater scope than its maker.
     ///
     /// ```
     /// # use rally_core::*;
@@ -213,8 +222,8 @@ impl Collection<'_, ApiKey> {
         Ok(NewApiKey { model: made.written.record.read()?, key })
     }
 
-    /// Revokes a key: on every server it is unknown from now on. The record stays. A key that is revoked already is
-    /// answered as it is.
+    /// Revokes a key: from now on every server refuses it. The record stays. A key that is revoked already is answered
+    /// as it is.
     ///
     /// ```
     /// # use rally_core::*;

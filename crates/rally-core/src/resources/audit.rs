@@ -1,5 +1,5 @@
-//! The audit trail: administrative acts on keys, users and settings, with the caller, the time and the address. Entries
-//! are written in the act's own transaction, and nothing changes them afterwards.
+//! The audit trail: administrative acts on keys, users and settings, with the caller, the time and the address.
+//! Entries are written in the act's own transaction, and never changed afterwards.
 
 use std::sync::LazyLock;
 
@@ -32,8 +32,8 @@ resource! {
     members {
         /// Identity of the entry.
         read id: Id<AuditEntry> = schema::id();
-        /// The act: `apiKey.created` or `.updated` (revoking is that, too), `user.created`, `.updated` or `.deleted`,
-        /// `settings.updated`, `login.failed`.
+        /// The act: `apiKey.created` or `.updated` (also when a key is revoked), `user.created`, `.updated` or
+        /// `.deleted`, `settings.updated`, `login.failed`.
         read action: String = stored(ACTION, "action", SHORT).read_only().filtered(), filter ACTION;
         /// The caller: a user's e-mail, `apikey:` and a key's name, or a host's name.
         read actor: String = stored(ACTOR, "actor", SHORT).read_only().filtered(), filter ACTOR;

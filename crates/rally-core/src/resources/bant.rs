@@ -31,7 +31,7 @@ const UNRATED: &str = r#"{"rating":null,"notes":null}"#;
 static MODEL: LazyLock<Model> =
     LazyLock::new(|| Model::new(Kind::Deal, &[Bant::members(), deals::hidden()].concat()));
 
-/// The slots of a deal that are for this.
+/// The members of a deal that make up its qualification.
 pub(super) fn members() -> [Member; 6] {
     let [budget, authority, need, timeline] = CRITERIA;
     [
@@ -91,7 +91,7 @@ pub struct CriterionUpdate {
 }
 
 impl CriterionUpdate {
-    /// An update that says nothing yet.
+    /// An update that changes no member yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -178,7 +178,7 @@ impl Editable for Bant {
 
 static RULES: Rules = Rules { settle, ..Rules::NONE };
 
-/// Lays what is given of each criterion over what there was of it, and keeps the instant.
+/// Merges what is given of each criterion into its former value, and keeps the instant.
 fn settle(_: &Transaction<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {
     for slot in CRITERIA {
         let whole = match bant.text(slot) {
@@ -212,13 +212,13 @@ fn write_score(bant: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
     for slot in CRITERIA {
         sum += rating(bant.slot(slot))?;
     }
-    // Of twelve at best; a half goes up.
+    // The greatest sum is 12; halves are rounded up.
     let score = (200 * sum + 12) / 24;
     out.extend_from_slice(score.to_string().as_bytes());
     Ok(())
 }
 
-/// The rating of a stored criterion; one that has none counts nothing.
+/// The rating of a stored criterion; 0 if it has none.
 fn rating(json: &[u8]) -> Result<u32, StoreError> {
     if json.is_empty() {
         return Ok(0);
@@ -235,7 +235,7 @@ const CRITERION: Rule = Rule::Shape(&Shape {
         "notes":{"type":["string","null"]}}}"#,
 });
 
-/// Reads what is given of a criterion; what is left out of it is left out here.
+/// Reads a criterion. Members that are left out stay left out.
 fn read_criterion(raw: &str, profile: Profile) -> Result<String, Wrong> {
     let rules = [("rating", Rule::Integer { min: 0, max: BEST }), ("notes", Rule::LongText)];
     let (members, wrong) = object(raw, profile, rules);

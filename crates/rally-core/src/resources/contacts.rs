@@ -24,7 +24,7 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Contact, &Cont
 closed_set! {
     /// Progress of a contact.
     pub enum LifecycleStage {
-        /// Nothing is known but the name.
+        /// Only the name is known.
         Lead = "lead",
         /// Worth an approach.
         Qualified = "qualified",
@@ -149,7 +149,7 @@ impl Bulkable for Contact {}
 
 impl Searchable for Contact {}
 
-/// Both names are JSON strings; without the quotes between them, so is the whole.
+/// Appends the full name. Both names are JSON strings; without the quotes between them, so is the whole.
 pub(super) fn full_name(contact: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
     let damaged = || StoreError::Corrupt { what: "a contact's name".to_owned() };
     let first = contact.slot(FIRST_NAME).strip_suffix(b"\"").ok_or_else(damaged)?;

@@ -1,5 +1,4 @@
 //! Credentials, which open sessions: API keys and users' passwords.
-//!
 
 use std::net::IpAddr;
 
@@ -20,17 +19,28 @@ use crate::{
     },
 };
 
-/// The hash that a password is compared with where there is none, so that it takes as long: that of `nobody's password`
-/// with the parameters of all others.
+/// The hash that a password is compared with if there is no such user, so that the answer takes as long: that of
+/// `nobody's password` with the parameters of all others.
 const NOBODYS_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$p0QVQVnCG3NcF1W6G+ydHmjbrtPHCic6ognd5JvPZYo";
 
 impl Engine {
-    /// Opens a session for whoever has this API key. Whoever lets the caller in goes on to
+    /// Opens a session for the holder of an API key. A host that serves the caller then calls
     /// [`note_use`](Session::note_use).
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// assert_eq!(engine.authenticate(&made.key)?.caller().to_string(), "apikey:report");
+    /// assert_eq!(engine.authenticate("rk_live_guessed").unwrap_err().code(), Code::Unauthorized);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words.
+    /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words;
+    /// [`Code::Unavailable`] when the store cannot answer.
     pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
         let parts = KeyParts::of(key).ok_or_else(Error::unauthorized)?;
         let lookup = self.lookup(parts.tenant)?;
@@ -47,14 +57,26 @@ impl Engine {
         Ok(session.until(grant.expires_at).with_unnoted_use(is_behind).with_rate_seen(rate_seen))
     }
 
-    /// Opens a session for whoever knows the password of a user of the tenant with that slug. It takes as long when
-    /// there is no such user or tenant.
+    /// Opens a session for a user of the tenant with a slug, by e-mail address and password. It takes as long if there
+    /// is no such user or tenant.
     ///
-    /// `source` is where the caller is, for the audit trail. This hashes the password, which is meant to take long: some tens of milliseconds and 19 MiB (argon2id, as OWASP
-    /// advises). Whoever calls it for strangers bounds how often.
+    /// `source` is the caller's address, for the audit trail. Hashing the password takes long on purpose: some tens of
+    /// milliseconds and 19 MiB (argon2id, as OWASP advises). A host that offers this to anonymous callers limits how
+    /// often they call it.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// acme.users().create(&UserDraft::new("ada@x.example", "Ada").password("engines, not looms"))?;
+    /// let session = engine.log_in("acme", "ADA@x.example", "engines, not looms", None)?;
+    /// assert_eq!((session.caller().to_string().as_str(), session.scope()), ("ada@x.example", Scope::Read));
+    /// assert!(engine.log_in("acme", "ada@x.example", "a guess", None).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Code::Unauthorized`], always with the same words.
+    /// [`Code::Unauthorized`], always with the same words; [`Code::Unavailable`] when the store cannot answer.
     pub fn log_in(
         &self,
         tenant: &str,
@@ -72,10 +94,25 @@ impl Engine {
         Err(Error::new(Code::Unauthorized, "the tenant, the e-mail address or the password is wrong"))
     }
 
-    /// Opens a session for a user who has proved to be one before, as the caller of [`Session::caller`] tells it.
+    /// Opens a session for a user who has logged in before. `credential_since` is that of [`Caller::User`] at that
+    /// login.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let ada = acme.users().create(&UserDraft::new("ada@x.example", "Ada").password("engines, not looms"))?;
+    /// let session = engine.log_in("acme", "ada@x.example", "engines, not looms", None)?;
+    /// let Caller::User { credential_since, .. } = session.caller() else { unreachable!() };
+    /// assert!(engine.session_of(ada.tenant_id, ada.id, *credential_since).is_ok());
+    /// acme.users().update(ada.id, &UserUpdate::new().password("looms, not engines"))?;
+    /// assert!(engine.session_of(ada.tenant_id, ada.id, *credential_since).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Code::Unauthorized`] when the user is gone or may not log in any more, or the password has changed since.
+    /// [`Code::Unauthorized`] when the user is gone or may not log in any more, or the password has changed since;
+    /// [`Code::Unavailable`] when the store cannot answer.
     pub fn session_of(
         &self,
         tenant: TenantId,
@@ -99,8 +136,8 @@ impl Engine {
         Session::open(self.clone(), lookup.tenant_shared(), caller, scope)
     }
 
-    /// The account that somebody wants to log in to, and where the attempt is noted. One that is not there is tried like
-    /// one that is; one of a tenant that is not there is noted in the directory, which takes as long.
+    /// The account to log in to, and the session in which the attempt is noted. An unknown account takes the same
+    /// steps as a known one; an attempt at an unknown tenant is noted in the directory, which takes as long.
     fn account(
         &self,
         tenant: &str,
@@ -115,7 +152,7 @@ impl Engine {
         Ok((lookup.called_from(source), found))
     }
 
-    /// A session to look for a credential in. Until it has been seen to be good, nobody is asking.
+    /// A session to look a credential up in, before its caller is known.
     fn lookup(&self, tenant: TenantId) -> Result<Session, Error> {
         let info = self.tenant_by_id(tenant)?.ok_or_else(Error::unauthorized)?;
         let nobody = Caller::Host { name: "authentication".to_owned() };
@@ -123,7 +160,7 @@ impl Engine {
     }
 }
 
-/// The record of a credential; one that is not there is told like one that is wrong.
+/// The record of a credential; an unknown one gives the same error as a wrong one.
 fn found<T>(row: Result<T, Error>) -> Result<T, Error> {
     match row {
         Err(error) if error.is_not_found() => Err(Error::unauthorized()),
@@ -137,6 +174,12 @@ fn verify(password: &str, hash: &str) -> bool {
 
 impl Error {
     /// The error for a credential that opens no session, without the reason.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert_eq!(Error::unauthorized().code(), Code::Unauthorized);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(Code::Unauthorized, "the API key or token is missing, unknown, expired or revoked")

@@ -184,7 +184,7 @@ impl Searchable for Deal {}
 
 static RULES: Rules = Rules { settle, ..Rules::NONE };
 
-/// Checks a deal's stage, and keeps what follows from it: probability, status and the date of the close.
+/// Checks a deal's stage, and sets what the stage determines: probability, status and the date of the close.
 fn settle(transaction: &Transaction<'_>, deal: &mut Revision<'_>) -> Result<(), Error> {
     if deal.text(CURRENCY).is_empty() {
         deal.set(CURRENCY, quote(transaction.tenant().default_currency.as_str()));

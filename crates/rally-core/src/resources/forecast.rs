@@ -40,7 +40,7 @@ pub struct StageForecast {
     pub stage: PipelineStage,
     /// The number of deals in it.
     pub count: u64,
-    /// Their values, by currency in the order of the codes. Deals without a value are counted and no more.
+    /// Sums of their values, by currency in the order of the codes. Deals without a value are only counted.
     pub sums: Vec<CurrencySum>,
 }
 
@@ -77,7 +77,7 @@ impl Sum {
 impl TryFrom<&Sum> for Decimal {
     type Error = NotADecimal;
 
-    /// The sum as a decimal, if it has no more digits than one may have.
+    /// Converts the sum to a decimal, if it has at most as many digits as a decimal may have.
     fn try_from(sum: &Sum) -> Result<Self, NotADecimal> {
         sum.to_string().parse()
     }

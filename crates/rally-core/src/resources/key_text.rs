@@ -1,8 +1,8 @@
 //! The text of API keys.
 //!
-//! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), 22 that say which tenant
-//! to look in, 22 that say which key it is, and 6 check digits (CRC-32), by which a typing slip is told without asking the
-//! store. The store holds the SHA-256 hash of secret and tenant and nothing that the key could be made from.
+//! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), 22 that name the
+//! tenant, 22 that name the key, and 6 check digits (CRC-32), by which a typing slip is found without asking the
+//! store. The store holds the SHA-256 hash of secret and tenant, from which the key cannot be made.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -24,14 +24,14 @@ const BASE_62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 /// The parts of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct KeyParts<'a> {
-    /// Prefix, secret and tenant: all that is random of it, and what it is random for.
+    /// Prefix, secret and tenant: the part that is hashed.
     pub(super) hashed: &'a str,
     pub(super) tenant: TenantId,
     pub(super) id: Uuid,
 }
 
 impl<'a> KeyParts<'a> {
-    /// Reads a key; `None` if it is none at all, which asks no store.
+    /// Reads a key; `None` if the text is not one, which is found without asking the store.
     pub(super) fn of(key: &'a str) -> Option<Self> {
         let letters = key.strip_prefix(LIVE).or_else(|| key.strip_prefix(TEST))?;
         if letters.len() != SECRET_CHARACTERS + 2 * ID_CHARACTERS + CHECK_CHARACTERS || !letters.is_ascii() {
@@ -108,7 +108,7 @@ pub(super) fn hash(text: &str) -> String {
     Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// True when two texts are the same, found out in the same time wherever they differ.
+/// True when two texts are equal, compared in constant time.
 pub(super) fn are_equal(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }

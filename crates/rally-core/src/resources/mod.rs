@@ -44,7 +44,8 @@ use crate::{
     },
 };
 
-/// Makes of the table of kinds what a host reaches each of them by, and what the engine writes each of them by.
+/// Generates from the table of kinds the methods by which a host reaches each kind, and the definitions by which the
+/// engine writes it.
 macro_rules! offer {
     (
         in the feed {
@@ -101,6 +102,7 @@ macro_rules! offer_one {
 
         impl<'s> Transaction<'s> {
             #[doc = concat!("The tenant's ", $plural, ": records of the type [`", stringify!($kind), "`].")]
+            #[must_use]
             pub fn $name(&mut self) -> TransactionCollection<'_, 's, $kind> {
                 self.records()
             }

@@ -3,13 +3,13 @@ use std::{
     sync::LazyLock,
 };
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{deals, define};
 use crate::{
-    base::{Code, Error, Faults, Id, Kind, Patch, Profile, Scope, TenantId, Timestamp, closed_set, limits},
+    base::{Code, Error, Faults, Id, Kind, Patch, Profile, Scope, TenantId, Timestamp, limits},
     engine::{
         codec::{Bytes, RecordParts, Slot},
         keys::{IndexedValue, fold},
@@ -21,6 +21,10 @@ use crate::{
         write::{self, Answer, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };
+
+mod stage;
+
+pub use stage::{PipelineStage, PipelineStageDraft, StageOutcome};
 
 const NAME: Slot = Slot::new(0);
 const IS_DEFAULT: Slot = Slot::new(1);
@@ -38,18 +42,6 @@ const FIRST: &str = r#"{"name":"Sales pipeline","isDefault":true,"stages":[
     {"name":"Closed Won","probability":100,"outcome":"won"},
     {"name":"Closed Lost","probability":0,"outcome":"lost"}]}"#;
 
-closed_set! {
-    /// Outcome of a stage: the status of the deals in it.
-    pub enum StageOutcome {
-        /// Deals in it may still be won.
-        Open = "open",
-        /// Deals in it are won.
-        Won = "won",
-        /// Deals in it are lost.
-        Lost = "lost",
-    }
-}
-
 resource! {
     /// The stages that deals go through, in their order.
     pub struct Pipeline;
@@ -58,8 +50,8 @@ resource! {
         pub struct PipelineDraft;
     }
     update {
-        /// Updates a [`Pipeline`]. The stages are all that it is to have, in their order: one that is left out is removed,
-        /// which fails while deals are in it.
+        /// Updates a [`Pipeline`]. The stages that it gives replace all that there are, in their order: one that is
+        /// left out is removed, which fails while deals are in it.
         pub struct PipelineUpdate;
     }
 
@@ -70,7 +62,7 @@ resource! {
         read tenant_id: TenantId = schema::tenant_id();
         /// Name.
         required name: String = stored(NAME, "name", SHORT).searched();
-        /// True for the tenant's default; exactly one is.
+        /// True for the tenant's default pipeline; there is exactly one.
         defaulted is_default: bool = stored(IS_DEFAULT, "isDefault", Rule::Boolean).default("false").indexed();
         /// Stages, 1 to 50.
         required stages: Vec<PipelineStage> as Vec<PipelineStageDraft> =
@@ -82,68 +74,18 @@ resource! {
     }
 }
 
-/// A stage of a pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PipelineStage {
-    /// Identity of the stage.
-    pub id: Id<PipelineStage>,
-    /// Name; no other stage of the pipeline has it, in whatever case of letters.
-    pub name: String,
-    /// Place in the pipeline, from 1 up.
-    pub order: u8,
-    /// Probability that a deal which comes to it is won, 0 to 100.
-    pub probability: u8,
-    /// Outcome: the status of the deals in it.
-    pub outcome: StageOutcome,
-}
-
-/// Creates or changes a [`PipelineStage`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[must_use]
-pub struct PipelineStageDraft {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<Id<PipelineStage>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    probability: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<StageOutcome>,
-}
-
-impl PipelineStageDraft {
-    /// A new stage: open, with a probability of 0.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { id: None, name: Some(name.into()), probability: None, outcome: None }
-    }
-
-    /// A stage that the pipeline has, as it is.
-    pub const fn keep(id: Id<PipelineStage>) -> Self {
-        Self { id: Some(id), name: None, probability: None, outcome: None }
-    }
-
-    /// Name.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Probability that a deal which comes to it is won, 0 to 100. A new stage that is won has 100 without it.
-    pub const fn probability(mut self, probability: u8) -> Self {
-        self.probability = Some(probability);
-        self
-    }
-
-    /// Outcome: the status of the deals in it.
-    pub const fn outcome(mut self, outcome: StageOutcome) -> Self {
-        self.outcome = Some(outcome);
-        self
-    }
-}
-
 impl Pipeline {
-    /// The stage of a name.
+    /// The stage with a name.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// assert_eq!(sales.stage("Closed Won")?.outcome, StageOutcome::Won);
+    /// assert!(sales.stage("closed won").unwrap_err().is_not_found());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`] when no stage has it.
@@ -176,6 +118,15 @@ impl Collection<'_, Pipeline> {
 impl ViewCollection<'_, Pipeline> {
     /// The tenant's default pipeline.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// assert_eq!(acme.view()?.pipelines().default()?, sales);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn default(&self) -> Result<Pipeline, Error> {
@@ -186,6 +137,15 @@ impl ViewCollection<'_, Pipeline> {
 
 impl TransactionCollection<'_, '_, Pipeline> {
     /// The tenant's default pipeline.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// assert_eq!(acme.write(|tx| tx.pipelines().default())?, sales);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
@@ -256,7 +216,7 @@ pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Erro
     Ok(stages.iter().find(|stage| stage.id.as_uuid() == id).map(|stage| stage.name.get()))
 }
 
-/// Puts the stages together, and keeps exactly one pipeline the default.
+/// Completes the stages, and keeps exactly one pipeline the default.
 fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
     let was = pipeline.text_before(IS_DEFAULT) == "true";
     if was && pipeline.text(IS_DEFAULT) != "true" {
@@ -287,7 +247,7 @@ fn settle_stages(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> 
     Ok(())
 }
 
-/// Checks that stages with deals stay, and stay what they are for their deals.
+/// Checks that stages with deals are kept, with their outcome.
 fn check_used(
     transaction: &Transaction<'_>,
     before: &[PipelineStage],
@@ -318,7 +278,7 @@ fn check_used(
     Ok(())
 }
 
-/// The stages that are given, completed by what they were and by what new ones have.
+/// The stages that are given, completed by their former members and by defaults.
 fn put_together(
     transaction: &Transaction<'_>,
     pipeline: &mut Revision<'_>,
@@ -351,7 +311,7 @@ fn put_together(
     after
 }
 
-/// The value of a member of a stage, unless it is the one that it has by itself.
+/// The value of a member of a stage; `None` for its default.
 fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
     match given {
         Patch::Keep => before,
@@ -360,7 +320,7 @@ fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
     }
 }
 
-/// Makes the pipeline that was the default one like any other, when this one has become it.
+/// Takes the mark of the default from the former default pipeline when this one has become it.
 fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
     if RecordParts::read(pipeline)?.slot(IS_DEFAULT) != b"true" {
         return Ok(());
@@ -371,7 +331,7 @@ fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Resu
     Ok(())
 }
 
-/// The default pipeline stays, and so does one that has deals.
+/// Refuses to delete the default pipeline, or one that has deals.
 fn keep(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
     if RecordParts::read(pipeline)?.slot(IS_DEFAULT) == b"true" {
         let detail = "this is the default pipeline; make another one the default before you delete it";
@@ -434,7 +394,7 @@ const LIST: Shape = Shape {
         "outcome":{"type":"string","enum":["open","won","lost"]}}}}"#,
 };
 
-/// What a stage is given; its place is where it stands in the list.
+/// Members of a stage that callers give; its order is its place in the list.
 const MEMBERS: [(&str, Rule); 5] = [
     ("id", Rule::Id),
     ("name", SHORT),
@@ -443,16 +403,16 @@ const MEMBERS: [(&str, Rule); 5] = [
     ("order", Rule::Shape(&ANYTHING)),
 ];
 
-/// What callers may not write, whatever it is.
+/// Any JSON value, for a member that callers may not write.
 const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: "{}" };
 
-/// Reads a list of stages as they are given. What is left out is filled in where the stages are that there were.
+/// Reads a list of stages. Members that are left out are completed later, from the stages that the pipeline has.
 fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
     let items = array(raw)?;
     if items.is_empty() || items.len() > limits::STAGES {
         return Err(Wrong::from(format!("must have 1 to {} stages", limits::STAGES)));
     }
-    let (mut stages, mut wrong) = (Vec::new(), Wrong::nothing());
+    let (mut stages, mut wrong) = (Vec::new(), Wrong::none());
     for (at, item) in items.into_iter().enumerate() {
         let (members, mut faults) = object(item, profile, MEMBERS);
         if profile == Profile::Strict && matches!(members.last(), Some(Nested::Null | Nested::Value(_))) {

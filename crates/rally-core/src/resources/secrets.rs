@@ -42,8 +42,16 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl Engine {
-    /// The secrets of this deployment, the one to sign with first; behind it those that tokens that still last may have
-    /// been signed with. The first is made when there is none.
+    /// The secrets of this deployment: first the one to sign with, then those that unexpired tokens may have been
+    /// signed with. If there is none, one is made.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let first = engine.signing_secrets()?;
+    /// assert_eq!(engine.signing_secrets()?[0].id(), first[0].id());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
@@ -55,7 +63,17 @@ impl Engine {
         Ok(valid(&known, self.clock().now()))
     }
 
-    /// Makes another secret to sign with. Tokens that were signed with the one before are taken until they end.
+    /// Makes another secret to sign with. Tokens that were signed with the one before are accepted until they expire.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let first = engine.signing_secrets()?[0].id();
+    /// let second = engine.rotate_signing_secret()?.id();
+    /// let known = engine.signing_secrets()?.into_iter().map(|secret| secret.id());
+    /// assert_eq!(known.collect::<Vec<_>>(), [second, first]);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
@@ -67,7 +85,7 @@ impl Engine {
             .ok_or_else(|| Error::internal("no secret was made"))
     }
 
-    /// Makes a secret if it is wanted beside those that there are, and answers them all.
+    /// Makes a secret if `is_wanted` says so of the existing ones, and answers all.
     fn add_secret(&self, is_wanted: fn(&SecretsV1) -> bool) -> Result<SecretsV1, Error> {
         let new = SecretV1 { id: self.random(), key: self.random(), made_at: self.clock().now().as_micros() };
         self.directory().write(|transaction| {
@@ -84,7 +102,8 @@ impl Engine {
     }
 }
 
-/// The newest one, and those that were replaced so lately that a token signed with them may still last; newest first.
+/// The newest secret, and those that were replaced so recently that a token signed with them may not have expired;
+/// newest first.
 fn valid(known: &SecretsV1, now: Timestamp) -> Vec<SigningSecret> {
     let oldest = now.plus_micros(-limits::TOKEN_SECONDS * 1_000_000).as_micros();
     let mut replaced_at = i64::MAX;

@@ -25,7 +25,7 @@ resource! {
     /// Settings that a tenant chooses for itself.
     pub struct Settings;
     update {
-        /// Updates [`Settings`]. One that is cleared goes back to what it is by itself.
+        /// Updates [`Settings`]. One that is cleared has its default again.
         pub struct SettingsUpdate;
     }
 
@@ -75,8 +75,19 @@ impl Session {
         self.completed(&Collection::<Settings>::new(&directory).json().get(id)?)
     }
 
-    /// Changes the tenant's settings. Sessions go by those that there were when they were opened; sessions that are
-    /// opened from now on go by the new ones, on other servers of the store within a second.
+    /// Changes the tenant's settings. Sessions that are open keep the settings that they were opened with; sessions
+    /// that are opened from now on have the new ones, on other servers of the store within a second.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let settings = acme.change_settings(&SettingsUpdate::new().name("Acme Ltd").default_currency(Currency::EUR))?;
+    /// assert_eq!((settings.name.as_str(), settings.default_currency), ("Acme Ltd", Currency::EUR));
+    /// let settings = acme.change_settings(&SettingsUpdate::new().name(None::<String>))?;
+    /// assert_eq!(settings.name, "acme", "the default is the slug");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, and
@@ -115,13 +126,13 @@ impl Session {
         self.engine().forget_tenant(tenant.id);
         let written = written?;
         if written.outcome == WriteOutcome::Updated && !written.replayed {
-            // The settings have changed, whatever becomes of this.
+            // The settings have changed even if this fails.
             audit::note_settings(self, &named(&body)).map_err(Error::with_unknown_outcome)?;
         }
         Ok(Written { record: self.completed(&written.record)?, ..written })
     }
 
-    /// Settings with the values that hold where none are chosen.
+    /// Settings with defaults for those that are not set.
     fn completed(&self, row: &Row<Settings>) -> Result<Row<Settings>, Error> {
         let config = self.engine().config();
         row.completed(&[

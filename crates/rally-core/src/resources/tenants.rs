@@ -20,7 +20,7 @@ pub(super) const DEFAULT_CURRENCY: Slot = Slot::new(5);
 /// Says that the tenant has been given its first pipeline, which is among its own records.
 const HAS_PIPELINE: Slot = Slot::new(6);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
-/// More requests than anyone can count.
+/// Requests a minute; the maximum is beyond any real load.
 pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
@@ -33,7 +33,7 @@ resource! {
         pub struct TenantDraft;
     }
     update {
-        /// Updates a [`Tenant`]; a setting that is cleared is the engine's again.
+        /// Updates a [`Tenant`]; a setting that is cleared is that of the engine again.
         pub struct TenantUpdate;
     }
 
@@ -73,7 +73,7 @@ fn fold_slug(slug: &str) -> Option<String> {
     if slug.is_empty() { None } else { Some(slug.to_owned()) }
 }
 
-/// A tenant of an engine, to open sessions of.
+/// A tenant of an engine, which opens sessions.
 #[derive(Clone)]
 pub struct TenantHandle {
     engine: Engine,
@@ -105,8 +105,19 @@ impl TenantHandle {
     /// Changes the tenant. Sessions that are opened from now on go by its new settings, on other servers of the store
     /// within a second.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// engine.tenant("acme")?.update(&TenantUpdate::new().default_currency(Currency::EUR))?;
+    /// let later = engine.tenant("acme")?.trusted_session("docs")?;
+    /// assert_eq!(later.tenant().default_currency, Currency::EUR);
+    /// assert_eq!(acme.tenant().default_currency, Currency::USD, "a session goes on as it was opened");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Code::Validation`].
+    /// [`Code::Validation`], or [`Code::Duplicate`] when another tenant has the slug.
     pub fn update(&self, update: &TenantUpdate) -> Result<Tenant, Error> {
         let id = Id::from_uuid(self.tenant.id.as_uuid());
         let changed = self.engine.directory().tenants().update(id, update);
@@ -116,6 +127,14 @@ impl TenantHandle {
     }
 
     /// The tenant's record.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(engine.tenant("acme")?.into_record().slug, "acme");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn into_record(self) -> Tenant {
         self.tenant
@@ -137,11 +156,21 @@ impl fmt::Debug for TenantHandle {
 }
 
 impl Engine {
-    /// Adds a tenant, with a pipeline of six stages. Should the store go away in between, the pipeline is added when the
-    /// tenant is first asked for.
+    /// Creates a tenant, with a pipeline of six stages. If the store fails in between, the pipeline is added when the
+    /// tenant is next asked for.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let acme = engine.create_tenant(&TenantDraft::new("acme").default_currency(Currency::EUR))?;
+    /// assert_eq!(acme.trusted_session("docs")?.pipelines().default()?.stages.len(), 6);
+    /// assert!(engine.create_tenant(&TenantDraft::new("acme")).unwrap_err().is_duplicate());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Code::Validation`], or [`Code::Duplicate`] when the slug is taken.
+    /// [`Code::Validation`], or [`Code::Duplicate`] when another tenant has the slug. After an
+    /// [unknown outcome](Error::is_outcome_unknown) the tenant may be there.
     pub fn create_tenant(&self, draft: &TenantDraft) -> Result<TenantHandle, Error> {
         let tenant = self.directory().tenants().create(draft)?;
         // The tenant is there, whether its pipeline already is or not.
@@ -151,6 +180,15 @@ impl Engine {
 
     /// All tenants, oldest first.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let slugs = engine.tenants()?.into_iter().map(|tenant| tenant.slug);
+    /// assert_eq!(slugs.collect::<Vec<_>>(), ["acme"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn tenants(&self) -> Result<Vec<Tenant>, Error> {
@@ -158,6 +196,15 @@ impl Engine {
     }
 
     /// The tenant with a slug.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(engine.tenant("acme")?.id, acme.tenant().id);
+    /// assert!(engine.tenant("looms").unwrap_err().is_not_found());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`] when there is none.

@@ -72,6 +72,12 @@ resource! {
 
 impl User {
     /// An e-mail address as users are told apart by it: all spellings that log the same user in are one text.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert_eq!(User::folded_email(" Ada@X.example"), User::folded_email("ada@x.example"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn folded_email(email: &str) -> String {
         let email = email.trim();
@@ -112,7 +118,7 @@ impl Searchable for User {}
 
 static RULES: Rules = Rules { prepare, settle, keep, audit: Some(audit::note), ..Rules::NONE };
 
-/// A password on its way in. It is kept as its argon2id hash alone, and is never written anywhere.
+/// A password to be set. It is kept as its argon2id hash alone, and is never written anywhere.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Password(String);
@@ -177,7 +183,8 @@ pub(super) fn find(lookup: &Session, email: &str) -> Result<Option<Account>, Err
     row.map(|row| Account::read(&row.record()?)).transpose()
 }
 
-/// Replaces a password by its hash. That takes long, so it happens before the store is asked where it can.
+/// Replaces a password by its argon2id hash. That takes long on purpose, so it is done before the write begins, except
+/// within a host's transaction.
 fn prepare(entropy: &dyn Entropy, body: &mut Body<'_>) -> Result<(), Error> {
     let Some(password) = body.value(user::PASSWORD).map(text_of) else { return Ok(()) };
     let mut salt = [0; 16];
@@ -197,7 +204,7 @@ fn settle(transaction: &Transaction<'_>, user: &mut Revision<'_>) -> Result<(), 
     Ok(())
 }
 
-/// The last user who may do everything stays.
+/// Refuses to delete the last active user with the scope admin.
 fn keep(transaction: &Transaction<'_>, id: Uuid, user: &Bytes) -> Result<(), Error> {
     let record = Record::read(transaction.tenant().id, id, user)?;
     if !administrators::needs_user(transaction, &record)? {

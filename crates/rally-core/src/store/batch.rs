@@ -46,7 +46,7 @@ impl Batch {
         self.0.into_iter()
     }
 
-    /// True when there is nothing to change.
+    /// True when it has no change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

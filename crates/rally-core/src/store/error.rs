@@ -18,7 +18,7 @@ pub enum StoreError {
         /// The reason, for the log.
         reason: String,
     },
-    /// A key, value or batch beyond [`Limits`](super::Limits); nothing was applied. Never the same again.
+    /// A key, value or batch beyond [`Limits`](super::Limits); nothing was applied. Do not repeat it unchanged.
     #[error("a {what} of {bytes} bytes is over the limit of {limit}")]
     TooLarge {
         /// `key`, `value` or `batch`.

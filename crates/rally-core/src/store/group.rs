@@ -39,7 +39,7 @@ pub trait GroupCommit {
     ///   longer [`Sound`](Condition::Sound).
     ///
     /// # Errors
-    /// Those that `build` aborted with, or the one that kept its batch from being added.
+    /// The error that `build` aborted with, or the one that kept its batch from being added.
     fn run(
         &self,
         transaction: &mut Self::Transaction,
@@ -80,7 +80,7 @@ pub struct GroupOptions {
     pub members: usize,
     /// The bytes after which a group commits, since they are all held in memory until then.
     pub bytes: usize,
-    /// The most times that a write is run when nothing of it was applied and running it again may help.
+    /// Attempts at a write, at most, while nothing of it is applied and another attempt may help.
     pub attempts: usize,
 }
 
@@ -159,12 +159,12 @@ impl<T, S> GroupQueue<T, S> {
     /// To be correct:
     /// - writers that wait share one commit, and each `build` sees what the group has added before it;
     /// - all writers that share a commit hear the same outcome of it;
-    /// - an answer that rests on changes is given once they are durable, and never if they are lost: neither that of the
-    ///   writer that made them, nor a refusal or an error of one that saw them. Such a write is run again, and after its
-    ///   last attempt told why the commit was lost;
-    /// - of a commit whose outcome is unknown only those hear who changed something in it; who only saw its changes runs
-    ///   again, and after the last attempt finds the store unavailable;
-    /// - an answer that rests on no change of the group stands, whatever becomes of the commit;
+    /// - an answer that rests on changes is given only once they are durable: that of the writer that made them, and a
+    ///   refusal or an error of a writer that saw them. If they are lost, such a write runs again, and after its last
+    ///   attempt is told why the commit was lost;
+    /// - if the outcome of a commit is unknown, only the writers that changed something in it are told so; a writer
+    ///   that only saw its changes runs again, and after its last attempt finds the store unavailable;
+    /// - an answer that rests on no change of the group stands, even if the commit fails;
     /// - no group is left open when nobody waits for the turn;
     /// - a group takes at most `members` writes, and no more once it has `bytes`;
     /// - a panic in `build` reaches its caller, and loses no other batch of the group;

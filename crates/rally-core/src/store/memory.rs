@@ -9,9 +9,9 @@ use crate::base::TenantId;
 
 /// A store in memory, for tests, fakes and caches that may be lost.
 ///
-/// Each tenant's state is one persistent map. A snapshot is a reference to it, so taking one costs the same whatever
-/// the tenant's size, and no reader waits for a write to be built: at most for the few microseconds in which a small
-/// finished batch is put in place. Nothing is durable.
+/// Each tenant's state is one persistent map. A snapshot is a reference to it, so taking one costs the same for a
+/// tenant of any size. No reader waits while a write is built, only for the few microseconds in which a small finished
+/// batch is put in place. Nothing is durable.
 #[derive(Default)]
 pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError};
 
-/// A snapshot as it will look when a batch has been applied: what the next of several writes that share a commit builds
-/// on.
+/// A snapshot as it will be when a batch has been applied: the state on which the next of several writes that share a
+/// commit builds.
 pub struct Overlay<'s> {
     below: &'s dyn Snapshot,
     batch: Batch,

@@ -9,14 +9,14 @@ use super::StoreError;
 pub enum CommitOutcome {
     /// The commit is durable.
     Durable,
-    /// Nothing of the commit is there, nor ever will be. The error says why.
+    /// The commit was not applied and never will be. The error says why.
     Lost(Arc<StoreError>),
-    /// Nobody can tell whether the commit is there. The text says why, for the log.
+    /// The commit may or may not have been applied. The text says why, for the log.
     Unknown(String),
 }
 
 impl CommitOutcome {
-    /// The outcome of a commit of which nothing was applied.
+    /// The outcome of a commit that was not applied.
     #[must_use]
     pub fn lost(why: StoreError) -> Self {
         Self::Lost(Arc::new(why))

@@ -128,7 +128,7 @@ fn tags(json: &str) -> Vec<String> {
     }
 }
 
-/// Asks for what a name begins with.
+/// Searches for the beginning of a name.
 fn search(query: &mut Asked, found: &mut Vec<Rc<Record>>, state: &State, kind: Kind, random: &mut Random) {
     let names: Vec<&Member> = members(kind).iter().filter(|member| member.is_searched).collect();
     let Some(record) = state.pick(kind, random) else { return };
@@ -145,7 +145,7 @@ fn search(query: &mut Asked, found: &mut Vec<Rc<Record>>, state: &State, kind: K
     });
 }
 
-/// A filter that the kind has not, or a value that no member has.
+/// A filter that the kind does not have, or a value that no member has.
 fn refused_list(session: &Session, random: &mut Random) {
     let kind = random.one_of(&KINDS);
     let filters = members(kind).iter().filter_map(|member| member.filter);

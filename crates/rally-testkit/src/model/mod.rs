@@ -1,9 +1,9 @@
 //! The engine held against plain maps: random operations on both, compared after each one, with faults of the store.
 //!
-//! The maps know the contract and nothing of how the engine keeps it: what a member becomes is written down beside the
-//! value that is sent, and a list is a list. `table` has the members of every kind, `sample` the values that they are
-//! given, `state` what writes do to records of any kind, `rules` what is true of one kind alone, and `view` how records
-//! read. The ids of what is new are the engine's to choose; the maps take them over.
+//! The maps know the contract and not how the engine keeps it: the value that a member becomes is written down beside
+//! the value that is sent, and a list is a list. `table` has the members of every kind, `sample` the values that they
+//! are given, `state` what writes do to records of any kind, `rules` the rules of single kinds, and `view` the records
+//! as they are read. The engine chooses the ids of new records; the maps take them over.
 
 mod compare;
 mod operation;

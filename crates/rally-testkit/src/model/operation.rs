@@ -6,7 +6,7 @@ use rally_core::{
 use uuid::Uuid;
 
 use super::{
-    sample::{Around, Body, stranger, unquote},
+    sample::{Around, Body, unknown_id, unquote},
     state::{Answer, Record, Refusal, State},
     table::{BANT, Member, OF_TYPE, SETTINGS, Values, matched_by, members},
 };
@@ -26,13 +26,13 @@ enum Act {
     Upsert(Body),
     Delete(Uuid),
     Bulk(Vec<Body>, Atomicity),
-    /// Of a deal to a stage.
+    /// Move of a deal to a stage.
     Move(Uuid, Body),
-    /// Of a deal, by its BANT.
+    /// Qualification of a deal.
     Rate(Uuid, Body),
-    /// Of the tenant's settings.
+    /// Change of the tenant's settings.
     Choose(Body),
-    /// Of several records in one transaction, which goes on after a refused verb or is rolled back by it.
+    /// Several verbs in one transaction, which goes on after a refused verb or is rolled back by it.
     Transaction(Vec<Operation>, AfterRefusal),
 }
 
@@ -269,7 +269,7 @@ fn written<R: Resource>(result: Result<Written<Row<R>>, Error>) -> Told {
     refused(result.map(|written| Answer::of(written.outcome, text(&written.record))))
 }
 
-/// A refusal is an answer; that the store cannot answer is none.
+/// Turns a refusal into an answer; an unavailable store is none.
 fn refused(result: Told) -> Told {
     match result {
         Err(error) if error.code() != Code::Unavailable => Ok(Answer::Refused(refusal(&error))),
@@ -314,11 +314,11 @@ fn moved(around: Around<'_>, random: &mut Random) -> Act {
     Act::Move(id, body)
 }
 
-/// The id of a record, and now and then of none.
+/// The id of a record, or now and then one that no record has.
 fn target(kind: Kind, around: Around<'_>, random: &mut Random) -> Uuid {
     match around.own.pick(kind, random) {
         Some(record) if !random.once_in(20) => record.id,
-        _ => stranger(kind, around, random),
+        _ => unknown_id(kind, around, random),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is true of a kind beyond its members one by one.
+//! Rules of each kind besides those of its single members.
 
 use rally_core::{Kind, Timestamp};
 use serde_json::Value;
@@ -10,11 +10,11 @@ use super::{
     table::{BANT, OF_TYPE, Values},
 };
 
-/// A record as it is to be, and what is wrong with that.
+/// A record as it is about to be, and its faults.
 pub(super) struct Revision {
     pub(super) members: Members,
     pub(super) stages: Vec<PlainStage>,
-    /// When it will have changed, if it will.
+    /// Instant of the change, if there is one.
     at: Timestamp,
     pub(super) is_wrong: bool,
     pub(super) leads_nowhere: bool,
@@ -26,7 +26,7 @@ impl Revision {
         Self { members, stages, at, is_wrong: false, leads_nowhere: false, is_in_conflict: false }
     }
 
-    /// The code of what is wrong with it.
+    /// The code of its fault, if it has one.
     pub(super) const fn fault(&self) -> Option<&'static str> {
         if self.is_wrong {
             Some("validation")
@@ -52,7 +52,7 @@ impl Revision {
     }
 }
 
-/// Completes a record that is to be, and finds out what is wrong with it.
+/// Completes a record that is about to be, and finds its faults.
 pub(super) fn settle(
     state: &mut State,
     kind: Kind,
@@ -80,7 +80,7 @@ pub(super) fn settle(
     }
 }
 
-/// Why a record must stay, if it must.
+/// Refuses to delete a record that must stay.
 pub(super) fn may_go(state: &State, kind: Kind, record: &Record) -> Result<(), Refusal> {
     match kind {
         Kind::Pipeline if record.members["isDefault"] == "true" => refused("validation"),
@@ -115,7 +115,7 @@ fn settle_stage(state: &State, old: Option<&Record>, body: &Body, deal: &mut Rev
     }
 }
 
-/// Lays what is given of each of the four over what there was of it.
+/// Merges what is given of each of the four criteria into its former value.
 fn settle_bant(old: Option<&Record>, deal: &mut Revision) {
     let Some(old) = old else { return };
     for member in BANT.iter().filter(|member| member.values == Values::Criterion) {
@@ -152,7 +152,7 @@ fn another_is_admin(state: &State, id: Uuid) -> bool {
     state.all(Kind::User).iter().any(|user| user.id != id && is_admin(&user.members))
 }
 
-/// Puts the stages together that a body gives; those of which deals stand in one stay, and end as they did.
+/// Completes the stages that a body gives. A stage with deals must be kept, with its outcome.
 fn settle_stages(state: &mut State, old: Option<&Record>, body: &Body, pipeline: &mut Revision) {
     let Some(given) = body.kept("stages").filter(|_| body.gives("stages")).map(read) else { return };
     let before = old.map_or(&[][..], |old| &old.stages);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::Random;
 
-/// What is sent for a member, and what is kept of it; nothing when it is a fault. Both are JSON text.
+/// A value of a member: as it is sent, and as it is kept, which is `None` for a fault. Both are JSON text.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) name: &'static str,
@@ -22,10 +22,10 @@ pub(super) struct Given {
 pub(super) struct Body {
     pub(super) given: Vec<Given>,
     /// A name that callers cannot write, sent along.
-    pub(super) stranger: Option<&'static str>,
+    pub(super) unknown_name: Option<&'static str>,
 }
 
-/// What a value may have to do with.
+/// Records that a value may refer to.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     pub(super) own: &'a State,
@@ -47,21 +47,21 @@ impl Body {
     /// These members, each kept as it is sent.
     pub(super) fn of<const N: usize>(members: [(&'static str, String); N]) -> Self {
         let given = members.map(|(name, json)| Given { name, place: name, kept: Some(json.clone()), json });
-        Self { given: given.into(), stranger: None }
+        Self { given: given.into(), unknown_name: None }
     }
 
     /// The JSON object of what is sent.
     pub(super) fn to_json(&self) -> String {
-        let stranger = self.stranger.map(|name| format!("\"{name}\":1"));
+        let unknown = self.unknown_name.map(|name| format!("\"{name}\":1"));
         let given = self.given.iter().map(|given| format!("\"{}\":{}", given.name, given.json));
-        format!("{{{}}}", stranger.into_iter().chain(given).collect::<Vec<_>>().join(","))
+        format!("{{{}}}", unknown.into_iter().chain(given).collect::<Vec<_>>().join(","))
     }
 
     pub(super) fn kept(&self, name: &str) -> Option<&str> {
         self.given.iter().find(|given| given.name == name)?.kept.as_deref()
     }
 
-    /// Whether it gives a member a value.
+    /// True when it gives a member a value.
     pub(super) fn gives(&self, name: &str) -> bool {
         self.given.iter().any(|given| given.name == name && given.kept.is_some() && given.json != "null")
     }
@@ -75,7 +75,7 @@ impl Body {
     ) -> Self {
         let mut body = Self::default();
         if random.once_in(25) {
-            body.stranger = Some(random.one_of(&["colour", "createdAt"]));
+            body.unknown_name = Some(random.one_of(&["colour", "createdAt"]));
         }
         for member in members.iter().filter(|member| member.is_written) {
             if chosen(member, random) {
@@ -85,7 +85,7 @@ impl Body {
         body
     }
 
-    /// The same body with a record's values for some members, in whatever case where that is no matter.
+    /// The same body with a record's values for some members, in any letter case if case does not matter.
     pub(super) fn matching(
         mut self,
         record: &Record,
@@ -179,7 +179,7 @@ fn spaced(text: &str) -> (String, String) {
     (quote(&format!("  {text} ")), quote(text))
 }
 
-/// Some are longer than what an index of names may keep of them, some are empty.
+/// A text: now and then an empty one, or one that is longer than the beginning that the index of names keeps.
 fn text(number: usize, random: &mut Random) -> (String, String) {
     match random.below(20) {
         0 => spaced(""),
@@ -197,17 +197,17 @@ fn criterion(random: &mut Random) -> String {
     format!("{{{}}}", given.join(","))
 }
 
-/// The id of a record, or of what is none: gone, another tenant's or of another kind.
+/// The id of a record, or one that no record has: of a deleted one, of another tenant's or of another kind's.
 fn reference(kind: Kind, around: Around<'_>, random: &mut Random) -> String {
     let id = match around.own.pick(kind, random) {
         Some(record) if !random.once_in(25) => record.id,
-        _ => stranger(kind, around, random),
+        _ => unknown_id(kind, around, random),
     };
     quote(&id.to_string())
 }
 
 /// An id that no record of a kind has.
-pub(super) fn stranger(kind: Kind, around: Around<'_>, random: &mut Random) -> Uuid {
+pub(super) fn unknown_id(kind: Kind, around: Around<'_>, random: &mut Random) -> Uuid {
     let another = if kind == Kind::Company { Kind::Contact } else { Kind::Company };
     let record = match random.below(3) {
         0 => around.other.pick(kind, random),

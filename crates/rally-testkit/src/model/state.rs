@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{Random, resources::KINDS};
 
-/// What a tenant has, in plain lists and maps.
+/// State of a tenant, in plain lists and maps.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) tenant: TenantId,
@@ -21,12 +21,12 @@ pub(super) struct State {
     /// Records of each kind in the order of their creation.
     tables: BTreeMap<Kind, Vec<Rc<Record>>>,
     pub(super) settings: Members,
-    /// Ids that were records'.
+    /// Ids of deleted records.
     pub(super) gone: Vec<Uuid>,
     /// Changes in the order in which they were made.
     pub(super) changes: Vec<Change>,
     pub(super) last_instant: Timestamp,
-    /// The ids that the engine chose for what an operation makes.
+    /// Ids that the engine chose for the records that an operation creates.
     pub(super) news: News,
 }
 
@@ -37,7 +37,7 @@ pub(super) type Members = BTreeMap<&'static str, String>;
 pub(super) struct Record {
     pub(super) id: Uuid,
     pub(super) members: Members,
-    /// Those of a pipeline.
+    /// Stages of a pipeline.
     pub(super) stages: Vec<PlainStage>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
@@ -68,7 +68,7 @@ pub(super) struct News {
     pub(super) stages: VecDeque<Uuid>,
 }
 
-/// What a caller is answered; a record as JSON text.
+/// Answer to a caller; a record as JSON text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Created(String),
@@ -77,7 +77,7 @@ pub(super) enum Answer {
     Deleted(Uuid),
     Refused(Refusal),
     Bulk(Vec<Result<Uuid, Refusal>>),
-    /// Of each verb of a transaction.
+    /// Answers of the verbs of a transaction.
     Several(Vec<Answer>),
 }
 
@@ -131,7 +131,7 @@ impl State {
         self.find(kind, id).map(|record| &**record)
     }
 
-    /// The records of a kind of which a member is the id of a record or a stage.
+    /// Records of a kind whose member is the id of a record or a stage.
     pub(super) fn naming(&self, kind: Kind, member: &str, id: Uuid) -> impl Iterator<Item = &Rc<Record>> {
         let id = quote(&id.to_string());
         self.all(kind).iter().filter(move |record| record.members[member] == id)
@@ -148,7 +148,7 @@ impl State {
         self.settings["profile"] == "\"strict\""
     }
 
-    /// When the next change is, at the earliest an instant that the clock says.
+    /// Instant of the next change, at the earliest that of the clock.
     fn next_instant(&self, now: Timestamp) -> Timestamp {
         now.max(self.last_instant.plus_micros(1))
     }
@@ -170,7 +170,7 @@ impl State {
         self.update_part(kind, members(kind), id, body, now)
     }
 
-    /// Lays a body of some of a kind's members over a record.
+    /// Updates a record by a body of some of its kind's members.
     pub(super) fn update_part(
         &mut self,
         kind: Kind,
@@ -209,7 +209,7 @@ impl State {
         }
     }
 
-    /// Moves a deal to a stage; to where it is already is no change, whatever else is said.
+    /// Moves a deal to a stage; a move to the stage that it is in is no change, even with another probability.
     pub(super) fn move_to(&mut self, id: Uuid, body: &Body, now: Timestamp) -> Written {
         let Some(deal) = self.find(Kind::Deal, id) else { return refused("not_found") };
         let is_faulty = lay(members(Kind::Deal), &mut deal.members.clone(), body, self.is_strict());
@@ -257,7 +257,7 @@ impl State {
         }
     }
 
-    /// Lays a body over the settings.
+    /// Updates the settings by a body.
     pub(super) fn choose(&mut self, body: &Body) -> Result<WriteOutcome, Refusal> {
         let mut settings = self.settings.clone();
         if lay(&table::SETTINGS, &mut settings, body, self.is_strict()) {
@@ -268,7 +268,7 @@ impl State {
         Ok(outcome)
     }
 
-    /// What a record of a kind would be with a body laid over it, or a new one of a body.
+    /// The revision of a record of a kind by a body, or of a new record.
     fn revise(
         &mut self,
         kind: Kind,
@@ -308,7 +308,7 @@ impl State {
         }
     }
 
-    /// Only one pipeline is the default.
+    /// Keeps only one pipeline the default.
     fn follow(&mut self, kind: Kind, id: Uuid, now: Timestamp) {
         let is_default = |record: &Record| record.members["isDefault"] == "true";
         if kind != Kind::Pipeline || !self.find(kind, id).is_some_and(|record| is_default(record)) {
@@ -343,7 +343,7 @@ impl State {
         }
     }
 
-    /// An administrative act is noted in the audit trail, which takes an instant of its own.
+    /// Notes an administrative act in the audit trail, which takes an instant of its own.
     fn note(&mut self, kind: Kind, now: Timestamp) {
         if matches!(kind, Kind::User | Kind::Tenant) {
             self.tick(now);
@@ -356,7 +356,7 @@ impl State {
     }
 }
 
-/// Lays a body over members; true when something is wrong with it.
+/// Applies a body to members; true when it has a fault.
 fn lay(part: &[Member], members: &mut Members, body: &Body, is_strict: bool) -> bool {
     for given in &body.given {
         if let Some(kept) = &given.kept {
@@ -366,7 +366,7 @@ fn lay(part: &[Member], members: &mut Members, body: &Body, is_strict: bool) -> 
     let lacks = |member: &Member| member.is_required && matches!(&*members[member.place], "null" | "\"\"");
     let is_lacking = part.iter().any(lacks);
     let is_faulty = body.given.iter().any(|given| given.kept.is_none());
-    is_lacking || is_faulty || is_strict && body.stranger.is_some()
+    is_lacking || is_faulty || is_strict && body.unknown_name.is_some()
 }
 
 fn defaults(part: &[Member]) -> Members {
@@ -382,7 +382,7 @@ fn kept_of_new(kind: Kind) -> Members {
     members
 }
 
-/// What two values of a member that are the same have in common.
+/// Form in which two values of a member are compared.
 pub(super) fn folded(kind: Kind, name: &str, json: &str) -> String {
     if table::natural_key(kind) == Some(name) { unquote(json).to_lowercase() } else { json.to_owned() }
 }

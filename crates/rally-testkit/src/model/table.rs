@@ -6,7 +6,7 @@ use crate::resources::KINDS;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) name: &'static str,
-    /// What it is called among all that is kept of a record.
+    /// Name among all members that are kept of a record.
     pub(super) place: &'static str,
     pub(super) values: Values,
     pub(super) is_required: bool,
@@ -18,7 +18,7 @@ pub(super) struct Member {
     pub(super) is_searched: bool,
 }
 
-/// What a member can be given.
+/// Values that a member can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
     Text,
@@ -43,7 +43,7 @@ pub(super) enum Values {
     Password,
     /// One of the four of BANT.
     Criterion,
-    /// Nothing: it is made of other things when it is read.
+    /// None: it is made of other members when it is read.
     Made,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn members(kind: Kind) -> &'static [Member] {
     }
 }
 
-/// The member of which no two records of a kind have the same value, if there is one.
+/// The natural key of a kind, if it has one.
 pub(super) const fn natural_key(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Contact | Kind::User => Some("email"),
@@ -254,7 +254,7 @@ static PIPELINE: [Member; 3] = [
     member("stages", Values::Stages).required(),
 ];
 
-/// How a deal is qualified: members of the deal that are read and written apart from it.
+/// Members of a deal's qualification, which are read and written apart from the deal.
 pub(super) static BANT: [Member; 7] = [
     member("budget", Values::Criterion),
     member("authority", Values::Criterion),
@@ -265,8 +265,8 @@ pub(super) static BANT: [Member; 7] = [
     member("updatedAt", Values::Instant).read_only().kept_as("bantUpdatedAt"),
 ];
 
-/// What a tenant chooses. Never the profile that it has by itself: after a write without an answer, the settings would
-/// not tell whether it was chosen.
+/// Settings of a tenant. The profile is never set to its default: after a write without an answer, the settings would
+/// not tell whether it was set.
 pub(super) static SETTINGS: [Member; 5] = [
     member("name", Values::Text),
     member("timezone", Values::TimeZone).default("\"UTC\""),

@@ -1,4 +1,4 @@
-//! How records read, with what is made of other records at that moment.
+//! Records as they are read, with the members that come from other records at that moment.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl State {
         object(head.into_iter().chain(middle).chain(tail))
     }
 
-    /// The JSON object of how a deal is qualified.
+    /// The JSON object of a deal's qualification.
     pub(super) fn bant_text(&self, deal: &Record) -> String {
         let id = ("dealId", quote(&deal.id.to_string()));
         let rest = BANT.iter().map(|member| {
@@ -78,8 +78,8 @@ impl State {
         made.unwrap_or_else(|| "null".to_owned())
     }
 
-    /// What the deals of a pipeline come to: of each stage how many there are, and by currency their values and these
-    /// times the probabilities, in millionths.
+    /// Sums of a pipeline's deals: for each stage their number, and by currency their values and these times the
+    /// probabilities, in millionths.
     pub(super) fn forecast(&self, pipeline: &Record) -> Vec<(PlainStage, usize, Sums)> {
         let of_stage = |stage: &PlainStage| {
             let (mut count, mut sums) = (0, Sums::new());

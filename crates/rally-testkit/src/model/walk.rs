@@ -19,7 +19,7 @@ use crate::{
 /// operation in `faults` meets a fault of the store; none does for zero.
 ///
 /// # Panics
-/// When the two differ.
+/// Panics if the two differ.
 pub fn walk(store: Arc<dyn Store>, seed: u64, steps: usize, faults: usize) {
     let mut walk = Walk::new(store, seed);
     for step in 0..steps {
@@ -62,7 +62,7 @@ impl Walk {
         Self { store, clock, random: Random::new(seed), tenants }
     }
 
-    /// Lets the next operation meet a fault.
+    /// Makes the next operation meet a fault.
     fn arm(&mut self) {
         if self.random.once_in(3) {
             let number = self.random.below(6);
@@ -109,7 +109,8 @@ impl Walk {
     }
 }
 
-/// When the last administrative act was noted. That of a change of settings is no part of the change.
+/// Instant at which the last administrative act was noted. The note on a change of settings is not in that change's
+/// transaction.
 fn last_noted(session: &Session) -> Timestamp {
     let total = session.audit().count(Query::all()).expect("the store is well");
     let last = session.audit().list(Query::all().offset(total.saturating_sub(1)));
@@ -122,7 +123,7 @@ fn open(engine: &Engine, slug: &str) -> Session {
     tenant.trusted_session("model").expect("the tenant is there")
 }
 
-/// What a tenant begins with.
+/// State of a new tenant.
 fn first(session: &Session, slug: &'static str) -> State {
     let mut state = State::new(session.tenant().id, slug);
     let stages = [("Lead", 10, "open"), ("Qualified", 25, "open"), ("Proposal", 50, "open")];

@@ -4,7 +4,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// A database that answers, and how to reach it. Its clones are one database.
+/// A database that accepts connections, and its address. Its clones are one database.
 #[derive(Clone, Debug)]
 pub struct Database {
     address: String,

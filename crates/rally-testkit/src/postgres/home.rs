@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-/// A socket's path has at most 103 bytes on every system; this leaves room for the names below.
+/// A socket's path has at most 103 bytes on every system; this leaves enough for the names below.
 const PATH_BYTES: usize = 64;
 
 /// The folder of one server, which belongs to the user that runs it.
@@ -20,14 +20,14 @@ pub(super) struct Home {
     account: Option<Account>,
 }
 
-/// Whom a process of root runs the server as, since the server refuses to be run by root.
+/// The user as whom a process of root runs the server, since the server refuses to be run by root.
 struct Account {
     user: u32,
     group: u32,
 }
 
 impl Home {
-    /// Makes a folder. Whoever keeps the server removes it, as that must happen when this process is killed too.
+    /// Creates a folder. The keeper of the server removes it, since that must happen even if this process is killed.
     pub(super) fn make() -> Self {
         let root =
             tempfile::tempfile().and_then(|file| file.metadata()).expect("the owner of a file").uid() == 0;
@@ -53,7 +53,7 @@ impl Home {
         self.give_away(&path);
     }
 
-    /// Has a command run in the folder, as the server's user.
+    /// Makes a command run in the folder, as the server's user.
     pub(super) fn host(&self, command: &mut Command) {
         command.current_dir(&self.path);
         if let Some(account) = &self.account {
@@ -75,14 +75,15 @@ impl Account {
         named("postgres").or_else(|| named("nobody")).expect("a user for the server: postgres or nobody")
     }
 
-    /// Of a line of the list: name, password, user, group, and more.
+    /// Reads a line of the list: name, password, user, group, and more.
     fn parse(line: &str, name: &str) -> Option<Self> {
         let mut fields = line.strip_prefix(name)?.strip_prefix(':')?.split(':').skip(1);
         Some(Self { user: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
     }
 }
 
-/// Whether a socket can lie below a folder, a URL and a shell name it as it is, and the server's user reach it.
+/// True when a socket's path fits below a folder, a URL and a shell can name the folder as it is, and the server's
+/// user can reach it.
 fn is_fit(folder: &Path, for_another: bool) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-".contains(byte);
     let name = folder.as_os_str().as_bytes();

@@ -10,10 +10,10 @@ use super::home::Home;
 
 const SCRIPT: &str = include_str!("keeper.sh");
 
-/// How much of a log tells why something failed.
+/// Lines of a log that tell why something failed.
 const LINES: usize = 30;
 
-/// A shell that keeps one server in its own folder, and takes both away when this process is no more.
+/// A shell that keeps one server in its own folder, and removes both when this process is gone.
 ///
 /// Its orders come through a pipe. The system closes that when the process ends, even if it is killed, which runs no
 /// code of ours.
@@ -48,11 +48,11 @@ impl Keeper {
         &self.home
     }
 
-    /// Has one line of shell carried out, and waits for its end.
+    /// Runs one line of shell, and waits for its end.
     ///
     /// # Errors
     ///
-    /// It failed: the order, what it printed, and the end of the server's log.
+    /// The order, what it printed, and the end of the server's log, if it failed.
     pub(super) fn order(&mut self, order: &str) -> Result<(), String> {
         match self.ask(order) {
             Ok(answer) if answer.trim_end() == "0" => Ok(()),
@@ -61,11 +61,11 @@ impl Keeper {
         }
     }
 
-    /// Has an order carried out that must not fail.
+    /// Runs an order that must not fail.
     ///
     /// # Panics
     ///
-    /// It failed.
+    /// Panics if it fails.
     pub(super) fn obey(&mut self, order: &str) {
         if let Err(report) = self.order(order) {
             panic!("{report}");

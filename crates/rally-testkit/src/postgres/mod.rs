@@ -1,6 +1,6 @@
 //! PostgreSQL servers for tests, private ones that leave nothing behind.
 //!
-//! [`shared`] is for tests that need a database, [`Server`] for those that take its server away.
+//! [`shared`] is for tests that need a database, [`Server`] for tests that stop or kill its server.
 //!
 //! Without PostgreSQL's programs both give `None`, so that a test returns, and say so once on the standard error
 //! output. The variables of the environment that matter:
@@ -33,7 +33,7 @@ pub use server::{Server, Setup};
 ///
 /// # Panics
 ///
-/// As [`Server::start`].
+/// Panics as [`Server::start`] does.
 #[must_use]
 pub fn shared() -> Option<Database> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();

@@ -5,14 +5,14 @@ use std::{
     sync::Once,
 };
 
-/// Where Debian and its kin keep the programs of each version, outside the search path.
+/// The folder in which Debian and its derivatives keep the programs of each version, outside the search path.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
 /// The folder of the server's programs.
 ///
 /// # Panics
 ///
-/// There are none, and `RALLY_REQUIRE_POSTGRES` is `1`.
+/// Panics if there are none, and `RALLY_REQUIRE_POSTGRES` is `1`.
 pub(super) fn find() -> Option<PathBuf> {
     let found = in_path().or_else(latest_version);
     if found.is_none() {
@@ -21,7 +21,7 @@ pub(super) fn find() -> Option<PathBuf> {
     found
 }
 
-/// The folder of the first `postgres` in the search path, behind all links: what belongs to it lies beside it.
+/// The folder of the first `postgres` in the search path, with links resolved: the other programs lie beside it.
 fn in_path() -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path).find_map(|folder| {

@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 
 use super::{Database, keeper::Keeper, programs};
 
-/// How many ports are tried, since another process may take one between our asking and the server's start.
+/// Ports that are tried, since another process may take one between our asking and the server's start.
 const PORTS: usize = 20;
 
-/// How often a server tries to get its own port back.
+/// Attempts of a server to get its own port back.
 const TRIES: usize = 100;
 
-/// A server of one's own, which a test may kill, stop and start as it likes.
+/// A private server, which a test may kill, stop and start as it likes.
 ///
 /// It listens on a socket and on a port of 127.0.0.1; the user is `rally`, the database `postgres`. It is stopped,
 /// and its folder removed, when it is dropped; and soon after the end of the process, however that ends.
@@ -39,43 +39,44 @@ pub struct Server {
     pub(super) password: Option<String>,
 }
 
-/// What a server has beyond the usual: nothing, by default.
+/// Options of a server. By default there are none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
     /// Settings of `postgresql.conf`, name and value, as `("ssl", "on")`.
     pub settings: &'a [(&'a str, &'a str)],
     /// Files of the data folder, name and content, as `("server.key", key)`. Only the server's user can read them.
     pub files: &'a [(&'a str, &'a [u8])],
-    /// A password of letters and digits, which each connection is asked for (SCRAM-SHA-256). Without one, all are
-    /// let in.
+    /// A password of letters and digits, which each connection is asked for (SCRAM-SHA-256). Without one, every
+    /// connection is accepted.
     pub password: Option<&'a str>,
 }
 
 #[derive(Clone)]
 pub(super) struct Configuration {
     pub(super) settings: Vec<(String, String)>,
-    /// How many standbys each commit waits for.
+    /// Standbys that each commit waits for.
     pub(super) standbys: usize,
 }
 
 impl Server {
-    /// Starts a server as usual: everyone is let in.
+    /// Starts a server with the default options: every connection is accepted.
     ///
-    /// `None`: the machine has no PostgreSQL, which is said once on the standard error output.
+    /// `None` if the machine has no PostgreSQL, which is said once on the standard error output.
     ///
     /// # Panics
     ///
-    /// The server does not start within a minute; or there is none, and `RALLY_REQUIRE_POSTGRES` is `1`.
+    /// Panics if the server does not start within a minute; or if there is none, and `RALLY_REQUIRE_POSTGRES` is `1`.
     #[must_use]
     pub fn start() -> Option<Self> {
         Self::start_with(&Setup::default())
     }
 
-    /// Starts a server with more than the usual.
+    /// Starts a server with options.
     ///
     /// # Panics
     ///
-    /// As [`Server::start`]. The server refuses a setting. The password has other letters than ASCII's, or none.
+    /// Panics as [`Server::start`] does; if the server refuses a setting; or if the password is empty or not of ASCII
+    /// letters and digits.
     #[must_use]
     pub fn start_with(setup: &Setup<'_>) -> Option<Self> {
         let programs = programs::find()?;
@@ -90,7 +91,7 @@ impl Server {
         Some(Self::launch(programs, keeper, configuration, setup.password.map(str::to_owned)))
     }
 
-    /// Starts what the keeper has in its folder for the first time, on a port that is free.
+    /// Starts the server in the keeper's folder for the first time, on a free port.
     pub(super) fn launch(
         programs: PathBuf,
         mut keeper: Keeper,
@@ -150,16 +151,16 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// They are still there after a minute.
+    /// Panics if they are still there after a minute.
     pub fn kill(&self) {
         self.keeper.lock().obey("crash");
     }
 
-    /// Sends all clients away and stops the server in good order. It may take as long as a standby needs to catch up.
+    /// Disconnects all clients and shuts the server down cleanly. It may take as long as a standby needs to catch up.
     ///
     /// # Panics
     ///
-    /// It still runs after a minute.
+    /// Panics if it still runs after a minute.
     pub fn stop(&self) {
         self.keeper.lock().obey("halt INT 60");
     }
@@ -169,14 +170,14 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// It does not start within a minute, or another process has taken its port meanwhile and keeps it.
+    /// Panics if it does not start within a minute, or if another process has taken its port meanwhile and keeps it.
     pub fn restart(&self) {
         let mut keeper = self.keeper.lock();
         keeper.obey("halt INT 60");
         retry(TRIES, || keeper.order("start"));
     }
 
-    /// Has the running server take over its configuration.
+    /// Reloads the configuration of the running server.
     pub(super) fn configure(&self, configuration: &Configuration) {
         let mut keeper = self.keeper.lock();
         keeper.home().place("data/postgresql.conf", configuration.text(&self.folder, self.port).as_bytes());
@@ -197,7 +198,7 @@ impl Configuration {
             ("port", &port),
             ("unix_socket_directories", &folder),
             ("max_connections", "200"),
-            // Who connects while the server stops, and says nothing, keeps it from stopping for so long.
+            // A client that connects while the server stops, and sends nothing, keeps it from stopping for so long.
             ("authentication_timeout", "20"),
             // What the server wrote outlives its processes in the system's cache; only a machine that stops loses it.
             ("fsync", "off"),

@@ -1,13 +1,14 @@
 use super::{Server, keeper::Keeper};
 
 impl Server {
-    /// Starts a standby, which each commit waits for from now on: one that is acknowledged is on both.
+    /// Starts a standby, which each commit waits for from now on: an acknowledged commit is on both servers.
     ///
     /// Commits wait for it without end when it is killed, stopped or dropped.
     ///
     /// # Panics
     ///
-    /// There is no `psql` or `pg_basebackup`, the server does not run, or the standby has not caught up in a minute.
+    /// Panics if there is no `psql` or `pg_basebackup`, the server does not run, or the standby has not caught up in a
+    /// minute.
     #[must_use]
     pub fn standby(&self) -> Self {
         let mut configuration = self.configuration.lock();
@@ -28,11 +29,11 @@ impl Server {
         standby
     }
 
-    /// Makes a standby a server of its own, and returns when it takes writes. Its former primary should be gone.
+    /// Promotes a standby, and returns when it takes writes. Its former primary should be gone.
     ///
     /// # Panics
     ///
-    /// It is none, does not run, or is not promoted within a minute.
+    /// Panics if it is not a standby, does not run, or is not promoted within a minute.
     pub fn promote(&self) {
         self.keeper.lock().obey("pg_ctl promote --pgdata=data --timeout=60");
     }

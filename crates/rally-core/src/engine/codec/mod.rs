@@ -1,7 +1,8 @@
-//! The bytes of stored values. This module alone knows how they are made.
+//! Encoding of stored values. No other module knows it.
 //!
-//! A value is an envelope (what kind of row it is, in which format) and a body that must be read to its last byte.
-//! Each format has a struct of its own; a new member is a new format, and files of every released format are read.
+//! A value is an envelope (the kind of row and the number of its format) and a body, which must be decoded to its last
+//! byte. Each format has a struct of its own: a new member is a new format, and files of every released format are
+//! read.
 
 mod rows;
 mod slots;
@@ -20,14 +21,14 @@ pub(crate) use slots::{MAX_SLOTS, RecordParts, Slot, encode_record, put_wide};
 
 use crate::store::StoreError;
 
-/// The most that a body may claim to need while it is decoded.
+/// Bytes that a body may claim to need while it is decoded, at most.
 const DECODE_LIMIT: usize = 32 << 20;
 
 /// A row's struct in one format.
 pub(crate) trait Wire: Encode + Decode<()> {
-    /// Which row it is.
+    /// Number of the kind of row.
     const ROW: u8;
-    /// Which format of it.
+    /// Number of its format.
     const FORMAT: u8;
 }
 

@@ -10,11 +10,11 @@ pub(crate) struct HeadV1 {
     pub(crate) instant: i64,
     /// The instant of the last change in the feed.
     pub(crate) changed_at: i64,
-    /// The last change that the feed has no more.
+    /// The last change that was trimmed from the feed.
     pub(crate) trimmed: Option<TrimV1>,
 }
 
-/// Where a feed was trimmed.
+/// The place up to which a feed was trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct TrimV1 {
     pub(crate) number: u64,
@@ -30,7 +30,7 @@ pub(crate) struct SpineV1 {
 /// One block that still grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct SpineNodeV1 {
-    /// The first key it was opened with; empty before there is one.
+    /// The key of the entry that it was opened with; empty before there is one.
     pub(crate) first: Vec<u8>,
     /// Entries below it that are still there.
     pub(crate) count: u64,
@@ -38,7 +38,7 @@ pub(crate) struct SpineNodeV1 {
     pub(crate) filled: u8,
 }
 
-/// A closed block: how many of its entries are still there.
+/// A closed block: the number of entries still in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct NodeV1 {
     pub(crate) count: u64,

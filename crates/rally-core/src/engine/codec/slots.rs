@@ -1,18 +1,18 @@
 //! The bytes of a record: two instants and a list of members, each the JSON text of its value.
 //!
-//! Members leave far more often than they come, and as JSON; kept in that form they are copied, not converted. A
-//! member without a value has no bytes. After the envelope stand
+//! Members are read far more often than they are written, and as JSON; kept in that form they are copied, not
+//! converted. A member without a value has no bytes. After the envelope follow
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 1 | how many bytes a place takes: 2, or 4 when the members are longer than 65,535 bytes |
-//! | 1 | how many members there are |
-//! | 8 + 8 | when it was created and when it last changed, in microseconds |
-//! | (members + 1) × place | where each member starts and, last, where the last one ends |
-//! | | the members, one behind the other |
+//! | 1 | bytes of an offset: 2, or 4 if the members are longer than 65,535 bytes |
+//! | 1 | number of members |
+//! | 8 + 8 | instants of creation and of the last change, in microseconds |
+//! | (members + 1) × offset | start of each member and, last, the end of the last one |
+//! | | the members, one after the other |
 //!
-//! with all numbers little-endian. A page reads thousands of members, and a few of each record when only those are asked
-//! for: a place of fixed width is found without reading those before it.
+//! with all numbers little-endian. Offsets have a fixed width, so that a page that asks for a few members finds each
+//! without reading those before it.
 
 use bytes::Bytes;
 
@@ -31,7 +31,7 @@ pub(crate) struct Slot(u8);
 
 impl Slot {
     /// # Panics
-    /// When compiled, for a number that no slot has.
+    /// Fails to compile if the number is not below [`MAX_SLOTS`].
     pub(crate) const fn new(number: u8) -> Self {
         assert!(number < 32, "slots are numbered 0 to 31");
         Self(number)
@@ -66,7 +66,7 @@ pub(crate) struct RecordParts<'a> {
     members: &'a [u8],
 }
 
-/// Where members start, and where the last one ends.
+/// Offsets at which members start, and the one at which the last ends.
 #[derive(Clone, Copy, Debug)]
 enum Places<'a> {
     Two(&'a [[u8; 2]]),
@@ -107,7 +107,7 @@ impl<'a> RecordParts<'a> {
         invariant(self.members.get(start..end), "places lead into the members")
     }
 
-    /// How many bytes all members have.
+    /// Bytes of all members together.
     pub(crate) fn bytes(&self) -> usize {
         self.members.len()
     }
@@ -117,7 +117,7 @@ impl<'a> RecordParts<'a> {
         Slot::all().map(|slot| self.slot(slot))
     }
 
-    /// Appends the JSON text of a member, another one if it has no value.
+    /// Appends the JSON text of a member, or `default` if it has no value.
     #[inline]
     pub(crate) fn write_slot(&self, slot: Slot, default: &[u8], out: &mut Vec<u8>) {
         let (start, end) = self.places.of(slot);
@@ -133,7 +133,7 @@ impl<'a> RecordParts<'a> {
 }
 
 impl Places<'_> {
-    /// Where a member starts and ends.
+    /// Offsets of a member's start and end.
     #[inline]
     fn of(&self, slot: Slot) -> (usize, usize) {
         let slot = slot.index();
@@ -151,7 +151,7 @@ impl Places<'_> {
         bounds.unwrap_or_default()
     }
 
-    /// Whether they begin at the beginning, never step back, and end where the members do.
+    /// True when the offsets begin at 0, never decrease, and end at `end`.
     fn lead_to(&self, end: usize) -> bool {
         match self {
             Places::Two(places) => {
@@ -172,8 +172,8 @@ fn wide(place: &[u8; 4]) -> usize {
     clamp(u32::from_le_bytes(*place).into())
 }
 
-/// Appends the first bytes of a few, by copying all and taking back the rest: a copy of a length that is known when
-/// this is compiled needs no call.
+/// Appends the first `length` bytes, by copying all `N` and truncating: a copy of constant length compiles to a few
+/// instructions, without a call.
 #[inline]
 pub(crate) fn put_wide<const N: usize>(bytes: &[u8; N], length: usize, out: &mut Vec<u8>) {
     let end = out.len() + length;

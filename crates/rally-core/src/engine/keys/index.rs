@@ -1,5 +1,6 @@
 //! The keys by which records are found: natural keys, values of indexed members, beginnings of names, and the newest
-//! record that refers to another. All of them follow from the record alone, so a change moves those that it changes.
+//! record that refers to another. All of them are derived from the record alone, so a change moves only the keys that
+//! differ.
 //!
 //! An entry ends in the record's id, so the entries of one value are in the order of the list, and lists filtered by
 //! several values are merged without sorting (see `read/selection`).
@@ -106,7 +107,7 @@ fn damaged(member: &Member) -> StoreError {
     StoreError::Corrupt { what: format!("the indexed member {}", member.name) }
 }
 
-/// The value under which an asked-for value is indexed, given as JSON text.
+/// The index value of a value that is asked for, given as JSON text.
 pub(crate) fn indexed_value(member: &Member, json: &str) -> Result<Option<IndexedValue>, StoreError> {
     match member.rule {
         Rule::TagLine | Rule::Tags => Ok(Some(IndexedValue::text(&unquote(json.as_bytes())?))),
@@ -114,7 +115,7 @@ pub(crate) fn indexed_value(member: &Member, json: &str) -> Result<Option<Indexe
     }
 }
 
-/// Reads the text of a filter into the JSON text that a record has of such a value.
+/// Turns the text of a filter into the JSON text that a record with such a value has.
 pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
     match member.rule {
         Rule::Boolean | Rule::Integer { .. } => asked_json(member, value),
@@ -132,7 +133,7 @@ pub(crate) fn asked_json(member: &Member, raw: &str) -> Result<String, Wrong> {
     rule.read(raw, Profile::Strict).map(Cow::into_owned)
 }
 
-/// Keeps the newest record that refers to another, when one stops to refer to it or begins to.
+/// Updates the newest record that refers to another when a record begins or ceases to refer to it.
 fn move_newest(
     overlay: &mut Overlay<'_>,
     kind: Kind,
@@ -142,6 +143,7 @@ fn move_newest(
 ) -> Result<(), StoreError> {
     if let Some(was) = was {
         let key = spaces::newest(kind, index, was);
+        // The index has moved already, so its last entry is the newest of the references that are left.
         if id_at(overlay, &key)? == Some(id) {
             match last(overlay, &spaces::indexed(kind, index, IndexedValue::id(was)))? {
                 Some(left) => overlay.put(key, left.into_bytes().to_vec()),
@@ -173,7 +175,7 @@ pub(crate) fn damaged_key() -> StoreError {
     StoreError::Corrupt { what: "a list that names no record".to_owned() }
 }
 
-/// The id at the end of an index entry, behind what all entries of its value begin with.
+/// The id at the end of an index entry, after the prefix that all entries of its value share.
 pub(crate) fn id_behind(key: &Key, prefix: &Key) -> Result<Uuid, StoreError> {
     let damaged = || StoreError::Corrupt { what: "an index entry without an id".to_owned() };
     key.after(prefix).and_then(read_uuid).ok_or_else(damaged)
@@ -186,6 +188,7 @@ fn move_searched(
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
 ) -> Result<(), StoreError> {
+    // All names of a record together: two of them may share a key, which goes only when neither has it any more.
     let (mut old, mut new, mut is_same) = (Vec::new(), Vec::new(), true);
     for member in model.members().iter().filter(|member| member.searched) {
         let (was, is) = (value(member, before)?, value(member, after)?);
@@ -226,6 +229,7 @@ pub(crate) fn beginning(folded: &str) -> &str {
 pub(crate) fn begins(model: &Model, record: &Record<'_>, folded: &str) -> Result<bool, StoreError> {
     for member in model.members().iter().filter(|member| member.searched) {
         let text = unquote(&value(member, Some(record))?)?;
+        // A natural key can fold otherwise than a name, as a domain does to ASCII; a search finds both.
         let natural = member.natural_key.and_then(|natural| natural(&text));
         if fold(&text).starts_with(folded) || natural.is_some_and(|key| key.starts_with(folded)) {
             return Ok(true);

@@ -1,10 +1,10 @@
 //! Ordered sequences that know how many entries are before any place: an order-statistic tree, in rows of 64 counts.
 //!
-//! A list is asked for by offset, and counting one's way there costs the offset. So entries are gathered into blocks
-//! of [`FANOUT`], blocks into blocks of blocks, and so on; each knows how many of its entries are still there. Entries
-//! are only ever added at the end (ids and instants grow), so only the last block of each level changes with an
-//! addition: these stand together in one row, the spine. A block that is full is closed and gets a row of its own. An
-//! entry may be removed anywhere; a closed block without entries loses its row. The place of any offset is found by
+//! A list is asked for by offset, and counting up to it costs as much as the offset. So entries are gathered into
+//! blocks of [`FANOUT`], blocks into blocks of blocks, and so on; each counts the entries that are still in it.
+//! Entries are only ever added at the end (ids and instants grow), so only the last block of each level changes with
+//! an addition: these stand together in one row, the spine. A block that is full is closed and gets a row of its own.
+//! An entry may be removed anywhere; a closed block without entries loses its row. The place of any offset is found by
 //! reading at most [`FANOUT`] rows a level, and the length is one read.
 
 use super::spaces;
@@ -14,7 +14,7 @@ use crate::{
     store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
 
-/// How many entries, or blocks, a block gathers.
+/// Entries, or blocks of the level below, that fill a block.
 const FANOUT: u8 = 64;
 
 /// The order of a sequence.
@@ -26,7 +26,7 @@ pub(crate) enum Order {
     Updated,
 }
 
-/// One sequence of a tenant: which, and its open end.
+/// One sequence of a tenant, with its open end.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence {
     kind: Kind,
@@ -34,7 +34,7 @@ pub(crate) struct Sequence {
     spine: SpineV1,
 }
 
-/// Where to begin a scan for the entry of some rank: at the first key, passing over some entries.
+/// Start of a scan for the entry of a rank: the first key, and the entries to skip from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) from: Key,
@@ -56,7 +56,7 @@ impl Sequence {
         [Order::Created, Order::Updated].map(|order| spaces::spine(kind, order.number()))
     }
 
-    /// Reads the open end of a sequence; one that nobody added to is empty.
+    /// Reads the open end of a sequence; a new sequence is empty.
     pub(crate) fn load(kind: Kind, order: Order, snapshot: &dyn Snapshot) -> Result<Self, StoreError> {
         let spine = match snapshot.get(&spaces::spine(kind, order.number()))? {
             Some(bytes) => codec::decode(&bytes)?,
@@ -71,12 +71,12 @@ impl Sequence {
         Ok(())
     }
 
-    /// How many entries there are. The highest level has one block, the open one, and it holds them all.
+    /// Number of entries. The highest level has one block, the open one, which counts them all.
     pub(crate) fn len(&self) -> u64 {
         self.spine.open.last().map_or(0, |node| node.count)
     }
 
-    /// Adds an entry behind all others; its key is greater than theirs.
+    /// Adds an entry; its key is greater than all others.
     pub(crate) fn append(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
         let key = self.entry_bytes(entry);
         if self.spine.open.first().is_some_and(|lowest| lowest.filled == FANOUT) {
@@ -101,6 +101,7 @@ impl Sequence {
     pub(crate) fn remove(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
         let key = self.entry_bytes(entry);
         for level in 0..self.spine.open.len() {
+            // A level's open block holds all entries from its first one on; earlier entries are in closed blocks.
             match self.spine.open.get_mut(level) {
                 Some(open) if !open.first.is_empty() && open.first <= key => {
                     match open.count.checked_sub(1) {
@@ -114,7 +115,7 @@ impl Sequence {
         Ok(())
     }
 
-    /// The place of the entry of a rank; `None` when there are not so many.
+    /// The place of the entry of a rank; `None` if the sequence is shorter.
     pub(crate) fn locate(&self, snapshot: &dyn Snapshot, mut rank: u64) -> Result<Option<Place>, StoreError> {
         let mut range = self.all();
         for level in (0..self.spine.open.len()).rev() {
@@ -136,7 +137,7 @@ impl Sequence {
         Ok(Some(Place { from: range.start().clone(), skip: clamp(rank) }))
     }
 
-    /// How many entries have a key less than this one.
+    /// Number of entries with a key less than this one.
     pub(crate) fn rank(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<u64, StoreError> {
         let mut range = self.all();
         let mut before = 0;
@@ -156,9 +157,11 @@ impl Sequence {
     /// Closes the open block of a level and opens the next, the levels above included.
     fn close(&mut self, overlay: &mut Overlay<'_>, level: usize) -> Result<(), StoreError> {
         let Some(full) = self.spine.open.get_mut(level).map(std::mem::take) else { return Ok(()) };
+        // A block whose entries were removed before it was full needs no row: it counts for nothing.
         if full.count > 0 {
             overlay.put(self.node_key(level, &full.first), codec::encode(&NodeV1 { count: full.count })?);
         }
+        // A new highest level begins with the count of all entries, as its one block holds them all.
         if self.spine.open.len() == level + 1 {
             self.spine.open.push(SpineNodeV1 { filled: 0, ..full });
         }
@@ -266,7 +269,7 @@ impl Sequence {
     }
 }
 
-/// A block: the first entry it was opened with, and how many are still there.
+/// A block: the key of the entry that it was opened with, and the number of entries still in it.
 struct Block {
     first: Key,
     count: u64,

@@ -40,7 +40,7 @@ const ANSWER: Space = Space(0x30);
 /// Kept answers by age: instant; the value is the idempotency key.
 const ANSWER_AGE: Space = Space(0x31);
 
-/// The instant of every so many changes is noted, so that a change is found by its number.
+/// Changes from one noted instant to the next; the notes lead from the number of a change to its instant.
 pub(crate) const MARK_EVERY: u64 = 64;
 
 /// A value as an index has it: an id, or a text in 16 bytes.
@@ -83,12 +83,12 @@ pub(crate) fn unique(kind: Kind, slot: Slot, folded: &str) -> Key {
     Key::new(UNIQUE).kind(kind).byte(slot.number()).bytes(folded.as_bytes())
 }
 
-/// The records of which an indexed member has a value; behind it stands the id.
+/// Prefix of the records whose indexed member has a value; the id follows it.
 pub(crate) fn indexed(kind: Kind, index: IndexNumber, value: IndexedValue) -> Key {
     Key::new(INDEX).kind(kind).byte(index.number()).bytes(&value.0)
 }
 
-/// The records of which a name begins with a text; behind it stand the rest of the text, a zero byte and the id.
+/// Prefix of the records with a name that begins with a text; the rest of the text, a zero byte and the id follow it.
 pub(crate) fn search(kind: Kind, folded: &str) -> Key {
     Key::new(SEARCH).kind(kind).bytes(folded.as_bytes())
 }

@@ -21,7 +21,7 @@ pub struct FeedQuery {
     pub from: FeedPosition,
     /// The kinds whose changes are wanted; of kinds that are not in the feed there are none.
     pub kinds: Vec<Kind>,
-    /// At most so many entries; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
+    /// Entries to answer, at most; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub limit: usize,
 }
 
@@ -50,7 +50,7 @@ pub struct FeedEntry {
     pub entity_type: Kind,
     /// The record.
     pub entity_id: Uuid,
-    /// What happened to it.
+    /// The action on it.
     pub action: Action,
     /// The instant of the change: the record's `updatedAt` until its next one.
     pub changed_at: Timestamp,
@@ -62,7 +62,7 @@ fn noun<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.noun())
 }
 
-/// The next changes of some kinds. The cost follows the entries that are answered, not those that are passed over.
+/// The next changes of some kinds. The cost grows with the entries that are answered, not with those in between.
 pub(crate) fn changes(snapshot: &dyn Snapshot, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
     check_limit(query.limit, limits::FEED_PAGE)?;
     let head = head(snapshot)?;
@@ -105,7 +105,7 @@ fn is_before_trim(from: FeedPosition, trim: TrimV1) -> bool {
     }
 }
 
-/// An instant behind which the changes after a number are found, and no more than a block of others.
+/// An instant behind which lie the changes after a number, and at most one block of others.
 fn start_of_block(snapshot: &dyn Snapshot, number: u64) -> Result<Timestamp, StoreError> {
     match snapshot.get(&spaces::feed_mark(number / MARK_EVERY))? {
         Some(bytes) => {

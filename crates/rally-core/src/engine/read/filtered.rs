@@ -1,8 +1,8 @@
-//! Filtered lists: the records of a page, found with as little reading as there is a way to.
+//! Filtered lists: the plans by which the records of a page are found.
 //!
-//! There are three ways, and the least is taken: the ids that the indexes agree on; the records of one rare value, each
-//! looked at; or, with `updated_since`, the records that have changed, each looked at. A look at a record costs about
-//! eight entries of an index.
+//! There are three plans, and the one that reads least is taken: the ids that the indexes agree on; the records of one
+//! rare value, each looked at; or, with `updated_since`, the changed records, each looked at. A look at a record costs
+//! about eight entries of an index.
 
 use uuid::Uuid;
 
@@ -20,13 +20,13 @@ use crate::{
     store::{Direction, Key, KeyRange},
 };
 
-/// Names that are read at least before looking at the records is taken to be less.
+/// Names that may be read in any case before looking at the records is taken to cost less.
 pub(super) const MANY_NAMES: u64 = 10_000;
 
-/// A record costs about so many index entries to read.
+/// Entries of an index that cost as much to read as one record.
 const ENTRIES_A_RECORD: u64 = 8;
 
-/// The part of a list that is wanted, while its records go by.
+/// The part of a list that a query asks for, filled while the list is walked.
 struct Window<'q, R> {
     query: &'q ListQuery<R>,
     seen: u64,
@@ -38,7 +38,7 @@ impl<'q, R> Window<'q, R> {
         Self { query, seen: 0, ids: Vec::new() }
     }
 
-    /// Lets the next record of the list go by.
+    /// Takes the next record of the list if it is in the window.
     fn pass(&mut self, id: Uuid) {
         if self.seen >= self.query.offset && self.ids.len() <= self.query.limit {
             self.ids.push(id);
@@ -46,12 +46,13 @@ impl<'q, R> Window<'q, R> {
         self.seen += 1;
     }
 
-    /// True when the rest of the list is of no interest: the page is there, and one more to tell that the list goes on.
+    /// True when the rest of the list need not be read: the page is complete, and one more record tells that the list
+    /// goes on.
     fn is_full(&self) -> bool {
         !self.query.count && self.ids.len() > self.query.limit
     }
 
-    /// Up to the end of the page.
+    /// Offset of the end of the page.
     fn end(&self) -> u64 {
         self.query.offset.saturating_add(count(self.query.limit))
     }
@@ -65,6 +66,7 @@ impl<R: Resource> Reader<'_, R> {
     ) -> Result<Page<Row<R>>, Error> {
         let mut window = Window::of(query);
         let names = MANY_NAMES.saturating_add(window.end().saturating_mul(ENTRIES_A_RECORD));
+        // A total needs all selected records, and reading names costs less than reading the records.
         let most = if query.count { u64::MAX } else { names };
         match selection.ids(self.tenant.id, self.snapshot, most)? {
             Some(mut ids) => {
@@ -82,7 +84,7 @@ impl<R: Resource> Reader<'_, R> {
         self.page_of(window)
     }
 
-    /// Lets those of some records pass that are selected.
+    /// Walks some records, and takes those that are selected.
     fn pass_holding(
         &self,
         selection: &Selection<'_>,
@@ -99,7 +101,7 @@ impl<R: Resource> Reader<'_, R> {
         Ok(())
     }
 
-    /// Lets those of all records pass that are selected.
+    /// Walks all records, and takes those that are selected.
     fn pass_all_holding(&self, selection: &Selection<'_>, window: &mut Window<'_, R>) -> Result<(), Error> {
         let mut range = KeyRange::prefix(&spaces::records(R::KIND));
         while !window.is_full() {
@@ -129,13 +131,15 @@ impl<R: Resource> Reader<'_, R> {
         Ok(())
     }
 
-    /// Goes by whichever is less: what is selected, or what has changed.
+    /// Lists selected records by their last change: walks the selected ones or the changed ones, whichever costs less.
     pub(crate) fn list_selected_updated(
         &self,
         query: &ListQuery<R>,
         since: Timestamp,
         selection: &Selection<'_>,
     ) -> Result<Page<Row<R>>, Error> {
+        // The list by last change is in the order of instants and the indexes are in the order of ids, so the two
+        // cannot be joined: either the selected records are looked at and sorted, or the changed ones are walked.
         let sequence = Sequence::load(R::KIND, Order::Updated, self.snapshot)?;
         let start = spaces::updated(R::KIND, since).successor();
         let changed = sequence.len().saturating_sub(sequence.rank(self.snapshot, &start)?);
@@ -157,7 +161,7 @@ impl<R: Resource> Reader<'_, R> {
         self.page_of(window)
     }
 
-    /// Those of some records that have changed, in the order of their change.
+    /// The changed ones of some records, in the order of their change.
     fn changed_of(&self, ids: &[Uuid], since: Timestamp) -> Result<Vec<Uuid>, Error> {
         let mut changed = Vec::new();
         for ids in ids.chunks(AT_ONCE) {
@@ -172,7 +176,7 @@ impl<R: Resource> Reader<'_, R> {
         Ok(changed.into_iter().map(|(_, id)| id).collect())
     }
 
-    /// Goes by the records that have changed, some at a time, in the order of their change.
+    /// Walks the changed records in the order of their change, a chunk at a time.
     fn pass_changed<'w>(
         &self,
         start: Key,
@@ -195,7 +199,7 @@ impl<R: Resource> Reader<'_, R> {
     }
 }
 
-/// True when looking at each of some records costs less than going by all that has changed.
+/// True when looking at each of some records costs less than walking all changed ones.
 fn costs_less(ids: &[Uuid], changed: u64) -> bool {
     count(ids.len()).saturating_mul(ENTRIES_A_RECORD) <= changed
 }

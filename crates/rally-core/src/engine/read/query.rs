@@ -42,7 +42,7 @@ pub struct Search(String);
 pub struct Query<R> {
     /// Only records for which this holds.
     pub filter: Filter<R>,
-    /// Only records of which a name begins with this, in any case of letters.
+    /// Only records with a name that begins with this, in any letter case.
     pub search: Option<Search>,
     /// Only records that changed after this instant, in the order of their last change; without it, all in the order of
     /// their creation.
@@ -53,9 +53,9 @@ pub struct Query<R> {
 pub struct ListQuery<R> {
     /// The records of the whole list.
     pub query: Query<R>,
-    /// At most so many records; 1 to [`limits::PAGE`].
+    /// Records of the page, at most; 1 to [`limits::PAGE`].
     pub limit: usize,
-    /// Records to pass over first.
+    /// Records to skip first.
     pub offset: u64,
     /// True to count the records of the whole list.
     pub count: bool,
@@ -69,6 +69,17 @@ impl<R: Resource, T: Serialize> Filterable<R, T> {
     }
 
     /// The condition that the member has a value. A value that it could not have is an error of the list.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.contacts().count(Contact::EMAIL.is("ADA@x.example"))?, 1);
+    /// let error = acme.contacts().count(Contact::EMAIL.is("not an address")).unwrap_err();
+    /// assert!(error.faults().by_member().contains_key("email"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn is(&self, value: impl Into<T>) -> Filter<R> {
         let json = serde_json::to_string(&value.into()).map_err(|error| error.to_string());
@@ -81,6 +92,12 @@ impl<R: Resource, T: Serialize> Filterable<R, T> {
     }
 
     /// The name of the filter.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert_eq!(Contact::LIFECYCLE_STAGE.name(), "lifecycleStage");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
@@ -89,6 +106,15 @@ impl<R: Resource, T: Serialize> Filterable<R, T> {
 
 impl<R> Filter<R> {
     /// No condition: all records.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.contacts().count(Filter::all())?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn all() -> Self {
         Self { conditions: Vec::new(), faults: Faults::new(), of: PhantomData }
@@ -104,6 +130,16 @@ impl<R> Filter<R> {
     }
 
     /// Both conditions.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let filter = Contact::LIFECYCLE_STAGE.is(LifecycleStage::Lead).and(Contact::TAG.is("math"));
+    /// assert_eq!(acme.contacts().count(filter)?, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn and(mut self, other: Filter<R>) -> Self {
         self.conditions.extend(other.conditions);
@@ -112,6 +148,16 @@ impl<R> Filter<R> {
     }
 
     /// Reads a filter from its name and the text of a value, for adapters.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let model = acme.tenant().model::<Contact>();
+    /// assert!(Filter::<Contact>::parse(model, "lifecycleStage", "lead").is_ok());
+    /// assert!(Filter::<Contact>::parse(model, "colour", "red").is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// The faults of the value, or that there is no such filter.
@@ -130,6 +176,13 @@ impl<R> Filter<R> {
 impl Search {
     /// Reads the text that a name begins with; an empty one finds all records and is `None`.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert!(schema::Search::parse("love").unwrap().is_some());
+    /// assert_eq!(schema::Search::parse(" ").unwrap(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A phrase that says what is wrong with it.
     pub fn parse(text: &str) -> Result<Option<Self>, Faults> {
@@ -143,20 +196,50 @@ impl Search {
 
 impl<R> Query<R> {
     /// All records, in the order of their creation.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.contacts().list(Query::all())?.records, [ada]);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn all() -> Self {
         Self { filter: Filter::all(), search: None, updated_since: None }
     }
 
     /// Only records for which a filter holds, besides what is asked already.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let leads = Query::all().filter(Contact::LIFECYCLE_STAGE.is(LifecycleStage::Lead));
+    /// assert_eq!(acme.contacts().count(leads.clone())?, 1);
+    /// assert_eq!(acme.contacts().count(leads.filter(Contact::TAG.is("math")))?, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn filter(mut self, filter: Filter<R>) -> Self {
         self.filter = self.filter.and(filter);
         self
     }
 
-    /// Only records of which a name begins with a text, in any case of letters. The names of a resource are the members
-    /// that its [`Member::searched`](crate::schema::Member::searched) says.
+    /// Only records with a name that begins with a text, in any letter case. The names of a resource are its members
+    /// with [`Member::searched`](field@crate::schema::Member::searched).
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.contacts().count(Query::all().search("LOVE"))?, 1);
+    /// assert_eq!(acme.contacts().count(Query::all().search("lace"))?, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn search(mut self, text: &str) -> Self
     where
@@ -170,51 +253,104 @@ impl<R> Query<R> {
     }
 
     /// Only records that changed after an instant, in the order of their last change.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let ada = acme.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    /// assert_eq!(acme.contacts().count(Query::all().updated_since(ada.created_at))?, 1);
+    /// assert_eq!(acme.contacts().count(Query::all().updated_since(ada.updated_at))?, 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn updated_since(mut self, instant: Timestamp) -> Self {
         self.updated_since = Some(instant);
         self
     }
 
-    /// The first part of the list, of at most so many records.
+    /// The first part of the list, at most `limit` records.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.contacts().list(Query::all().limit(1))?.records, [ada]);
+    /// assert!(acme.contacts().list(Query::all().limit(0)).unwrap_err().is_invalid());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn limit(self, limit: usize) -> ListQuery<R> {
         ListQuery::from(self).limit(limit)
     }
 
-    /// The part of the list behind so many records.
+    /// The part of the list behind the first `offset` records.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert!(acme.contacts().list(Query::all().offset(1))?.records.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn offset(self, offset: u64) -> ListQuery<R> {
         ListQuery::from(self).offset(offset)
     }
 
-    /// The first part of the list, and how many records the whole list has.
+    /// The first part of the list, and the number of records in the whole list.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.contacts().list(Query::all().counted())?.total, Some(1));
+    /// assert_eq!(acme.contacts().list(Query::all())?.total, None);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn counted(self) -> ListQuery<R> {
         ListQuery::from(self).counted()
     }
 
-    /// The selection that it makes; `None` when it asks for all records.
+    /// The selection by filter and search; `None` if the query asks for all records.
     pub(super) fn selection(&self, model: &'static Model) -> Option<Selection<'_>> {
         let beginning = self.search.as_ref().map(|search| search.0.as_str());
         Selection::of(model, &self.filter.conditions, beginning)
     }
 
-    /// Checks that nothing that was asked is impossible.
+    /// Checks that filter and search have values that can be asked for.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.filter.faults.clone().into_result()
     }
 }
 
 impl<R> ListQuery<R> {
-    /// At most so many records; 1 to [`limits::PAGE`].
+    /// At most `limit` records; 1 to [`limits::PAGE`].
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert_eq!(ListQuery::from(Contact::TAG.is("math")).limit(20).limit, 20);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Passes over so many records first.
+    /// Skips the first `offset` records.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// let third_page = Query::<Contact>::all().limit(20).offset(40);
+    /// assert_eq!((third_page.limit, third_page.offset), (20, 40));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
@@ -222,6 +358,12 @@ impl<R> ListQuery<R> {
     }
 
     /// Counts the records of the whole list.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// assert!(Query::<Contact>::all().limit(20).counted().count);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn counted(mut self) -> Self {
         self.count = true;
@@ -229,7 +371,7 @@ impl<R> ListQuery<R> {
     }
 }
 
-/// Checks how many entries of a list or of the feed a caller wants.
+/// Checks the limit that a caller sets to a page of a list or of the feed.
 pub(crate) fn check_limit(limit: usize, most: usize) -> Result<(), Error> {
     if (1..=most).contains(&limit) {
         return Ok(());

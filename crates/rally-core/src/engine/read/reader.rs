@@ -42,7 +42,7 @@ pub struct Page<T> {
     pub total: Option<u64>,
 }
 
-/// Records that are read together where a list cannot tell which of them it wants.
+/// Records of a chunk, where a list has to look at records to know which of them it has.
 pub(super) const AT_ONCE: usize = 1_000;
 
 impl<'v, R: Resource> Reader<'v, R> {
@@ -54,21 +54,21 @@ impl<'v, R: Resource> Reader<'v, R> {
         self.tenant.model::<R>()
     }
 
-    /// The record with an id, with what is joined to it.
+    /// The record with an id, with its joined members.
     pub(crate) fn get(&self, id: Uuid) -> Result<Row<R>, Error> {
         let mut row = self.existing(id)?;
         self.join(std::slice::from_mut(&mut row))?;
         Ok(row)
     }
 
-    /// The record with an id, without what is joined to it.
+    /// The record with an id, without joined members.
     pub(crate) fn existing(&self, id: Uuid) -> Result<Row<R>, Error> {
         let bytes = self.snapshot.get(&spaces::record(R::KIND, id))?;
         let bytes = bytes.ok_or_else(|| Error::not_found(R::KIND.noun()))?;
         Ok(self.row(id, bytes))
     }
 
-    /// The record that has a natural key, which is folded already, without what is joined to it.
+    /// The record that has a natural key, which is folded already, without joined members.
     pub(crate) fn find_by_key(&self, slot: Slot, folded: &str) -> Result<Option<Row<R>>, Error> {
         let Some(id) = self.snapshot.get(&spaces::unique(R::KIND, slot, folded))? else { return Ok(None) };
         let id = read_uuid(&id).ok_or_else(damaged_key)?;
@@ -93,7 +93,7 @@ impl<'v, R: Resource> Reader<'v, R> {
         Ok(page)
     }
 
-    /// Looks at each record of which an indexed member is an id, in the order of creation.
+    /// Looks at each record whose indexed member is the id `target`, in the order of creation.
     pub(crate) fn each_indexed(
         &self,
         index: IndexNumber,
@@ -112,7 +112,7 @@ impl<'v, R: Resource> Reader<'v, R> {
         }
     }
 
-    /// The first record of which an indexed member has a value, with what is joined to it.
+    /// The first record whose indexed member has a value, with its joined members.
     pub(crate) fn first_indexed(
         &self,
         index: IndexNumber,
@@ -196,7 +196,7 @@ impl<'v, R: Resource> Reader<'v, R> {
         rows.collect()
     }
 
-    /// Adds what is read from other records.
+    /// Adds the members that are read from other records.
     pub(crate) fn join(&self, rows: &mut [Row<R>]) -> Result<(), Error> {
         let model = self.model();
         if model.joins().is_empty() {
@@ -213,7 +213,7 @@ impl<'v, R: Resource> Reader<'v, R> {
 }
 
 impl<T> Page<T> {
-    /// The same part of the list with other forms of the records.
+    /// The same page with each record converted.
     pub(crate) fn try_map<U>(self, read: impl FnMut(T) -> Result<U, Error>) -> Result<Page<U>, Error> {
         let records = self.records.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page { records, has_more: self.has_more, total: self.total })

@@ -1,8 +1,8 @@
-//! The records that a filtered list has: read from indexes, in the order of their creation, without looking at any other.
+//! Selection of records by filters and search: from indexes, in the order of creation, without reading other records.
 //!
-//! Several indexes are merged by a leapfrog join (Veldhuizen, 2014): each is asked in turn for its first id that is not
-//! less than the last one's answer, until all agree. So a rare value makes a frequent one cheap, and memory holds a few
-//! entries of each index, whatever the lists are long.
+//! Several indexes are merged by a leapfrog join (Veldhuizen, 2014): each index in turn seeks its first id that is not
+//! less than the last answer, until all agree. So a rare value makes a frequent one cheap, and memory holds a few
+//! entries of each index, however long the lists are.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -18,7 +18,7 @@ use crate::{
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
 };
 
-/// Entries of an index that are read at first, and at the most.
+/// Entries of an index that one scan reads: the first scan, and the largest.
 const FEWEST: usize = 128;
 const MOST: usize = 4_096;
 
@@ -68,7 +68,8 @@ impl<'q> Selection<'q> {
 
     /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read.
     ///
-    /// Where one condition alone leaves few records, these are looked at, and the other conditions' indexes are not read.
+    /// If one condition alone leaves few records, these are looked at, and the indexes of the other conditions are not
+    /// read.
     pub(crate) fn ids<'s>(
         &self,
         tenant: TenantId,
@@ -79,6 +80,8 @@ impl<'q> Selection<'q> {
         let mut streams = Vec::new();
         for condition in self.conditions {
             let mut stream = condition.stream(self.model.kind(), snapshot)?;
+            // Looking at the few records of a short stream costs less than joining it: each step of a join may scan
+            // every other index.
             if !is_alone && stream.is_short()? {
                 return Ok(Some(Ids::of(self.holding(tenant, snapshot, stream.ready.make_contiguous())?)));
             }
@@ -87,6 +90,7 @@ impl<'q> Selection<'q> {
         if let Some(text) = self.beginning {
             let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
             let found: Vec<Uuid> = found.into_iter().collect();
+            // The index keeps only the beginning of a name, so for a longer text its entries are candidates.
             let is_cut = keys::beginning(text).len() < text.len();
             if is_cut || (!is_alone && found.len() < FEWEST) {
                 return Ok(Some(Ids::of(self.holding(tenant, snapshot, &found)?)));
@@ -96,7 +100,7 @@ impl<'q> Selection<'q> {
         Ok(Some(Ids::among(streams)))
     }
 
-    /// The records that have the values asked for, whatever their names; `None` if no value is asked for.
+    /// The records that fulfil the conditions, without regard to names; `None` if there is no condition.
     pub(crate) fn ids_by_values<'s>(
         &self,
         snapshot: &'s dyn Snapshot,
@@ -120,7 +124,8 @@ impl<'q> Selection<'q> {
         }
     }
 
-    /// The records of which a name begins with a text, as far as the index keeps it, unless there are more than `most`.
+    /// The records with a name that begins with a text, as far as the index keeps names; `None` if they are more than
+    /// `most`.
     fn found(
         &self,
         snapshot: &dyn Snapshot,
@@ -130,6 +135,7 @@ impl<'q> Selection<'q> {
         let kind = self.model.kind();
         let by_name = |entry: &Entry| entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id));
         let by_key = |entry: &Entry| read_uuid(&entry.value);
+        // Entries of names are in the order of the names; the join needs them in the order of ids, each once.
         let mut found = BTreeSet::new();
         let mut add = |id: Option<Uuid>| {
             found.extend(id);
@@ -137,6 +143,7 @@ impl<'q> Selection<'q> {
         };
         let names = spaces::search(kind, keys::beginning(text));
         let mut is_whole = read_while(snapshot, &names, |entry| add(by_name(entry)))?;
+        // A name that is the natural key itself has no entry among the names: see `keys::index`.
         for (slot, ..) in self.model.natural_keys().filter(|(_, member, _)| member.searched) {
             let keys = spaces::unique(kind, slot, text);
             is_whole = is_whole && read_while(snapshot, &keys, |entry| add(by_key(entry)))?;
@@ -144,7 +151,7 @@ impl<'q> Selection<'q> {
         if is_whole { Ok(Some(found)) } else { Ok(None) }
     }
 
-    /// Those of some records that are selected, found by looking at each.
+    /// The selected ones of some records, found by looking at each.
     fn holding(&self, tenant: TenantId, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
         let mut holding = Vec::new();
         for ids in ids.chunks(MOST) {
@@ -185,7 +192,7 @@ impl Condition {
     }
 }
 
-/// Looks at all entries whose key begins with another, as long as they are wanted; true when that was all.
+/// Looks at the entries whose key begins with `prefix`, until `look` refuses one; true when it refuses none.
 fn read_while(
     snapshot: &dyn Snapshot,
     prefix: &Key,
@@ -205,18 +212,18 @@ fn read_while(
     }
 }
 
-/// Ids that stand in every one of several indexes.
+/// Ids that are in each of several indexes: their leapfrog join.
 pub(crate) struct Ids<'s> {
     streams: Vec<Stream<'s>>,
     least: Uuid,
     /// Entries that may still be read.
     left: u64,
-    /// True when more would have had to be read.
+    /// True when entries were left unread because of `left`.
     is_cut: bool,
 }
 
 impl<'s> Ids<'s> {
-    /// Some that are known, ascending.
+    /// Ids that are known already, ascending.
     fn of(ids: Vec<Uuid>) -> Self {
         Self::among(vec![Stream::of(ids)])
     }
@@ -225,7 +232,7 @@ impl<'s> Ids<'s> {
         Self { streams, least: Uuid::nil(), left: u64::MAX, is_cut: false }
     }
 
-    /// Those that one index has under one value.
+    /// The ids that one index has under one value.
     pub(crate) fn indexed(
         snapshot: &'s dyn Snapshot,
         kind: Kind,
@@ -235,7 +242,7 @@ impl<'s> Ids<'s> {
         Self::among(vec![Stream::on(snapshot, spaces::indexed(kind, index, value))])
     }
 
-    /// The next ones, so many or all that are left.
+    /// The next ids, at most `most`.
     pub(crate) fn next_many(&mut self, most: usize) -> Result<Vec<Uuid>, StoreError> {
         let mut ids = Vec::new();
         while ids.len() < most
@@ -246,7 +253,7 @@ impl<'s> Ids<'s> {
         Ok(ids)
     }
 
-    /// The next one. Each index is asked for the first entry from the last one's answer on, until all agree.
+    /// The next id that all indexes agree on.
     pub(crate) fn next(&mut self) -> Result<Option<Uuid>, StoreError> {
         let (mut candidate, mut agreed, all) = (self.least, 0, self.streams.len());
         while agreed < all {
@@ -263,8 +270,10 @@ impl<'s> Ids<'s> {
         Ok(Some(candidate))
     }
 
-    /// All of them, unless more than so many entries would have to be read for that, and somewhat more.
+    /// All ids; `None` if that takes reading more than about `most` entries.
     pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
+        // A scan reads at least `FEWEST` entries at once, so a smaller allowance would cut lists that are within
+        // `most`.
         self.left = most.saturating_add(count(FEWEST));
         let mut ids = Vec::new();
         while let Some(id) = self.next()? {
@@ -274,7 +283,7 @@ impl<'s> Ids<'s> {
     }
 }
 
-/// Ascending ids, of an index or given.
+/// Ascending ids, read from an index or known already.
 struct Stream<'s> {
     /// Ids that have been read.
     ready: VecDeque<Uuid>,
@@ -299,14 +308,15 @@ impl<'s> Stream<'s> {
         Self { ready: VecDeque::new(), rest: Some(Rest { snapshot, prefix, from, size: FEWEST }) }
     }
 
-    /// True when it ends within its first entries, which are read for that.
+    /// True when the stream ends within its first scan.
     fn is_short(&mut self) -> Result<bool, StoreError> {
         let mut left = u64::MAX;
         self.seek(Uuid::nil(), &mut left)?;
         Ok(self.rest.is_none())
     }
 
-    /// The first id that is not less than one, which stays the next; `None`, too, when no entry is left to be read.
+    /// The first id that is not less than `least`, without taking it; `None` at the end, or if no entry may be read
+    /// any more.
     fn seek(&mut self, least: Uuid, left: &mut u64) -> Result<Option<Uuid>, StoreError> {
         loop {
             let passed = self.ready.partition_point(|id| *id < least);

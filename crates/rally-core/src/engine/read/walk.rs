@@ -19,7 +19,7 @@ use crate::{
     store::{Direction, KeyRange},
 };
 
-/// A walk over the records that a query asks for, some of which have been read ahead.
+/// A walk over the records that a query asks for, with a chunk of them read ahead.
 pub(crate) struct Walk<'v, R> {
     reader: Reader<'v, R>,
     query: Query<R>,
@@ -29,7 +29,7 @@ pub(crate) struct Walk<'v, R> {
     ready: VecDeque<Row<R>>,
 }
 
-/// The rest of what a walk goes by.
+/// The entries that a walk has still to read.
 enum Source<'v> {
     /// Records, in the order of their creation.
     Records(KeyRange),
@@ -37,7 +37,7 @@ enum Source<'v> {
     Changes(KeyRange),
     /// Ids that an index has.
     Ids(Ids<'v>),
-    Nothing,
+    End,
 }
 
 impl<'v, R: Resource> Walk<'v, R> {
@@ -45,6 +45,8 @@ impl<'v, R: Resource> Walk<'v, R> {
         query.check()?;
         let (source, is_wider) = match (query.updated_since, query.selection(reader.model())) {
             (Some(since), selection) => {
+                // The changed records are walked and looked at. Their order is that of instants, so joining them with
+                // indexes, which are in the order of ids, would take memory for all of the ids.
                 let start = spaces::updated(R::KIND, since).successor();
                 let changes = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
                 (Source::Changes(changes), selection.is_some())
@@ -64,19 +66,19 @@ impl<'v, R: Resource> Walk<'v, R> {
 
     /// The next record, with what is joined to it.
     pub(crate) fn next(&mut self) -> Result<Option<Row<R>>, Error> {
-        while self.ready.is_empty() && !matches!(self.source, Source::Nothing) {
+        while self.ready.is_empty() && !matches!(self.source, Source::End) {
             let rows = self.read()?;
             if rows.is_empty() {
-                self.source = Source::Nothing;
+                self.source = Source::End;
             }
             self.ready.extend(self.selected(rows)?);
         }
         Ok(self.ready.pop_front())
     }
 
-    /// Ends the walk: nothing comes after an error.
+    /// Ends the walk: no record comes after an error.
     pub(crate) fn end(&mut self) {
-        self.source = Source::Nothing;
+        self.source = Source::End;
         self.ready.clear();
     }
 
@@ -100,11 +102,11 @@ impl<'v, R: Resource> Walk<'v, R> {
                 let some: Vec<Uuid> = ids.next_many(limits::PAGE)?;
                 self.reader.rows(&some)
             }
-            Source::Nothing => Ok(Vec::new()),
+            Source::End => Ok(Vec::new()),
         }
     }
 
-    /// Those of some records that the query asks for.
+    /// The records of a chunk that the query asks for, with their joined members.
     fn selected(&self, mut rows: Vec<Row<R>>) -> Result<Vec<Row<R>>, Error> {
         if self.is_wider
             && let Some(selection) = self.query.selection(self.reader.model())

@@ -14,7 +14,7 @@ use crate::{
     engine::codec::{MAX_SLOTS, Slot},
 };
 
-/// A draft or an update that has been read: for each slot what is said of it.
+/// A draft or an update that has been read: what it gives for each slot.
 #[derive(Clone)]
 pub(crate) struct Body<'a> {
     said: [Said<'a>; MAX_SLOTS],
@@ -27,7 +27,7 @@ enum Said<'a> {
     Nothing,
     Null,
     Value(Cow<'a, str>),
-    /// Something that is at fault.
+    /// A value with a fault.
     Fault,
 }
 
@@ -39,10 +39,10 @@ impl<'a> Said<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Reads a JSON object. What is wrong with its members is kept in `faults`; `what` is its name in an error.
+    /// Reads a JSON object. Faults of its members are kept in `faults`; `what` names the object in an error.
     ///
     /// # Errors
-    /// When it is not JSON, or no object.
+    /// Fails if the input is not a JSON object.
     pub(crate) fn read(model: &Model, json: &'a [u8], profile: Profile, what: &str) -> Result<Self, Error> {
         let text = utf8(json)?;
         let mut reader = serde_json::Deserializer::from_str(text);
@@ -52,7 +52,7 @@ impl<'a> Body<'a> {
         Ok(body)
     }
 
-    /// Reads the draft or the update of a host by the same rules. What is wrong with its members is kept in `faults`.
+    /// Reads a host's draft or update by the same rules. Faults of its members are kept in `faults`.
     pub(crate) fn of(model: &Model, given: &'a Given) -> Self {
         let mut body = Self::empty();
         for (slot, value) in given.iter() {
@@ -72,14 +72,15 @@ impl<'a> Body<'a> {
         Self { said: std::array::from_fn(|_| Said::Nothing), faults: Faults::new() }
     }
 
-    /// The members of a new record: what is given, and defaults.
+    /// Members of a new record: those that are given, and defaults for the others.
     pub(crate) fn create(&self, model: &Model) -> Result<Slots<'a>, Faults> {
         let mut slots = Slots::default();
         let faults = self.apply(model, &mut slots);
         if faults.is_empty() { Ok(slots) } else { Err(faults) }
     }
 
-    /// Lays what is given over the members of a record. What is at fault is left as it is, and told.
+    /// Replaces the members of a record by those that are given, and answers the faults. A member at fault stays as it
+    /// was.
     pub(crate) fn apply(&self, model: &Model, slots: &mut Slots<'a>) -> Faults {
         let mut faults = self.faults.clone();
         for (slot, member) in model.stored() {
@@ -122,7 +123,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// True when anything is said of a slot, be it `null` or at fault.
+    /// True when the body names the member of a slot: with a value, with `null` or with a fault.
     pub(crate) fn mentions(&self, slot: Slot) -> bool {
         *self.said(slot) != Said::Nothing
     }
@@ -190,7 +191,7 @@ impl<'de> Visitor<'de> for BodyVisitor<'_> {
 /// Splits a JSON array into the text of each item, and stops when there are more than `most`.
 ///
 /// # Errors
-/// When it is not JSON, no array, or has no item or too many.
+/// Fails if the input is not a JSON array, or does not have 1 to `most` items.
 pub(crate) fn items(json: &[u8], most: usize) -> Result<Vec<&[u8]>, Error> {
     let text = utf8(json)?;
     let mut reader = serde_json::Deserializer::from_str(text);

@@ -7,20 +7,20 @@ use crate::{
     store::StoreError,
 };
 
-/// Which members of a record to write, in the model's order. Clones share the list.
+/// Selection of the members of a record to write, in the model's order. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Fields {
     steps: Arc<[Step]>,
 }
 
-/// `,"name":` of a member, and where its value comes from.
+/// Opening of a member (`,"name":`), and the source of its value.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     /// The opening is copied whole and cut, which costs less than a copy of its own length.
     opening: [u8; NAME],
     opening_length: usize,
     source: Source,
-    /// What stands there when a stored member has no value.
+    /// JSON text of a stored member without a value.
     default: &'static [u8],
 }
 
@@ -31,13 +31,13 @@ impl Step {
     }
 }
 
-/// Bytes of the longest name of a member, with what stands around it.
+/// Bytes of the longest name of a member, with the characters around it.
 const NAME: usize = 32;
 
 /// Bytes of the longest name of a member.
 pub(crate) const LONGEST_NAME: usize = NAME - 4;
 
-/// Room for what is not in a record's bytes: its ids, instants, brackets and `null`s.
+/// Bytes for the parts of the JSON that are not in a record's bytes: ids, instants, brackets and `null`s.
 const BESIDES: usize = 320;
 
 impl Fields {
@@ -53,10 +53,10 @@ impl Fields {
         Self { steps: steps.into() }
     }
 
-    /// The members that a comma-separated list names; all of them when it names none.
+    /// The members that a comma-separated list names; all of them if the list is empty.
     ///
     /// # Errors
-    /// In the strict profile each unknown name is a fault of `fields`; in the documented one it is passed over.
+    /// Faults of `fields`, one for each unknown name, in the strict profile; the documented one ignores unknown names.
     pub fn parse(model: &Model, list: &str, profile: Profile) -> Result<Self, Faults> {
         let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         if names.is_empty() {

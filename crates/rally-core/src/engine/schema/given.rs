@@ -2,14 +2,14 @@ use serde::Serialize;
 
 use crate::{base::Patch, engine::codec::Slot};
 
-/// The members that a host's draft or update says something of, each with the JSON text of its value; `None` is `null`.
+/// Members that a host's draft or update names, each with the JSON text of its value; `None` is `null`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given(Vec<(Slot, Value)>);
 
 type Value = Result<Option<String>, String>;
 
 impl Given {
-    /// Says something of a member, in place of what was said of it before.
+    /// Gives a member a value or `null`, in place of the one before.
     pub(crate) fn set<T: Serialize>(&mut self, slot: Slot, value: &Patch<T>) {
         self.0.retain(|(known, _)| *known != slot);
         let json = match value {

@@ -1,5 +1,5 @@
-//! Members that are read from other rows at the moment when the record is: another record's name, for example. They are
-//! never stored with the record, so they are never behind, and a change of theirs is no change of it.
+//! Members that are read from another row together with the record, such as another record's name. They are not stored
+//! with the record, so they are never stale, and a change of them is no change of the record.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use crate::{
     store::{Key, Snapshot, StoreError},
 };
 
-/// How a member is read from another row.
+/// Rule by which a member is read from another row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Join {
     /// The key of the row that a record's member is read from, if it has one.
     pub(crate) key: fn(&Record<'_>) -> Option<Key>,
-    /// True when such a row comes from references to the record, so that a new record has none.
+    /// True when the row exists only if other records refer to this one; a new record has none then.
     pub(crate) is_of_others: bool,
     /// Appends the JSON text of the value, if there is one.
     pub(crate) write: Write,
 }
 
-/// Takes the record, the other row, and where to append.
+/// Takes the record, the other row, and the buffer to append to.
 type Write = fn(&Record<'_>, &[u8], &mut Vec<u8>) -> Result<(), Error>;
 
-/// The joined members of records, each record's as bytes like its own; nothing where the resource has none.
+/// Joined members of each record, encoded like a record; empty if the resource has none.
 pub(crate) fn join(
     snapshot: &dyn Snapshot,
     model: &Model,

@@ -1,12 +1,12 @@
 use super::{Record, join::Join, rule::Rule};
 use crate::{engine::codec::Slot, store::StoreError};
 
-/// One member of a resource: its name, where its value comes from and what it can be.
+/// One member of a resource: its name, the source of its value and the values that it can have.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
     /// The name in JSON.
     pub name: &'static str,
-    /// Who may read and write it.
+    /// Access that callers have to it.
     pub access: Access,
     /// The values that it can have.
     pub rule: Rule,
@@ -18,7 +18,7 @@ pub struct Member {
     pub default: Option<&'static str>,
     /// The name of the filter by which a list is reduced to the records with one value.
     pub filter: Option<&'static str>,
-    /// True when a list can be searched by what its values begin with.
+    /// True when a list can be searched by the beginnings of its values.
     pub searched: bool,
     pub(crate) source: Source,
     pub(crate) natural_key: Option<Fold>,
@@ -91,7 +91,7 @@ pub(crate) enum Source {
 /// Appends the JSON text that follows from other members of a record.
 pub(crate) type Compute = fn(&Record<'_>, &mut Vec<u8>) -> Result<(), StoreError>;
 
-/// Brings the text of a natural key into the form in which it is compared; `None` if nothing is left of it then.
+/// Turns the text of a natural key into the form in which it is compared; `None` if that form is empty.
 pub(crate) type Fold = fn(&str) -> Option<String>;
 
 const fn member(name: &'static str, access: Access, rule: Rule, source: Source) -> Member {
@@ -169,43 +169,44 @@ pub(crate) const fn stored(slot: Slot, name: &'static str, rule: Rule) -> Member
 }
 
 impl Member {
-    /// Every record must have a value, and text must not be empty.
+    /// Makes it required: every record must have a value, and text must not be empty.
     pub(crate) const fn required(mut self) -> Self {
         self.required = true;
         self.always()
     }
 
-    /// Every record has a value, be it that of the engine.
+    /// Makes it always have a value, if need be one that the engine sets.
     pub(crate) const fn always(mut self) -> Self {
         self.always = true;
         self
     }
 
-    /// A record has this JSON text when no value is given.
+    /// Sets the JSON text of the value that a record has when none is given.
     pub(crate) const fn default(mut self, json: &'static str) -> Self {
         self.default = Some(json);
         self.always()
     }
 
-    /// No two records of a tenant have values that fold to the same text; records without one are free.
+    /// Makes it a natural key: no two records of a tenant have values that fold to the same text. Records without a
+    /// value are not compared.
     pub(crate) const fn natural_key(mut self, fold: Fold) -> Self {
         self.natural_key = Some(fold);
         self
     }
 
-    /// A list can be filtered by one value, under the member's name.
+    /// Lets lists be filtered by one value, under the member's name.
     pub(crate) const fn filtered(self) -> Self {
         let name = self.name;
         self.filtered_as(name)
     }
 
-    /// A list can be filtered by one value, under this name.
+    /// Lets lists be filtered by one value, under this name.
     pub(crate) const fn filtered_as(mut self, name: &'static str) -> Self {
         self.filter = Some(name);
         if self.natural_key.is_none() { self.indexed() } else { self }
     }
 
-    /// The records with one value are found without reading others.
+    /// Indexes it: the records with one value are found without reading others.
     pub(crate) const fn indexed(mut self) -> Self {
         self.index = match self.slot() {
             Some(slot) => Some(IndexNumber::of(slot)),
@@ -214,37 +215,37 @@ impl Member {
         self
     }
 
-    /// The newest record that holds a reference is kept for each record that is referred to.
+    /// Keeps for each record that is referred to the newest record that refers to it.
     pub(crate) const fn keeping_newest(mut self) -> Self {
         self.keeps_newest = true;
         self
     }
 
-    /// A list can be searched by what its values begin with.
+    /// Lets lists be searched by the beginnings of its values.
     pub(crate) const fn searched(mut self) -> Self {
         self.searched = true;
         self
     }
 
-    /// Callers write it, and never read it.
+    /// Lets callers write it, and never read it.
     pub(crate) const fn write_only(mut self) -> Self {
         self.access = Access::WriteOnly;
         self
     }
 
-    /// Only the engine writes it.
+    /// Lets only the engine write it.
     pub(crate) const fn read_only(mut self) -> Self {
         self.access = Access::ReadOnly;
         self
     }
 
-    /// Only the engine reads and writes it.
+    /// Lets only the engine read and write it.
     pub(crate) const fn hidden(mut self) -> Self {
         self.access = Access::Hidden;
         self
     }
 
-    /// A reference is indexed in any case: deleting the record that it leads to has to find it.
+    /// Indexes a reference in any case: deleting the record that it leads to has to find it.
     pub(crate) const fn found_by_reference(self) -> Self {
         match self.rule {
             Rule::Reference(_) => self.indexed(),

@@ -9,7 +9,7 @@ use crate::{
     engine::codec::{MAX_SLOTS, Slot},
 };
 
-/// The members of a resource in the order in which they are written, and what follows from them.
+/// Members of a resource in the order in which they are written, and what is derived from them.
 #[derive(Debug)]
 pub struct Model {
     kind: Kind,
@@ -23,8 +23,8 @@ impl Model {
     /// The model of records of a kind, or of a part of them, with its members in the order in which they are written.
     ///
     /// # Panics
-    /// When two members share a slot, a slot is left out or a name is too long: a mistake in the table that its first
-    /// use shows.
+    /// Panics if two members share a slot, a slot is left out or a name is too long: a mistake in the table of a
+    /// resource, which its first use shows.
     #[must_use]
     pub(crate) fn new(kind: Kind, members: &[Member]) -> Self {
         let slot_count = members.iter().filter(|member| member.slot().is_some()).count();
@@ -86,7 +86,7 @@ impl Model {
         self.members.iter().filter_map(|member| member.filter.map(|name| (name, member)))
     }
 
-    /// True when a list can be searched by what names begin with.
+    /// True when a list can be searched by the beginnings of names.
     #[must_use]
     pub fn is_searched(&self) -> bool {
         self.members.iter().any(|member| member.searched)

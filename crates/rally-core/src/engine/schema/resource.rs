@@ -9,7 +9,7 @@ pub trait Resource: sealed::Sealed + Send + Sync + Sized + 'static {
     const KIND: Kind;
     /// The scope that reading takes.
     const READ: Scope = Scope::Read;
-    /// The name of a part of a kind's records, where this is not the whole of them; empty otherwise.
+    /// Name of the part, if the resource is only a part of a kind's records; empty otherwise.
     const PART: &'static str = "";
 
     /// The members that every tenant's records have.
@@ -30,10 +30,10 @@ pub trait Keyed: Resource {
     const KEY: &'static str;
 }
 
-/// A resource whose lists can be searched by what names begin with. This trait is sealed.
+/// A resource whose lists can be searched by the beginnings of names. This trait is sealed.
 pub trait Searchable: Resource {}
 
 pub(crate) mod sealed {
-    /// Can be named in this crate alone, so no other can implement a trait that asks for it.
+    /// Supertrait that only this crate can name, so that no other crate implements a trait that requires it.
     pub trait Sealed {}
 }

@@ -76,7 +76,8 @@ impl<R: Resource> Row<R> {
         Ok(self.record()?.parts.updated_at)
     }
 
-    /// Changes with the members that are read from other records while the record itself stays; `None` where there are none.
+    /// Digest of the members that are read from other records, which differs when they do although the record is the
+    /// same; `None` if it has no such members.
     #[must_use]
     pub fn shown_of_others(&self) -> Option<u64> {
         if self.joined.is_empty() {

@@ -13,8 +13,12 @@ use crate::{
     },
 };
 
-/// All records of one kind of a tenant, as far as the session's scope allows. Each call is of one moment, and each that
-/// writes is a transaction; see [`Session::view`] and [`Session::write`] for several at once.
+/// All records of one kind of a tenant, as far as the session's scope allows. Each call is of one moment, and each
+/// that writes is a transaction; see [`Session::view`] and [`Session::write`] for several at once.
+///
+/// Besides the errors that it names, each verb fails with [`Code::Forbidden`](crate::Code::Forbidden) when the scope
+/// is too small, and with [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer; after an
+/// [unknown outcome](Error::is_outcome_unknown) the write may have happened.
 pub struct Collection<'s, R> {
     pub(crate) session: &'s Session,
     of: PhantomData<fn() -> R>,
@@ -37,13 +41,13 @@ impl<'s, R: Resource> Collection<'s, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has none, whoever else may have.
+    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has no such record, even if another tenant has.
     pub fn get(&self, id: Id<R>) -> Result<R, Error> {
         self.session.view()?.records::<R>().get(id)
     }
 
-    /// The record that has a natural key, such as an e-mail address, in whatever spelling counts as the same; `None` when
-    /// there is none.
+    /// The record that has a natural key, such as an e-mail address, in any spelling that counts as the same; `None`
+    /// when there is none.
     ///
     /// ```
     /// # use rally_core::*;
@@ -102,6 +106,16 @@ impl<'s, R: Resource> Collection<'s, R> {
     }
 
     /// The same records for adapters: JSON in, and JSON out.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let json = br#"{"name": "Looms Ltd", "domain": "looms.example"}"#;
+    /// let written = acme.companies().json().create(json, &WriteOptions::default())?;
+    /// assert_eq!(written.record.read()?.name, "Looms Ltd");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn json(&self) -> JsonCollection<'s, R> {
         JsonCollection::new(self.session)
@@ -113,7 +127,7 @@ impl<'s, R: Editable> Collection<'s, R> {
         Verbs::new(self.session)
     }
 
-    /// Updates a record: members that the update says nothing of stay as they are. An update that makes no difference
+    /// Updates a record. Members that the update does not name stay as they are; an update that changes no member
     /// writes nothing.
     ///
     /// ```
@@ -228,6 +242,16 @@ impl<R: Creatable> Collection<'_, R> {
 
     /// [`delete`](Self::delete) with options.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let as_i_know_it = WriteOptions::default().if_version(ada.updated_at);
+    /// assert_eq!(acme.contacts().delete_with(ada.id, &as_i_know_it)?.id, ada.id);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `delete`, and those of the options.
     pub fn delete_with(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
@@ -251,12 +275,24 @@ impl<R: Upsertable> Collection<'_, R> {
     ///
     /// # Errors
     /// Those of [`create`](Self::create) and [`update`](Self::update); [`Code::Validation`](crate::Code::Validation)
-    /// without what records are matched by, and [`Code::Ambiguous`](crate::Code::Ambiguous) when several match.
+    /// when the draft lacks a member that records are matched by, and [`Code::Ambiguous`](crate::Code::Ambiguous) when
+    /// several match.
     pub fn upsert(&self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
         self.upsert_with(draft, &WriteOptions::default())
     }
 
     /// [`upsert`](Self::upsert) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let looms = CompanyDraft::new("Looms Ltd").domain("looms.example");
+    /// let as_i_know_it = WriteOptions::default().if_version(Timestamp::MIN);
+    /// let error = acme.companies().upsert_with(&looms, &as_i_know_it).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `upsert`, and those of the options.
@@ -288,8 +324,8 @@ impl<R: Upsertable> Collection<'_, R> {
 }
 
 impl<R: Bulkable> Collection<'_, R> {
-    /// Creates a record of each of 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) drafts, in one transaction. Of
-    /// two drafts with one natural key the first wins.
+    /// Creates a record from each of 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) drafts, in one
+    /// transaction. If two drafts have the same natural key, the first wins.
     ///
     /// ```
     /// # use rally_core::*;
@@ -310,6 +346,17 @@ impl<R: Bulkable> Collection<'_, R> {
     }
 
     /// [`create_many`](Self::create_many) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let once = WriteOptions::default().once(IdempotencyKey::new("import-1", &[])?);
+    /// let drafts = [ContactDraft::new("Ada", "Lovelace", "ada@x.example")];
+    /// acme.contacts().create_many_with(&drafts, Atomicity::EachByItself, &once)?;
+    /// assert!(acme.contacts().create_many_with(&drafts, Atomicity::EachByItself, &once)?.replayed);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `create_many`, and those of the options.

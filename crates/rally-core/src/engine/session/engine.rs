@@ -14,7 +14,7 @@ use crate::{
     store::{Key, Snapshot, Store, StoreError},
 };
 
-/// A CRM engine on one store: the way in for a host. Clones share it.
+/// A CRM engine on one store: the entry point of a host. Clones share it.
 ///
 /// Every call waits until the store has answered. In an async program, calls go to a thread that may wait:
 ///
@@ -56,15 +56,15 @@ struct Inner {
 struct Tenants {
     /// Each with the instant at which it was read.
     known: HashMap<TenantId, (Timestamp, Arc<TenantInfo>)>,
-    /// Counts the tenants that were forgotten: one that was being read meanwhile may have been read too early.
+    /// Number of tenants that were forgotten: one that was being read meanwhile may have been read too early.
     forgotten: u64,
 }
 
 /// The count of a tenant's requests of a minute.
 enum Requests {
-    /// Here, as nobody else serves the tenant.
+    /// In this process, as no other serves the tenant.
     Here(Limiter<TenantId>),
-    /// In the store, which has other servers too.
+    /// In the store, which other servers share.
     InStore(Leases),
 }
 
@@ -90,13 +90,31 @@ impl Default for Config {
 }
 
 impl Engine {
-    /// An engine on a store, in the operating system's time.
+    /// An engine on a store, with the operating system's clock and randomness.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// let engine = Engine::new(store::MemoryStore::new());
+    /// assert!(engine.tenants()?.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn new(store: impl Store) -> Self {
         Self::with(Arc::new(store), Environment::system(), Config::default())
     }
 
-    /// An engine with everything chosen by the host.
+    /// An engine whose store, environment and settings the host chooses.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// use std::sync::Arc;
+    ///
+    /// let config = Config { requests_per_minute: 60, ..Config::default() };
+    /// let engine = Engine::with(Arc::new(store::MemoryStore::new()), Environment::system(), config);
+    /// let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.tenant().requests_per_minute, 60);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
         let requests = if store.is_shared() {
@@ -117,18 +135,42 @@ impl Engine {
     }
 
     /// The settings for tenants that have none of their own.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(engine.config(), Config::default());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn config(&self) -> Config {
         self.0.config
     }
 
     /// The engine's clock.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert!(engine.clock().now() > Timestamp::MIN);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.environment.clock
     }
 
     /// Checks that the store can answer.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert!(engine.ready().is_ok());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when it cannot.
@@ -137,11 +179,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes one of a tenant's requests of this minute; nothing is counted for a tenant without a limit.
+    /// Takes one of a tenant's requests of this minute; `None` for a tenant without a limit.
     ///
-    /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this may
-    /// wait for the store. Requests that other servers hold are then not among those that [remain](Allowance::remaining). The servers'
-    /// clocks must agree to within two minutes.
+    /// On a [shared](Store::is_shared) store the limit is one for all servers: each leases a portion of it, so this
+    /// may wait for the store. Requests that other servers hold are not among those that
+    /// [remain](Allowance::remaining). The servers' clocks must agree to within two minutes.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let acme = engine.create_tenant(&TenantDraft::new("acme").rate_limit_per_minute(10))?;
+    /// let allowance = engine.take_request(&acme.trusted_session("docs")?)?;
+    /// assert_eq!(allowance.map(|allowance| (allowance.granted, allowance.remaining)), Some((true, 9)));
+    /// let unlimited = engine.create_tenant(&TenantDraft::new("looms").rate_limit_per_minute(0))?;
+    /// assert_eq!(engine.take_request(&unlimited.trusted_session("docs")?)?, None);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when a shared store cannot answer; then the request has not
@@ -171,7 +224,7 @@ impl Engine {
         }
     }
 
-    /// True once a minute for each credential.
+    /// True when the use of a credential has not been noted in this minute.
     pub(crate) fn may_note_use(&self, tenant: TenantId, credential: Uuid, now: Timestamp) -> bool {
         self.0.noted_uses.take((tenant, credential), 1, now).granted
     }
@@ -193,7 +246,14 @@ impl Engine {
         &self.0.environment
     }
 
-    /// An id that nothing else has, of the engine's randomness (UUID of version 4).
+    /// A random id (UUID of version 4), from the engine's randomness.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// assert_ne!(engine.random_id(), engine.random_id());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn random_id(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.random()).into_uuid()
@@ -229,7 +289,7 @@ impl Engine {
         Ok(Some(info))
     }
 
-    /// Lets a tenant be read anew, as it has changed.
+    /// Forgets a tenant that has changed, so that it is read again.
     pub(crate) fn forget_tenant(&self, id: TenantId) {
         let mut tenants = self.0.tenants.write();
         tenants.known.remove(&id);

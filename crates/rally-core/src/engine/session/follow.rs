@@ -12,11 +12,11 @@ use crate::{
     },
 };
 
-/// Between two looks at a shared store, which other servers change without telling this one.
+/// Time between two looks at a shared store, which other servers change without telling this one.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// A reader of the feed that goes on from a place. It ends when it has caught up, and goes on when there is more, which
-/// [`wait`](Follow::wait) waits for.
+/// An iterator over the changes of the feed from a place on. It ends when it has caught up, and goes on when there are
+/// more changes; [`wait`](Follow::wait) waits for them.
 ///
 /// ```
 /// # use rally_core::*;
@@ -40,6 +40,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug)]
+#[must_use = "it reads nothing until it is walked"]
 pub struct Follow<'s> {
     session: &'s Session,
     from: FeedPosition,
@@ -56,7 +57,16 @@ pub struct FollowedChange<'s> {
 
 impl Session {
     /// Follows the feed from a place on.
-    #[must_use]
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let changes = acme.follow(FeedPosition::START).collect::<Result<Vec<_>, Error>>()?;
+    /// assert_eq!(changes[0].entity_id, ada.id.as_uuid());
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn follow(&self, from: FeedPosition) -> Follow<'_> {
         Follow { session: self, from, kinds: Kind::IN_FEED.to_vec(), ready: Vec::new().into_iter() }
     }
@@ -64,21 +74,53 @@ impl Session {
 
 impl Follow<'_> {
     /// Follows the changes of some kinds alone.
-    #[must_use]
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.follow(FeedPosition::START).kinds(&[Kind::Deal]).count(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds = kinds.to_vec();
         self
     }
 
     /// The place behind the last change that was answered: a later reader goes on from it.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let mut feed = acme.follow(FeedPosition::START);
+    /// assert_eq!(feed.by_ref().count(), 1);
+    /// assert_eq!(feed.position(), FeedPosition::After(1));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn position(&self) -> FeedPosition {
         self.from
     }
 
-    /// Waits until there is something new, for at most so long; true when there is.
+    /// Waits for the next change, at most `timeout`; true when there is one.
     ///
     /// A change of this process wakes it at once. On a store that other servers write to, it looks five times a second.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # use std::time::Duration;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let mut feed = acme.follow(FeedPosition::After(1));
+    /// assert!(!feed.wait(Duration::from_millis(1))?);
+    /// acme.contacts().delete(ada.id)?;
+    /// assert!(feed.wait(Duration::from_secs(10))?);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Session::changes`].
@@ -100,7 +142,7 @@ impl Follow<'_> {
         }
     }
 
-    /// Reads ahead if nothing is left of what was read before.
+    /// Reads ahead if all changes that were read have been answered; true when there is a next one.
     fn has_more(&mut self) -> Result<bool, Error> {
         if self.ready.as_slice().is_empty() {
             let query = FeedQuery { from: self.from, kinds: self.kinds.clone(), limit: limits::FEED_PAGE };
@@ -130,6 +172,19 @@ impl<'s> Iterator for Follow<'s> {
 impl FollowedChange<'_> {
     /// The record as it is now; `None` when it is of another type, or is deleted by now.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// for change in acme.follow(FeedPosition::START) {
+    ///     let change = change?;
+    ///     assert_eq!(change.record::<Contact>()?.as_ref(), Some(&ada));
+    ///     assert_eq!(change.record::<Deal>()?, None);
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read it.
     pub fn record<R: Resource>(&self) -> Result<Option<R>, Error> {
@@ -143,6 +198,16 @@ impl FollowedChange<'_> {
     }
 
     /// The entry of the feed.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let entries = acme.follow(FeedPosition::START).map(|change| Ok(change?.into_entry()));
+    /// assert_eq!(entries.collect::<Result<Vec<_>, Error>>()?[0].changed_by.as_deref(), Some("docs"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn into_entry(self) -> FeedEntry {
         self.entry

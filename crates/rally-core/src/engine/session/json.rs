@@ -60,7 +60,7 @@ impl<'s, R: Editable> JsonCollection<'s, R> {
 }
 
 impl<R: Creatable> JsonCollection<'_, R> {
-    /// Creates a record of a JSON object.
+    /// Creates a record from a JSON object.
     ///
     /// # Errors
     /// Those of [`Collection::create_with`](crate::Collection::create_with), and
@@ -87,7 +87,7 @@ impl<R: Upsertable> JsonCollection<'_, R> {
 }
 
 impl<R: Bulkable> JsonCollection<'_, R> {
-    /// Creates a record of each object of a JSON array, in one transaction.
+    /// Creates a record from each object of a JSON array, in one transaction.
     ///
     /// # Errors
     /// Those of [`Collection::create_many_with`](crate::Collection::create_many_with), and

@@ -4,7 +4,7 @@
 //! portion, serves it without asking again, and comes back for the next. What is leased is never more than the limit,
 //! so neither is what they all serve; and a lone server is served the whole of it.
 //!
-//! The minute is the row's. A server whose clock is behind that of another, by no more than two minutes, goes on in the
+//! The minute is the row's. A server whose clock is behind that of another, by at most two minutes, goes on in the
 //! minute of the other; one whose clock is further off would open a window of its own.
 
 use std::{
@@ -27,7 +27,7 @@ use crate::{
     store::{Batch, Key, Snapshot, Store, StoreError},
 };
 
-/// So many portions make a minute's requests: a lease, which is two round trips to the store, serves 50 of 1,000.
+/// Portions of a minute's requests: a lease, which is two round trips to the store, serves 50 of 1,000.
 const PORTIONS: u32 = 20;
 
 /// The requests of each tenant that this server holds.
@@ -51,7 +51,7 @@ struct Window {
     /// Requests that all servers have leased of it, as far as this one knows. The number only grows, so once it is the
     /// whole capacity, the store need not be asked.
     leased: u32,
-    /// Those that are left of that here.
+    /// Leased requests that this server has not served yet.
     held: u32,
     /// The failure of the last lease, if it failed.
     failure: Option<Error>,
@@ -72,8 +72,8 @@ pub(super) fn see(snapshot: &dyn Snapshot, with: Key) -> Result<Option<RateV1>, 
 }
 
 impl Leases {
-    /// Takes one of a tenant's requests, leasing some when none are held. `seen` is what the store last said, if the
-    /// caller has just read it.
+    /// Takes one of a tenant's requests, and leases some if none are held. `seen` is the row as the caller has just
+    /// read it, if it has.
     pub(crate) fn take(
         &self,
         store: &dyn Store,
@@ -112,8 +112,8 @@ impl Share {
         let mut window = self.window.lock();
         window.turn_to(minute_of(now), seen);
         if window.held == 0 && window.leased < capacity {
-            // Whoever has waited for a lease that failed does not wait for another: each may take as long as the store
-            // takes to be given up.
+            // A request that has waited for a lease that failed does not wait for another: each may take as long as it
+            // takes to give the store up.
             match &window.failure {
                 Some(failure) if self.arrive() > arrival => return Err(failure.clone()),
                 _ => {}
@@ -204,7 +204,7 @@ fn read(snapshot: &dyn Snapshot, rate: &Key) -> Result<Option<RateV1>, StoreErro
     snapshot.get(rate)?.map(|bytes| codec::decode(&bytes)).transpose()
 }
 
-/// Whatever has become of the lease, the request that it was for has not begun.
+/// The error of a lease that failed. Its outcome may be unknown, but the request that it was for has not begun.
 fn failed(error: StoreError) -> Error {
     match error {
         StoreError::CommitUnknown { .. } => {

@@ -8,7 +8,7 @@ const MINUTE: i64 = 60_000_000;
 /// Minutes by which a clock may step back without its windows beginning anew.
 const STEP_BACK: i64 = 2;
 
-/// Counts requests a minute for many keys: for each a token bucket that is full again at each whole minute.
+/// Counts requests a minute for many keys: for each a token bucket that is refilled at each whole minute.
 #[derive(Debug)]
 pub struct Limiter<K> {
     windows: Mutex<Windows<K>>,
@@ -37,13 +37,13 @@ pub struct Allowance {
 }
 
 impl<K: Eq + Hash> Limiter<K> {
-    /// A limiter that has counted nothing.
+    /// A limiter that has not counted any request yet.
     #[must_use]
     pub fn new() -> Self {
         Self { windows: Mutex::new(Windows { minute: i64::MIN, used: HashMap::new() }) }
     }
 
-    /// Takes one of the `capacity` requests that this key has in the minute of `now`. A refused request takes nothing.
+    /// Takes one of the `capacity` requests that this key has in the minute of `now`. A refused request takes none.
     #[must_use]
     pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
@@ -56,7 +56,7 @@ impl<K: Eq + Hash> Limiter<K> {
         Allowance { granted, ..Allowance::after(*used, capacity, minute, now) }
     }
 
-    /// The answer that [`take`](Limiter::take) would give, without taking anything.
+    /// The answer that [`take`](Limiter::take) would give, without taking a request.
     #[must_use]
     pub fn look(&self, key: &K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
@@ -64,7 +64,7 @@ impl<K: Eq + Hash> Limiter<K> {
         Allowance::after(windows.used.get(key).map_or(0, |used| *used), capacity, minute, now)
     }
 
-    /// Takes one back that was taken in the minute of `now`, as it turned out not to count.
+    /// Gives back a request that was taken in the minute of `now` and has turned out not to count.
     pub fn give_back(&self, key: &K, now: Timestamp) {
         let mut windows = self.windows.lock();
         windows.of(now);
@@ -75,7 +75,7 @@ impl<K: Eq + Hash> Limiter<K> {
 }
 
 impl<K> Windows<K> {
-    /// The minute that is counted when the clock says this; a new one when the last has ended.
+    /// The minute that a request at `now` counts for. Begins a new one if the last has ended.
     fn of(&mut self, now: Timestamp) -> i64 {
         let minute = minute_of(now);
         if ends_window(self.minute, minute) {
@@ -86,7 +86,7 @@ impl<K> Windows<K> {
 }
 
 impl Allowance {
-    /// The rest of a minute's `capacity` when so many requests are used.
+    /// The rest of a minute's `capacity` when `used` requests are taken.
     pub(super) fn after(used: u32, capacity: u32, minute: i64, now: Timestamp) -> Self {
         let reset = minute.saturating_add(1).saturating_mul(60);
         Self {
@@ -104,8 +104,8 @@ pub(super) fn minute_of(now: Timestamp) -> i64 {
     now.as_micros().div_euclid(MINUTE)
 }
 
-/// True when the window of one minute ends as a clock says another. A clock that is set right by a little opens no
-/// second window; one that was far off must not shut all out.
+/// True when the window of one minute has ended for a clock that says another. A clock that steps back a little opens
+/// no second window; one that was far ahead must not refuse every request until it is reached.
 pub(super) fn ends_window(window: i64, minute: i64) -> bool {
     minute > window || minute < window.saturating_sub(STEP_BACK)
 }

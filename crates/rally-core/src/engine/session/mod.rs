@@ -1,4 +1,4 @@
-//! The way in: engines, sessions, and the typed collections of a session, a view and a transaction.
+//! Engines, sessions, and the typed collections of a session, a view and a transaction.
 
 mod collection;
 mod engine;
@@ -7,7 +7,7 @@ mod json;
 mod lease;
 mod limiter;
 mod options;
-#[expect(clippy::module_inception, reason = "the wing is named for its main type")]
+#[expect(clippy::module_inception, reason = "the module is named for its main type")]
 mod session;
 mod signals;
 mod table;

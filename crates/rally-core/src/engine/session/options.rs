@@ -13,14 +13,37 @@ pub struct WriteOptions {
 }
 
 impl WriteOptions {
-    /// Only if the record's last change is of this instant: its `updated_at`.
+    /// Writes only if the record's last change is of this instant: its `updated_at`.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let as_i_know_it = WriteOptions::default().if_version(ada.updated_at);
+    /// acme.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    /// let error = acme.contacts().delete_with(ada.id, &as_i_know_it).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub const fn if_version(mut self, version: Timestamp) -> Self {
         self.if_version = Some(version);
         self
     }
 
-    /// Only once for a key.
+    /// Writes only once for a key.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let once = WriteOptions::default().once(IdempotencyKey::new("order-7", &[b"Looms Ltd"])?);
+    /// let looms = CompanyDraft::new("Looms Ltd");
+    /// assert!(!acme.companies().create_with(&looms, &once)?.replayed);
+    /// assert!(acme.companies().create_with(&looms, &once)?.replayed);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn once(mut self, key: IdempotencyKey) -> Self {
         self.idempotency_key = Some(key);

@@ -96,14 +96,34 @@ impl Session {
         self
     }
 
-    /// The same session of a caller at this address, which the audit trail tells.
+    /// The same session for a caller at this address, which entries of the audit trail name.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let acme = acme.called_from(Some([203, 0, 113, 7].into()));
+    /// acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// let made = &acme.audit().list(AuditEntry::ACTION.is("apiKey.created"))?.records[0];
+    /// assert_eq!(made.source.as_deref(), Some("203.0.113.7"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn called_from(mut self, source: Option<IpAddr>) -> Self {
         self.source = source;
         self
     }
 
-    /// The same session with the instant at which its credential stops working.
+    /// The same session with the instant at which its credential stops working. Calls work after it, too: a host that
+    /// keeps a session looks at [`ends_at`](Self::ends_at).
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.until(Some(Timestamp::MAX)).ends_at(), Some(Timestamp::MAX));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn until(mut self, ends_at: Option<Timestamp>) -> Self {
         self.ends_at = ends_at;
@@ -111,12 +131,30 @@ impl Session {
     }
 
     /// The instant at which the session's credential stops working, if it ever does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report").expires_at(Timestamp::MAX))?;
+    /// assert_eq!(engine.authenticate(&made.key)?.ends_at(), Some(Timestamp::MAX));
+    /// assert_eq!(acme.ends_at(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.ends_at
     }
 
     /// The address of the caller.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.source(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn source(&self) -> Option<IpAddr> {
         self.source
@@ -132,36 +170,90 @@ impl Session {
     }
 
     /// True when the use of the session's credential is still to be noted.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// let session = engine.authenticate(&made.key)?;
+    /// assert!(session.has_unnoted_use());
+    /// session.note_use()?;
+    /// assert!(!engine.authenticate(&made.key)?.has_unnoted_use());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn has_unnoted_use(&self) -> bool {
         self.unnoted_use
     }
 
     /// The engine that it is a session of.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.engine().config(), engine.config());
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
     /// The tenant.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!((acme.tenant().slug.as_str(), acme.tenant().default_currency), ("acme", Currency::USD));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn tenant(&self) -> &TenantInfo {
         &self.tenant
     }
 
     /// The caller.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.caller(), &Caller::Host { name: "docs".to_owned() });
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
     /// The scope of the caller.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.scope(), Scope::Admin);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.scope
     }
 
-    /// The same session with no more than this scope.
+    /// The same session with at most this scope.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let reader = acme.limited_to(Scope::Read);
+    /// let error = reader.companies().create(&CompanyDraft::new("Looms Ltd")).unwrap_err();
+    /// assert_eq!(error.required_scope(), Some(Scope::Write));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn limited_to(mut self, scope: Scope) -> Self {
         self.scope = self.scope.min(scope);
@@ -169,6 +261,16 @@ impl Session {
     }
 
     /// Checks that the caller may do what takes this scope.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let writer = acme.limited_to(Scope::Write);
+    /// assert!(writer.require(Scope::Read).is_ok());
+    /// assert!(writer.require(Scope::Admin).is_err());
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) with the scope that is missing.
@@ -190,7 +292,7 @@ impl Session {
         &*self.engine.environment().entropy
     }
 
-    /// Takes the path of every write, and wakes those who wait for changes.
+    /// Runs the write path, and wakes readers that wait for changes.
     pub(crate) fn commit(
         &self,
         idempotency_key: Option<&IdempotencyKey>,
@@ -214,10 +316,20 @@ impl Session {
         Ok(committed)
     }
 
-    /// The next changes of some kinds. The cost follows the entries that are answered, not those that are passed over.
+    /// The next changes of some kinds. The cost grows with the entries that are answered, not with those in between.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let query = schema::FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100 };
+    /// assert_eq!(acme.changes(&query)?[0].changed_at, ada.updated_at);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place are gone, of whatever kind;
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place, of any kind, have been trimmed;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
@@ -226,6 +338,15 @@ impl Session {
     }
 
     /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.last_change()?, (1, ada.updated_at));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
@@ -236,7 +357,19 @@ impl Session {
     /// Deletes all changes up to an instant from the feed, that one included. Asking for them is an error from the first
     /// moment on.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.trim_changes(ada.updated_at)?;
+    /// let error = acme.view()?.changes(FeedPosition::START)?.next().unwrap().unwrap_err();
+    /// assert_eq!(error.code(), Code::FeedTrimmed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, and
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer; a trim that has begun may be
     /// repeated.
     pub fn trim_changes(&self, upto: Timestamp) -> Result<(), Error> {

@@ -13,8 +13,8 @@ use crate::base::TenantId;
 
 /// Wakes the readers of a tenant's feed that wait in this process for a change.
 ///
-/// A tenant has an entry only while somebody waits, so this costs writers one atomic read and grows with waiting readers
-/// alone.
+/// A tenant has an entry only while a reader waits, so this costs writers one atomic read and grows with waiting
+/// readers alone.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     waiting: AtomicUsize,
@@ -28,7 +28,7 @@ struct Signal {
     changed: Condvar,
 }
 
-/// A reader that waits. Commits from its making on wake it.
+/// A reader that waits. Each commit after its creation wakes it.
 pub(crate) struct Waiter<'s> {
     signals: &'s Signals,
     tenant: TenantId,
@@ -48,7 +48,7 @@ impl Signals {
         }
     }
 
-    /// Begins to wait. What was committed before is not waited for: look for it after this.
+    /// Begins to wait for later commits. Look for earlier changes after this call.
     pub(crate) fn waiter(&self, tenant: TenantId) -> Waiter<'_> {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let signal = Arc::clone(self.tenants.lock().entry(tenant).or_default());
@@ -58,7 +58,7 @@ impl Signals {
 }
 
 impl Waiter<'_> {
-    /// Waits for the next commit, for at most so long; true when there was one.
+    /// Waits for the next commit, at most `timeout`; true when there was one.
     pub(crate) fn wait(&mut self, timeout: Duration) -> bool {
         let mut commits = self.signal.commits.lock();
         let seen = self.seen;
@@ -71,7 +71,7 @@ impl Waiter<'_> {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut tenants = self.signals.tenants.lock();
-        // The map and this waiter have it, so nobody else waits.
+        // The map and this waiter are the only owners, so no other reader waits.
         if Arc::strong_count(&self.signal) == 2 {
             tenants.remove(&self.tenant);
         }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_commit_wakes_whoever_waits_and_nothing_is_left_of_them() {
+    fn a_commit_wakes_each_reader_that_waits_and_no_entry_stays() {
         let signals = Signals::default();
         let tenant = TenantId::DIRECTORY;
         let mut waiter = signals.waiter(tenant);

@@ -13,8 +13,8 @@ use crate::{
 
 /// Declares a resource by the table of its members.
 ///
-/// A row is `need name: Type = member;`, in the order in which members are written in JSON. The need says what becomes of
-/// it:
+/// A row is `need name: Type = member;`, in the order in which members are written in JSON. The need says what becomes
+/// of it:
 ///
 /// | need | read as | in the draft | in the update |
 /// |---|---|---|---|
@@ -25,8 +25,9 @@ use crate::{
 /// | `read` | `Type` | | |
 /// | `read_optional` | `Option<Type>` | | |
 ///
-/// `filter NAME` behind the member is the constant by which lists are filtered; `filter NAME of Type` where its values are
-/// of another type than the member. `Type as Input` is for a member that is set to another type than it is read as. Members in `written` are set and never read; those in `hidden` are the engine's.
+/// `filter NAME` behind the member is the constant by which lists are filtered; `filter NAME of Type` if its values
+/// are of another type than the member. `Type as Input` is for a member that is set to another type than it is read
+/// as. Members in `written` are set and never read; those in `hidden` are the engine's.
 macro_rules! resource {
     (
         $(#[$doc:meta])*
@@ -157,7 +158,7 @@ macro_rules! resource {
         pub struct $update($crate::engine::schema::Given);
 
         impl $update {
-            /// An update that says nothing yet.
+            /// An update that changes no member yet.
             pub fn new() -> Self {
                 Self::default()
             }
@@ -291,7 +292,7 @@ pub(crate) const fn filter_name(member: Member) -> &'static str {
     }
 }
 
-/// Writes what a draft or an update says, without what is never read.
+/// Writes the members that a draft or an update names, without the values of write-only ones.
 pub(crate) fn debug_given(
     name: &str,
     model: &Model,

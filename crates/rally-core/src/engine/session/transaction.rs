@@ -18,6 +18,9 @@ use crate::{
 };
 
 /// The records of a resource within a transaction: each verb sees what the ones before it wrote.
+///
+/// Besides the errors that it names, each verb fails with [`Code::Forbidden`](crate::Code::Forbidden) when the scope
+/// is too small.
 pub struct TransactionCollection<'t, 's, R> {
     transaction: &'t mut Transaction<'s>,
     of: PhantomData<fn() -> R>,
@@ -27,9 +30,9 @@ impl Session {
     /// Runs several verbs in one transaction: all are applied, or none is. Each sees what the ones before it wrote. An
     /// error of the closure rolls everything back.
     ///
-    /// The closure may run more than once, each time on a newer state, and only the last run counts; so it does nothing
-    /// beside the transaction. It must not use the session: a write would wait for itself. While it runs no other write
-    /// of the tenant does, so it is short; hashing a user's password in it takes tens of milliseconds.
+    /// The closure may run more than once, each time on a newer state, and only the last run counts; so it has no
+    /// effects outside the transaction. It must not use the session, as a write would wait for itself. No other write
+    /// of the tenant runs meanwhile, so keep it short: hashing a user's password in it takes tens of milliseconds.
     ///
     /// ```
     /// # use rally_core::*;
@@ -60,7 +63,7 @@ impl Session {
         result.ok_or_else(|| Error::internal("a transaction that was committed has run"))
     }
 
-    /// [`write`](Self::write) that happens once for a key: when it is repeated, the closure does not run, and the first
+    /// [`write`](Self::write) that happens once for a key. If it is repeated, the closure does not run and the first
     /// result is answered, which is kept as JSON.
     ///
     /// ```
@@ -103,6 +106,19 @@ impl<'s> Transaction<'s> {
 impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
     /// The record with an id.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.write(|tx| {
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    ///     assert_eq!(tx.contacts().get(ada.id)?.city.as_deref(), Some("London"));
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound) when there is none.
     pub fn get(&mut self, id: Id<R>) -> Result<R, Error> {
@@ -110,6 +126,16 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
     }
 
     /// The record that has a natural key; `None` when there is none.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let found = acme.write(|tx| tx.contacts().find("ADA@x.example"))?;
+    /// assert_eq!(found, Some(ada));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
@@ -120,12 +146,22 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
         self.view()?.records::<R>().find(key)
     }
 
-    /// The tenant as it will be.
+    /// The tenant as the transaction would leave it.
     pub(crate) fn view(&mut self) -> Result<View<'_>, Error> {
         self.transaction.view()
     }
 
     /// The same records for adapters: JSON in, and JSON out.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let json = br#"{"name": "Looms Ltd"}"#;
+    /// let written = acme.write(|tx| tx.companies().json().create(json))?;
+    /// assert_eq!(written.record.read()?.name, "Looms Ltd");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn json(self) -> TransactionJson<'t, 's, R> {
         TransactionJson(self)
@@ -134,6 +170,20 @@ impl<'t, 's, R: Resource> TransactionCollection<'t, 's, R> {
 
 impl<R: Editable> TransactionCollection<'_, '_, R> {
     /// Updates a record, as [`Collection::update`](crate::Collection::update) does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let result = acme.write(|tx| {
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    ///     tx.contacts().update(ada.id, &ContactUpdate::new().lead_score(101))
+    /// });
+    /// assert!(result.unwrap_err().is_invalid());
+    /// assert_eq!(acme.contacts().get(ada.id)?, ada, "both are rolled back");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::update`.
@@ -145,6 +195,19 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
     }
 
     /// [`update`](Self::update) of a record that is still at a version, the instant of its last change.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let update = ContactUpdate::new().city("London");
+    /// let written = acme.write(|tx| tx.contacts().update_if(ada.id, &update, ada.updated_at))?;
+    /// assert_eq!(written.outcome, WriteOutcome::Updated);
+    /// let error = acme.write(|tx| tx.contacts().update_if(ada.id, &update, ada.updated_at)).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `update`, and [`Code::PreconditionFailed`](crate::Code::PreconditionFailed).
@@ -183,6 +246,18 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
 impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// Creates a record, as [`Collection::create`](crate::Collection::create) does.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let ada = acme.write(|tx| {
+    ///     let looms = tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+    ///     tx.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example").company_id(looms.id))
+    /// })?;
+    /// assert!(ada.company_id.is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `Collection::create`.
     pub fn create(&mut self, draft: &impl Draft<R>) -> Result<R, Error> {
@@ -191,6 +266,19 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     }
 
     /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let ada = acme.write(|tx| {
+    ///     tx.contacts().delete(ada.id)?;
+    ///     tx.contacts().create(&ContactDraft::new("Ada", "King", "ada@x.example"))
+    /// })?;
+    /// assert_eq!(acme.contacts().find("ada@x.example")?, Some(ada));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::delete`.
@@ -205,6 +293,17 @@ impl<R: Upsertable> TransactionCollection<'_, '_, R> {
     /// Updates the one record that a draft matches, or creates one, as
     /// [`Collection::upsert`](crate::Collection::upsert) does.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let draft = ContactDraft::new("Ada", "King", "ada@x.example");
+    /// let written = acme.write(|tx| tx.contacts().upsert(&draft))?;
+    /// assert_eq!((written.outcome, written.record.id), (WriteOutcome::Updated, ada.id));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `Collection::upsert`.
     pub fn upsert(&mut self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
@@ -216,8 +315,8 @@ impl<R: Upsertable> TransactionCollection<'_, '_, R> {
     }
 }
 
-/// [`TransactionCollection`] for adapters: drafts and updates are the JSON that a caller sent, and records are answered in
-/// their stored form.
+/// [`TransactionCollection`] for adapters: drafts and updates are the JSON that a caller sent, and records are
+/// answered in their stored form.
 pub struct TransactionJson<'t, 's, R>(pub(crate) TransactionCollection<'t, 's, R>);
 
 impl<R: Editable> TransactionJson<'_, '_, R> {

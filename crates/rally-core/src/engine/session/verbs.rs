@@ -22,7 +22,7 @@ pub(crate) struct Verbs<'s, R> {
     of: PhantomData<fn() -> R>,
 }
 
-/// The fate of several items in one write, in the order in which they were given.
+/// Outcomes of the items of a bulk, in the order in which the items were given.
 #[derive(Clone, Debug)]
 pub struct Bulk<R> {
     /// The record of each item, or why there is none.
@@ -34,12 +34,12 @@ pub struct Bulk<R> {
 /// The record of one item, or why there is none.
 pub type BulkItem<R> = Result<Id<R>, Error>;
 
-/// The fate of good items beside bad ones.
+/// Treatment of good items when others of the same bulk are bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Atomicity {
     /// Good items are applied, bad ones are not.
     EachByItself,
-    /// One bad item, and none is applied.
+    /// If one item is bad, none is applied.
     AllOrNothing,
 }
 
@@ -114,7 +114,7 @@ impl<'s, R: Editable> Verbs<'s, R> {
         })
     }
 
-    /// Writes one record of what a body says, and answers it with what is joined to it.
+    /// Writes one record, and answers it with its joined members.
     pub(crate) fn write_one(
         &self,
         id: Option<Id<R>>,
@@ -216,8 +216,8 @@ impl<R: Bulkable> Verbs<'_, R> {
 }
 
 impl<R: Editable> Verbs<'_, R> {
-    /// Does the same with each of several items, in one transaction. Bad items do not keep good ones out, unless it is all
-    /// or nothing.
+    /// Runs a verb on each of several items, in one transaction. A bad item does not keep good ones from being
+    /// applied, unless `atomicity` is all or nothing.
     pub(crate) fn each<T>(
         &self,
         act: &str,

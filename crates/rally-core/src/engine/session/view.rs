@@ -15,7 +15,7 @@ use crate::{
     store::Snapshot,
 };
 
-/// A tenant at one moment: whatever is read through it fits together.
+/// A tenant at one moment: everything that is read through it is of that moment.
 ///
 /// ```
 /// # use rally_core::*;
@@ -32,7 +32,7 @@ use crate::{
 /// ```
 ///
 /// # Cost
-/// A view costs while it lives, so let it go when it has been read:
+/// A view holds resources of the store while it lives, so drop it as soon as it has been read:
 /// - on the store in memory it keeps the former state of all that changes meanwhile;
 /// - on redb the file grows, as pages that the view may read are not used again;
 /// - on PostgreSQL it holds a connection of the pool and a transaction, which keeps vacuum from removing old rows.
@@ -43,6 +43,9 @@ pub struct View<'s> {
 }
 
 /// The records of a resource at one moment.
+///
+/// Besides the errors that it names, each verb fails with [`Code::Forbidden`](crate::Code::Forbidden) when the scope
+/// is too small, and with [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
 pub struct ViewCollection<'v, R> {
     scope: Scope,
     reader: Reader<'v, R>,
@@ -51,15 +54,18 @@ pub struct ViewCollection<'v, R> {
 /// [`ViewCollection`] for adapters: records in their stored form, from which JSON is written.
 pub struct ViewRows<'v, R>(ViewCollection<'v, R>);
 
-/// The records of a list, read some at a time. It keeps no more than a page of them.
+/// An iterator over the records of a list, which holds at most a page of them.
 ///
-/// The view that it reads lives at least as long; see [`View`] for what that costs.
+/// The view that it reads lives at least as long; see [`View`] for the cost.
+#[must_use = "it reads nothing until it is walked"]
 pub struct Records<'v, R>(Rows<'v, R>);
 
 /// [`Records`] in their stored form.
+#[must_use = "it reads nothing until it is walked"]
 pub struct Rows<'v, R>(Walk<'v, R>);
 
-/// The changes of the feed behind a place, read some at a time.
+/// An iterator over the changes of the feed behind a place, which holds at most a page of them.
+#[must_use = "it reads nothing until it is walked"]
 pub struct Changes<'v> {
     snapshot: &'v dyn Snapshot,
     from: FeedPosition,
@@ -70,6 +76,17 @@ pub struct Changes<'v> {
 impl Session {
     /// The tenant at this moment.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// acme.contacts().delete(ada.id)?;
+    /// assert_eq!(view.contacts().get(ada.id)?, ada);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn view(&self) -> Result<View<'_>, Error> {
@@ -78,7 +95,19 @@ impl Session {
 }
 
 impl Transaction<'_> {
-    /// The tenant as it will be when what the transaction has done so far is committed.
+    /// The tenant as the transaction would leave it if it were committed now.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let companies = acme.write(|tx| {
+    ///     tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+    ///     tx.view()?.companies().count(Query::all())
+    /// })?;
+    /// assert_eq!(companies, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Internal`](crate::Code::Internal) when stored bytes are damaged.
@@ -98,12 +127,32 @@ impl View<'_> {
     }
 
     /// The tenant.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// assert_eq!(acme.view()?.tenant().slug, "acme");
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn tenant(&self) -> &TenantInfo {
         self.tenant
     }
 
     /// The changes of the feed behind a place, up to the moment of this view.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// acme.contacts().delete(ada.id)?;
+    /// let changes = view.changes(FeedPosition::START)?.collect::<Result<Vec<_>, Error>>()?;
+    /// assert_eq!((changes.len(), changes[0].action), (1, Action::Inserted));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
@@ -114,6 +163,15 @@ impl View<'_> {
     }
 
     /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.last_change()?, (1, ada.updated_at));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
@@ -126,14 +184,32 @@ impl View<'_> {
 impl<'v, R: Resource> ViewCollection<'v, R> {
     /// The record with an id.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.contacts().get(ada.id)?, ada);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has none, whoever else may have.
+    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has no such record, even if another tenant has.
     pub fn get(&self, id: Id<R>) -> Result<R, Error> {
         self.rows().get(id)?.read()
     }
 
-    /// The record that has a natural key, such as an e-mail address, in whatever spelling counts as the same; `None` when
-    /// there is none.
+    /// The record that has a natural key, such as an e-mail address, in any spelling that counts as the same; `None`
+    /// when there is none.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.contacts().find("ADA@x.example")?, Some(ada));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) when the scope is too small to read.
@@ -154,6 +230,16 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
 
     /// Part of the list of the records that a query asks for.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let page = acme.view()?.contacts().page(Query::all().limit(1).counted())?;
+    /// assert_eq!((page.records, page.has_more, page.total), (vec![ada], false, Some(1)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::PAGE`](crate::limits::PAGE), or a filter has a value that its member could not have.
@@ -163,9 +249,19 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
 
     /// The number of records that a query asks for.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(acme.view()?.contacts().count(Contact::EMAIL.is("ada@x.example"))?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`page`](Self::page).
     pub fn count(&self, query: impl Into<Query<R>>) -> Result<u64, Error> {
+        // By way of a list, so that the number is always the total of the pages.
         let query = ListQuery { without_joined: true, ..query.into().limit(1).counted() };
         let total = self.rows().page(&query)?.total;
         total.ok_or_else(|| Error::internal("a counted list has a total"))
@@ -173,32 +269,43 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
 
     /// All records that a query asks for, one after the other.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// let names = view.contacts().all(Query::all())?.map(|contact| Ok(contact?.full_name));
+    /// assert_eq!(names.collect::<Result<Vec<_>, Error>>()?, ["Ada Lovelace"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`page`](Self::page).
     pub fn all(&self, query: impl Into<Query<R>>) -> Result<Records<'v, R>, Error> {
         Ok(Records(self.rows().all(query)?))
     }
 
-    /// The first record of which an indexed member has a value.
+    /// The first record whose indexed member has a value.
     pub(crate) fn first_indexed(&self, index: IndexNumber, value: IndexedValue) -> Result<Option<R>, Error> {
         require(self.scope, R::READ)?;
         self.reader.first_indexed(index, value)?.map(|row| row.read()).transpose()
     }
 
-    /// The record that has a natural key, which is folded already, without what is joined to it.
+    /// The record that has a natural key, which is folded already, without joined members.
     pub(crate) fn row_by_key(&self, slot: Slot, folded: &str) -> Result<Option<Row<R>>, Error> {
         require(self.scope, R::READ)?;
         self.reader.find_by_key(slot, folded)
     }
 
-    /// The record with an id, without what is joined to it.
+    /// The record with an id, without joined members.
     pub(crate) fn row(&self, id: Id<R>) -> Result<Row<R>, Error> {
         require(self.scope, R::READ)?;
         self.reader.existing(id.as_uuid())
     }
 
-    /// Reads the records of which an indexed member is an id, in the order of their creation, without what is joined to
-    /// them.
+    /// Looks at each record whose indexed member is the id `target`, in the order of their creation, without joined
+    /// members.
     pub(crate) fn each_indexed(
         &self,
         index: IndexNumber,
@@ -210,6 +317,18 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     }
 
     /// The same records in their stored form, for adapters.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let view = acme.view()?;
+    /// let mut json = Vec::new();
+    /// view.contacts().rows().get(ada.id)?.write_json(view.tenant().model::<Contact>().whole(), &mut json)?;
+    /// assert!(json.starts_with(b"{\"id\":"));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[must_use]
     pub fn rows(&self) -> ViewRows<'v, R> {
         ViewRows(Self { scope: self.scope, reader: self.reader })
@@ -266,6 +385,7 @@ impl<R: Resource> Iterator for Rows<'_, R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.0.next();
+        // Records behind a failed one are not answered: a host that skips errors would miss a record without noticing.
         if next.is_err() {
             self.0.end();
         }
@@ -282,6 +402,7 @@ impl Iterator for Changes<'_> {
                 FeedQuery { from: self.from, kinds: Kind::IN_FEED.to_vec(), limit: limits::FEED_PAGE };
             match read::changes(self.snapshot, &query) {
                 Ok(changes) => {
+                    // The moment of the view is fixed, so a page that is not full is the last.
                     self.is_over = changes.len() < limits::FEED_PAGE;
                     self.ready = changes.into_iter();
                 }

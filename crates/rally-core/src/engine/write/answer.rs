@@ -15,7 +15,7 @@ use crate::{
 /// A record that was written, and what the write did to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written<T> {
-    /// What the write did.
+    /// Effect of the write.
     pub outcome: WriteOutcome,
     /// The record as it is now.
     pub record: T,
@@ -43,7 +43,7 @@ pub struct Deleted<R> {
     pub replayed: bool,
 }
 
-/// The answer of any write, whatever the resource.
+/// The answer of a write of any resource.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Written {
@@ -59,11 +59,11 @@ pub(crate) enum Answer {
     Bulk {
         items: Vec<ItemAnswer>,
     },
-    /// The JSON text of what a host's transaction has come to.
+    /// The result of a host's transaction, as JSON text.
     Value {
         json: Vec<u8>,
     },
-    /// Nothing that anyone asked for.
+    /// No answer, as none was asked for.
     Nothing,
 }
 
@@ -87,8 +87,8 @@ impl Answer {
         Self::Written { outcome, id, record, joined: Bytes::new() }
     }
 
-    /// The same answer with what is joined to the record at the end of the write, and without what no answer shows: it
-    /// may be kept for longer than the record is.
+    /// The same answer with the joined members as they are at the end of the write, and without secrets: a kept answer
+    /// may outlive the record.
     pub(crate) fn joined(self, transaction: &Transaction<'_>, model: &Model) -> Result<Self, Error> {
         let Self::Written { outcome, id, record, .. } = self else { return Ok(self) };
         let records = [Record::read(transaction.tenant().id, id, &record)?];
@@ -114,7 +114,7 @@ impl Answer {
         }
     }
 
-    /// Takes a kept answer back.
+    /// Reads a kept answer.
     pub(super) fn from_body(body: AnswerBody) -> Result<Self, StoreError> {
         Ok(match body {
             AnswerBody::Written { outcome, id, record, joined } => Answer::Written {
@@ -135,7 +135,7 @@ impl Answer {
         })
     }
 
-    /// The error for a kept answer that is of another kind of write than the one that its key is used for now.
+    /// The error for an answer that is of another kind than the write, which is a bug.
     pub(crate) fn of_another_kind() -> Error {
         Error::internal("a write was answered with another's kind of answer")
     }

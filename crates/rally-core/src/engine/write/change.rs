@@ -29,7 +29,8 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// True when a record stays at its version: then only its bytes and its keys change, and nobody is told.
+    /// True when a record stays at its version: only its bytes and keys change, without an entry in the feed or in the
+    /// audit trail.
     pub(crate) fn is_silent(&self) -> bool {
         match (&self.before, &self.after) {
             (Some(before), Some(after)) => before.parts.updated_at == after.parts.updated_at,
@@ -37,7 +38,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// The members of an update that are not what they were, in the model's order.
+    /// Members that an update has changed, in the model's order.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &'static Member> + '_ {
         let states = self.before.as_ref().zip(self.after.as_ref());
         self.definition.model.stored().filter_map(move |(slot, member)| {

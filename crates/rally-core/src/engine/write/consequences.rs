@@ -20,6 +20,8 @@ pub(super) fn apply(
     move_in_creation_order(transaction, change)?;
     store_record(transaction, change, bytes);
     move_keys(transaction, change)?;
+    // Feed, list by last change and audit trail are about versions, and the record stays at its version: noting the
+    // use of an API key must neither make a caller's `if_version` stale nor fill the audit trail.
     if change.is_silent() {
         return Ok(());
     }
@@ -55,6 +57,7 @@ fn move_keys(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(
 fn move_in_change_order(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
     let kind = change.definition.kind();
     if let Some(before) = &change.before {
+        // No two changes of a tenant share an instant, so the instant alone finds the entry.
         let key = spaces::updated(kind, before.parts.updated_at);
         transaction.remove(kind, Order::Updated, &key)?;
         transaction.overlay.delete(key);
@@ -80,6 +83,7 @@ fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Resu
         changed_by: Some(transaction.origin().actor.clone()),
     };
     transaction.overlay.put(spaces::feed(kind, change.at), codec::encode(&entry)?);
+    // Entries are keyed by instant, so these marks are the only way from a number to its place.
     if number.is_multiple_of(MARK_EVERY) {
         mark(transaction, number, change.at)?;
     }

@@ -9,8 +9,8 @@ use crate::{
     },
 };
 
-/// Everything that writing records of a resource takes: their members, what is true of them together, and the members
-/// by which other records may refer to them.
+/// Description of a resource for the write path: its members, the rules that hold between them, and the members by
+/// which other records may refer to its records.
 #[derive(Clone, Copy, Debug)]
 pub struct Definition {
     pub(crate) model: &'static Model,
@@ -26,18 +26,18 @@ pub(crate) struct Link {
     pub(crate) slot: Slot,
 }
 
-/// Rules of a resource beyond those of its members one by one. Each does nothing where it is not given.
+/// Rules of a resource besides those of its single members. A rule that is not given has no effect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Changes what a body says before the store is asked, where that takes long or needs randomness.
+    /// Prepares a body before the write begins, if that takes long or needs randomness.
     pub(crate) prepare: fn(&dyn Entropy, &mut Body<'_>) -> Result<(), Error>,
-    /// Completes the members that a write is about to store, and finds what is wrong with them together.
+    /// Completes the members that are about to be stored, and adds the faults that they have together.
     pub(crate) settle: fn(&Transaction<'_>, &mut Revision<'_>) -> Result<(), Error>,
-    /// Does in the same transaction what follows from a record being as it is now.
+    /// Changes other records in the same transaction because of a record's new state.
     pub(crate) follow: fn(&mut Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
     /// Adds an entry to the audit trail for a change of a record, with the names of the members that changed.
     pub(crate) audit: Option<Audit>,
-    /// Refuses to delete a record.
+    /// Refuses to delete a record that must be kept.
     pub(crate) keep: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Rules {
 pub(crate) type Audit = fn(&mut Transaction<'_>, Kind, Uuid, Action, &[&str]) -> Result<(), Error>;
 
 impl Rules {
-    /// Members one by one, and nothing else.
+    /// No rules besides those of the members.
     pub(crate) const NONE: Rules = Rules {
         prepare: |_, _| Ok(()),
         settle: |_, _| Ok(()),

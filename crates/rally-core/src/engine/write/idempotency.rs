@@ -14,13 +14,13 @@ use crate::{
     store::{Direction, KeyRange, Snapshot, StoreError},
 };
 
-/// Kept answers that have grown too old are deleted by the keyed writes after them, so many by each.
+/// Expired answers that each write with a key deletes, at most.
 const CLEARED_AT_ONCE: usize = 4;
 
 /// Makes a write happen once: a repetition under the same key gets the first answer.
 ///
-/// The answer is kept with the write itself, for [`limits::IDEMPOTENCY_HOURS`]. A write that was refused has changed
-/// nothing and is not kept, so it may be mended and sent again under the same key.
+/// The answer is kept with the write itself, for [`limits::IDEMPOTENCY_HOURS`]. A refused write changes nothing and
+/// its answer is not kept, so the request may be corrected and sent again under the same key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     key: String,
@@ -28,7 +28,21 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key of the caller's choosing, and the parts of the request that must be the same when it is used again.
+    /// A key that the caller chooses, and the parts of the request that must be the same when the key is used again.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let key = |name: &str| IdempotencyKey::new("order-7", &[name.as_bytes()]);
+    /// let order = |name: &str| {
+    ///     acme.companies().create_with(&CompanyDraft::new(name), &WriteOptions::default().once(key(name)?))
+    /// };
+    /// assert_eq!(order("Looms Ltd")?.record, order("Looms Ltd")?.record);
+    /// let error = order("Mills Ltd").unwrap_err();
+    /// assert_eq!(error.code(), Code::IdempotencyMismatch);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Validation`] unless the key has 1 to [`limits::IDEMPOTENCY_KEY`] visible ASCII characters.
@@ -51,7 +65,7 @@ impl IdempotencyKey {
         &self.key
     }
 
-    /// The key for one act only: a verb, on a kind, and on a record.
+    /// The key for one act only: a verb, a kind, and a record.
     pub(crate) fn for_act(&self, act: &str, kind: Kind, id: Option<Uuid>) -> Self {
         let mut hash = Sha256::new();
         hash.update(self.fingerprint);
@@ -69,13 +83,13 @@ impl IdempotencyKey {
         Self { key: self.key.clone(), fingerprint: hash.finalize().into() }
     }
 
-    /// The key where tenants share one set of keys.
+    /// The key as it stands in the directory, where all tenants share one set of keys.
     pub(crate) fn within(&self, tenant: TenantId) -> Self {
         Self { key: format!("{tenant} {}", self.key), ..self.clone() }
     }
 }
 
-/// The answer that is kept for a key, if there is one that has not grown too old.
+/// The answer that is kept for a key, unless it has expired.
 pub(crate) fn kept(transaction: &Transaction<'_>, key: &IdempotencyKey) -> Result<Option<Answer>, Error> {
     let Some(bytes) = transaction.overlay.get(&spaces::answer(&key.key))? else { return Ok(None) };
     let kept: AnswerV1 = codec::decode(&bytes)?;
@@ -124,7 +138,7 @@ fn clear_old(transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Answers kept at this instant, or before it, are kept no more.
+/// The instant up to which kept answers have expired.
 fn oldest(now: Timestamp) -> Timestamp {
     now.plus_micros(-limits::IDEMPOTENCY_HOURS * 3_600 * 1_000_000)
 }
@@ -143,7 +157,7 @@ impl UnderWay {
     /// Marks a write as running.
     ///
     /// # Errors
-    /// [`Code::Conflict`] when one with this key is.
+    /// [`Code::Conflict`] when another write with this key is running.
     pub(crate) fn mark(&self, tenant: TenantId, key: &IdempotencyKey) -> Result<Marked<'_>, Error> {
         let entry = (tenant, key.key.clone());
         if self.0.lock().insert(entry.clone()) {

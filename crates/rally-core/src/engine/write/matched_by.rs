@@ -32,7 +32,7 @@ impl MatchedBy {
         Self(Match::Index(index, slots))
     }
 
-    /// The names of the members that a body must give a value and does not.
+    /// Names of the members that a body would have to give a value and leaves without one.
     pub(crate) fn missing(self, model: &Model, body: &Body<'_>) -> Vec<&'static str> {
         let is_missing = |slot: &Slot| body.value(*slot).is_none_or(|text| text == "\"\"");
         let name = |slot: &Slot| model.stored().find(|(at, _)| at == slot).map(|(_, member)| member.name);
@@ -46,7 +46,7 @@ impl MatchedBy {
         }
     }
 
-    /// The records that a body matches, which has all that it takes; of very many only the first.
+    /// The records that a body matches, at most [`limits::PAGE`]. The body must give all members to match by.
     pub(crate) fn find(
         self,
         transaction: &Transaction<'_>,

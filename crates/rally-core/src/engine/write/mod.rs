@@ -1,4 +1,4 @@
-//! The write path. There is no second one: a transaction's batch is private to this wing.
+//! The write path. There is no second one: a transaction's batch is private to this module.
 
 mod answer;
 mod change;

@@ -2,8 +2,8 @@
 //!
 //! 1. [`Write::run`]: an idempotency key is marked as under way, and the store is asked for the tenant's newest state.
 //! 2. [`build`]: on that state a transaction begins. A key that was used before is answered by its kept answer.
-//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found at the version asked for, the body is
-//!    laid over it, and the resource's rules complete and judge the revision.
+//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found at the version asked for, the
+//!    members of the body replace its own, and the resource's rules complete and check the revision.
 //! 4. [`commit_revision`]: natural keys are checked, and [`change_record`] makes the change, from which all else follows
 //!    (`consequences`); then the resource's own consequences follow.
 //! 5. Back in [`build`]: the answer is kept for the key, and the transaction becomes a batch, which the store applies.
@@ -31,7 +31,7 @@ pub(crate) struct Write<'w> {
     pub(crate) under_way: &'w UnderWay,
     /// The key under which it happens once.
     pub(crate) idempotency_key: Option<&'w IdempotencyKey>,
-    /// The keys that it reads before it decides anything, as far as they are known ahead.
+    /// Keys that it reads before it decides, as far as they are known beforehand.
     pub(crate) reads: &'w dyn Fn() -> Vec<Key>,
 }
 
@@ -53,6 +53,8 @@ impl Write<'_> {
     pub(crate) fn run(&self, work: Work<'_>) -> Result<Committed, Error> {
         let tenant = self.origin.tenant.id;
         let _marked = self.idempotency_key.map(|key| self.under_way.mark(tenant, key)).transpose()?;
+        // A repetition that comes while the first is running is refused at once: it would else hold a thread until the
+        // store has answered the first.
         let (mut committed, mut refused) = (None, None);
         let commit = self.store.write(tenant, &mut |newest| match self.build(newest, work) {
             Ok((batch, result)) => {
@@ -73,7 +75,7 @@ impl Write<'_> {
     }
 
     fn build(&self, newest: &dyn Snapshot, work: Work<'_>) -> Result<(Batch, Committed), Error> {
-        // Elsewhere a key is read as fast as it is put on a list.
+        // Only a shared store is behind a network; elsewhere reading a key costs no more than listing it here.
         if self.store.is_shared() {
             let answer = self.idempotency_key.map(|key| spaces::answer(key.as_str()));
             let keys = [spaces::head()].into_iter().chain(answer).chain((self.reads)());
@@ -94,7 +96,7 @@ impl Write<'_> {
     }
 }
 
-/// Creates a record of what a body gives.
+/// Creates a record with the members of a body.
 pub(crate) fn create(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -113,7 +115,7 @@ pub(crate) fn create_checked(
     commit_revision(transaction, definition, None, &Slots::default(), members)
 }
 
-/// Lays a body over a record.
+/// Updates a record by the members of a body.
 pub(crate) fn update(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -146,7 +148,7 @@ pub(crate) fn upsert(
     }
 }
 
-/// Sets one member of a record, as the engine's own rules ask for it; the same value again is no change.
+/// Sets one member of a record for a rule of the engine; the value that it already has is no change.
 pub(crate) fn set_member(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -161,7 +163,7 @@ pub(crate) fn set_member(
     commit_revision(transaction, definition, Some((id, &record)), &old, &new)
 }
 
-/// Sets one member of a record without that being a change: neither its version nor the feed moves.
+/// Sets one member of a record without making a change of it: its version and the feed stay as they are.
 pub(crate) fn set_silently(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -173,11 +175,12 @@ pub(crate) fn set_silently(
     let parts = RecordParts::read(&record)?;
     let mut members = Slots::read(&parts)?;
     members.set(slot, json.to_owned());
+    // The instant stays, which makes the change silent: see `Change::is_silent`.
     let after = encode(definition.model, parts.created_at, parts.updated_at, &members);
     change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
 }
 
-/// Deletes a record. References to it are cleared, which changes the records that held them.
+/// Deletes a record. References to it are cleared, and each record that held one is updated.
 pub(crate) fn delete(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -186,13 +189,15 @@ pub(crate) fn delete(
 ) -> Result<Answer, Error> {
     let record = existing(transaction, definition.kind(), id, if_version)?;
     (definition.rules.keep)(transaction, id, &record)?;
+    // References go first, each with an instant of its own, so that the feed never tells of a reference after the
+    // deletion of the record that it leads to.
     clear_references(transaction, definition, id)?;
     let at = transaction.tick()?;
     change_record(transaction, definition, id, at, (Some(&record), None))?;
     Ok(Answer::Deleted { id })
 }
 
-/// Stores the members that a revision has come to; the same ones again are no change.
+/// Stores the members of a revision; if all are as before, there is no change.
 fn commit_revision(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -207,6 +212,8 @@ fn commit_revision(
     }
     check_natural_keys(transaction, definition.model, existing.map(|(id, _)| id), old, new)?;
     let at = transaction.tick()?;
+    // The instant comes before the id: a new id carries it (UUIDv7), so that ids sort in the order of creation, on
+    // which the list and its sequence rest.
     let (outcome, id, created_at) = match existing {
         None => (WriteOutcome::Created, transaction.new_id(at), at),
         Some((id, record)) => (WriteOutcome::Updated, id, RecordParts::read(record)?.created_at),
@@ -217,7 +224,7 @@ fn commit_revision(
     Ok(Answer::written(outcome, id, after))
 }
 
-/// Makes the change of a record from one state to the other, and applies its consequences.
+/// Changes a record from one state to the other, and applies the consequences.
 fn change_record(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -263,6 +270,8 @@ fn clear_references(
     let links = (definition.links)(definition.kind());
     let mut references = Vec::new();
     for link in &links {
+        // All references are found before one is cleared: a host's transaction may go on after a refused verb, which
+        // must have changed nothing.
         let left = limits::LINKS - references.len();
         let value = IndexedValue::id(id);
         let found = transaction.indexed(link.from.kind(), IndexNumber::of(link.slot), value, left + 1)?;
@@ -280,7 +289,7 @@ fn clear_references(
     Ok(())
 }
 
-/// The rules of the resource that refers are not asked: they judge what callers send.
+/// Clears a reference. The rules of the record's resource do not run: they check what callers send.
 fn clear_reference(
     transaction: &mut Transaction<'_>,
     definition: Definition,
@@ -315,7 +324,7 @@ fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, members: 
     codec::encode_record(created_at, updated_at, members.first(model.slot_count()))
 }
 
-/// The keys that a verb on these bodies reads before it decides anything.
+/// Keys that a verb on these bodies reads before it decides.
 pub(crate) fn keys_ahead<'b>(
     model: &Model,
     id: Option<Uuid>,
@@ -346,7 +355,7 @@ fn keys_of_reference(kind: Kind, member: &Member, value: &str) -> Vec<Key> {
     [spaces::record(of, target)].into_iter().chain(newest).collect()
 }
 
-/// The error of an upsert whose body lacks what records are matched by, with all else that is wrong with it.
+/// The error of an upsert whose body lacks a member to match by, with all other faults of the body.
 fn incomplete(
     transaction: &Transaction<'_>,
     definition: Definition,

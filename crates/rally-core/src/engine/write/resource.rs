@@ -1,4 +1,4 @@
-//! Resources that are written, by what can be done with them: a verb that a resource does not have does not compile.
+//! Capability traits of resources: a verb that a resource does not have does not compile.
 
 use super::{Definition, MatchedBy};
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
 /// A resource that callers update.
 ///
 /// Its [`Update`](Editable::Update) changes a record, and its [`Draft`](Creatable::Draft), if it has one, creates one.
-/// The stored form is a third type, which stays inside the engine, so no input can reach a member that it may not write.
+/// The stored form is a third type, which stays inside the engine, so no input can reach a member that it may not
+/// write.
 ///
 /// This trait is sealed.
 pub trait Editable: Resource {
@@ -22,19 +23,19 @@ pub trait Editable: Resource {
     fn definition() -> Definition;
 }
 
-/// A resource of which callers create and delete records, too. This trait is sealed.
+/// A resource whose records callers also create and delete. This trait is sealed.
 pub trait Creatable: Editable {
     /// The type that creates a record.
     type Draft: Draft<Self>;
 }
 
-/// A resource of which a record can be created or, if one matches, updated in one step. This trait is sealed.
+/// A resource with an upsert: one step updates the record that matches, or creates one. This trait is sealed.
 pub trait Upsertable: Creatable {
     /// The members that a record is matched by.
     fn matched_by() -> MatchedBy;
 }
 
-/// A resource of which many records can be created in one step. This trait is sealed.
+/// A resource with a bulk: one step creates many records. This trait is sealed.
 pub trait Bulkable: Creatable {}
 
 /// A value that creates an `R`. This trait is sealed.

@@ -12,23 +12,23 @@ use crate::{
     store::StoreError,
 };
 
-/// The members of a record as a write would have them, while it is judged.
+/// The members of a record as a write is about to store them, while they are checked.
 pub(crate) struct Revision<'a> {
     body: &'a Body<'a>,
     /// The record, unless it is a new one.
     pub(crate) id: Option<Uuid>,
     old: Slots<'a>,
     new: Slots<'a>,
-    /// The instant of the change, if it comes to one.
+    /// The instant of the change, if there is one.
     pub(crate) at: Timestamp,
     /// Faults of members.
     pub(crate) wrong: Faults,
-    /// References that lead nowhere.
+    /// Faults of references to records that do not exist.
     pub(crate) unknown: Faults,
 }
 
 impl<'a> Revision<'a> {
-    /// A new record of what a body gives.
+    /// A new record with the members of a body.
     pub(crate) fn create(
         transaction: &Transaction<'_>,
         definition: Definition,
@@ -37,7 +37,7 @@ impl<'a> Revision<'a> {
         Self::make(transaction, definition, None, Slots::default(), body)
     }
 
-    /// A record with a body laid over it.
+    /// A record with the members of a body in place of its own.
     pub(crate) fn update(
         transaction: &Transaction<'_>,
         definition: Definition,
@@ -67,7 +67,7 @@ impl<'a> Revision<'a> {
     /// The members before, and those after.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// Fails with all faults of the members.
     pub(crate) fn into_members(mut self) -> Result<(Slots<'a>, Slots<'a>), Error> {
         if !self.wrong.is_empty() {
             self.wrong.add_all("", self.unknown);
@@ -96,13 +96,13 @@ impl<'a> Revision<'a> {
         self.body.value(slot).is_some()
     }
 
-    /// Sets a member to the JSON text of a value; an empty one is none.
+    /// Sets a member to the JSON text of a value; an empty text clears it.
     pub(crate) fn set(&mut self, slot: Slot, json: impl Into<Cow<'a, str>>) {
         self.new.set(slot, json);
     }
 }
 
-/// The references that are new in a record and lead nowhere.
+/// Changed references of a record that lead to no record.
 fn unknown_references(
     transaction: &Transaction<'_>,
     model: &Model,

@@ -13,7 +13,7 @@ use crate::{
     store::{Batch, Direction, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
 
-/// The origin of a write: whose it is, and what it takes from the world around.
+/// The origin of a write: its tenant, its caller, and the clock and randomness that it uses.
 #[derive(Debug)]
 pub(crate) struct Origin<'s> {
     pub(crate) tenant: &'s TenantInfo,
@@ -28,7 +28,7 @@ pub(crate) struct Origin<'s> {
 
 /// Several verbs that are applied together or not at all; each sees what the ones before it wrote.
 ///
-/// Its batch is private to the write path: whatever changes a tenant's state goes through a verb.
+/// The batch is private to the write path, so only verbs change a tenant's state.
 pub struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
     origin: &'s Origin<'s>,
@@ -92,7 +92,7 @@ impl<'s> Transaction<'s> {
         bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(damaged)).transpose()
     }
 
-    /// At most `most` records of which an indexed member has a value, in the order of their creation.
+    /// At most `most` records whose indexed member has a value, in the order of their creation.
     pub(crate) fn indexed(
         &self,
         kind: Kind,
@@ -121,7 +121,7 @@ impl<'s> Transaction<'s> {
         entries.iter().map(|entry| id_behind(&entry.key, &prefix)).collect()
     }
 
-    /// Says which keys are going to be read, so that a store behind a network reads them in one round trip.
+    /// Announces keys that are going to be read, so that a store behind a network reads them in one round trip.
     pub(super) fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
         self.overlay.prefetch(keys)
     }
@@ -169,7 +169,7 @@ impl<'s> Transaction<'s> {
         self.head.number > self.head_before.number
     }
 
-    /// Adds an entry behind all others of a sequence.
+    /// Adds an entry at the end of a sequence.
     pub(super) fn append(&mut self, kind: Kind, order: Order, key: &Key) -> Result<(), StoreError> {
         self.with_sequence(kind, order, |sequence, overlay| sequence.append(overlay, key))
     }
@@ -195,13 +195,13 @@ impl<'s> Transaction<'s> {
         Ok(())
     }
 
-    /// The state as it will be, lists and feed included.
+    /// The state that a commit would leave, lists and feed included.
     pub(crate) fn newest(&mut self) -> Result<&dyn Snapshot, Error> {
         self.save()?;
         Ok(&self.overlay)
     }
 
-    /// Puts what is kept beside the batch into it.
+    /// Puts the sequences and the head, which are kept beside the batch, into it.
     fn save(&mut self) -> Result<(), StoreError> {
         for (_, sequence) in &self.sequences {
             sequence.save(&mut self.overlay)?;

@@ -27,14 +27,36 @@ static MOVE: LazyLock<Model> = LazyLock::new(|| {
 pub struct StageMove(Given);
 
 impl StageMove {
-    /// To a stage. The deal's probability becomes the stage's.
+    /// A move to a stage. The deal's probability becomes the stage's.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let qualified = StageMove::to(sales.stage("Qualified")?.id);
+    /// assert_eq!(acme.deals().move_to(deal.id, qualified)?.probability, 25);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn to(stage: Id<PipelineStage>) -> Self {
         let mut given = Given::default();
         given.set(STAGE_ID, &Patch::Set(stage));
         Self(given)
     }
 
-    /// With a probability of its own, 0 to 100.
+    /// Sets the deal's probability, 0 to 100, in place of the stage's.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let qualified = StageMove::to(sales.stage("Qualified")?.id).probability(40);
+    /// assert_eq!(acme.deals().move_to(deal.id, qualified)?.probability, 40);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn probability(mut self, probability: u8) -> Self {
         self.0.set(PROBABILITY, &Patch::Set(probability));
         self
@@ -48,9 +70,9 @@ impl From<Id<PipelineStage>> for StageMove {
 }
 
 impl Collection<'_, Deal> {
-    /// Moves a deal to another stage of its pipeline. Its probability becomes the stage's, unless the move says another.
-    /// A deal that enters a won or lost stage has closed now, and one that is open again has not. Moving it to the stage
-    /// where it is changes nothing.
+    /// Moves a deal to another stage of its pipeline. Its probability becomes the stage's, unless the move sets one. A
+    /// deal that enters a won or lost stage is closed at that instant; one that is moved back to an open stage is open
+    /// again. A move to the stage that the deal is in changes nothing.
     ///
     /// ```
     /// # use rally_core::*;
@@ -72,6 +94,18 @@ impl Collection<'_, Deal> {
 
     /// [`move_to`](Collection::move_to) with options.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let as_i_know_it = WriteOptions::default().if_version(deal.updated_at);
+    /// let moved = acme.deals().move_with(deal.id, sales.stage("Lead")?.id, &as_i_know_it)?;
+    /// assert_eq!(moved.outcome, WriteOutcome::Unchanged);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of `move_to`, and those of the options.
     pub fn move_with(
@@ -85,6 +119,19 @@ impl Collection<'_, Deal> {
     }
 
     /// Moves 1 to [`limits::BULK_ITEMS`](crate::limits::BULK_ITEMS) deals in one transaction.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let moves = [(deal.id, StageMove::to(sales.stage("Closed Lost")?.id))];
+    /// let bulk = acme.deals().move_many(&moves, Atomicity::AllOrNothing)?;
+    /// assert!(bulk.items[0].is_ok());
+    /// assert_eq!(acme.deals().count(Deal::STATUS.is(DealStatus::Lost))?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::Validation`](crate::Code::Validation) without moves or with too many; if it is all or nothing, the fault
@@ -128,6 +175,18 @@ impl JsonCollection<'_, Deal> {
 
 impl TransactionCollection<'_, '_, Deal> {
     /// Moves a deal, as [`Collection::move_to`] does.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let won = sales.stage("Closed Won")?.id;
+    /// let deal = acme.write(|tx| tx.deals().move_to(deal.id, won))?;
+    /// assert_eq!(deal.actual_close_date, Some(deal.updated_at));
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of `Collection::move_to`.

@@ -14,7 +14,7 @@ fn not_a_domain() -> Wrong {
     "must be a domain, such as acme.example".into()
 }
 
-/// The form by which domains are compared: in ASCII, however it was written.
+/// Form in which domains are compared: ASCII, also for a domain that was given in Unicode.
 pub(crate) fn fold_domain(text: &str) -> Option<String> {
     Domain::parse(text).map(|domain| domain.ascii)
 }
@@ -37,7 +37,7 @@ impl Domain {
     }
 }
 
-/// What is left of a URL in lower case without scheme, user, port, path and final dot.
+/// Host of a URL in lower case: the URL without scheme, user, port, path and final dot.
 fn host(url: &str) -> &str {
     let rest = match url.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => rest,
@@ -52,7 +52,7 @@ fn host(url: &str) -> &str {
     host.strip_suffix('.').unwrap_or(host)
 }
 
-/// `www.` is no part of a domain, unless nothing but a top-level domain would be left.
+/// Removes `www.`, unless only a top-level domain would be left.
 fn without_www(mut host: &str) -> &str {
     while let Some(rest) = host.strip_prefix("www.").filter(|rest| rest.contains('.')) {
         host = rest;

@@ -26,7 +26,7 @@ use crate::{
 /// The values that a member can have.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// One line or more of text, of at most so many characters.
+    /// Text of one line or more, of at most `characters`.
     Text {
         /// Unicode scalar values.
         characters: usize,
@@ -110,9 +110,8 @@ impl Rule {
 }
 
 impl Rule {
-    /// Turns the JSON text of a host's value into the JSON text that is stored. It differs from what callers of the JSON
-    /// API send where the Rust type does: tags are a list in any case, and an empty one is no value, as a host reads both
-    /// the same.
+    /// Turns the JSON text of a host's value into the JSON text that is stored. Only tags differ from the JSON API:
+    /// the Rust type is a list in any case, and an empty list is no value, as a host reads both the same.
     pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Result<Option<Cow<'a, str>>, Wrong> {
         let tags = match self {
             Rule::TagLine => tag::tag_line_of_array(raw)?,
@@ -129,10 +128,10 @@ pub(crate) fn quote(value: &str) -> String {
     if plain { format!("\"{value}\"") } else { serde_json::Value::from(value).to_string() }
 }
 
-/// The text that stored JSON text means; empty for no value.
+/// Text of a stored JSON string; empty if there is no value.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] when it is no JSON string.
+/// [`StoreError::Corrupt`] when it is not a JSON string.
 pub(crate) fn unquote(stored: &[u8]) -> Result<String, StoreError> {
     if stored.is_empty() {
         return Ok(String::new());
@@ -141,7 +140,7 @@ pub(crate) fn unquote(stored: &[u8]) -> Result<String, StoreError> {
         .map_err(|error| StoreError::Corrupt { what: format!("a member that is no text: {error}") })
 }
 
-/// The text that JSON text means which a rule has just made.
+/// Text of the JSON string that a rule has just made.
 pub(crate) fn text_of(json: &str) -> String {
     invariant(serde_json::from_str(json).ok(), "rules for text make JSON strings")
 }

@@ -25,18 +25,18 @@ pub(crate) enum Nested<'a> {
     Null,
     /// The JSON text that is stored.
     Value(Cow<'a, str>),
-    /// Something that is at fault.
+    /// A value with a fault.
     Fault,
 }
 
-/// Reads a JSON object: what it says of each of the members, in their order, and all that is wrong with it.
+/// Reads a JSON object: the value of each of the members, in their order, and all faults.
 pub(crate) fn object<'a, const N: usize>(
     raw: &'a str,
     profile: Profile,
     members: [(&str, Rule); N],
 ) -> ([Nested<'a>; N], Wrong) {
     let mut found = std::array::from_fn(|_| Nested::Nothing);
-    let mut wrong = Wrong::nothing();
+    let mut wrong = Wrong::none();
     match entries(raw) {
         Ok(entries) => {
             for (name, raw) in entries {
@@ -134,7 +134,7 @@ mod tests {
     const ROWS: Rule = Rule::Shape(&Shape { read: rows, schema: "{}" });
 
     fn rows(raw: &str, profile: Profile) -> Result<String, Wrong> {
-        let mut wrong = Wrong::nothing();
+        let mut wrong = Wrong::none();
         let mut rows = Vec::new();
         for (index, raw) in array(raw)?.into_iter().enumerate() {
             let members =
@@ -160,7 +160,7 @@ mod tests {
     fn check(profile: Profile, raw: &str, expected: Result<&str, &[(&str, &str)]>) {
         let found = ROWS.read(raw, profile).map(Cow::into_owned);
         let expected = expected.map(str::to_owned).map_err(|faults| {
-            let mut wrong = Wrong::nothing();
+            let mut wrong = Wrong::none();
             faults.iter().for_each(|(place, phrase)| wrong.add(place, *phrase));
             wrong
         });

@@ -36,7 +36,7 @@ pub(super) fn tag_line_of_array(raw: &str) -> Read<'_> {
 /// An array of strings, each of which is a tag.
 pub(super) fn tags(raw: &str) -> Read<'_> {
     let mut tags = TagList::default();
-    let mut wrong = Wrong::nothing();
+    let mut wrong = Wrong::none();
     for (index, element) in array(raw)?.into_iter().enumerate() {
         match text(element) {
             Ok(tag) => tags.add(tag.value)?,

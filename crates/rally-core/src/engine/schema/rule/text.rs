@@ -99,7 +99,7 @@ pub(super) fn slug(raw: &str) -> Read<'_> {
     Ok(text.into_json())
 }
 
-/// Kept to the character: what is typed when it is set must open the door later.
+/// Keeps every character: the password that is set must equal the one that is typed at a login.
 pub(super) fn password(raw: &str) -> Read<'_> {
     let value = unescape(raw)?;
     let lengths = limits::PASSWORD_MIN..=limits::PASSWORD_MAX;

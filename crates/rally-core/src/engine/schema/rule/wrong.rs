@@ -1,13 +1,13 @@
 use crate::base::Faults;
 
-/// What is wrong with a value, each a phrase behind the place inside the value that it is about: nothing for the value
-/// as a whole, else what a member's name goes on with, such as `.rating` or `[2].name`.
+/// Faults of a value. Each is a phrase and the place in the value that it is about: an empty one for the value as a
+/// whole, otherwise the rest of the member's name, such as `.rating` or `[2].name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wrong(Faults);
 
 impl Wrong {
-    /// Nothing yet.
-    pub(crate) const fn nothing() -> Self {
+    /// No fault yet.
+    pub(crate) const fn none() -> Self {
         Self(Faults::new())
     }
 
@@ -20,17 +20,17 @@ impl Wrong {
         self.0.add(place, phrase);
     }
 
-    /// Adds what is wrong with a value that stands at a place of this one.
+    /// Adds the faults of a value that lies at a place of this one.
     pub(crate) fn add_all(&mut self, place: &str, inner: Wrong) {
         self.0.add_all(place, inner.0);
     }
 
-    /// The value, if nothing is wrong.
+    /// Answers the value if there is no fault.
     pub(crate) fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    /// All of it by place.
+    /// The faults by place.
     pub(crate) fn into_faults(self) -> Faults {
         self.0
     }
