@@ -292,7 +292,7 @@ fn another_tenants_activity_is_as_unknown_as_a_random_one() {
     }
 }
 
-/// When the newest activity of a deal was, by the deal.
+/// The instant of a deal's newest activity, as the deal tells it.
 fn last_activity_at(world: &World, deal: Id<Deal>) -> Option<Timestamp> {
     world.acme.deals().get(deal).unwrap().last_activity_at
 }

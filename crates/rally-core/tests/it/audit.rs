@@ -1,4 +1,4 @@
-//! Who did what to keys, users and settings.
+//! The audit trail of keys, users and settings.
 
 use std::{net::IpAddr, sync::Arc};
 

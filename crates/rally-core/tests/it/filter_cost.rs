@@ -13,7 +13,7 @@ use crate::support::World;
 /// Entries that the store reads for a list of few, at the most.
 const MOST: usize = 500;
 const CONTACTS: usize = 5_000;
-/// How many contacts have one of the values that few have.
+/// The number of contacts with one of the values that few have.
 const FEW: usize = 5;
 
 /// A world of many contacts, the values that only a few of them have spread over all of them.
@@ -36,7 +36,7 @@ fn world_of_many() -> (Arc<CountingStore>, World) {
     (store, world)
 }
 
-/// What the store reads for a list, and how many records that finds in all.
+/// The store's reads for a list, and the number of records that it finds in all.
 fn cost(store: &CountingStore, world: &World, query: &ListQuery<Contact>) -> (usize, usize) {
     store.reset();
     let page = world.acme.contacts().list(query.clone()).unwrap();

@@ -302,7 +302,7 @@ fn users_and_pipelines_are_searched() {
     check::<Pipeline>(world.acme.pipelines(), &[q("ol"), q("sales pipe"), q("pipeline")], &["name"]);
 }
 
-/// What a search finds, by what the e-mail addresses of the contacts begin with.
+/// The contacts that a search finds, each by the beginning of its e-mail address.
 fn found(world: &World, text: &str) -> Vec<String> {
     let contacts = world.acme.contacts().list(Query::all().search(text)).unwrap().records;
     contacts.iter().map(|contact| contact.email.split('@').next().unwrap().to_owned()).collect()

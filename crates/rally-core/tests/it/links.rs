@@ -1,4 +1,4 @@
-//! What becomes of records that name one which is deleted.
+//! References to a record that is deleted.
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ fn log_in(engine: &Engine, email: &str, password: &str) -> Result<Session, Error
     engine.log_in("acme", email, password, None)
 }
 
-/// Opens the session again, as a door does that knows the caller from a token.
+/// Opens the session again, as an adapter does that knows the caller from a token.
 fn again(session: &Session) -> Result<Session, Error> {
     let Caller::User { id, credential_since, .. } = session.caller() else { panic!("{session:?}") };
     session.engine().session_of(session.tenant().id, Id::from_uuid(*id), *credential_since)

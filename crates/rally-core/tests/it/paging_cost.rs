@@ -1,4 +1,4 @@
-//! What a page costs is counted in what the store is asked for, never in time.
+//! The cost of a page, counted in the reads of the store, never in time.
 
 use std::sync::Arc;
 

@@ -71,7 +71,7 @@ impl Fleet {
         self.servers.iter().for_each(|server| server.clock.advance(micros));
     }
 
-    /// How many requests are granted when each server in turn is asked until all refuse.
+    /// The number of requests that are granted when each server in turn is asked until all refuse.
     fn drain(&self) -> u32 {
         let mut granted = 0;
         loop {

@@ -1,4 +1,4 @@
-//! What tokens are signed with.
+//! The secrets that tokens are signed with.
 
 use std::sync::Arc;
 

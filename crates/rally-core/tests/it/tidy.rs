@@ -1,4 +1,4 @@
-//! House rules that no lint holds.
+//! Rules of this project that no lint holds.
 
 mod circles;
 
@@ -11,10 +11,10 @@ use rally_core::Kind;
 
 const LINES: usize = 500;
 
-/// The floors of the core, from the ground up.
-const FLOORS: [&str; 4] = ["base", "store", "engine", "resources"];
+/// The layers of the core, from the lowest up.
+const LAYERS: [&str; 4] = ["base", "store", "engine", "resources"];
 
-/// What may stand at the top level, beside dot-files.
+/// The files that may stand at the top level, beside dot-files.
 const TOP: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -69,24 +69,24 @@ fn lines_with(wanted: impl Fn(&Path, &str) -> bool) -> Vec<String> {
 fn imports_point_down() {
     let core = root().join("crates/rally-core/src");
     let mut broken = Vec::new();
-    for (floor, above) in FLOORS.iter().enumerate().map(|(at, floor)| (floor, &FLOORS[at + 1..])) {
-        for (path, text) in sources(&core.join(floor)) {
+    for (layer, above) in LAYERS.iter().enumerate().map(|(at, layer)| (layer, &LAYERS[at + 1..])) {
+        for (path, text) in sources(&core.join(layer)) {
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-            let upward = above.iter().filter(|name| names_floor(code, name));
+            let upward = above.iter().filter(|name| names_layer(code, name));
             broken.extend(upward.map(|name| format!("{} imports {name}", path.display())));
         }
     }
-    none("a floor knows only those below it", broken);
+    none("a layer knows only those below it", broken);
 }
 
-/// Whether code imports from a floor: as `crate::floor`, or as an item of a list behind `crate::{`.
-fn names_floor(code: &str, floor: &str) -> bool {
+/// True if code imports from a layer: as `crate::layer`, or as an item of a list behind `crate::{`.
+fn names_layer(code: &str, layer: &str) -> bool {
     let code: String = code.split_whitespace().collect();
     let lists = code.split("crate::{").skip(1);
-    code.contains(&format!("crate::{floor}::")) || lists.flat_map(first_names).any(|name| name == floor)
+    code.contains(&format!("crate::{layer}::")) || lists.flat_map(first_names).any(|name| name == layer)
 }
 
-/// What each item of an import list begins with, up to the brace that closes the list.
+/// The first name of each item of an import list, up to the brace that closes the list.
 fn first_names(list: &str) -> Vec<&str> {
     let (mut depth, mut start, mut names) = (0, 0, Vec::new());
     for (place, letter) in list.char_indices() {
@@ -108,15 +108,15 @@ fn first_names(list: &str) -> Vec<&str> {
 
 #[test]
 fn an_upward_import_would_be_seen() {
-    assert!(names_floor("use crate::engine::Session;", "engine"));
-    assert!(names_floor("use crate::{\n    base::{Error, Id},\n    engine::{Session},\n};", "engine"));
-    assert!(names_floor("use crate::{base::Error, engine::Session};", "engine"));
-    assert!(names_floor("use crate::{base::{Error, Id}, engine};", "engine"));
-    assert!(!names_floor("use crate::{\n    base::{engine, Id},\n};\nuse other::{engine::X};", "engine"));
+    assert!(names_layer("use crate::engine::Session;", "engine"));
+    assert!(names_layer("use crate::{\n    base::{Error, Id},\n    engine::{Session},\n};", "engine"));
+    assert!(names_layer("use crate::{base::Error, engine::Session};", "engine"));
+    assert!(names_layer("use crate::{base::{Error, Id}, engine};", "engine"));
+    assert!(!names_layer("use crate::{\n    base::{engine, Id},\n};\nuse other::{engine::X};", "engine"));
 }
 
-/// The wings of the engine and those that each may import from.
-const WINGS: [(&str, &[&str]); 6] = [
+/// The modules of the engine and those that each may import from.
+const MODULES: [(&str, &[&str]); 6] = [
     ("codec", &[]),
     ("schema", &["codec"]),
     ("keys", &["codec", "schema"]),
@@ -126,21 +126,21 @@ const WINGS: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn the_wings_of_the_engine_import_one_way() {
+fn the_modules_of_the_engine_import_one_way() {
     let engine = root().join("crates/rally-core/src/engine");
-    let wing = |file: &str| file.split_once('/').map(|(wing, _)| wing.to_owned());
+    let module = |file: &str| file.split_once('/').map(|(module, _)| module.to_owned());
     let mut broken = Vec::new();
     for (file, targets) in circles::arrows(&engine) {
-        let Some(from) = wing(&file) else { continue };
-        let known = WINGS.iter().find(|(name, _)| *name == from);
-        let (_, below) = known.unwrap_or_else(|| panic!("{from} is a wing that this test does not know"));
-        for to in targets.iter().filter_map(|target| wing(target)) {
+        let Some(from) = module(&file) else { continue };
+        let known = MODULES.iter().find(|(name, _)| *name == from);
+        let (_, below) = known.unwrap_or_else(|| panic!("{from} is a module that this test does not know"));
+        for to in targets.iter().filter_map(|target| module(target)) {
             if to != from && !below.contains(&to.as_str()) {
                 broken.push(format!("{file} imports {to}"));
             }
         }
     }
-    none("a wing knows only those below it", broken);
+    none("a module knows only those below it", broken);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn customers() -> Query<Contact> {
     Contact::LIFECYCLE_STAGE.is(LifecycleStage::Customer).into()
 }
 
-/// What each way of reading tells of a moment, under the name of the way.
+/// The answers of each way of reading at a moment, under the name of the way.
 fn told(view: &View<'_>, ada: Id<Contact>, deal: Id<Deal>, since: Timestamp) -> Vec<(&'static str, String)> {
     let contacts = view.contacts();
     let deals = |query: Query<Deal>| whole(view.deals().all(query).unwrap());

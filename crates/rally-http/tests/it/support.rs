@@ -153,7 +153,7 @@ type Names = Vec<(&'static str, String)>;
 /// The stages of a tenant's first pipeline in their order.
 const STAGES: [&str; 6] = ["<lead>", "<qualified>", "<proposal>", "<negotiation>", "<won>", "<lost>"];
 
-/// What is made besides the first pipeline, each of what is above it.
+/// The records that are made besides the first pipeline, each of those above it.
 const MADE: [(&str, &str, &str); 5] = [
     ("<company>", "companies", r#"{"name":"Analytical Engines"}"#),
     ("<contact>", "contacts", r#"{"firstName":"Charles","lastName":"Babbage","email":"charles@x.example"}"#),

@@ -237,7 +237,7 @@ impl Engine {
         &self.0.signals
     }
 
-    /// The store, which only this wing reaches: whatever else writes goes through a transaction.
+    /// The store, which only this module reaches: whatever else writes goes through a transaction.
     pub(super) fn store(&self) -> &dyn Store {
         &*self.0.store
     }

@@ -88,7 +88,7 @@ fn module(name: &str) -> Module {
     path.split('/').filter(|part| !part.is_empty() && !is_root).map(str::to_owned).collect()
 }
 
-/// What a file says of names.
+/// The names that a file declares, imports and uses.
 struct File {
     name: String,
     /// Items that it defines itself, modules aside.
@@ -264,7 +264,7 @@ impl Crate {
         None
     }
 
-    /// Where a name of a module comes from, if it is not the module's own.
+    /// The module that a name comes from, if it is not the module's own.
     fn elsewhere(&self, module: &[String], file: &File, name: &str) -> Option<Vec<String>> {
         if file.defined.contains(name) {
             return None;
@@ -336,7 +336,7 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// How long the string or character is that a text begins with.
+/// The length of the string or character that a text begins with.
 fn quoted(text: &str) -> Option<usize> {
     let raw = text.trim_start_matches(['b', 'r']);
     let marks = text.len() - raw.len();
@@ -378,7 +378,7 @@ fn without_tests(tokens: &[String]) -> Vec<String> {
     kept
 }
 
-/// Where the item ends that begins at a token: behind its braces, or its semicolon if it has none.
+/// The end of the item that begins at a token: behind its braces, or its semicolon if it has none.
 fn end_of_item(tokens: &[String], start: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(start) {
