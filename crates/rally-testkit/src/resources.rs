@@ -23,9 +23,17 @@ pub(crate) trait VisitView {
     fn visit<R: Resource>(self, records: ViewCollection<'_, R>) -> Self::Output;
 }
 
-/// The kinds of a tenant's own records.
-pub(crate) const KINDS: [Kind; 6] =
-    [Kind::Contact, Kind::Company, Kind::Deal, Kind::Activity, Kind::User, Kind::Pipeline];
+/// The kinds of a tenant's own records, which are those that callers write.
+pub(crate) fn kinds() -> Vec<Kind> {
+    Kind::ALL.iter().copied().filter(|kind| is_own(*kind)).collect()
+}
+
+pub(crate) const fn is_own(kind: Kind) -> bool {
+    match kind {
+        Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity | Kind::User | Kind::Pipeline => true,
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => false,
+    }
+}
 
 pub(crate) fn visit<V: Visit>(session: &Session, kind: Kind, visitor: V) -> V::Output {
     match kind {

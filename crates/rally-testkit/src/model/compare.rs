@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     Random,
-    resources::{self, Asked, KINDS},
+    resources::{self, Asked, is_own, kinds},
 };
 
 /// Compares what the engine answers with what the state holds, at random places: lists of the kind that was written and
 /// of another, records, what is made of deals, and the feed.
 pub(super) fn compare(session: &Session, state: &State, written: Kind, random: &mut Random) {
-    let written = if KINDS.contains(&written) { written } else { Kind::User };
-    for kind in [written, random.one_of(&KINDS)] {
+    let written = if is_own(written) { written } else { Kind::User };
+    for kind in [written, random.one_of(&kinds())] {
         list(session, state, kind, random);
         one(session, state, kind, random);
     }
@@ -32,7 +32,7 @@ pub(super) fn compare(session: &Session, state: &State, written: Kind, random: &
 
 /// Compares whole lists of every kind, and all else that is not compared at random places.
 pub(super) fn compare_all(session: &Session, state: &State) {
-    for kind in KINDS {
+    for kind in kinds() {
         let texts = texts(state, kind, state.all(kind));
         for (page, texts) in (0..).zip(texts.chunks(100)) {
             let query = Asked { offset: page * 100, ..Asked::default() };
@@ -147,7 +147,7 @@ fn search(query: &mut Asked, found: &mut Vec<Rc<Record>>, state: &State, kind: K
 
 /// A filter that the kind does not have, or a value that no member has.
 fn refused_list(session: &Session, random: &mut Random) {
-    let kind = random.one_of(&KINDS);
+    let kind = random.one_of(&kinds());
     let filters = members(kind).iter().filter_map(|member| member.filter);
     for name in filters.chain(["colour"]) {
         let filters = BTreeMap::from([(name.to_owned(), "\u{1}".to_owned())]);

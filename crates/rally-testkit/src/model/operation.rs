@@ -1,3 +1,5 @@
+use std::iter::repeat_n;
+
 use rally_core::{
     Atomicity, Code, Collection, Error, Id, Kind, Session, Timestamp, Transaction, TransactionCollection,
     WriteOptions, WriteOutcome, Written,
@@ -51,11 +53,10 @@ impl Operation {
             return Self::transaction(own, other, random);
         }
         let around = Around { own, other, record: None };
-        let kind = random.one_of(&OFTEN);
-        let is_many = matches!(kind, Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity);
+        let kind = kind_by(share, random);
         let act = match random.below(20) {
             _ if kind == Kind::Tenant => Act::Choose(some(&SETTINGS, around, random)),
-            6..8 if is_many => {
+            6..8 if takes_bulks(kind) => {
                 let most = if random.once_in(3) { 40 } else { 10 };
                 let count = random.below(most);
                 let bodies = (0..count).map(|_| whole(kind, around, random)).collect();
@@ -78,7 +79,7 @@ impl Operation {
         let around = Around { own, other, record: None };
         let count = 1 + random.below(8);
         let verbs = (0..count).map(|_| {
-            let kind = random.one_of(&TOGETHER);
+            let kind = kind_by(share_of_transactions, random);
             let chance = random.below(20);
             Operation { kind, act: single(kind, around, chance, random) }
         });
@@ -169,7 +170,9 @@ impl Operation {
             (Kind::Deal, act) => act.on_upsertable_in(transaction.deals()),
             (Kind::Activity, act) => act.on_creatable_in(transaction.activities()),
             (Kind::User, act) => act.on_creatable_in(transaction.users()),
-            (kind, act) => panic!("{act:?} of {kind} is nothing for a transaction"),
+            (Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry, act) => {
+                panic!("{act:?} of {} is nothing for a transaction", self.kind)
+            }
         }
     }
 }
@@ -359,39 +362,37 @@ fn of_one_type(mut body: Body, around: Around<'_>, random: &mut Random) -> Body 
     body
 }
 
-/// The kinds to write, as often as each stands here; that of a tenant for its settings.
-const OFTEN: [Kind; 20] = [
-    Kind::Contact,
-    Kind::Contact,
-    Kind::Contact,
-    Kind::Company,
-    Kind::Company,
-    Kind::Company,
-    Kind::Deal,
-    Kind::Deal,
-    Kind::Deal,
-    Kind::Deal,
-    Kind::Deal,
-    Kind::Activity,
-    Kind::Activity,
-    Kind::Activity,
-    Kind::Activity,
-    Kind::User,
-    Kind::User,
-    Kind::Pipeline,
-    Kind::Pipeline,
-    Kind::Tenant,
-];
+const fn takes_bulks(kind: Kind) -> bool {
+    match kind {
+        Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity => true,
+        Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => false,
+    }
+}
 
-/// The kinds that transactions are of.
-const TOGETHER: [Kind; 9] = [
-    Kind::Contact,
-    Kind::Contact,
-    Kind::Company,
-    Kind::Company,
-    Kind::Deal,
-    Kind::Deal,
-    Kind::Deal,
-    Kind::Activity,
-    Kind::User,
-];
+/// How often a kind is written, among twenty; a tenant for its settings.
+const fn share(kind: Kind) -> usize {
+    match kind {
+        Kind::Contact | Kind::Company => 3,
+        Kind::Deal => 5,
+        Kind::Activity => 4,
+        Kind::User | Kind::Pipeline => 2,
+        Kind::Tenant => 1,
+        Kind::ApiKey | Kind::AuditEntry => 0,
+    }
+}
+
+/// How often a kind is written in transactions, among nine.
+const fn share_of_transactions(kind: Kind) -> usize {
+    match kind {
+        Kind::Contact | Kind::Company => 2,
+        Kind::Deal => 3,
+        Kind::Activity | Kind::User => 1,
+        Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => 0,
+    }
+}
+
+/// A kind, as often as its share says.
+fn kind_by(share: impl Fn(Kind) -> usize, random: &mut Random) -> Kind {
+    let kinds: Vec<Kind> = Kind::ALL.iter().flat_map(|kind| repeat_n(*kind, share(*kind))).collect();
+    random.one_of(&kinds)
+}

@@ -76,22 +76,30 @@ pub(super) fn settle(
             revision.is_wrong |= was_default && revision.members["isDefault"] != "true";
             settle_stages(state, old, body, revision);
         }
-        _ => {}
+        Kind::Contact | Kind::Company | Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {}
     }
 }
 
 /// Refuses to delete a record that must stay.
 pub(super) fn may_go(state: &State, kind: Kind, record: &Record) -> Result<(), Refusal> {
-    match kind {
-        Kind::Pipeline if record.members["isDefault"] == "true" => refused("validation"),
-        Kind::Pipeline if state.naming(Kind::Deal, "pipelineId", record.id).next().is_some() => {
-            refused("conflict")
+    let refusal = match kind {
+        Kind::Pipeline if record.members["isDefault"] == "true" => Some("validation"),
+        Kind::Pipeline => {
+            state.naming(Kind::Deal, "pipelineId", record.id).next().is_some().then_some("conflict")
         }
-        Kind::User if is_admin(&record.members) && !another_is_admin(state, record.id) => {
-            refused("validation")
+        Kind::User => {
+            let is_last = is_admin(&record.members) && !another_is_admin(state, record.id);
+            is_last.then_some("validation")
         }
-        _ => Ok(()),
-    }
+        Kind::Contact
+        | Kind::Company
+        | Kind::Deal
+        | Kind::Activity
+        | Kind::ApiKey
+        | Kind::Tenant
+        | Kind::AuditEntry => None,
+    };
+    refusal.map_or(Ok(()), refused)
 }
 
 fn settle_stage(state: &State, old: Option<&Record>, body: &Body, deal: &mut Revision) {

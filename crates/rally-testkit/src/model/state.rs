@@ -11,7 +11,7 @@ use super::{
     sample::{Body, quote, unquote},
     table::{self, Member, Values, members},
 };
-use crate::{Random, resources::KINDS};
+use crate::{Random, resources::kinds};
 
 /// State of a tenant, in plain lists and maps.
 #[derive(Clone, Debug)]
@@ -107,7 +107,7 @@ impl State {
         Self {
             tenant,
             slug,
-            tables: KINDS.map(|kind| (kind, Vec::new())).into(),
+            tables: kinds().into_iter().map(|kind| (kind, Vec::new())).collect(),
             settings: defaults(&table::SETTINGS),
             gone: Vec::new(),
             changes: Vec::new(),

@@ -1,6 +1,6 @@
 use rally_core::Kind;
 
-use crate::resources::KINDS;
+use crate::resources::kinds;
 
 /// A member of a record.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ pub(super) const fn natural_key(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Contact | Kind::User => Some("email"),
         Kind::Company => Some("domain"),
-        _ => None,
+        Kind::Deal | Kind::Activity | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => None,
     }
 }
 
@@ -75,14 +75,14 @@ pub(super) const fn matched_by(kind: Kind) -> &'static [&'static str] {
         Kind::Contact => &["email"],
         Kind::Company => &["domain"],
         Kind::Deal => &["pipelineId", "name"],
-        _ => &[],
+        Kind::Activity | Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => &[],
     }
 }
 
 /// The members by which records name one of a kind: by kind of record, in the order in which a deletion empties them.
 pub(super) fn links_to(target: Kind) -> impl Iterator<Item = (Kind, &'static str)> {
     let names = move |member: &&Member| member.values == Values::Reference(target);
-    KINDS
+    kinds()
         .into_iter()
         .flat_map(move |kind| members(kind).iter().filter(names).map(move |member| (kind, member.name)))
 }

@@ -56,7 +56,11 @@ pub struct ViewRows<'v, R>(ViewCollection<'v, R>);
 
 /// An iterator over the records of a list, which holds at most a page of them.
 ///
-/// The view that it reads lives at least as long; see [`View`] for the cost.
+/// # Cost
+/// The view lives at least as long as the iterator, so a slow reader of a long list makes the store keep what changes
+/// meanwhile: former states in memory on the store in memory, unused pages in the file on redb, and on PostgreSQL a
+/// connection of the pool with an open transaction, which keeps vacuum from removing old rows. A reader that waits for
+/// others between records reads a [`page`](ViewCollection::page) a view instead.
 #[must_use = "it reads nothing until it is walked"]
 pub struct Records<'v, R>(Rows<'v, R>);
 
@@ -65,6 +69,9 @@ pub struct Records<'v, R>(Rows<'v, R>);
 pub struct Rows<'v, R>(Walk<'v, R>);
 
 /// An iterator over the changes of the feed behind a place, which holds at most a page of them.
+///
+/// # Cost
+/// That of [`Records`]. [`Session::follow`] holds no view between pages.
 #[must_use = "it reads nothing until it is walked"]
 pub struct Changes<'v> {
     snapshot: &'v dyn Snapshot,
