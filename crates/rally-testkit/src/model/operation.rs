@@ -369,7 +369,7 @@ const fn takes_bulks(kind: Kind) -> bool {
     }
 }
 
-/// How often a kind is written, among twenty; a tenant for its settings.
+/// A kind's share of twenty writes. A tenant's is for its settings.
 const fn share(kind: Kind) -> usize {
     match kind {
         Kind::Contact | Kind::Company => 3,
@@ -381,7 +381,7 @@ const fn share(kind: Kind) -> usize {
     }
 }
 
-/// How often a kind is written in transactions, among nine.
+/// A kind's share of nine writes in transactions.
 const fn share_of_transactions(kind: Kind) -> usize {
     match kind {
         Kind::Contact | Kind::Company => 2,
