@@ -258,6 +258,11 @@ impl Error {
         self.code() == Code::Duplicate
     }
 
+    /// True unless the engine or its store failed: the same write with other input may succeed.
+    pub(crate) fn is_about_input(&self) -> bool {
+        !matches!(self.code(), Code::Internal | Code::Unavailable)
+    }
+
     /// True when the input was at fault.
     #[must_use]
     pub fn is_invalid(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rally_core::{
     ActivityDraft, ActivityType, ApiKey, ApiKeyDraft, Bant, BantUpdate, Code, CompanyDraft, Contact,
     ContactDraft, ContactUpdate, CriterionUpdate, Deal, DealStatus, Error, FeedPosition, Id, Kind,
-    LifecycleStage, Query, Scope, TenantId, Timestamp, User, UserDraft,
+    LifecycleStage, Query, Scope, TenantId, Timestamp, Transaction, User, UserDraft,
     schema::Resource,
     store::{Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store},
 };
@@ -165,6 +165,38 @@ fn a_record_that_is_cut_or_anothers_is_told_by_every_verb() {
         refused(&damaged, || contacts.update(id, &ContactUpdate::new().phone("1")));
         refused(&damaged, || contacts.upsert(&ada("a@x.example")));
         refused(&damaged, || contacts.delete(id));
+    }
+}
+
+/// A host that goes on after a verb that stopped in the middle commits nothing of it, and nothing besides.
+#[test]
+fn a_verb_that_stops_in_the_middle_ends_its_transaction() {
+    let damaged = Damaged::new();
+    let acme = &damaged.world.acme;
+    let old = acme.contacts().create(&ada("a@x.example").city("London")).unwrap().id;
+    let deny = |write: &dyn Fn(&mut Transaction<'_>)| {
+        refused(&damaged, || {
+            acme.write(|tx| {
+                tx.companies().create(&CompanyDraft::new("Looms Ltd"))?;
+                write(tx);
+                Ok(())
+            })
+        });
+    };
+    damaged.replace(old, "\"London\"", b"\"London\\");
+    deny(&|tx| is_damage(tx.contacts().update(old, &ContactUpdate::new().title("Countess"))));
+    for spine in damaged.keys(2, Some(Kind::Contact)) {
+        let before = damaged.value(&spine);
+        damaged.put(&spine, b"\x00damaged");
+        deny(&|tx| is_damage(tx.contacts().create(&ada("b@x.example"))));
+        deny(&|tx| {
+            is_damage(
+                tx.contacts().json().create(br#"{"firstName":"A","lastName":"B","email":"b@x.example"}"#),
+            )
+        });
+        deny(&|tx| is_damage(tx.contacts().upsert(&ada("b@x.example"))));
+        deny(&|tx| is_damage(tx.contacts().delete(old)));
+        damaged.put(&spine, &before);
     }
 }
 

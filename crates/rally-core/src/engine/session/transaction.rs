@@ -34,6 +34,9 @@ impl Session {
     /// effects outside the transaction. It must not use the session, as a write would wait for itself. No other write
     /// of the tenant runs meanwhile, so keep it short: hashing a user's password in it takes tens of milliseconds.
     ///
+    /// After a verb was refused for its input the closure may go on, as the verb has changed nothing. After one that
+    /// failed inside, nothing is committed whatever the closure answers.
+    ///
     /// ```
     /// # use rally_core::*;
     /// # let engine = Engine::new(store::MemoryStore::new());
@@ -189,9 +192,11 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
     /// Those of `Collection::update`.
     pub fn update(&mut self, id: Id<R>, update: &impl Update<R>) -> Result<R, Error> {
         let body = self.body(update.given())?;
-        self.run(|transaction, definition| write::update(transaction, definition, id.as_uuid(), &body, None))?
-            .record
-            .read()
+        let id = id.as_uuid();
+        let written = self.run(Written::typed, |transaction, definition| {
+            write::update(transaction, definition, id, &body, None)
+        })?;
+        Ok(written.record)
     }
 
     /// [`update`](Self::update) of a record that is still at a version, the instant of its last change.
@@ -218,10 +223,9 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
         version: Timestamp,
     ) -> Result<Written<R>, Error> {
         let body = self.body(update.given())?;
-        self.run(|transaction, definition| {
+        self.run(Written::typed, |transaction, definition| {
             write::update(transaction, definition, id.as_uuid(), &body, Some(version))
-        })?
-        .typed()
+        })
     }
 
     /// Reads a draft or an update, if the caller may write.
@@ -230,16 +234,18 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
         body_of::<R>(self.transaction.tenant(), self.transaction.origin().entropy, given)
     }
 
-    /// Runs a verb, and answers the record with what is joined to it.
-    pub(crate) fn run(
+    /// Runs a verb, and reads the record with what is joined to it.
+    pub(crate) fn run<T>(
         &mut self,
+        read: impl FnOnce(Written<Row<R>>) -> Result<T, Error>,
         verb: impl FnOnce(&mut Transaction<'_>, Definition) -> Result<Answer, Error>,
-    ) -> Result<Written<Row<R>>, Error> {
+    ) -> Result<T, Error> {
         self.transaction.require(R::WRITE)?;
-        let tenant = self.transaction.tenant();
-        let answer = verb(self.transaction, definition::<R>(tenant))?;
-        let answer = answer.joined(self.transaction, tenant.model::<R>())?;
-        written::<R>(tenant, answer, false)
+        self.transaction.verb(|transaction| {
+            let tenant = transaction.tenant();
+            let answer = verb(transaction, definition::<R>(tenant))?;
+            read(written::<R>(tenant, answer.joined(transaction, tenant.model::<R>())?, false)?)
+        })
     }
 }
 
@@ -262,7 +268,9 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// Those of `Collection::create`.
     pub fn create(&mut self, draft: &impl Draft<R>) -> Result<R, Error> {
         let body = self.body(draft.given())?;
-        self.run(|transaction, definition| write::create(transaction, definition, &body))?.record.read()
+        let written = self
+            .run(Written::typed, |transaction, definition| write::create(transaction, definition, &body))?;
+        Ok(written.record)
     }
 
     /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does.
@@ -285,7 +293,9 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     pub fn delete(&mut self, id: Id<R>) -> Result<(), Error> {
         self.transaction.require(R::WRITE)?;
         let definition = definition::<R>(self.transaction.tenant());
-        write::delete(self.transaction, definition, id.as_uuid(), None).map(drop)
+        self.transaction
+            .verb(|transaction| write::delete(transaction, definition, id.as_uuid(), None))
+            .map(drop)
     }
 }
 
@@ -308,10 +318,9 @@ impl<R: Upsertable> TransactionCollection<'_, '_, R> {
     /// Those of `Collection::upsert`.
     pub fn upsert(&mut self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
         let body = self.body(draft.given())?;
-        self.run(|transaction, definition| {
+        self.run(Written::typed, |transaction, definition| {
             write::upsert(transaction, definition, R::matched_by(), &body, None)
-        })?
-        .typed()
+        })
     }
 }
 
@@ -326,8 +335,8 @@ impl<R: Editable> TransactionJson<'_, '_, R> {
     /// Those of [`JsonCollection::update`](crate::schema::JsonCollection::update).
     pub fn update(&mut self, id: Id<R>, json: &[u8]) -> Result<Written<Row<R>>, Error> {
         let body = self.body(json)?;
-        self.0
-            .run(|transaction, definition| write::update(transaction, definition, id.as_uuid(), &body, None))
+        let id = id.as_uuid();
+        self.0.run(Ok, |transaction, definition| write::update(transaction, definition, id, &body, None))
     }
 
     fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
@@ -344,7 +353,7 @@ impl<R: Creatable> TransactionJson<'_, '_, R> {
     /// Those of [`JsonCollection::create`](crate::schema::JsonCollection::create).
     pub fn create(&mut self, json: &[u8]) -> Result<Written<Row<R>>, Error> {
         let body = self.body(json)?;
-        self.0.run(|transaction, definition| write::create(transaction, definition, &body))
+        self.0.run(Ok, |transaction, definition| write::create(transaction, definition, &body))
     }
 }
 
@@ -355,7 +364,7 @@ impl<R: Upsertable> TransactionJson<'_, '_, R> {
     /// Those of [`JsonCollection::upsert`](crate::schema::JsonCollection::upsert).
     pub fn upsert(&mut self, json: &[u8]) -> Result<Written<Row<R>>, Error> {
         let body = self.body(json)?;
-        self.0.run(|transaction, definition| {
+        self.0.run(Ok, |transaction, definition| {
             write::upsert(transaction, definition, R::matched_by(), &body, None)
         })
     }

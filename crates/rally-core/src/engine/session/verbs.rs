@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Session, WriteOptions};
 use crate::{
-    base::{Code, Entropy, Error, Faults, Id, limits},
+    base::{Entropy, Error, Faults, Id, limits},
     engine::{
         schema::{Body, Given, Resource, Row, TenantInfo, items},
         write::{
@@ -243,7 +243,7 @@ impl<R: Editable> Verbs<'_, R> {
                 answers.push(match done {
                     Ok(Answer::Written { id, .. }) => Ok(id),
                     Ok(_) => return Err(Answer::of_another_kind()),
-                    Err(error) if is_items_own(&error) => Err(error),
+                    Err(error) if error.is_about_input() => Err(error),
                     Err(error) => return Err(error),
                 });
             }
@@ -256,11 +256,6 @@ impl<R: Editable> Verbs<'_, R> {
         let items = items.into_iter().map(|item| item.map(Id::from_uuid)).collect();
         Ok(Bulk { items, replayed: committed.replayed })
     }
-}
-
-/// True when an error is about the item, false when the whole write has failed.
-fn is_items_own(error: &Error) -> bool {
-    !matches!(error.code(), Code::Internal | Code::Unavailable)
 }
 
 /// The faults of all items together; `done` is the word for what was done with none of them.

@@ -37,6 +37,8 @@ pub struct Transaction<'s> {
     head: HeadV1,
     head_before: HeadV1,
     sequences: Vec<((Kind, Order), Sequence)>,
+    /// The failure of a verb that may have changed a part of what it was to change.
+    failure: Option<Error>,
 }
 
 impl<'s> Transaction<'s> {
@@ -53,6 +55,7 @@ impl<'s> Transaction<'s> {
             head,
             head_before: head,
             sequences: Vec::new(),
+            failure: None,
         })
     }
 
@@ -73,6 +76,18 @@ impl<'s> Transaction<'s> {
     /// Checks that the caller may do what takes this scope.
     pub(crate) fn require(&self, scope: Scope) -> Result<(), Error> {
         if self.origin.scope >= scope { Ok(()) } else { Err(Error::forbidden(scope)) }
+    }
+
+    /// Runs a verb. One that fails for a reason besides its input may have stopped in the middle, so the transaction
+    /// is then not committed, even if the host goes on.
+    pub(crate) fn verb<T>(&mut self, verb: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let result = verb(self);
+        if let Err(error) = &result
+            && !error.is_about_input()
+        {
+            self.failure.get_or_insert_with(|| error.clone());
+        }
+        result
     }
 
     /// The bytes of a record.
@@ -213,7 +228,13 @@ impl<'s> Transaction<'s> {
     }
 
     /// The whole transaction as one batch.
+    ///
+    /// # Errors
+    /// The failure of a verb that may have stopped in the middle.
     pub(super) fn finish(mut self) -> Result<Batch, Error> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         self.save()?;
         Ok(self.overlay.into_batch())
     }

@@ -193,11 +193,10 @@ impl TransactionCollection<'_, '_, Deal> {
     pub fn move_to(&mut self, id: Id<Deal>, to: impl Into<StageMove>) -> Result<Deal, Error> {
         let to = to.into();
         let body = Body::of(&MOVE, &to.0);
-        self.run(|transaction, definition| {
+        let moved = self.run(Written::typed, |transaction, definition| {
             move_in(transaction, definition, id, &body, &WriteOptions::default())
-        })?
-        .record
-        .read()
+        })?;
+        Ok(moved.record)
     }
 }
 
@@ -207,7 +206,7 @@ impl TransactionJson<'_, '_, Deal> {
     /// # Errors
     /// Those of `JsonCollection::move_to`.
     pub fn move_to(&mut self, id: Id<Deal>, json: &[u8]) -> Result<Written<Row<Deal>>, Error> {
-        self.0.run(|transaction, definition| {
+        self.0.run(Ok, |transaction, definition| {
             let body = move_of_json(json, transaction.tenant().profile)?;
             move_in(transaction, definition, id, &body, &WriteOptions::default())
         })
