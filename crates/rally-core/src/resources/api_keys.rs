@@ -96,7 +96,7 @@ impl Editable for ApiKey {
     }
 }
 
-static RULES: Rules = Rules { settle: administrators::judge_key, audit: Some(audit::note), ..Rules::NONE };
+static RULES: Rules = Rules { settle: administrators::judge_key, audit: audit::note, ..Rules::NONE };
 
 /// A key that was just made, with its text: the only time that the text is known.
 pub struct NewApiKey {

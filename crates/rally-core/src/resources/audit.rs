@@ -12,7 +12,7 @@ use crate::{
         codec::Slot,
         schema::{self, Model, Resource, Row, Rule, Slots, quote, stored},
         session::{Session, resource},
-        write::{self, Definition, Rules, Transaction},
+        write::{self, Change, Definition, Rules, Transaction},
     },
 };
 
@@ -69,16 +69,14 @@ impl Resource for AuditEntry {
 }
 
 /// Notes a change of a record, in the transaction that makes it.
-pub(super) fn note(
-    transaction: &mut Transaction<'_>,
-    kind: Kind,
-    target: Uuid,
-    action: Action,
-    changed: &[&str],
-) -> Result<(), Error> {
+pub(super) fn note(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), Error> {
+    let kind = change.definition.kind();
     let noun = if kind == Kind::ApiKey { "apiKey" } else { kind.noun() };
-    let done = if action == Action::Inserted { "created" } else { action.as_str() };
-    add(transaction, &format!("{noun}.{done}"), Some(target), &changed.join(", "))
+    let done = match change.action() {
+        Action::Inserted => "created",
+        action => action.as_str(),
+    };
+    add(transaction, &format!("{noun}.{done}"), Some(change.id), &change.changed_names().join(", "))
 }
 
 /// Notes a change of the tenant's settings.

@@ -18,7 +18,7 @@ use crate::{
             object, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
-        write::{self, Answer, Creatable, Definition, Editable, Revision, Rules, Transaction},
+        write::{self, Answer, Change, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };
 
@@ -321,11 +321,11 @@ fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
 }
 
 /// Takes the mark of the default from the former default pipeline when this one has become it.
-fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
-    if RecordParts::read(pipeline)?.slot(IS_DEFAULT) != b"true" {
+fn follow(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), Error> {
+    if change.after.as_ref().is_none_or(|pipeline| pipeline.slot(IS_DEFAULT) != b"true") {
         return Ok(());
     }
-    for other in defaults(transaction)?.into_iter().filter(|other| *other != id) {
+    for other in defaults(transaction)?.into_iter().filter(|other| *other != change.id) {
         write::set_member(transaction, Pipeline::definition(), other, IS_DEFAULT, "false")?;
     }
     Ok(())

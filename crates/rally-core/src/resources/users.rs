@@ -116,7 +116,7 @@ impl Keyed for User {
 
 impl Searchable for User {}
 
-static RULES: Rules = Rules { prepare, settle, keep, audit: Some(audit::note), ..Rules::NONE };
+static RULES: Rules = Rules { prepare, settle, keep, audit: audit::note, ..Rules::NONE };
 
 /// A password to be set. It is kept as its argon2id hash alone, and is never written anywhere.
 #[derive(Clone, PartialEq, Eq, Serialize)]

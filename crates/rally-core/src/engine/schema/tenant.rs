@@ -23,6 +23,11 @@ impl TenantInfo {
     /// own.
     #[must_use]
     pub fn model<R: Resource>(&self) -> &'static Model {
-        R::model()
+        self.model_of(R::model())
+    }
+
+    /// [`model`](Self::model) where the type is known by its model alone.
+    pub(crate) fn model_of(&self, of_type: &'static Model) -> &'static Model {
+        of_type
     }
 }

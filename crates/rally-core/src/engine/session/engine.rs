@@ -237,7 +237,8 @@ impl Engine {
         &self.0.signals
     }
 
-    /// The store, which only this module reaches: whatever else writes goes through a transaction.
+    /// The store, which only this module reaches. It writes there by transactions, and beside them only the lease of a
+    /// shared rate limit, a row that is no record.
     pub(super) fn store(&self) -> &dyn Store {
         &*self.0.store
     }

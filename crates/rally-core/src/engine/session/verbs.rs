@@ -48,7 +48,7 @@ const CREATE_MANY: &str = "bulk";
 
 /// The definition of a resource for a tenant.
 pub(super) fn definition<R: Editable>(tenant: &TenantInfo) -> Definition {
-    Definition { model: tenant.model::<R>(), ..R::definition() }
+    R::definition().of_tenant(tenant)
 }
 
 /// Reads the draft or the update of a host, and prepares it.

@@ -27,7 +27,8 @@ pub(super) fn apply(
     }
     move_in_change_order(transaction, change)?;
     enter_in_feed(transaction, change)?;
-    audit(transaction, change)
+    (change.definition.rules.audit)(transaction, change)?;
+    (change.definition.rules.follow)(transaction, change)
 }
 
 /// The list of a kind holds each record from its creation to its deletion.
@@ -94,16 +95,6 @@ fn mark(transaction: &mut Transaction<'_>, number: u64, at: Timestamp) -> Result
     let mark = MarkV1 { instant: at.as_micros() };
     transaction.overlay.put(spaces::feed_mark(number / MARK_EVERY), codec::encode(&mark)?);
     Ok(())
-}
-
-/// Administrative acts are told in the audit trail.
-fn audit(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), Error> {
-    match change.definition.rules.audit {
-        Some(note) => {
-            note(transaction, change.definition.kind(), change.id, change.action(), &change.changed_names())
-        }
-        None => Ok(()),
-    }
 }
 
 fn record_key(change: &Change<'_>) -> Key {

@@ -1,11 +1,11 @@
 use uuid::Uuid;
 
-use super::{Revision, Transaction};
+use super::{Change, Revision, Transaction};
 use crate::{
-    base::{Action, Entropy, Error, Kind},
+    base::{Entropy, Error, Kind},
     engine::{
         codec::{Bytes, Slot},
-        schema::{Body, Member, Model, Rule},
+        schema::{Body, Member, Model, Rule, TenantInfo},
     },
 };
 
@@ -34,28 +34,33 @@ pub(crate) struct Rules {
     /// Completes the members that are about to be stored, and adds the faults that they have together.
     pub(crate) settle: fn(&Transaction<'_>, &mut Revision<'_>) -> Result<(), Error>,
     /// Changes other records in the same transaction because of a record's new state.
-    pub(crate) follow: fn(&mut Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
-    /// Adds an entry to the audit trail for a change of a record, with the names of the members that changed.
-    pub(crate) audit: Option<Audit>,
+    pub(crate) follow: Consequence,
+    /// Adds an entry to the audit trail.
+    pub(crate) audit: Consequence,
     /// Refuses to delete a record that must be kept.
     pub(crate) keep: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
 }
 
-/// See [`Rules::audit`].
-pub(crate) type Audit = fn(&mut Transaction<'_>, Kind, Uuid, Action, &[&str]) -> Result<(), Error>;
+/// A consequence that a change has besides those of every change, in the same transaction.
+pub(crate) type Consequence = fn(&mut Transaction<'_>, &Change<'_>) -> Result<(), Error>;
 
 impl Rules {
     /// No rules besides those of the members.
     pub(crate) const NONE: Rules = Rules {
         prepare: |_, _| Ok(()),
         settle: |_, _| Ok(()),
-        follow: |_, _, _| Ok(()),
-        audit: None,
+        follow: |_, _| Ok(()),
+        audit: |_, _| Ok(()),
         keep: |_, _, _| Ok(()),
     };
 }
 
 impl Definition {
+    /// The definition for a tenant's records.
+    pub(crate) fn of_tenant(self, tenant: &TenantInfo) -> Self {
+        Self { model: tenant.model_of(self.model), ..self }
+    }
+
     /// The kind of the records.
     #[must_use]
     pub(crate) fn kind(&self) -> Kind {

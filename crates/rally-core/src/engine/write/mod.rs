@@ -1,4 +1,5 @@
-//! The write path. There is no second one: a transaction's batch is private to this module.
+//! The write path. There is no second one to a tenant's records and feed: a transaction's batch is private to this
+//! module.
 
 mod answer;
 mod change;

@@ -176,6 +176,7 @@ pub(crate) fn set_silently(
     let mut members = Slots::read(&parts)?;
     members.set(slot, json.to_owned());
     // The instant stays, which makes the change silent: see `Change::is_silent`.
+    let definition = definition.of_tenant(transaction.tenant());
     let after = encode(definition.model, parts.created_at, parts.updated_at, &members);
     change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
 }
@@ -210,6 +211,7 @@ fn commit_revision(
     {
         return Ok(Answer::written(WriteOutcome::Unchanged, id, record.clone()));
     }
+    let definition = definition.of_tenant(transaction.tenant());
     check_natural_keys(transaction, definition.model, existing.map(|(id, _)| id), old, new)?;
     let at = transaction.tick()?;
     // The instant comes before the id: a new id carries it (UUIDv7), so that ids sort in the order of creation, on
@@ -220,7 +222,6 @@ fn commit_revision(
     };
     let after = encode(definition.model, created_at, at, new);
     change_record(transaction, definition, id, at, (existing.map(|(_, record)| record), Some(&after)))?;
-    (definition.rules.follow)(transaction, id, &after)?;
     Ok(Answer::written(outcome, id, after))
 }
 
@@ -301,6 +302,7 @@ fn clear_reference(
     let parts = RecordParts::read(&record)?;
     let mut members = Slots::read(&parts)?;
     members.set(slot, "");
+    let definition = definition.of_tenant(transaction.tenant());
     let at = transaction.tick()?;
     let after = encode(definition.model, parts.created_at, at, &members);
     change_record(transaction, definition, id, at, (Some(&record), Some(&after)))
