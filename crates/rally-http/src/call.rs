@@ -79,15 +79,24 @@ impl Call {
         let mut keys = self.headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
-            return Err(Faults::one("Idempotency-Key", "is given twice").into());
+            return Err(faulty_key("is given twice"));
         }
         let path =
             below_api(self.uri.path()).ok_or_else(|| Error::internal("this path is not under /api"))?;
         let query = self.uri.query().unwrap_or_default();
         let content = [self.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body];
         // Bytes that are not UTF-8 become a character that no key may have.
-        IdempotencyKey::new(&String::from_utf8_lossy(key.as_bytes()), &content).map(Some)
+        let key = IdempotencyKey::new(&String::from_utf8_lossy(key.as_bytes()), &content);
+        key.map(Some).map_err(|error| match error.faults().by_member().values().flatten().next() {
+            Some(phrase) => faulty_key(phrase),
+            None => error,
+        })
     }
+}
+
+/// A fault of the key, under the name of the header.
+fn faulty_key(phrase: &str) -> Error {
+    Faults::one("Idempotency-Key", phrase).into()
 }
 
 /// The path that a host has nested the router under, which is what the caller's path has before the router's own;

@@ -1,5 +1,7 @@
 //! The parameters of a request, read by name. All that is wrong with them is told at once.
 
+use std::borrow::Cow;
+
 use rally_core::{
     Atomicity, Error, Faults, Filter, ListQuery, Profile, Query, Timestamp, limits,
     schema::{Fields, Model, Search},
@@ -101,7 +103,7 @@ impl Parameters {
     /// Takes an instant.
     pub(crate) fn instant(&mut self, name: &str) -> Option<Timestamp> {
         let text = self.take(name)?;
-        match text.parse::<Timestamp>() {
+        match with_plus(&text).parse::<Timestamp>() {
             Ok(instant) => Some(instant),
             Err(error) => {
                 self.fault(name, error.to_string());
@@ -172,6 +174,14 @@ impl Parameters {
             }
         }
         self.faults.into_result()
+    }
+}
+
+/// An instant whose plus sign was sent as it is, which a query string makes a space of: `2025-02-01T12:15:00 02:00`.
+fn with_plus(instant: &str) -> Cow<'_, str> {
+    match instant.rsplit_once(' ') {
+        Some((instant, offset)) if instant.contains('T') => format!("{instant}+{offset}").into(),
+        _ => instant.into(),
     }
 }
 

@@ -12,7 +12,7 @@ impl From<StoreError> for Error {
             StoreError::CommitUnknown { .. } => Error::new(
                 Code::Unavailable,
                 "the connection to the store was lost and the write may or may not have happened; look before you repeat \
-                 it, or repeat it with the same Idempotency-Key",
+                 it, or repeat it with the same idempotency key",
             )
             .with_unknown_outcome()
             .caused_by(error),

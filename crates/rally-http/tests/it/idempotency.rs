@@ -30,7 +30,7 @@ fn a_key_makes_a_write_happen_once() {
         assert_eq!(again.header("Idempotent-Replayed"), "true");
         assert_eq!(again.body, first.body);
     }
-    assert_snapshot!(create(CONTACTS, &contact("b@x.example")).told(), @"422 idempotency_mismatch: this Idempotency-Key was used for another request; use a new one");
+    assert_snapshot!(create(CONTACTS, &contact("b@x.example")).told(), @"422 idempotency_mismatch: this idempotency key was used for another request; use a new one");
     assert_snapshot!(create("/api/contacts/bulk", ADA).told(), @"400 validation: the body must be a JSON array");
     assert_eq!(api.get(CONTACTS).send().items().len(), 1);
 }
@@ -96,7 +96,7 @@ fn of_two_writes_at_once_under_one_key_the_second_waits_for_nothing() {
         let second = create().told();
         held.release();
         first.join().unwrap().is(201);
-        assert_snapshot!(second, @"409 conflict: a request with this Idempotency-Key is still running; try again");
+        assert_snapshot!(second, @"409 conflict: a request with this idempotency key is still running; try again");
     });
     assert_eq!(create().is(201).header("Idempotent-Replayed"), "true");
 }

@@ -164,7 +164,7 @@ fn a_failing_store_is_not_told_about() {
     store.fail_read(0, ReadFault::Unavailable);
     assert_eq!(api.get(CONTACTS).send().is(503).header("Retry-After"), "1");
     store.fail_write(0, WriteFault::CommitLost);
-    assert_snapshot!(api.post(CONTACTS, ADA).send().told(), @"503 unavailable: the connection to the store was lost and the write may or may not have happened; look before you repeat it, or repeat it with the same Idempotency-Key");
+    assert_snapshot!(api.post(CONTACTS, ADA).send().told(), @"503 unavailable: the connection to the store was lost and the write may or may not have happened; look before you repeat it, or repeat it with the same idempotency key");
     api.get(CONTACTS).send().is(200);
 }
 

@@ -51,7 +51,7 @@ impl IdempotencyKey {
             && key.bytes().all(|byte| byte.is_ascii_graphic());
         if !fits {
             let phrase = format!("must be 1 to {} visible ASCII characters", limits::IDEMPOTENCY_KEY);
-            return Err(Faults::one("Idempotency-Key", phrase).into());
+            return Err(Faults::one("idempotencyKey", phrase).into());
         }
         let mut hash = Sha256::new();
         for part in content {
@@ -97,7 +97,7 @@ pub(crate) fn kept(transaction: &Transaction<'_>, key: &IdempotencyKey) -> Resul
         return Ok(None);
     }
     if kept.fingerprint != key.fingerprint {
-        let detail = "this Idempotency-Key was used for another request; use a new one";
+        let detail = "this idempotency key was used for another request; use a new one";
         return Err(Error::new(Code::IdempotencyMismatch, detail));
     }
     Ok(Some(Answer::from_body(kept.body)?))
@@ -163,7 +163,7 @@ impl UnderWay {
         if self.0.lock().insert(entry.clone()) {
             return Ok(Marked { under_way: self, entry });
         }
-        let detail = "a request with this Idempotency-Key is still running; try again";
+        let detail = "a request with this idempotency key is still running; try again";
         Err(Error::new(Code::Conflict, detail).with_under_way())
     }
 }
