@@ -295,6 +295,8 @@ fn a_feed_that_was_trimmed_says_so_to_whoever_is_behind_it() {
     for error in [behind.next().unwrap().unwrap_err(), behind.wait(LONG).unwrap_err()] {
         assert_eq!((error.code(), error.oldest_change()), (Code::FeedTrimmed, Some(changes[5].changed_at)));
     }
+    assert!(behind.next().is_some_and(|change| change.is_err()), "the wait has begun it anew");
+    assert!(behind.next().is_none(), "a loop that passes errors over comes to an end");
     assert_eq!(behind.position(), FeedPosition::After(4));
     assert_eq!(numbers(&mut world.acme.follow(FeedPosition::After(5))), (6..=10).collect::<Vec<_>>());
     // It had read them before they were trimmed.

@@ -46,6 +46,8 @@ pub struct Follow<'s> {
     from: FeedPosition,
     kinds: Vec<Kind>,
     ready: std::vec::IntoIter<FeedEntry>,
+    /// True after an error, which ends the iterator: a loop that passes errors over would else never end.
+    has_failed: bool,
 }
 
 /// A change of the feed, whose record can be read.
@@ -68,7 +70,13 @@ impl Session {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn follow(&self, from: FeedPosition) -> Follow<'_> {
-        Follow { session: self, from, kinds: Kind::IN_FEED.to_vec(), ready: Vec::new().into_iter() }
+        Follow {
+            session: self,
+            from,
+            kinds: Kind::IN_FEED.to_vec(),
+            ready: Vec::new().into_iter(),
+            has_failed: false,
+        }
     }
 }
 
@@ -125,10 +133,12 @@ impl Follow<'_> {
     /// # Errors
     /// Those of [`Session::changes`].
     pub fn wait(&mut self, timeout: Duration) -> Result<bool, Error> {
+        self.has_failed = false;
         let engine = self.session.engine();
         let mut waiter = engine.signals().waiter(self.session.tenant().id);
         let is_shared = engine.store().is_shared();
-        // Changes that are not wanted wake it, too, and must not let it begin anew.
+        // Changes that are not wanted wake it, too, and must not let it begin anew. The time-out is the caller's, so it
+        // is not counted by the engine's clock, which may stand still.
         let deadline = Instant::now().checked_add(timeout);
         loop {
             if self.has_more()? {
@@ -155,8 +165,11 @@ impl Follow<'_> {
 impl<'s> Iterator for Follow<'s> {
     type Item = Result<FollowedChange<'s>, Error>;
 
-    /// The next change; `None` when there is none yet.
+    /// The next change; `None` when there is none yet, and after an error until the next [`wait`](Follow::wait).
     fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
         match self.has_more() {
             Ok(true) => {
                 let entry = self.ready.next()?;
@@ -164,7 +177,10 @@ impl<'s> Iterator for Follow<'s> {
                 Some(Ok(FollowedChange { session: self.session, entry }))
             }
             Ok(false) => None,
-            Err(error) => Some(Err(error)),
+            Err(error) => {
+                self.has_failed = true;
+                Some(Err(error))
+            }
         }
     }
 }
