@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rally_core::{
     Action, Collection, CompanyDraft, Contact, ContactDraft, FeedEntry, FeedPosition, Kind, Query, Session,
-    Timestamp,
+    Timestamp, UserDraft,
     schema::{Resource, Rule},
 };
 use serde_json::Value;
@@ -171,14 +171,22 @@ fn alive(feed: &[FeedEntry]) -> Alive {
 
 fn owns_its_key(session: &Session, kind: Kind, record: &Listed) {
     let text = |name: &str| record.members[name].as_str().map(str::to_uppercase);
-    let refused = match (kind, text("email"), text("domain")) {
-        (Kind::Contact, Some(email), _) => {
+    let refused = match kind {
+        Kind::Contact => {
+            let email = text("email").expect("a contact has one");
             session.contacts().create(&ContactDraft::new("A", "B", email)).map(drop)
         }
-        (Kind::Company, _, Some(domain)) => {
-            session.companies().create(&CompanyDraft::new("A").domain(domain)).map(drop)
+        Kind::Company => match text("domain") {
+            Some(domain) => session.companies().create(&CompanyDraft::new("A").domain(domain)).map(drop),
+            None => return,
+        },
+        Kind::User => {
+            let email = text("email").expect("a user has one");
+            session.users().create(&UserDraft::new(email, "A")).map(drop)
         }
-        _ => return,
+        Kind::Deal | Kind::Activity | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => {
+            return;
+        }
     };
     let error = refused.expect_err("the natural key is taken");
     assert_eq!(error.existing_id(), Some(record.id), "the natural key leads to its record");

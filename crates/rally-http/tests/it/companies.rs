@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use crate::{
-    resources::COMPANIES,
+    resources::{COMPANIES, Resource},
     support::{World, with},
 };
 
@@ -182,31 +182,14 @@ fn the_first_of_two_equal_domains_in_a_bulk_wins() {
 #[test]
 fn a_deleted_company_is_named_by_nothing_any_more() {
     let world = World::new();
-    let deal = with(r#"{"pipelineId":"<pipeline>","stageId":"<lead>","name":"x"}"#, "companyId", "<company>");
-    let made = [
-        ("deals", world.post("/api/v1/deals", &deal).send().is(201).id()),
-        (
-            "contacts",
-            world.patch("/api/v1/contacts/<contact>", r#"{"companyId":"<company>"}"#).send().is(200).id(),
-        ),
-        (
-            "activities",
-            world
-                .post(
-                    "/api/v1/activities",
-                    r#"{"activityType":"note","subject":"x","companyId":"<company>"}"#,
-                )
-                .send()
-                .is(201)
-                .id(),
-        ),
-    ];
+    let made = Resource::referring(&world, "companyId", "<company>");
+    assert_eq!(made.len(), 3, "{made:?}");
     let last = world.get("/api/v1/sync/changes?since=2000-01-01").send().items().len();
     world.delete(&format!("{PATH}/<company>")).send().is(200);
-    for (noun, id) in &made {
-        let record = world.get(&format!("/api/v1/{noun}/{id}")).send().is(200).value();
-        assert_eq!(record["companyId"], json!(null), "{noun}");
-        assert_eq!(record.get("companyName").unwrap_or(&json!(null)), &json!(null), "{noun}");
+    for path in &made {
+        let record = world.get(path).send().is(200).value();
+        assert_eq!(record["companyId"], json!(null), "{path}");
+        assert_eq!(record.get("companyName").unwrap_or(&json!(null)), &json!(null), "{path}");
     }
     let changes = world.get("/api/v1/sync/changes?since=2000-01-01").send().items();
     let mut told: Vec<String> = changes[last..]

@@ -23,7 +23,7 @@ fn lists() -> impl Iterator<Item = String> {
 fn foreign_ids(world: &World) -> Vec<String> {
     let api = &world.api;
     let ask = |ask: Ask<'_>| ask.key(&api.other).send();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let body = world.fill_foreign(resource.least).replace('#', &world.next());
         ask(api.post(&resource.path(), body)).is(201);
     }
@@ -91,23 +91,15 @@ fn a_foreign_id_in_a_path_is_no_id() {
     assert_eq!(state(api), before);
 }
 
-/// The members of a resource that refer to another record: those that stand for one in its whole bodies.
-fn references(resource: &Resource) -> Vec<String> {
-    let wholes = resource.wholes.iter().map(|whole| serde_json::from_str::<Value>(whole).unwrap());
-    let members = wholes.flat_map(|whole| whole.as_object().unwrap().clone());
-    let refers = |value: &Value| value.as_str().is_some_and(|text| text.starts_with('<'));
-    members.filter(|(_, value)| refers(value)).map(|(name, _)| name).collect()
-}
-
 #[test]
 fn a_foreign_id_in_a_body_is_no_id() {
     let world = unlimited();
     let (api, ids) = (&world.api, foreign_ids(&world));
     let before = state(api);
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let own = resource.create(&world, &world.next()).id();
         let (path, body) = (resource.path(), resource.body(&world, &world.next()));
-        for member in references(resource) {
+        for (member, _) in resource.references() {
             let with_id = |id: &str| with(&body, &member, id);
             check(&ids, &format!("POST {path} {member}"), |id| api.post(&path, with_id(id)));
             check(&ids, &format!("PUT {path} {member}"), |id| {

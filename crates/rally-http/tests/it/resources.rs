@@ -8,6 +8,7 @@ mod writes;
 
 use axum::http::Method;
 use insta::assert_snapshot;
+use serde_json::Value;
 
 pub(crate) use self::table::{ACTIVITIES, COMPANIES, CONTACTS, DEALS, PIPELINES, RESOURCES, Resource};
 use crate::support::{Answer, Ask, NOWHERE, World, with};
@@ -75,7 +76,7 @@ fn operations() -> Vec<Operation> {
 }
 
 fn of_resource(resource: &'static Resource) -> Vec<Operation> {
-    let change = format!(r#"{{"{}":"Changed"}}"#, resource.text);
+    let change = format!(r#"{{"{}":"Changed"}}"#, resource.text.0);
     let (all, one) = (format!("/{}", resource.noun), format!("/{}/{{id}}", resource.noun));
     let mut operations = vec![
         (Act::List, Method::GET, all.clone(), String::new(), 200),
@@ -144,8 +145,31 @@ impl Resource {
         world.fill(self.least).replace('#', number)
     }
 
+    /// A body with references that fit together.
+    fn whole(&self, world: &World, number: &str) -> String {
+        world.fill(self.wholes[0]).replace('#', number)
+    }
+
     pub(crate) fn create(&self, world: &World, number: &str) -> Answer {
         world.api.post(&self.path(), self.body(world, number)).send().is(201)
+    }
+
+    /// The members that refer to another record, each with the name of one: those of the whole bodies.
+    pub(crate) fn references(&self) -> impl Iterator<Item = (String, String)> {
+        let wholes = self.wholes.iter().map(|whole| serde_json::from_str::<Value>(whole).unwrap());
+        let members = wholes.flat_map(|whole| whole.as_object().unwrap().clone());
+        let texts = members.filter_map(|(member, value)| Some((member, value.as_str()?.to_owned())));
+        texts.filter(|(_, text)| text.starts_with('<'))
+    }
+
+    /// The path of a new record of each resource that can refer to another by a member, and does.
+    pub(crate) fn referring(world: &World, member: &str, id: &str) -> Vec<String> {
+        let able = RESOURCES.iter().filter(|resource| resource.references().any(|(name, _)| name == member));
+        let made = able.map(|resource| {
+            let body = with(&resource.body(world, &world.next()), member, world.fill(id));
+            resource.at(&world.api.post(&resource.path(), body).send().is(201).id())
+        });
+        made.collect()
     }
 
     fn count(&self, world: &World) -> usize {
@@ -198,7 +222,7 @@ fn both_forms_of_a_path_are_one() {
 #[test]
 fn what_is_created_is_where_it_says_and_at_the_version_it_says() {
     let world = World::new();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let created = resource.create(&world, "1");
         assert_eq!(created.header("Location"), resource.at(&created.id()));
         assert_eq!(created.header("Content-Type"), "application/json");
@@ -210,7 +234,7 @@ fn what_is_created_is_where_it_says_and_at_the_version_it_says() {
 #[test]
 fn every_member_that_is_sent_comes_back() {
     let world = World::new();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         for whole in resource.wholes {
             let sent = world.fill(whole).replace('#', "1");
             let answer = world.api.post(&resource.path(), sent.clone()).send().is(201);
@@ -255,26 +279,16 @@ fn an_id_of_another_tenant_is_as_unknown_as_any() {
 #[test]
 fn an_id_in_a_body_that_names_nothing_here_is_a_bad_reference() {
     let world = World::new();
-    for (resource, member, own, another_kind) in [
-        (CONTACTS, "companyId", "<company>", "<contact>"),
-        (CONTACTS, "ownerId", "<user>", "<contact>"),
-        (COMPANIES, "ownerId", "<user>", "<company>"),
-        (DEALS, "pipelineId", "<pipeline>", "<lead>"),
-        (DEALS, "stageId", "<lead>", "<pipeline>"),
-        (DEALS, "contactId", "<contact>", "<company>"),
-        (DEALS, "companyId", "<company>", "<contact>"),
-        (DEALS, "ownerId", "<user>", "<deal>"),
-        (ACTIVITIES, "contactId", "<contact>", "<company>"),
-        (ACTIVITIES, "companyId", "<company>", "<deal>"),
-        (ACTIVITIES, "dealId", "<deal>", "<pipeline>"),
-        (ACTIVITIES, "ownerId", "<user>", "<contact>"),
-    ] {
+    let references =
+        |resource: &'static Resource| resource.references().map(move |member| (resource, member));
+    for (resource, (member, own)) in RESOURCES.iter().flat_map(references) {
+        let another_kind = if own == "<company>" { "<contact>" } else { "<company>" };
         let existing = resource.create(&world, &world.next());
-        let (count, body) = (resource.count(&world), resource.body(&world, &world.next()));
-        let told = [world.fill_foreign(own), NOWHERE.to_owned(), world.fill(another_kind)].map(|id| {
-            let created = world.api.post(&resource.path(), with(&body, member, id.as_str())).send();
+        let (count, body) = (resource.count(&world), resource.whole(&world, &world.next()));
+        let told = [world.fill_foreign(&own), NOWHERE.to_owned(), world.fill(another_kind)].map(|id| {
+            let created = world.api.post(&resource.path(), with(&body, &member, id.as_str())).send();
             let changed =
-                world.api.patch(&resource.at(&existing.id()), with("{}", member, id.as_str())).send();
+                world.api.patch(&resource.at(&existing.id()), with("{}", &member, id.as_str())).send();
             let expected = format!("400 bad_reference: {member} names no ");
             assert!(created.told().starts_with(&expected), "{created}");
             assert_eq!(changed.told(), created.told());
@@ -283,7 +297,7 @@ fn an_id_in_a_body_that_names_nothing_here_is_a_bad_reference() {
         assert!(told[0] == told[1] && told[1] == told[2], "{told:?}");
         assert_eq!(resource.count(&world), count);
         assert_eq!(world.api.get(&resource.at(&existing.id())).send().body, existing.body);
-        world.api.post(&resource.path(), with(&body, member, world.fill(own))).send().is(201);
+        world.api.post(&resource.path(), with(&body, &member, world.fill(&own))).send().is(201);
     }
 }
 

@@ -3,7 +3,10 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, World, with};
+use crate::{
+    resources::Resource,
+    support::{Answer, World, with},
+};
 
 const PATH: &str = "/api/v1/users";
 const GRACE: &str =
@@ -177,17 +180,10 @@ fn the_last_active_admin_stays_one() {
 #[test]
 fn a_deleted_user_owns_nothing_any_more() {
     let world = World::new();
-    let owned = [
-        ("contacts", r#"{"firstName":"a","lastName":"b","email":"a@x.example","ownerId":"<user>"}"#),
-        ("companies", r#"{"name":"a","ownerId":"<user>"}"#),
-        ("deals", r#"{"pipelineId":"<pipeline>","stageId":"<lead>","name":"a","ownerId":"<user>"}"#),
-        ("activities", r#"{"activityType":"note","subject":"a","ownerId":"<user>"}"#),
-    ];
-    let owned = owned.map(|(noun, body)| {
-        let path = format!("/api/v1/{noun}");
-        format!("{path}/{}", world.post(&path, body).send().is(201).id())
-    });
-    assert_eq!(world.get(&owned[2]).send().value()["ownerName"], "Mary Somerville");
+    let owned = Resource::referring(&world, "ownerId", "<user>");
+    assert_eq!(owned.len(), 4, "{owned:?}");
+    let deal = owned.iter().find(|path| path.contains("/deals/")).unwrap();
+    assert_eq!(world.get(deal).send().value()["ownerName"], "Mary Somerville");
     world.delete(&format!("{PATH}/<user>")).send().is(200);
     for path in &owned {
         let record = world.get(path).send().is(200).value();

@@ -370,7 +370,7 @@ const fn takes_bulks(kind: Kind) -> bool {
     }
 }
 
-/// A kind's share of twenty writes. A tenant's is for its settings.
+/// A kind's share of the writes. A tenant's is for its settings.
 const fn share(kind: Kind) -> usize {
     match kind {
         Kind::Contact | Kind::Company => 3,
@@ -382,7 +382,7 @@ const fn share(kind: Kind) -> usize {
     }
 }
 
-/// A kind's share of ten writes in transactions.
+/// A kind's share of the writes in transactions.
 const fn share_of_transactions(kind: Kind) -> usize {
     match kind {
         Kind::Contact | Kind::Company => 2,

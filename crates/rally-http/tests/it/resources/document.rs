@@ -148,7 +148,7 @@ fn what_is_sent_and_answered_is_as_the_document_says() {
 #[test]
 fn what_creates_a_record_has_the_members_that_the_document_says() {
     let (world, document) = (World::new(), Document::new());
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let told = document.operation("POST", &format!("/{}", resource.noun));
         let (draft, whole) = (document.request(told), document.response(told, 201));
         let mut sent = BTreeSet::new();

@@ -20,7 +20,7 @@ fn add_two(world: &World, resource: &Resource) -> [String; 2] {
 
 #[test]
 fn each_filter_leaves_what_has_its_value() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let world = World::new();
         let [whole, _] = add_two(&world, resource);
         let mut all = String::new();
@@ -42,7 +42,7 @@ fn each_filter_leaves_what_has_its_value() {
 #[test]
 fn a_value_that_no_record_can_have_is_named() {
     let world = World::new();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         for (parameter, _, impossible) in resource.filters {
             let answer = world.get(&format!("{}?{parameter}={impossible}", resource.path())).send();
             let told = answer.told();
@@ -56,7 +56,7 @@ fn a_value_that_no_record_can_have_is_named() {
 
 #[test]
 fn a_search_finds_what_a_name_begins_with_in_any_case_of_letters() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let world = World::new();
         let [whole, _] = add_two(&world, resource);
         for beginning in resource.searched {
@@ -69,7 +69,7 @@ fn a_search_finds_what_a_name_begins_with_in_any_case_of_letters() {
 
 #[test]
 fn links_lead_through_all_pages_of_a_filtered_list() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let world = World::new();
         let made: Vec<String> =
             (1..=5).map(|number| resource.create(&world, &number.to_string()).id()).collect();
@@ -95,7 +95,7 @@ fn links_lead_through_all_pages_of_a_filtered_list() {
 
 #[test]
 fn links_keep_filters_as_they_were_sent() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let world = World::new();
         add_two(&world, resource);
         for (parameter, value, _) in resource.filters {
@@ -114,7 +114,7 @@ fn links_keep_filters_as_they_were_sent() {
 #[test]
 fn a_page_has_1_to_100_records() {
     let world = World::new();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let told = |query: &str| world.get(&format!("{}?{query}", resource.path())).send().told();
         let limit = "400 validation: limit must be a whole number from 1 to 100";
         assert_eq!(
@@ -138,13 +138,13 @@ fn a_page_has_1_to_100_records() {
 
 #[test]
 fn what_changed_since_is_told_in_the_order_of_the_changes() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let world = World::new();
         let [first, second] = ["1", "2"].map(|number| resource.create(&world, number));
         let since = format!("updatedSince={}", first.value()["updatedAt"].as_str().unwrap());
         assert_eq!(ids(&world, resource, &since), [second.id()]);
         world
-            .patch(&resource.at(&first.id()), &format!(r#"{{"{}":"Changed"}}"#, resource.text))
+            .patch(&resource.at(&first.id()), &format!(r#"{{"{}":"Changed"}}"#, resource.text.0))
             .send()
             .is(200);
         assert_eq!(ids(&world, resource, &since), [second.id(), first.id()]);
@@ -156,7 +156,7 @@ fn what_changed_since_is_told_in_the_order_of_the_changes() {
 #[test]
 fn a_list_is_of_its_tenant_alone() {
     let world = World::new();
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let created = resource.create(&world, "1").id();
         let others = world.get(&resource.path()).key(&world.api.other).send().is(200);
         assert!(!others.body.contains(&created), "{others}");
@@ -182,7 +182,7 @@ fn fields_are_exactly_those_named_in_the_order_of_the_model() {
 
 #[test]
 fn fields_of_a_list_are_those_of_its_records() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let world = World::new();
         let [whole, _] = add_two(&world, resource);
         let query = format!("q={}", resource.searched[0]);

@@ -55,7 +55,7 @@ fn sent(world: &World, resource: &Resource, member: &str) -> Vec<(Answer, &'stat
 
 #[test]
 fn a_member_that_is_read_only_is_refused_or_passed_over() {
-    for resource in &RESOURCES {
+    for resource in RESOURCES {
         let (strict, documented) = (World::of(Api::strict()), World::new());
         for member in resource.read_only {
             for (answer, place) in sent(&strict, resource, member) {

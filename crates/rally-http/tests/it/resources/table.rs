@@ -12,8 +12,8 @@ pub(crate) struct Resource {
     pub(crate) least: &'static str,
     /// Bodies with, together, every member that can be sent.
     pub(crate) wholes: &'static [&'static str],
-    /// A text of at most 255 characters.
-    pub(crate) text: &'static str,
+    /// A text, and the most characters that it may have.
+    pub(crate) text: (&'static str, usize),
     /// Members that are answered and cannot be sent.
     pub(crate) read_only: &'static [&'static str],
     pub(crate) upsert: bool,
@@ -29,7 +29,7 @@ const TEXT_OF_256: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
-pub(crate) static RESOURCES: [Resource; 6] = [CONTACTS, COMPANIES, DEALS, PIPELINES, ACTIVITIES, USERS];
+pub(crate) static RESOURCES: &[Resource] = &[CONTACTS, COMPANIES, DEALS, PIPELINES, ACTIVITIES, USERS];
 
 /// The row of a kind. Kinds that take no ordinary body have none.
 fn of_kind(kind: Kind) -> Option<Resource> {
@@ -65,7 +65,7 @@ pub(crate) const CONTACTS: Resource = Resource {
         "twitterHandle":"ada","address":"St James's Square 12","city":"London","state":"England","country":"UK",
         "postalCode":"SW1Y 4JH","notes":"Note G","ownerId":"<user>"}"#,
     ],
-    text: "title",
+    text: ("title", 255),
     read_only: &["id", "tenantId", "fullName", "createdAt", "updatedAt"],
     upsert: true,
     bulk: true,
@@ -89,7 +89,7 @@ pub(crate) const COMPANIES: Resource = Resource {
         "employeeCount":1834,"annualRevenue":1200000.5,"phone":"1","website":"https://mills.example",
         "linkedInUrl":"https://x.example/mills","address":"Mill Road 1","city":"Manchester","state":"Lancashire",
         "country":"UK","postalCode":"M1","tags":["steam","looms, power"],"notes":"Soot","ownerId":"<user>"}"#],
-    text: "industry",
+    text: ("industry", 255),
     read_only: &["id", "tenantId", "createdAt", "updatedAt"],
     upsert: true,
     bulk: true,
@@ -110,7 +110,7 @@ pub(crate) const DEALS: Resource = Resource {
     wholes: &[r#"{"pipelineId":"<partners>","stageId":"<signed>","name":"Tables #","contactId":"<contact>",
         "companyId":"<company>","value":1500.25,"currency":"GBP","probability":99,
         "expectedCloseDate":"2025-06-30T00:00:00.000000Z","notes":"By post","ownerId":"<user>"}"#],
-    text: "name",
+    text: ("name", 255),
     read_only: &[
         "id",
         "tenantId",
@@ -146,7 +146,7 @@ pub(crate) const PIPELINES: Resource = Resource {
         r#"{"name":"Renewals #","isDefault":false,"stages":[{"name":"Due","probability":80,"outcome":"open"},
         {"name":"Done","probability":100,"outcome":"won"},{"name":"Gone","probability":0,"outcome":"lost"}]}"#,
     ],
-    text: "name",
+    text: ("name", 255),
     read_only: &["id", "tenantId", "createdAt", "updatedAt"],
     upsert: false,
     bulk: false,
@@ -168,7 +168,7 @@ pub(crate) const ACTIVITIES: Resource = Resource {
         r#"{"activityType":"meeting","subject":"Meet #","durationMinutes":45,"location":"Room 1",
             "meetingUrl":"https://x.example/m"}"#,
     ],
-    text: "subject",
+    text: ("subject", 255),
     read_only: &["id", "tenantId", "completedAt", "createdAt", "updatedAt"],
     upsert: false,
     bulk: true,
@@ -191,7 +191,7 @@ const USERS: Resource = Resource {
     least: r#"{"email":"u#@x.example","name":"User #"}"#,
     wholes: &[r#"{"email":"Grace#@x.example","name":"Grace Hopper","scopes":"read,write","isActive":false,
         "password":"nanoseconds #"}"#],
-    text: "name",
+    text: ("name", 255),
     read_only: &["id", "tenantId", "createdAt", "updatedAt"],
     upsert: false,
     bulk: false,
