@@ -13,7 +13,7 @@ use crate::{
             self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, Wrong, computed_optional,
             object, quote, stored,
         },
-        session::{Collection, Session, resource},
+        session::{Collection, Session, TransactionCollection, View, ViewCollection, resource},
         write::{Definition, Editable, Revision, Rules, Transaction},
     },
     store::StoreError,
@@ -152,6 +152,46 @@ impl Session {
     #[must_use]
     pub fn bant(&self) -> Collection<'_, Bant> {
         Collection::new(self)
+    }
+}
+
+impl View<'_> {
+    /// Qualifications of the tenant's deals at the moment of the view, each by the id of its deal.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// assert_eq!(acme.view()?.bant().get(deal.id.into())?.score, None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn bant(&self) -> ViewCollection<'_, Bant> {
+        self.records()
+    }
+}
+
+impl<'s> Transaction<'s> {
+    /// Qualifications of the tenant's deals within the transaction, each by the id of its deal.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// let need = BantUpdate::new().need(CriterionUpdate::new().rating(3));
+    /// let bant = acme.write(|tx| {
+    ///     let deal = tx.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    ///     tx.bant().update(deal.id.into(), &need)
+    /// })?;
+    /// assert_eq!(bant.score, Some(25));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use = "nothing is written before a verb is called"]
+    pub fn bant(&mut self) -> TransactionCollection<'_, 's, Bant> {
+        self.records()
     }
 }
 

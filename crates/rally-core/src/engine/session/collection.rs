@@ -317,9 +317,33 @@ impl<R: Upsertable> Collection<'_, R> {
     /// # Errors
     /// Those of [`create_many`](Self::create_many).
     pub fn upsert_many(&self, drafts: &[impl Draft<R>], atomicity: Atomicity) -> Result<Bulk<R>, Error> {
+        self.upsert_many_with(drafts, atomicity, &WriteOptions::default())
+    }
+
+    /// [`upsert_many`](Self::upsert_many) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let once = WriteOptions::default().once(IdempotencyKey::new("import-2", &[])?);
+    /// let drafts = [ContactDraft::new("Ada", "Lovelace", "ada@x.example")];
+    /// acme.contacts().upsert_many_with(&drafts, Atomicity::EachByItself, &once)?;
+    /// assert!(acme.contacts().upsert_many_with(&drafts, Atomicity::EachByItself, &once)?.replayed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `upsert_many`, and those of the options.
+    pub fn upsert_many_with(
+        &self,
+        drafts: &[impl Draft<R>],
+        atomicity: Atomicity,
+        options: &WriteOptions,
+    ) -> Result<Bulk<R>, Error> {
         let verbs = self.verbs();
         let bodies: Vec<_> = drafts.iter().map(|draft| verbs.body(draft.given())).collect();
-        verbs.upsert_many(&bodies, atomicity, &WriteOptions::default())
+        verbs.upsert_many(&bodies, atomicity, options)
     }
 }
 

@@ -141,6 +141,32 @@ impl Collection<'_, Deal> {
         moves: &[(Id<Deal>, StageMove)],
         atomicity: Atomicity,
     ) -> Result<Bulk<Deal>, Error> {
+        self.move_many_with(moves, atomicity, &WriteOptions::default())
+    }
+
+    /// [`move_many`](Collection::move_many) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let sales = acme.pipelines().default()?;
+    /// # let deal = acme.deals().create(&DealDraft::new(sales.id, sales.stage("Lead")?.id, "Two looms"))?;
+    /// let once = WriteOptions::default().once(IdempotencyKey::new("end-of-quarter", &[])?);
+    /// let moves = [(deal.id, StageMove::to(sales.stage("Closed Lost")?.id))];
+    /// acme.deals().move_many_with(&moves, Atomicity::AllOrNothing, &once)?;
+    /// assert!(acme.deals().move_many_with(&moves, Atomicity::AllOrNothing, &once)?.replayed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `move_many`, and those of the options.
+    pub fn move_many_with(
+        &self,
+        moves: &[(Id<Deal>, StageMove)],
+        atomicity: Atomicity,
+        options: &WriteOptions,
+    ) -> Result<Bulk<Deal>, Error> {
         let verbs = self.verbs();
         let definition = verbs.definition();
         let bodies: Vec<_> = moves.iter().map(|(id, to)| Ok((*id, Body::of(&MOVE, &to.0)))).collect();
@@ -149,7 +175,7 @@ impl Collection<'_, Deal> {
             all.flat_map(|(id, body)| write::keys_ahead(definition.model, Some(id.as_uuid()), [body]))
                 .collect()
         };
-        verbs.each("move", &bodies, atomicity, &WriteOptions::default(), &reads, |transaction, (id, body)| {
+        verbs.each("move", &bodies, atomicity, options, &reads, |transaction, (id, body)| {
             move_in(transaction, definition, *id, body, &WriteOptions::default())
         })
     }
