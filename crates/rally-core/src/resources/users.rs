@@ -71,7 +71,7 @@ resource! {
 }
 
 impl User {
-    /// An e-mail address as users are told apart by it: all spellings that log the same user in are one text.
+    /// An e-mail address, folded: all spellings that log the same user in become one text.
     ///
     /// ```
     /// # use rally_core::*;

@@ -10,9 +10,9 @@ pub struct Member {
     pub access: Access,
     /// The values that it can have.
     pub rule: Rule,
-    /// True when every record must be given a value.
+    /// True when a draft must give it.
     pub required: bool,
-    /// True when every record has a value, given or not.
+    /// True when every record has a value, from the caller or the engine.
     pub always: bool,
     /// The JSON text of the value that a record has when none is given.
     pub default: Option<&'static str>,
@@ -84,7 +84,7 @@ pub(crate) enum Source {
     Slot(Slot),
     /// Other members of the same record; writes the JSON text.
     Computed(Compute),
-    /// Another row, read with the record; the place is that among the joined members.
+    /// Another row, read with the record; the slot is its position among the joined members.
     Joined(Slot, Join),
 }
 

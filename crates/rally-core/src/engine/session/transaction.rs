@@ -340,7 +340,7 @@ impl<R: Editable> TransactionJson<'_, '_, R> {
 }
 
 impl<R: Creatable> TransactionJson<'_, '_, R> {
-    /// Creates a record of a JSON object.
+    /// Creates a record from a JSON object.
     ///
     /// # Errors
     /// Those of [`JsonCollection::create`](crate::schema::JsonCollection::create).

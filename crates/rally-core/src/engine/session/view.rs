@@ -68,7 +68,7 @@ pub struct Records<'v, R>(Rows<'v, R>);
 #[must_use = "it reads nothing until it is walked"]
 pub struct Rows<'v, R>(Walk<'v, R>);
 
-/// An iterator over the changes of the feed behind a place, which holds at most a page of them.
+/// An iterator over the changes of the feed after a position, which holds at most a page of them.
 ///
 /// # Cost
 /// That of [`Records`]. [`Session::follow`] holds no view between pages.
@@ -147,7 +147,7 @@ impl View<'_> {
         self.tenant
     }
 
-    /// The changes of the feed behind a place, up to the moment of this view.
+    /// The changes of the feed after a position, up to the moment of this view.
     ///
     /// ```
     /// # use rally_core::*;

@@ -17,7 +17,7 @@ use crate::{
 /// Expired answers that each write with a key deletes, at most.
 const CLEARED_AT_ONCE: usize = 4;
 
-/// Makes a write happen once: a repetition under the same key gets the first answer.
+/// Key under which a write happens once; repeating it returns the first answer.
 ///
 /// The answer is kept with the write itself, for [`limits::IDEMPOTENCY_HOURS`]. A refused write changes nothing and
 /// its answer is not kept, so the request may be corrected and sent again under the same key.
@@ -28,7 +28,7 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key that the caller chooses, and the parts of the request that must be the same when the key is used again.
+    /// A caller's key, and the parts of the request that a repetition must share.
     ///
     /// ```
     /// # use rally_core::*;

@@ -43,7 +43,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretsCommand {
-    /// Sign with a new secret from now on; tokens that were signed with the last one are taken until they end
+    /// Sign with a new secret from now on; older tokens stay valid until they expire
     Rotate {
         #[command(flatten)]
         store: StoreArguments,
@@ -125,7 +125,7 @@ pub(crate) enum KeysCommand {
         #[arg(long, default_value = "read")]
         scopes: Scopes,
     },
-    /// List a tenant's API keys: id, how it begins, name, scopes, whether it works, and when it last did
+    /// List a tenant's API keys: id, prefix, name, scopes, state and last use
     List {
         #[command(flatten)]
         store: StoreArguments,
@@ -133,7 +133,7 @@ pub(crate) enum KeysCommand {
         #[arg(long, value_name = "SLUG")]
         tenant: String,
     },
-    /// End an API key for good, and list it
+    /// Revoke an API key for good, and list it
     Revoke {
         #[command(flatten)]
         store: StoreArguments,

@@ -66,7 +66,7 @@ pub enum Rule {
     Scopes,
     /// One DNS label in lower case (RFC 1035).
     Slug,
-    /// The domain of an organisation (RFC 1035, in Unicode as IDNA has it), without what stands around it in a URL.
+    /// The domain of an organisation (RFC 1035, in Unicode as IDNA has it); the other parts of a URL are removed.
     Domain,
     /// The alphabetic code of a currency (ISO 4217).
     Currency,
