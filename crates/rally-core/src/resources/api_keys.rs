@@ -127,7 +127,7 @@ impl fmt::Debug for MintedApiKey {
 }
 
 /// The members of a key that every request needs, read straight from the stored record.
-pub(super) struct Grant {
+pub(super) struct StoredKey {
     pub(super) name: String,
     pub(super) scope: Scope,
     secret_hash: String,
@@ -136,7 +136,7 @@ pub(super) struct Grant {
     last_used_at: Option<Timestamp>,
 }
 
-impl Grant {
+impl StoredKey {
     pub(super) fn read(key: &Record<'_>) -> Result<Self, Error> {
         let instant = |slot| match key.slot(slot) {
             [] => Ok(None),

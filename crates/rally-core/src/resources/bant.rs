@@ -10,8 +10,8 @@ use crate::{
     engine::{
         codec::Slot,
         schema::{
-            self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, Wrong, computed_optional,
-            object, quote, stored,
+            self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, ValueFaults,
+            computed_optional, object, quote, stored,
         },
         session::{Collection, Session, resource},
         write::{Definition, Editable, Revision, Rules, Transaction},
@@ -236,7 +236,7 @@ const CRITERION: Rule = Rule::Shape(&Shape {
 });
 
 /// Reads a criterion. Members that are left out stay left out.
-fn read_criterion(raw: &str, profile: Profile) -> Result<String, Wrong> {
+fn read_criterion(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
     let rules = [("rating", Rule::Integer { min: 0, max: BEST }), ("notes", Rule::LongText)];
     let (members, wrong) = object(raw, profile, rules);
     let given = rules.iter().zip(&members).filter_map(|((name, _), given)| match given {

@@ -168,8 +168,10 @@ impl<R> Filter<R> {
             let (_, member) = filter.ok_or("is not a filter here")?;
             Condition::of(member, &keys::asked(member, text)?)
         };
-        let filter =
-            Self::of(name, condition().map_err(|wrong: crate::engine::schema::Wrong| wrong.into_faults()));
+        let filter = Self::of(
+            name,
+            condition().map_err(|wrong: crate::engine::schema::ValueFaults| wrong.into_faults()),
+        );
         if filter.faults.is_empty() { Ok(filter) } else { Err(filter.faults) }
     }
 }

@@ -79,7 +79,7 @@ impl<R: Resource> Row<R> {
     /// Digest of the joined members. It changes when they change, even if the record does not; `None` without joined
     /// members.
     #[must_use]
-    pub fn shown_of_others(&self) -> Option<u64> {
+    pub fn joined_digest(&self) -> Option<u64> {
         if self.joined.is_empty() {
             return None;
         }

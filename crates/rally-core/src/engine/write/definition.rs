@@ -38,7 +38,7 @@ pub(crate) struct Rules {
     /// Adds an entry to the audit trail for a change of a record, with the names of the members that changed.
     pub(crate) audit: Option<Audit>,
     /// Refuses to delete a record that must be kept.
-    pub(crate) keep: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
+    pub(crate) check_delete: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
 }
 
 /// See [`Rules::audit`].
@@ -51,7 +51,7 @@ impl Rules {
         settle: |_, _| Ok(()),
         follow: |_, _, _| Ok(()),
         audit: None,
-        keep: |_, _, _| Ok(()),
+        check_delete: |_, _, _| Ok(()),
     };
 }
 

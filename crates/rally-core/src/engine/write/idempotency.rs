@@ -148,7 +148,7 @@ fn oldest(now: Timestamp) -> Timestamp {
 pub(crate) struct UnderWay(Mutex<HashSet<(TenantId, String)>>);
 
 /// The mark of a write that is running. It ends when this is dropped.
-pub(crate) struct Marked<'u> {
+pub(crate) struct UnderWayGuard<'u> {
     under_way: &'u UnderWay,
     entry: (TenantId, String),
 }
@@ -158,17 +158,17 @@ impl UnderWay {
     ///
     /// # Errors
     /// [`Code::Conflict`] when another write with this key is running.
-    pub(crate) fn mark(&self, tenant: TenantId, key: &IdempotencyKey) -> Result<Marked<'_>, Error> {
+    pub(crate) fn mark(&self, tenant: TenantId, key: &IdempotencyKey) -> Result<UnderWayGuard<'_>, Error> {
         let entry = (tenant, key.key.clone());
         if self.0.lock().insert(entry.clone()) {
-            return Ok(Marked { under_way: self, entry });
+            return Ok(UnderWayGuard { under_way: self, entry });
         }
         let detail = "a request with this Idempotency-Key is still running; try again";
         Err(Error::new(Code::Conflict, detail).with_under_way())
     }
 }
 
-impl Drop for Marked<'_> {
+impl Drop for UnderWayGuard<'_> {
     fn drop(&mut self) {
         self.under_way.0.lock().remove(&self.entry);
     }
