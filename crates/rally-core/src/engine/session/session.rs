@@ -329,7 +329,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place, of any kind, have been trimmed;
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes after that position, of any kind, have been trimmed;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {

@@ -17,8 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Serve the API on a store
     ///
-    /// A database that does not answer is waited for: until it does, requests are answered 503 and tenants are not made.
-    /// Those are announced in a second announcement, with the keys of the new ones.
+    /// While the database is unreachable, requests are answered 503 and the tenants are not created. Once it answers,
+    /// they are, and a second announcement has them, with the keys of the new ones.
     Serve(ServeArguments),
     /// Serve the API as a fake for tests: in memory, on a free port of this machine, strict about requests
     Fake(FakeArguments),
