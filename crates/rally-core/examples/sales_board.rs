@@ -56,12 +56,16 @@ fn board(acme: &Session, sales: &Pipeline) -> Result<String, Error> {
 }
 
 fn draw(board: &mut String, column: &StageForecast, deals: &[Deal]) -> fmt::Result {
-    writeln!(board, "{} ({} %): {} deals", column.stage.name, column.stage.probability, column.count)?;
+    let noun = if column.count == 1 { "deal" } else { "deals" };
+    writeln!(board, "{} ({} %): {} {noun}", column.stage.name, column.stage.probability, column.count)?;
     for sum in &column.sums {
         writeln!(board, "  {} {}, likely {}", sum.currency, sum.value, sum.weighted)?;
     }
     for deal in deals {
-        writeln!(board, "  - {} for {}", deal.name, deal.company_name.as_deref().unwrap_or("nobody"))?;
+        match &deal.company_name {
+            Some(company) => writeln!(board, "  - {} for {company}", deal.name)?,
+            None => writeln!(board, "  - {}", deal.name)?,
+        }
     }
     Ok(())
 }
@@ -86,7 +90,7 @@ mod tests {
         Qualified (25 %): 0 deals
         Proposal (50 %): 0 deals
         Negotiation (75 %): 0 deals
-        Closed Won (100 %): 1 deals
+        Closed Won (100 %): 1 deal
           EUR 1250000.00, likely 1250000.0000
           - A hall of looms for Looms Ltd
         Closed Lost (0 %): 0 deals

@@ -11,7 +11,9 @@
 //! for contact in &page.records {
 //!     println!("{}", contact.full_name);
 //! }
-//! println!("{} of {:?}, more: {}", page.records.len(), page.total, page.has_more);
+//! if let Some(total) = page.total {
+//!     println!("{} of {total}, more: {}", page.records.len(), page.has_more);
+//! }
 //! # Ok::<(), Error>(())
 //! ```
 //!
@@ -48,7 +50,7 @@
 //! # use rally_core::{Deal, Engine, Error, FeedPosition, TenantDraft, store::MemoryStore};
 //! # let engine = Engine::new(MemoryStore::new());
 //! # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
-//! # let (last_number, mut rounds) = (0, 0);
+//! # let last_number = 0;
 //! let mut feed = acme.follow(FeedPosition::After(last_number));
 //! loop {
 //!     for change in &mut feed {
@@ -58,9 +60,8 @@
 //!         }
 //!         // Store `change.id` with the result: the next run goes on after it.
 //!     }
-//!     feed.wait(Duration::from_millis(1))?;
-//! #   rounds += 1;
-//! #   if rounds == 2 { break }
+//! #   if !feed.wait(Duration::from_millis(1))? { break }
+//!     feed.wait(Duration::from_secs(30))?;
 //! }
 //! # Ok::<(), Error>(())
 //! ```
@@ -133,7 +134,7 @@
 //! # Ok::<(), rally_core::Error>(())
 //! ```
 //!
-//! # 7. Keep the records in a store of your own
+//! # 7. Wrap a store, or write one
 //!
 //! A backend implements [`Store`](crate::store::Store) and [`Snapshot`](crate::store::Snapshot); each line under
 //! "To be correct" in their documentation is a property that `rally-testkit` runs. A wrapper forwards to another store:
@@ -236,5 +237,5 @@
 //! ```
 //!
 //! `is_not_found`, `is_duplicate`, `is_invalid` and `is_unavailable` answer what most programs ask. After
-//! `is_outcome_unknown` a write may have happened or not: look, or repeat it with the same
-//! [`IdempotencyKey`](crate::IdempotencyKey).
+//! `is_outcome_unknown` a write may have happened or not: read the record, or repeat the
+//! write with the same [`IdempotencyKey`](crate::IdempotencyKey).

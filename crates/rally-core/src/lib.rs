@@ -1,5 +1,5 @@
 //! An embedded, in-process, multi-tenant CRM engine: contacts, companies, deals, pipelines and activities with tenant
-//! isolation, scoped API keys, exact lists, a loss-free change feed and a rate limit, over a store of the host's choosing.
+//! isolation, scoped API keys, exact lists, a loss-free change feed and a rate limit, over a store that the host chooses.
 //!
 //! ```
 //! use rally_core::{Contact, ContactDraft, ContactUpdate, Engine, LifecycleStage, TenantDraft, store::MemoryStore};
@@ -24,7 +24,23 @@
 //! and [`Session::follow`] follows the changes.
 //!
 //! Calls block until the store has answered. In an async program they go to a thread that may wait, such as one of
-//! `tokio::task::spawn_blocking`: see [`Engine`].
+//! `tokio::task::spawn_blocking`:
+//!
+//! ```
+//! # use rally_core::{ContactDraft, Engine, TenantDraft, store::MemoryStore};
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! # let engine = Engine::new(MemoryStore::new());
+//! let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("web")?;
+//! let ada = tokio::task::spawn_blocking(move || {
+//!     acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))
+//! })
+//! .await??;
+//! # assert_eq!(ada.full_name, "Ada Lovelace");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! More tasks are solved in the [`cookbook`]; the map of the code is [`architecture`].
 

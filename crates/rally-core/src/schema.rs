@@ -19,7 +19,8 @@ pub use crate::{
         read::{FeedQuery, Search},
         schema::{Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape},
         session::{
-            Allowance, BulkItem, Changes, JsonCollection, Limiter, Records, Rows, TransactionJson, ViewRows,
+            Allowance, BulkItem, FeedChanges, JsonCollection, Limiter, Records, Rows, TransactionJson,
+            ViewRows,
         },
         write::{Bulkable, Creatable, Definition, Deleted, Draft, Editable, MatchedBy, Update, Upsertable},
     },

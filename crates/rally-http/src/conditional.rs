@@ -13,7 +13,7 @@ const MOST_VERSIONS: usize = 10;
 /// hash of those, both in hexadecimal. A write compares the version alone, as changes of the others do not matter to it.
 pub(crate) fn etag<R: Resource>(row: &Row<R>) -> Result<HeaderValue, Error> {
     let version = row.updated_at()?.as_micros();
-    let text = match row.shown_of_others() {
+    let text = match row.joined_digest() {
         Some(others) => format!("\"{version:x}-{others:x}\""),
         None => format!("\"{version:x}\""),
     };

@@ -53,14 +53,14 @@ pub(crate) struct Special {
     pub(crate) parameters: &'static [&'static str],
     /// The name of the body's schema.
     pub(crate) body: Option<&'static str>,
-    pub(crate) answer: Answer,
+    pub(crate) answer: ResponseSpec,
     /// Schemas that it adds to the document.
     pub(crate) schemas: &'static [Schema],
 }
 
 /// The response to a request that succeeds.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ResponseSpec {
     pub(crate) status: u16,
     pub(crate) description: &'static str,
     pub(crate) body: AnswerBody,

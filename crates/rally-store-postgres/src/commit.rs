@@ -39,7 +39,7 @@ struct Columns<'b> {
 }
 
 impl Transaction {
-    /// Applies a batch, commits, and finds out what became of that.
+    /// Applies a batch, commits, and determines the outcome.
     pub(crate) fn commit(&self, batch: &Batch) -> CommitOutcome {
         let Open { connection, version } = match self.take_open() {
             Ok(open) => open,
@@ -108,7 +108,7 @@ impl<'b> Columns<'b> {
 }
 
 impl Token {
-    /// Asks on other connections until one answers what became of the commit, or time is up.
+    /// Asks on other connections until one answers the commit's outcome, or time is up.
     fn find_out(&self, database: &Arc<Database>, reason: &str) -> CommitOutcome {
         let deadline = Instant::now() + database.options().find_out;
         loop {

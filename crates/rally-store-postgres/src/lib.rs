@@ -3,7 +3,7 @@
 //! The rows of a tenant begin with its id, and one row per tenant is locked by each write, so writes of one tenant
 //! follow one another and those of different tenants do not meet. A record or a page is one round trip to the database,
 //! a create or a bulk two.
-//! If a connection is lost at the commit, the store finds out what became of it before anyone is answered.
+//! If a connection is lost at the commit, the store determines its outcome before anyone is answered.
 //!
 //! ```no_run
 //! use rally_core::Engine;

@@ -13,7 +13,7 @@ pub struct Options {
     pub connect: Duration,
     /// The longest that the database may take to answer one round trip. Then the connection is given up.
     pub answer: Duration,
-    /// The longest that a write whose connection was lost at the commit tries to find out what became of it.
+    /// The longest that a lost commit's outcome is looked for.
     pub find_out: Duration,
 }
 

@@ -11,14 +11,14 @@ use rustls::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The checks of the server that a connection is made to.
+/// The check of the server that a connection is made to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tls {
-    /// Nothing: what is sent is hidden from listeners, but not from whoever poses as the server.
+    /// No check: what is sent is hidden from listeners, but not from whoever poses as the server.
     Unchecked,
-    /// That its certificate leads to one of the roots.
+    /// The certificate chain, which must lead to one of the roots.
     Chain(Roots),
-    /// That it is made out to the host's name besides.
+    /// The chain and the host name.
     ChainAndName(Roots),
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A write answers when it is durable; writers that arrive while a commit is being synced share the next one, so
 //! sixteen of them cost about as many syncs as two. Readers see durable state only and wait for nobody. After a failure
-//! of the disk the store opens itself again and says truthfully what became of each write.
+//! of the disk the store opens itself again and tells each write its true outcome.
 //!
 //! ```
 //! use rally_core::{

@@ -16,7 +16,7 @@ pub struct FixedClock(Arc<AtomicI64>);
 #[derive(Clone, Debug)]
 pub struct SeededEntropy(Arc<Mutex<Random>>);
 
-/// The surroundings of a run that can be repeated: a clock that stands at 2025-02-01T10:15:00Z, and the clock itself,
+/// The environment of a repeatable run: a clock that stands at 2025-02-01T10:15:00Z, and the clock itself,
 /// to move it.
 ///
 /// ```

@@ -69,7 +69,7 @@ impl WriteFault {
 }
 
 impl FaultyStore {
-    /// A store without a fault as yet.
+    /// A store that has no faults yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner, plan: Mutex::default() }

@@ -16,11 +16,11 @@ pub enum Code {
     MalformedJson,
     /// A natural key that another record has.
     Duplicate,
-    /// Several records match where one must.
+    /// More than one record matches, but one is needed.
     Ambiguous,
     /// An id in a body that names no record of this tenant.
     BadReference,
-    /// A documented limit was passed.
+    /// A documented limit was exceeded.
     LimitExceeded,
     /// No valid credential.
     Unauthorized,
@@ -28,9 +28,9 @@ pub enum Code {
     Forbidden,
     /// No such record in this tenant.
     NotFound,
-    /// The present state does not allow it.
+    /// The request conflicts with the present state.
     Conflict,
-    /// The record is not at the version that was named.
+    /// The record is no longer at the version that the request names.
     PreconditionFailed,
     /// An idempotency key was used before for other content.
     IdempotencyMismatch,
@@ -38,7 +38,7 @@ pub enum Code {
     FeedTrimmed,
     /// The store cannot answer at present.
     Unavailable,
-    /// A fault of the engine's own, or of what it runs on.
+    /// A fault of the engine itself, or of the system that it runs on.
     Internal,
 }
 
@@ -132,7 +132,7 @@ struct Parts {
 }
 
 impl Error {
-    /// An error that says this to the caller.
+    /// An error with a code and a sentence for the caller.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Parts {
@@ -149,7 +149,7 @@ impl Error {
         }))
     }
 
-    /// A fault of the engine's own: the caller hears that something went wrong, the log hears what.
+    /// An internal error: its cause goes to the log, and the caller is told only that something failed.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "something went wrong here; the log has the reason").caused_by(cause)
@@ -228,7 +228,7 @@ impl Error {
         self.0.existing_id
     }
 
-    /// The records that match where one must.
+    /// The records that match, of which one is needed.
     #[must_use]
     pub fn matching_ids(&self) -> &[Uuid] {
         &self.0.matching_ids

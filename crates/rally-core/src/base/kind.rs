@@ -23,7 +23,7 @@ macro_rules! with_kinds {
                 User = 5, "user", "users", written users;
                 /// A key that a program authenticates with.
                 ApiKey = 6, "API key", "api-keys", read api_keys;
-                /// A customer of this engine, in the directory of all of them.
+                /// A tenant: an organisation whose records no other can see.
                 Tenant = 7, "tenant", "tenants", hidden tenants;
                 /// The stages that deals go through.
                 Pipeline = 8, "pipeline", "pipelines", written pipelines;

@@ -2,7 +2,7 @@
 //!
 //! Lengths of text count Unicode scalar values, sizes count bytes of UTF-8.
 
-/// Items of a list page when none is asked for, and the most that can be.
+/// Default and maximum number of records in a page.
 pub const PAGE: usize = 100;
 /// Items of one bulk request.
 pub const BULK_ITEMS: usize = 100;
@@ -22,9 +22,9 @@ pub const TAGS: usize = 50;
 pub const TAG: usize = 64;
 /// Stages of a pipeline.
 pub const STAGES: usize = 50;
-/// Maximum of a number that counts something.
+/// The greatest value of a member that counts something.
 pub const COUNT: i64 = 1_000_000_000_000;
-/// References to a record, when it is deleted.
+/// The most references that deleting a record clears.
 pub const LINKS: usize = 50_000;
 /// Characters of a domain, without a final dot (RFC 1035).
 pub const DOMAIN: usize = 253;

@@ -1,6 +1,6 @@
 use super::{Scope, Scopes, Tags};
 
-/// A change of one member that need not have a value.
+/// A change of an optional member.
 ///
 /// Setters take anything that becomes one: a value sets it, `None` clears it.
 ///

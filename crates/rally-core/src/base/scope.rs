@@ -41,7 +41,7 @@ pub struct Scopes {
 impl Scope {
     /// The scope and those that it includes, the least first: `read,write`.
     #[must_use]
-    pub fn ladder(self) -> Scopes {
+    pub fn with_lower(self) -> Scopes {
         Scope::ALL.iter().filter(|scope| **scope <= self).fold(self.into(), |scopes, scope| scopes | *scope)
     }
 
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_scope_includes_those_before_it() {
-        let ladders = Scope::ALL.iter().map(|scope| scope.ladder().to_string());
-        assert!(ladders.eq(["read", "read,write", "read,write,admin"]));
+        let lists = Scope::ALL.iter().map(|scope| scope.with_lower().to_string());
+        assert!(lists.eq(["read", "read,write", "read,write,admin"]));
     }
 }

@@ -59,11 +59,11 @@ closed_set! {
     pub enum Priority {
         /// Can wait.
         Low = "low",
-        /// As most.
+        /// The usual priority.
         Normal = "normal",
-        /// Before most.
+        /// Ahead of normal.
         High = "high",
-        /// Before all else.
+        /// Ahead of everything.
         Urgent = "urgent",
     }
 }
@@ -79,7 +79,7 @@ closed_set! {
 }
 
 resource! {
-    /// A note, task, call or meeting. A member of another type than its own is an error.
+    /// A note, task, call or meeting. A member that belongs to another type of activity is refused.
     pub struct Activity;
     draft {
         /// Creates an [`Activity`].

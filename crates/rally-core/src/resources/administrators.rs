@@ -67,7 +67,7 @@ pub(super) fn judge_key(transaction: &Transaction<'_>, revision: &mut Revision<'
     let was = key_works(&|slot| revision.text_before(slot).as_bytes(), now)?;
     let is = key_works(&|slot| revision.text(slot).as_bytes(), now)?;
     let members = [(key::IS_ACTIVE, "isActive"), (key::SCOPES, "scopes"), (key::EXPIRES_AT, "expiresAt")];
-    judge(transaction, revision, (was, is), &members)
+    check_administrators(transaction, revision, (was, is), &members)
 }
 
 /// Checks a revision of a user: the last active one with the scope admin keeps it, and somebody must still be able to
@@ -82,7 +82,7 @@ pub(super) fn judge_user(transaction: &Transaction<'_>, revision: &mut Revision<
     let was = is_admin_before && !revision.text_before(user::PASSWORD).is_empty();
     let is = is_admin_after && !revision.text(user::PASSWORD).is_empty();
     let members = [(user::PASSWORD, "password"), (user::SCOPES, "scopes"), (user::IS_ACTIVE, "isActive")];
-    judge(transaction, revision, (was, is), &members)
+    check_administrators(transaction, revision, (was, is), &members)
 }
 
 /// True when a user must not be deleted.
@@ -102,7 +102,7 @@ fn revised_is_admin<'r>(text: impl Fn(Slot) -> &'r str) -> Result<bool, StoreErr
 }
 
 /// Adds a fault of each changed member if the last credential that works would stop working.
-fn judge(
+fn check_administrators(
     transaction: &Transaction<'_>,
     revision: &mut Revision<'_>,
     (was, is): (bool, bool),

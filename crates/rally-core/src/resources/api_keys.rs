@@ -59,9 +59,9 @@ resource! {
         defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
         /// The instant at which it expires.
         optional expires_at: Timestamp = stored(key::EXPIRES_AT, "expiresAt", Rule::Instant);
-        /// The instant at which it last worked, at most a minute behind.
+        /// The instant of its last successful use, at most a minute behind.
         read_optional last_used_at: Timestamp = stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only();
-        /// True when it is not revoked, as a new key is.
+        /// True unless it is revoked.
         updated is_active: bool = stored(key::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
         /// The instant of its making.
         read created_at: Timestamp = schema::created_at();
@@ -127,7 +127,7 @@ impl fmt::Debug for MintedApiKey {
 }
 
 /// The members of a key that every request needs, read straight from the stored record.
-pub(super) struct Grant {
+pub(super) struct StoredKey {
     pub(super) name: String,
     pub(super) scope: Scope,
     secret_hash: String,
@@ -136,7 +136,7 @@ pub(super) struct Grant {
     last_used_at: Option<Timestamp>,
 }
 
-impl Grant {
+impl StoredKey {
     pub(super) fn read(key: &Record<'_>) -> Result<Self, Error> {
         let instant = |slot| match key.slot(slot) {
             [] => Ok(None),

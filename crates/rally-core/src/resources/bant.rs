@@ -10,8 +10,8 @@ use crate::{
     engine::{
         codec::Slot,
         schema::{
-            self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, Wrong, computed_optional,
-            object, quote, stored,
+            self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, ValueFaults,
+            computed_optional, object, quote, stored,
         },
         session::{Collection, Session, TransactionCollection, View, ViewCollection, resource},
         write::{Definition, Editable, Revision, Rules, Transaction},
@@ -55,15 +55,15 @@ resource! {
     members {
         /// The deal.
         read deal_id: Id<Deal> = schema::id_as("dealId");
-        /// There is money for it.
+        /// Budget: money is available.
         defaulted budget: Criterion as CriterionUpdate = stored(CRITERIA[0], "budget", CRITERION).default(UNRATED);
-        /// The people talked to may decide.
+        /// Authority: the contacts can decide.
         defaulted authority: Criterion as CriterionUpdate = stored(CRITERIA[1], "authority", CRITERION).default(UNRATED);
-        /// It is needed.
+        /// Need: the customer needs it.
         defaulted need: Criterion as CriterionUpdate = stored(CRITERIA[2], "need", CRITERION).default(UNRATED);
-        /// It is known when it is needed.
+        /// Timeline: the date is known.
         defaulted timeline: Criterion as CriterionUpdate = stored(CRITERIA[3], "timeline", CRITERION).default(UNRATED);
-        /// 0 to 100: the sum of the ratings as a share of the best; `None` before the first rating.
+        /// Sum of the ratings as a percentage of the greatest possible sum; `None` before the first rating.
         read_optional score: u8 = computed_optional("score", SCORE, write_score);
         /// Free text.
         optional notes: String = stored(NOTES, "notes", Rule::LongText);
@@ -276,7 +276,7 @@ const CRITERION: Rule = Rule::Shape(&Shape {
 });
 
 /// Reads a criterion. Members that are left out stay left out.
-fn read_criterion(raw: &str, profile: Profile) -> Result<String, Wrong> {
+fn read_criterion(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
     let rules = [("rating", Rule::Integer { min: 0, max: BEST }), ("notes", Rule::LongText)];
     let (members, wrong) = object(raw, profile, rules);
     let given = rules.iter().zip(&members).filter_map(|((name, _), given)| match given {

@@ -37,7 +37,7 @@ resource! {
         read tenant_id: TenantId = schema::tenant_id();
         /// Name.
         required name: String = stored(NAME, "name", SHORT).searched();
-        /// Domain, such as `acme.example`; unique in the tenant. Of a URL, its domain is taken.
+        /// Domain, such as `acme.example`; unique in the tenant. A URL is reduced to its domain.
         optional domain: String =
             stored(DOMAIN, "domain", Rule::Domain).natural_key(fold_domain).filtered().searched(), filter DOMAIN;
         /// Line of business.

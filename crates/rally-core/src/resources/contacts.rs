@@ -24,7 +24,7 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Contact, &Cont
 closed_set! {
     /// Progress of a contact.
     pub enum LifecycleStage {
-        /// Only the name is known.
+        /// Not yet examined.
         Lead = "lead",
         /// Worth an approach.
         Qualified = "qualified",

@@ -6,7 +6,7 @@ use argon2::{Argon2, PasswordVerifier};
 
 use super::{
     ApiKey, User,
-    api_keys::Grant,
+    api_keys::StoredKey,
     audit,
     key_text::{self, KeyParts},
     users::{self, Account},
@@ -47,14 +47,14 @@ impl Engine {
         let view = lookup.view()?;
         let rate_seen = self.see_rate(view.snapshot(), || spaces::record(Kind::ApiKey, parts.id))?;
         let row = found(view.records::<ApiKey>().row(Id::from_uuid(parts.id)))?;
-        let (now, grant) = (self.clock().now(), Grant::read(&row.record()?)?);
-        if !grant.has_hash(&key_text::hash(parts.hashed)) || !grant.works(now) {
+        let (now, stored) = (self.clock().now(), StoredKey::read(&row.record()?)?);
+        if !stored.has_hash(&key_text::hash(parts.hashed)) || !stored.works(now) {
             return Err(Error::unauthorized());
         }
-        let is_behind = grant.is_use_behind(now);
-        let caller = Caller::ApiKey { id: parts.id, name: grant.name };
-        let session = Session::open(self.clone(), lookup.tenant_shared(), caller, grant.scope);
-        Ok(session.until(grant.expires_at).with_unnoted_use(is_behind).with_rate_seen(rate_seen))
+        let is_behind = stored.is_use_behind(now);
+        let caller = Caller::ApiKey { id: parts.id, name: stored.name };
+        let session = Session::open(self.clone(), lookup.tenant_shared(), caller, stored.scope);
+        Ok(session.until(stored.expires_at).with_unnoted_use(is_behind).with_rate_seen(rate_seen))
     }
 
     /// Opens a session for a user of the tenant with a slug, by e-mail address and password. It takes as long if there

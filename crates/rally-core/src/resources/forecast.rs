@@ -26,7 +26,7 @@ use crate::{
 pub struct Forecast {
     /// The pipeline.
     pub pipeline_id: Id<Pipeline>,
-    /// Its stages in their order, those without deals too.
+    /// Its stages in their order, including those without deals.
     pub stages: Vec<StageForecast>,
 }
 

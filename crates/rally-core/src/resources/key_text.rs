@@ -1,7 +1,7 @@
 //! The text of API keys.
 //!
 //! A key is `rk_live_` (or `rk_test_`), 32 characters of base 62 that are its secret (190 bits), 22 that name the
-//! tenant, 22 that name the key, and 6 check digits (CRC-32), by which a typing slip is found without asking the
+//! tenant, 22 that name the key, and 6 check digits (CRC-32), by which a mistyped key is found without asking the
 //! store. The store holds the SHA-256 hash of secret and tenant, from which the key cannot be made.
 
 use sha2::{Digest, Sha256};

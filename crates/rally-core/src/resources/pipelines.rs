@@ -14,8 +14,8 @@ use crate::{
         codec::{Bytes, RecordParts, Slot},
         keys::{IndexedValue, fold},
         schema::{
-            self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, Wrong, array,
-            object, stored,
+            self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, ValueFaults,
+            array, object, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
         write::{self, Answer, Change, Creatable, Definition, Editable, Revision, Rules, Transaction},
@@ -181,7 +181,7 @@ impl Creatable for Pipeline {
 
 impl Searchable for Pipeline {}
 
-static RULES: Rules = Rules { settle, follow, keep, ..Rules::NONE };
+static RULES: Rules = Rules { settle, follow, check_delete, ..Rules::NONE };
 
 /// Gives a tenant its first pipeline, unless it has one.
 pub(super) fn create_first(tenant: &Session) -> Result<(), Error> {
@@ -203,7 +203,7 @@ pub(super) fn stages(pipeline: &[u8]) -> Result<Vec<PipelineStage>, Error> {
 
 /// A stage of a stored pipeline as far as its name, which is read without the others.
 #[derive(Deserialize)]
-struct Named<'a> {
+struct StageName<'a> {
     id: Id<PipelineStage>,
     #[serde(borrow)]
     name: &'a RawValue,
@@ -212,7 +212,7 @@ struct Named<'a> {
 /// The JSON text of the name of a stage of a stored pipeline.
 pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Error> {
     let stages = RecordParts::read(pipeline)?.slot(STAGES);
-    let stages: Vec<Named<'_>> = serde_json::from_slice(stages).map_err(Error::internal)?;
+    let stages: Vec<StageName<'_>> = serde_json::from_slice(stages).map_err(Error::internal)?;
     Ok(stages.iter().find(|stage| stage.id.as_uuid() == id).map(|stage| stage.name.get()))
 }
 
@@ -332,7 +332,7 @@ fn follow(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), 
 }
 
 /// Refuses to delete the default pipeline, or one that has deals.
-fn keep(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
+fn check_delete(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
     if RecordParts::read(pipeline)?.slot(IS_DEFAULT) == b"true" {
         let detail = "this is the default pipeline; make another one the default before you delete it";
         let faults = Faults::one("isDefault", "must not be true");
@@ -407,12 +407,12 @@ const MEMBERS: [(&str, Rule); 5] = [
 const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: "{}" };
 
 /// Reads a list of stages. Members that are left out are completed later, from the stages that the pipeline has.
-fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
+fn read_stages(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
     let items = array(raw)?;
     if items.is_empty() || items.len() > limits::STAGES {
-        return Err(Wrong::from(format!("must have 1 to {} stages", limits::STAGES)));
+        return Err(ValueFaults::from(format!("must have 1 to {} stages", limits::STAGES)));
     }
-    let (mut stages, mut wrong) = (Vec::new(), Wrong::none());
+    let (mut stages, mut wrong) = (Vec::new(), ValueFaults::none());
     for (at, item) in items.into_iter().enumerate() {
         let (members, mut faults) = object(item, profile, MEMBERS);
         if profile == Profile::Strict && matches!(members.last(), Some(Nested::Null | Nested::Value(_))) {

@@ -25,7 +25,7 @@ resource! {
     /// Settings that a tenant chooses for itself.
     pub struct Settings;
     update {
-        /// Updates [`Settings`]. One that is cleared has its default again.
+        /// Updates [`Settings`]. A cleared setting falls back to its default.
         pub struct SettingsUpdate;
     }
 

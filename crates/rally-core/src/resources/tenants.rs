@@ -26,14 +26,14 @@ pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
 
 resource! {
-    /// A customer of this engine, whose records no other can see.
+    /// A tenant: an organisation whose records no other can see.
     pub struct Tenant;
     draft {
         /// Creates a [`Tenant`].
         pub struct TenantDraft;
     }
     update {
-        /// Updates a [`Tenant`]; a setting that is cleared is that of the engine again.
+        /// Updates a [`Tenant`]; a cleared setting falls back to the engine's.
         pub struct TenantUpdate;
     }
 
@@ -42,11 +42,11 @@ resource! {
         read id: TenantId = schema::id();
         /// Name in host names: one DNS label.
         required slug: String = stored(SLUG, "slug", Rule::Slug).natural_key(fold_slug);
-        /// Requests a minute, if not those of the engine; 0 for no limit.
+        /// Requests a minute, 0 for no limit; the engine's unless they are set.
         optional rate_limit_per_minute: u32 = stored(RATE_LIMIT, "rateLimitPerMinute", RATE);
-        /// Strictness of reading requests, if not that of the engine.
+        /// Strictness of reading requests; the engine's unless it is set.
         optional profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::WORDS));
-        /// Name, if not the slug.
+        /// Name; the slug unless it is set.
         optional name: String = stored(NAME, "name", SHORT);
         /// Time zone.
         defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default("\"UTC\"");

@@ -71,7 +71,7 @@ resource! {
 }
 
 impl User {
-    /// An e-mail address as users are told apart by it: all spellings that log the same user in are one text.
+    /// An e-mail address, folded: all spellings that log the same user in become one text.
     ///
     /// ```
     /// # use rally_core::*;
@@ -116,7 +116,7 @@ impl Keyed for User {
 
 impl Searchable for User {}
 
-static RULES: Rules = Rules { prepare, settle, keep, audit: audit::note, ..Rules::NONE };
+static RULES: Rules = Rules { prepare, settle, check_delete, audit: audit::note, ..Rules::NONE };
 
 /// A password to be set. It is kept as its argon2id hash alone, and is never written anywhere.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -205,7 +205,7 @@ fn settle(transaction: &Transaction<'_>, user: &mut Revision<'_>) -> Result<(), 
 }
 
 /// Refuses to delete the last active user with the scope admin.
-fn keep(transaction: &Transaction<'_>, id: Uuid, user: &Bytes) -> Result<(), Error> {
+fn check_delete(transaction: &Transaction<'_>, id: Uuid, user: &Bytes) -> Result<(), Error> {
     let record = Record::read(transaction.tenant().id, id, user)?;
     if !administrators::needs_user(transaction, &record)? {
         return Ok(());

@@ -50,7 +50,7 @@ pub trait GroupCommit {
     /// The condition of a transaction after a `build`.
     fn condition(&self, transaction: &Self::Transaction) -> Condition;
 
-    /// Commits a sound transaction that holds at least one change, and finds out what became of it.
+    /// Commits a sound transaction that holds at least one change, and determines its outcome.
     fn commit(&self, state: &mut Self::State, transaction: Self::Transaction) -> CommitOutcome;
 
     /// Undoes a transaction that is not sound.
@@ -65,9 +65,9 @@ pub trait GroupCommit {
 pub enum Condition {
     /// It takes more writes, and can be committed.
     Sound,
-    /// It can only be undone, for a reason that may have passed: the write that met it is run again.
+    /// It can only be undone, for a reason that may have passed: the write that met it is retried.
     Interrupted,
-    /// It can only be undone, and the write that met the reason is told.
+    /// It can only be undone, and the write that broke it fails.
     Broken,
 }
 

@@ -162,7 +162,7 @@ pub enum Direction {
     Backward,
 }
 
-/// The end of a write that did not fail.
+/// The outcome of a write that did not fail.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commit {
@@ -172,7 +172,7 @@ pub enum Commit {
     Refused,
 }
 
-/// The end of a `build` that makes no batch.
+/// The reason for which a `build` makes no batch.
 #[derive(Debug)]
 pub enum Abort {
     /// The writer has decided against it and keeps the reason itself.

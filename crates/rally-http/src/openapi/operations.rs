@@ -8,7 +8,7 @@ use super::{
     components::{header_references, query},
     schemas::{self, reference, with_article},
 };
-use crate::route::{Answer, AnswerBody, Operation, Page, Route, Special, Verb};
+use crate::route::{AnswerBody, Operation, Page, ResponseSpec, Route, Special, Verb};
 
 /// Responses to failures of every request under `/api`.
 const FAILURES: [(&str, &str); 5] = [
@@ -254,7 +254,7 @@ fn response_reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/responses/{name}") })
 }
 
-fn success(answer: &Answer) -> Value {
+fn success(answer: &ResponseSpec) -> Value {
     let schema = match answer.body {
         AnswerBody::One(name) => reference(name),
         AnswerBody::ListOf(name) => json!({ "type": "array", "items": reference(name) }),

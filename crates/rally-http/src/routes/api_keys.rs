@@ -14,7 +14,7 @@ use crate::{
     limits,
     openapi::{draft, reference},
     problem::Problem,
-    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
+    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -33,7 +33,7 @@ static CREATE_API_KEY: Special = Special {
     scope: Some(ApiKey::WRITE),
     parameters: &["IdempotencyKey"],
     body: Some("ApiKeyDraft"),
-    answer: Answer {
+    answer: ResponseSpec {
         status: 201,
         description: "The API key was created",
         body: AnswerBody::One("NewApiKey"),
@@ -52,7 +52,7 @@ static REVOKE_API_KEY: Special = Special {
     scope: Some(ApiKey::WRITE),
     parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
     body: None,
-    answer: Answer {
+    answer: ResponseSpec {
         status: 200,
         description: "The record as it is now",
         body: AnswerBody::One("ApiKey"),

@@ -17,7 +17,7 @@ use crate::{
     logins::{Attempt, Refused},
     openapi::{instant, reference},
     problem::Problem,
-    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
+    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 /// The path of the one route under `/api` that asks for no credential.
@@ -37,7 +37,7 @@ static LOG_IN_USER: Special = Special {
     scope: None,
     parameters: &[],
     body: Some("LogIn"),
-    answer: Answer {
+    answer: ResponseSpec {
         status: 200,
         description: "A token for the user",
         body: AnswerBody::One("Token"),
@@ -56,7 +56,7 @@ static GET_CALLER: Special = Special {
     scope: Some(Scope::Read),
     parameters: &[],
     body: None,
-    answer: Answer {
+    answer: ResponseSpec {
         status: 200,
         description: "The user or the API key that the credential belongs to",
         body: AnswerBody::One("Caller"),
@@ -136,7 +136,7 @@ fn caller(session: &Session) -> Map<String, Value> {
         ("kind".to_owned(), json!(kind)),
         ("id".to_owned(), id),
         ("name".to_owned(), json!(name)),
-        ("scopes".to_owned(), json!(session.scope().ladder())),
+        ("scopes".to_owned(), json!(session.scope().with_lower())),
         ("tenantId".to_owned(), json!(tenant.id)),
         ("tenantSlug".to_owned(), json!(tenant.slug)),
     ]);

@@ -7,7 +7,7 @@ use crate::{
     call::Call,
     crud::{Served, bulk, change, crud, part, upsert},
     problem::Problem,
-    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
+    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -23,7 +23,7 @@ static MOVE_DEAL: Special = Special {
     scope: Some(Deal::WRITE),
     parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
     body: Some("StageMove"),
-    answer: Answer {
+    answer: ResponseSpec {
         status: 200,
         description: "The deal as it is now",
         body: AnswerBody::One("Deal"),

@@ -8,7 +8,7 @@ use crate::{
     call::Call,
     crud::{Served, crud},
     problem::Problem,
-    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
+    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -25,7 +25,7 @@ static FORECAST: Special = Special {
     scope: Some(Pipeline::READ),
     parameters: &["Id"],
     body: None,
-    answer: Answer {
+    answer: ResponseSpec {
         status: 200,
         description: "The forecast",
         body: AnswerBody::One("Forecast"),

@@ -10,7 +10,7 @@ use crate::{
     parameters::Parameters,
     problem::Problem,
     query,
-    route::{Answer, AnswerBody, Method, Operation, Route, Schema, Special},
+    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 /// The members of an entry, in the order in which they are written.
@@ -30,7 +30,7 @@ static LIST_CHANGES: Special = Special {
     scope: Some(Scope::Read),
     parameters: &["Since", "After", "Entities", "FeedLimit", "Fields"],
     body: None,
-    answer: Answer {
+    answer: ResponseSpec {
         status: 200,
         description: "The next changes, oldest first",
         body: AnswerBody::ListOf("FeedEntry"),

@@ -10,7 +10,7 @@ use rally_core::{
 use rally_store_postgres::{Options, PostgresStore};
 use rally_testkit::postgres::Server;
 
-use crate::proxy::{From, Proxy};
+use crate::proxy::{Proxy, Sender};
 
 const TENANT: TenantId = TenantId::DIRECTORY;
 
@@ -67,7 +67,7 @@ fn given(options: Options) -> Option<Given> {
 fn a_write_whose_connection_is_cut_anywhere_is_applied_once() {
     let Some(given) = given(Options::default()) else { return };
     let mut expected = 0;
-    for from in [From::Client, From::Server] {
+    for from in [Sender::Client, Sender::Server] {
         let mut cuts = 0;
         for passed in 0..ENOUGH {
             given.proxy.cut(from, passed, false);
@@ -87,7 +87,7 @@ fn what_is_told_is_true_when_nobody_can_be_asked_after_the_cut() {
     let options = Options { find_out: Duration::from_millis(150), ..Options::default() };
     let Some(given) = given(options) else { return };
     let (mut expected, mut told_unknown) = (0, 0);
-    for from in [From::Client, From::Server] {
+    for from in [Sender::Client, Sender::Server] {
         for passed in 0..ENOUGH {
             given.proxy.cut(from, passed, true);
             let commit = count_on(&given.store);

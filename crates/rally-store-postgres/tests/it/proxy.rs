@@ -15,7 +15,7 @@ pub(crate) struct Proxy {
 
 /// The sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum Sender {
     Client,
     Server,
 }
@@ -24,7 +24,7 @@ pub(crate) enum From {
 #[derive(Default)]
 struct Plan {
     /// The sender whose messages are counted, and how many are still passed on.
-    cut: Option<(From, usize)>,
+    cut: Option<(Sender, usize)>,
     /// Set when no new connection gets through once the cut has been made.
     then_shut: bool,
     is_shut: bool,
@@ -52,7 +52,7 @@ impl Proxy {
     }
 
     /// Cuts a connection before the message that its sender sends after `passed` others from now on.
-    pub(crate) fn cut(&self, from: From, passed: usize, then_shut: bool) {
+    pub(crate) fn cut(&self, from: Sender, passed: usize, then_shut: bool) {
         *self.plan.lock().unwrap() = Plan { cut: Some((from, passed)), then_shut, is_shut: false };
     }
 
@@ -64,7 +64,7 @@ impl Proxy {
 
 impl Plan {
     /// True when the next message of a sender is passed on.
-    fn passes(&mut self, from: From) -> bool {
+    fn passes(&mut self, from: Sender) -> bool {
         match &mut self.cut {
             Some((sender, 0)) if *sender == from => {
                 self.cut = None;
@@ -88,19 +88,19 @@ fn connect(client: TcpStream, socket: &Path, plan: &Arc<Mutex<Plan>>) -> io::Res
     thread::spawn(move || {
         // The first message has no type before its length.
         let _ = pass_on(&mut from_client, &mut to_server)
-            .and_then(|()| relay(&mut from_client, &mut to_server, From::Client, &requests));
+            .and_then(|()| relay(&mut from_client, &mut to_server, Sender::Client, &requests));
         let _ = (from_client.shutdown(Shutdown::Both), to_server.shutdown(Shutdown::Both));
     });
     let (mut from_server, mut to_client, answers) = (server, client, Arc::clone(plan));
     thread::spawn(move || {
-        let _ = relay(&mut from_server, &mut to_client, From::Server, &answers);
+        let _ = relay(&mut from_server, &mut to_client, Sender::Server, &answers);
         let _ = (from_server.shutdown(Shutdown::Both), to_client.shutdown(Shutdown::Both));
     });
     Ok(())
 }
 
 /// Passes messages on until an end closes or the plan says so.
-fn relay(from: &mut impl Read, to: &mut impl Write, sender: From, plan: &Mutex<Plan>) -> io::Result<()> {
+fn relay(from: &mut impl Read, to: &mut impl Write, sender: Sender, plan: &Mutex<Plan>) -> io::Result<()> {
     loop {
         let mut kind = [0];
         from.read_exact(&mut kind)?;

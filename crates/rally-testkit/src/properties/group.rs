@@ -51,7 +51,7 @@ pub trait Grouped: Send + Sync + 'static {
 pub enum GroupFault {
     /// The commit fails, and nothing of it is there.
     LoseCommit,
-    /// The commit fails, and nobody can be asked what became of it. In truth nothing of it is there.
+    /// The commit fails, and its outcome cannot be determined. In truth nothing of it is there.
     DoubtCommit,
     /// The batch of this `build` cannot be added, and the transaction is broken.
     BreakTransaction,

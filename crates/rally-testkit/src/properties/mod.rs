@@ -24,7 +24,7 @@ use rally_core::store::Store;
 pub use file::{Open, Place};
 pub use group::{GroupFault, Grouped};
 
-/// A promise with a sentence for a name, and how to find out whether a fresh subject keeps it.
+/// A promise with a sentence for a name, and the check that a fresh subject keeps it.
 pub struct Property<S> {
     name: &'static str,
     check: Box<dyn Fn(&S) + Send + Sync>,
@@ -79,7 +79,7 @@ impl<S> Property<S> {
         self.name
     }
 
-    /// Finds out whether a fresh subject keeps the promise.
+    /// Checks that a fresh subject keeps the promise.
     ///
     /// # Panics
     /// If it does not, with what was seen.

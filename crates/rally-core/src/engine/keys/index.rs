@@ -13,7 +13,9 @@ use uuid::Uuid;
 use super::{IndexedValue, spaces};
 use crate::{
     base::{Kind, Profile, Tags},
-    engine::schema::{IndexNumber, Member, Model, Record, Rule, Source, Wrong, quote, reference_id, unquote},
+    engine::schema::{
+        IndexNumber, Member, Model, Record, Rule, ValueFaults, ValueSource, quote, reference_id, unquote,
+    },
     store::{Direction, Key, KeyRange, Overlay, Snapshot, StoreError, read_uuid},
 };
 
@@ -58,7 +60,7 @@ fn entry(member: &Member, id: Uuid) -> Vec<u8> {
 /// The JSON text of a member's value, empty without one.
 fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Result<Cow<'r, [u8]>, StoreError> {
     match (record, member.source) {
-        (Some(record), Source::Slot(slot)) => Ok(record.slot(slot).into()),
+        (Some(record), ValueSource::Slot(slot)) => Ok(record.slot(slot).into()),
         (Some(record), source) => {
             let mut text = Vec::new();
             record.write_value(source, &mut text)?;
@@ -116,7 +118,7 @@ pub(crate) fn indexed_value(member: &Member, json: &str) -> Result<Option<Indexe
 }
 
 /// Turns the text of a filter into the JSON text that a record with such a value has.
-pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
+pub(crate) fn asked(member: &Member, value: &str) -> Result<String, ValueFaults> {
     match member.rule {
         Rule::Boolean | Rule::Integer { .. } => asked_json(member, value),
         _ => asked_json(member, &quote(value)),
@@ -124,7 +126,7 @@ pub(crate) fn asked(member: &Member, value: &str) -> Result<String, Wrong> {
 }
 
 /// [`asked`] of JSON text. Of tags, one is asked for.
-pub(crate) fn asked_json(member: &Member, raw: &str) -> Result<String, Wrong> {
+pub(crate) fn asked_json(member: &Member, raw: &str) -> Result<String, ValueFaults> {
     let rule = match member.rule {
         Rule::TagLine if raw.contains(',') => return Err("must not hold a comma".into()),
         Rule::TagLine | Rule::Tags => Rule::Tag,

@@ -17,20 +17,20 @@ use crate::{
 /// The part of the feed that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedQuery {
-    /// The place to go on from.
+    /// The position to continue from.
     pub from: FeedPosition,
-    /// The kinds whose changes are wanted; of kinds that are not in the feed there are none.
+    /// The kinds to include. A kind that is not in the feed has no changes.
     pub kinds: Vec<Kind>,
-    /// Entries to answer, at most; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
+    /// The most entries to return; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub limit: usize,
 }
 
-/// A place in the feed, behind which a reader goes on.
+/// A position in the feed, after which reading continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedPosition {
-    /// Behind this instant.
+    /// After this instant.
     Since(Timestamp),
-    /// Behind the change with this number; 0 is before the first.
+    /// After the change with this number; 0 is before the first.
     After(u64),
 }
 
@@ -62,7 +62,7 @@ fn noun<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.noun())
 }
 
-/// The next changes of some kinds. The cost grows with the entries that are answered, not with those in between.
+/// The next changes of some kinds. The cost grows with the entries returned, not with those of other kinds.
 pub(crate) fn changes(snapshot: &dyn Snapshot, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
     check_limit(query.limit, limits::FEED_PAGE)?;
     let head = head(snapshot)?;

@@ -27,13 +27,13 @@ pub(super) const MANY_NAMES: u64 = 10_000;
 const ENTRIES_A_RECORD: u64 = 8;
 
 /// The part of a list that a query asks for, filled while the list is walked.
-struct Window<'q, R> {
+struct PageWindow<'q, R> {
     query: &'q ListQuery<R>,
     seen: u64,
     ids: Vec<Uuid>,
 }
 
-impl<'q, R> Window<'q, R> {
+impl<'q, R> PageWindow<'q, R> {
     fn of(query: &'q ListQuery<R>) -> Self {
         Self { query, seen: 0, ids: Vec::new() }
     }
@@ -64,7 +64,7 @@ impl<R: Resource> Reader<'_, R> {
         query: &ListQuery<R>,
         selection: &Selection<'_>,
     ) -> Result<Page<Row<R>>, Error> {
-        let mut window = Window::of(query);
+        let mut window = PageWindow::of(query);
         let names = MANY_NAMES.saturating_add(window.end().saturating_mul(ENTRIES_A_RECORD));
         // A total needs all selected records, and reading names costs less than reading the records.
         let most = if query.count { u64::MAX } else { names };
@@ -89,7 +89,7 @@ impl<R: Resource> Reader<'_, R> {
         &self,
         selection: &Selection<'_>,
         mut ids: Ids<'_>,
-        window: &mut Window<'_, R>,
+        window: &mut PageWindow<'_, R>,
     ) -> Result<(), Error> {
         while !window.is_full() {
             let some = ids.next_many(AT_ONCE)?;
@@ -102,7 +102,11 @@ impl<R: Resource> Reader<'_, R> {
     }
 
     /// Walks all records, and takes those that are selected.
-    fn pass_all_holding(&self, selection: &Selection<'_>, window: &mut Window<'_, R>) -> Result<(), Error> {
+    fn pass_all_holding(
+        &self,
+        selection: &Selection<'_>,
+        window: &mut PageWindow<'_, R>,
+    ) -> Result<(), Error> {
         let mut range = KeyRange::prefix(&spaces::records(R::KIND));
         while !window.is_full() {
             let entries = self.snapshot.scan(&range, Direction::Forward, AT_ONCE)?;
@@ -121,7 +125,7 @@ impl<R: Resource> Reader<'_, R> {
         &self,
         selection: &Selection<'_>,
         ids: &[Uuid],
-        window: &mut Window<'_, R>,
+        window: &mut PageWindow<'_, R>,
     ) -> Result<(), Error> {
         for (id, row) in ids.iter().zip(self.rows(ids)?) {
             if selection.holds(&row.record()?)? {
@@ -144,7 +148,7 @@ impl<R: Resource> Reader<'_, R> {
         let start = spaces::updated(R::KIND, since).successor();
         let changed = sequence.len().saturating_sub(sequence.rank(self.snapshot, &start)?);
         let ids = selection.ids(self.tenant.id, self.snapshot, changed)?;
-        let mut window = Window::of(query);
+        let mut window = PageWindow::of(query);
         match ids.map_or(Ok(None), |ids| ids.at_most(changed))? {
             Some(ids) if costs_less(&ids, changed) => {
                 self.changed_of(&ids, since)?.into_iter().for_each(|id| window.pass(id));
@@ -180,8 +184,8 @@ impl<R: Resource> Reader<'_, R> {
     fn pass_changed<'w>(
         &self,
         start: Key,
-        window: &mut Window<'w, R>,
-        mut pass: impl FnMut(&[Uuid], &mut Window<'w, R>) -> Result<(), Error>,
+        window: &mut PageWindow<'w, R>,
+        mut pass: impl FnMut(&[Uuid], &mut PageWindow<'w, R>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut range = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
         while !window.is_full() {
@@ -193,7 +197,7 @@ impl<R: Resource> Reader<'_, R> {
         Ok(())
     }
 
-    fn page_of(&self, window: Window<'_, R>) -> Result<Page<Row<R>>, Error> {
+    fn page_of(&self, window: PageWindow<'_, R>) -> Result<Page<Row<R>>, Error> {
         let total = if window.query.count { Some(window.seen) } else { None };
         Ok(page(self.rows(&window.ids)?, window.query.limit, total))
     }

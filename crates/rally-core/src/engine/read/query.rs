@@ -34,7 +34,7 @@ pub struct Filter<R> {
     of: PhantomData<fn() -> R>,
 }
 
-/// The text that a name begins with, in the form in which names are compared.
+/// A search text: the beginning of a name, folded as names are for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
@@ -53,7 +53,7 @@ pub struct Query<R> {
 pub struct ListQuery<R> {
     /// The records of the whole list.
     pub query: Query<R>,
-    /// Records of the page, at most; 1 to [`limits::PAGE`].
+    /// The most records of the page; 1 to [`limits::PAGE`].
     pub limit: usize,
     /// Records to skip first.
     pub offset: u64,
@@ -68,7 +68,8 @@ impl<R: Resource, T: Serialize> Filterable<R, T> {
         Self { name, of: PhantomData }
     }
 
-    /// The condition that the member has a value. A value that it could not have is an error of the list.
+    /// Matches records whose member has this value. An impossible value makes the list fail with
+    /// [`Code::Validation`](crate::Code::Validation).
     ///
     /// ```
     /// # use rally_core::*;
@@ -129,7 +130,7 @@ impl<R> Filter<R> {
         filter
     }
 
-    /// Both conditions.
+    /// Matches records that match both filters.
     ///
     /// ```
     /// # use rally_core::*;
@@ -167,14 +168,16 @@ impl<R> Filter<R> {
             let (_, member) = filter.ok_or("is not a filter here")?;
             Condition::of(member, &keys::asked(member, text)?)
         };
-        let filter =
-            Self::of(name, condition().map_err(|wrong: crate::engine::schema::Wrong| wrong.into_faults()));
+        let filter = Self::of(
+            name,
+            condition().map_err(|wrong: crate::engine::schema::ValueFaults| wrong.into_faults()),
+        );
         if filter.faults.is_empty() { Ok(filter) } else { Err(filter.faults) }
     }
 }
 
 impl Search {
-    /// Reads the text that a name begins with; an empty one finds all records and is `None`.
+    /// Parses a search text; `None` if it is empty, which matches everything.
     ///
     /// ```
     /// # use rally_core::*;
@@ -210,7 +213,7 @@ impl<R> Query<R> {
         Self { filter: Filter::all(), search: None, updated_since: None }
     }
 
-    /// Only records for which a filter holds, besides what is asked already.
+    /// Adds a filter; records must also match it.
     ///
     /// ```
     /// # use rally_core::*;
@@ -286,7 +289,7 @@ impl<R> Query<R> {
         ListQuery::from(self).limit(limit)
     }
 
-    /// The part of the list behind the first `offset` records.
+    /// The part of the list after the first `offset` records.
     ///
     /// ```
     /// # use rally_core::*;

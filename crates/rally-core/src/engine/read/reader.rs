@@ -36,7 +36,7 @@ impl<R> Copy for Reader<'_, R> {}
 pub struct Page<T> {
     /// The records.
     pub records: Vec<T>,
-    /// True when the list goes on behind them.
+    /// True when more records follow.
     pub has_more: bool,
     /// The number of records in the whole list, if it was asked for.
     pub total: Option<u64>,

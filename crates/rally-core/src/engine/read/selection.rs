@@ -13,7 +13,7 @@ use crate::{
     engine::{
         codec::Slot,
         keys::{self, IndexedValue, damaged_key, id_behind, spaces},
-        schema::{Fold, IndexNumber, Member, Model, Record, Wrong, text_of, unquote},
+        schema::{Fold, IndexNumber, Member, Model, Record, ValueFaults, text_of, unquote},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
 };
@@ -40,7 +40,7 @@ pub(crate) enum Condition {
 
 impl Condition {
     /// The condition that a member has a value, given as the JSON text that a record has of it.
-    pub(crate) fn of(member: &Member, json: &str) -> Result<Self, Wrong> {
+    pub(crate) fn of(member: &Member, json: &str) -> Result<Self, ValueFaults> {
         match (member.natural_key, member.slot(), member.index) {
             (Some(fold), Some(slot), _) => {
                 let folded = fold(&text_of(json)).ok_or("must not be empty")?;
@@ -288,10 +288,10 @@ struct Stream<'s> {
     /// Ids that have been read.
     ready: VecDeque<Uuid>,
     /// The part of the index that has not been read.
-    rest: Option<Rest<'s>>,
+    rest: Option<UnreadIndex<'s>>,
 }
 
-struct Rest<'s> {
+struct UnreadIndex<'s> {
     snapshot: &'s dyn Snapshot,
     prefix: Key,
     from: Key,
@@ -305,7 +305,7 @@ impl<'s> Stream<'s> {
 
     fn on(snapshot: &'s dyn Snapshot, prefix: Key) -> Self {
         let from = prefix.clone();
-        Self { ready: VecDeque::new(), rest: Some(Rest { snapshot, prefix, from, size: FEWEST }) }
+        Self { ready: VecDeque::new(), rest: Some(UnreadIndex { snapshot, prefix, from, size: FEWEST }) }
     }
 
     /// True when the stream ends within its first scan.
@@ -338,7 +338,7 @@ impl<'s> Stream<'s> {
     }
 }
 
-impl Rest<'_> {
+impl UnreadIndex<'_> {
     fn read(&mut self, least: Uuid) -> Result<(Vec<Uuid>, bool), StoreError> {
         let from = self.from.clone().max(self.prefix.clone().uuid(least));
         let range = KeyRange::prefix(&self.prefix).from(from);

@@ -23,14 +23,14 @@ use crate::{
 pub(crate) struct Walk<'v, R> {
     reader: Reader<'v, R>,
     query: Query<R>,
-    source: Source<'v>,
+    source: WalkSource<'v>,
     /// True when the source has records that are not asked for, so that each is looked at.
     is_wider: bool,
     ready: VecDeque<Row<R>>,
 }
 
 /// The entries that a walk has still to read.
-enum Source<'v> {
+enum WalkSource<'v> {
     /// Records, in the order of their creation.
     Records(KeyRange),
     /// Records by their last change.
@@ -49,14 +49,14 @@ impl<'v, R: Resource> Walk<'v, R> {
                 // indexes, which are in the order of ids, would take memory for all of the ids.
                 let start = spaces::updated(R::KIND, since).successor();
                 let changes = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
-                (Source::Changes(changes), selection.is_some())
+                (WalkSource::Changes(changes), selection.is_some())
             }
             (None, None) => (all_records::<R>(), false),
             // Very many names are not kept in memory: the records themselves are looked at.
             (None, Some(selection)) => match selection.ids(reader.tenant.id, reader.snapshot, MANY_NAMES)? {
-                Some(ids) => (Source::Ids(ids), false),
+                Some(ids) => (WalkSource::Ids(ids), false),
                 None => match selection.ids_by_values(reader.snapshot)? {
-                    Some(ids) => (Source::Ids(ids), true),
+                    Some(ids) => (WalkSource::Ids(ids), true),
                     None => (all_records::<R>(), true),
                 },
             },
@@ -66,10 +66,10 @@ impl<'v, R: Resource> Walk<'v, R> {
 
     /// The next record, with what is joined to it.
     pub(crate) fn next(&mut self) -> Result<Option<Row<R>>, Error> {
-        while self.ready.is_empty() && !matches!(self.source, Source::End) {
+        while self.ready.is_empty() && !matches!(self.source, WalkSource::End) {
             let rows = self.read()?;
             if rows.is_empty() {
-                self.source = Source::End;
+                self.source = WalkSource::End;
             }
             self.ready.extend(self.selected(rows)?);
         }
@@ -78,31 +78,31 @@ impl<'v, R: Resource> Walk<'v, R> {
 
     /// Ends the walk: no record comes after an error.
     pub(crate) fn end(&mut self) {
-        self.source = Source::End;
+        self.source = WalkSource::End;
         self.ready.clear();
     }
 
     fn read(&mut self) -> Result<Vec<Row<R>>, Error> {
         match &mut self.source {
-            Source::Records(range) => {
+            WalkSource::Records(range) => {
                 let entries = self.reader.snapshot.scan(range, Direction::Forward, limits::PAGE)?;
                 if let Some(last) = entries.last() {
                     *range = range.clone().from(last.key.successor());
                 }
                 self.reader.rows_of_records(entries)
             }
-            Source::Changes(range) => {
+            WalkSource::Changes(range) => {
                 let entries = self.reader.snapshot.scan(range, Direction::Forward, limits::PAGE)?;
                 if let Some(last) = entries.last() {
                     *range = range.clone().from(last.key.successor());
                 }
                 self.reader.rows(&ids_of(&entries)?)
             }
-            Source::Ids(ids) => {
+            WalkSource::Ids(ids) => {
                 let some: Vec<Uuid> = ids.next_many(limits::PAGE)?;
                 self.reader.rows(&some)
             }
-            Source::End => Ok(Vec::new()),
+            WalkSource::End => Ok(Vec::new()),
         }
     }
 
@@ -124,6 +124,6 @@ impl<'v, R: Resource> Walk<'v, R> {
     }
 }
 
-fn all_records<'v, R: Resource>() -> Source<'v> {
-    Source::Records(KeyRange::prefix(&spaces::records(R::KIND)))
+fn all_records<'v, R: Resource>() -> WalkSource<'v> {
+    WalkSource::Records(KeyRange::prefix(&spaces::records(R::KIND)))
 }

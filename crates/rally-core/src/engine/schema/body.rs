@@ -7,7 +7,7 @@ use serde_json::{error::Category, value::RawValue};
 
 use super::{
     Given, Member, Model, Slots,
-    rule::{Name, Wrong},
+    rule::{Name, ValueFaults},
 };
 use crate::{
     base::{Code, Error, Faults, Profile},
@@ -161,7 +161,7 @@ impl<'a> Body<'a> {
     }
 }
 
-fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: Wrong) -> Said<'a> {
+fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: ValueFaults) -> Said<'a> {
     faults.add_all(name, wrong.into_faults());
     Said::Fault
 }
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_fault_inside_a_value_is_told_by_its_path() {
-        let shape = &Shape { read: |_, _| Err(Wrong::at("[2].name", "is required")), schema: "{}" };
+        let shape = &Shape { read: |_, _| Err(ValueFaults::at("[2].name", "is required")), schema: "{}" };
         let model = Model::new(Kind::Pipeline, &[stored(Slot::new(0), "stages", Rule::Shape(shape))]);
         let body = Body::read(&model, br#"{"stages":[]}"#, Profile::Strict, "the body").unwrap();
         assert_eq!(body.faults, Faults::one("stages[2].name", "is required"));

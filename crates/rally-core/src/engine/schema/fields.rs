@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Member, Model, Record, member::Source, record::NULL};
+use super::{Member, Model, Record, member::ValueSource, record::NULL};
 use crate::{
     base::{Faults, Profile},
     engine::codec::put_wide,
@@ -19,7 +19,7 @@ struct Step {
     /// The opening is copied whole and cut, which costs less than a copy of its own length.
     opening: [u8; NAME],
     opening_length: usize,
-    source: Source,
+    source: ValueSource,
     /// JSON text of a stored member without a value.
     default: &'static [u8],
 }
@@ -76,7 +76,7 @@ impl Fields {
     /// True when one of them is read from another record.
     #[must_use]
     pub fn names_joined(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.source, Source::Joined(..)))
+        self.steps.iter().any(|step| matches!(step.source, ValueSource::Joined(..)))
     }
 
     /// Appends the JSON object of a record.
@@ -89,7 +89,7 @@ impl Fields {
         for step in &*self.steps {
             put_wide(&step.opening, step.opening_length, out);
             match step.source {
-                Source::Slot(slot) => record.parts.write_slot(slot, step.default, out),
+                ValueSource::Slot(slot) => record.parts.write_slot(slot, step.default, out),
                 source => record.write_value(source, out)?,
             }
         }
@@ -116,7 +116,7 @@ impl Values<'_, '_> {
         let step =
             self.steps.next().ok_or_else(|| StoreError::Corrupt { what: "too few members".to_owned() })?;
         let json = match step.source {
-            Source::Slot(slot) => match self.record.slot(slot) {
+            ValueSource::Slot(slot) => match self.record.slot(slot) {
                 b"" => step.default,
                 json => json,
             },

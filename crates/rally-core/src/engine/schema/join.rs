@@ -18,11 +18,11 @@ pub(crate) struct Join {
     /// True when the row exists only if other records refer to this one; a new record has none then.
     pub(crate) is_of_others: bool,
     /// Appends the JSON text of the value, if there is one.
-    pub(crate) write: Write,
+    pub(crate) write: WriteJoined,
 }
 
 /// Takes the record, the other row, and the buffer to append to.
-type Write = fn(&Record<'_>, &[u8], &mut Vec<u8>) -> Result<(), Error>;
+type WriteJoined = fn(&Record<'_>, &[u8], &mut Vec<u8>) -> Result<(), Error>;
 
 /// Joined members of each record, encoded like a record; empty if the resource has none.
 pub(crate) fn join(

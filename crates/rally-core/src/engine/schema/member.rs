@@ -10,9 +10,9 @@ pub struct Member {
     pub access: Access,
     /// The values that it can have.
     pub rule: Rule,
-    /// True when every record must be given a value.
+    /// True when a draft must give it.
     pub required: bool,
-    /// True when every record has a value, given or not.
+    /// True when every record has a value, from the caller or the engine.
     pub always: bool,
     /// The JSON text of the value that a record has when none is given.
     pub default: Option<&'static str>,
@@ -20,7 +20,7 @@ pub struct Member {
     pub filter: Option<&'static str>,
     /// True when a list can be searched by the beginnings of its values.
     pub searched: bool,
-    pub(crate) source: Source,
+    pub(crate) source: ValueSource,
     pub(crate) natural_key: Option<Fold>,
     pub(crate) index: Option<IndexNumber>,
     pub(crate) keeps_newest: bool,
@@ -75,7 +75,7 @@ impl Access {
 
 /// The source of a member's value.
 #[derive(Clone, Copy)]
-pub(crate) enum Source {
+pub(crate) enum ValueSource {
     Id,
     TenantId,
     CreatedAt,
@@ -84,7 +84,7 @@ pub(crate) enum Source {
     Slot(Slot),
     /// Other members of the same record; writes the JSON text.
     Computed(Compute),
-    /// Another row, read with the record; the place is that among the joined members.
+    /// Another row, read with the record; the slot is its position among the joined members.
     Joined(Slot, Join),
 }
 
@@ -94,7 +94,7 @@ pub(crate) type Compute = fn(&Record<'_>, &mut Vec<u8>) -> Result<(), StoreError
 /// Turns the text of a natural key into the form in which it is compared; `None` if that form is empty.
 pub(crate) type Fold = fn(&str) -> Option<String>;
 
-const fn member(name: &'static str, access: Access, rule: Rule, source: Source) -> Member {
+const fn member(name: &'static str, access: Access, rule: Rule, source: ValueSource) -> Member {
     Member {
         name,
         access,
@@ -111,7 +111,7 @@ const fn member(name: &'static str, access: Access, rule: Rule, source: Source) 
     }
 }
 
-const fn read_only(name: &'static str, rule: Rule, source: Source) -> Member {
+const fn read_only(name: &'static str, rule: Rule, source: ValueSource) -> Member {
     member(name, Access::ReadOnly, rule, source).required()
 }
 
@@ -122,50 +122,50 @@ pub(crate) const fn id() -> Member {
 
 /// The record's id under another name.
 pub(crate) const fn id_as(name: &'static str) -> Member {
-    read_only(name, Rule::Id, Source::Id)
+    read_only(name, Rule::Id, ValueSource::Id)
 }
 
 /// The member `tenantId`.
 pub(crate) const fn tenant_id() -> Member {
-    read_only("tenantId", Rule::Id, Source::TenantId)
+    read_only("tenantId", Rule::Id, ValueSource::TenantId)
 }
 
 /// The member `createdAt`.
 pub(crate) const fn created_at() -> Member {
-    read_only("createdAt", Rule::Instant, Source::CreatedAt)
+    read_only("createdAt", Rule::Instant, ValueSource::CreatedAt)
 }
 
 /// The member `updatedAt`.
 pub(crate) const fn updated_at() -> Member {
-    read_only("updatedAt", Rule::Instant, Source::UpdatedAt)
+    read_only("updatedAt", Rule::Instant, ValueSource::UpdatedAt)
 }
 
 /// A member that is made of others when it is read.
 pub(crate) const fn computed(name: &'static str, rule: Rule, write: Compute) -> Member {
-    read_only(name, rule, Source::Computed(write))
+    read_only(name, rule, ValueSource::Computed(write))
 }
 
 /// A member that is made of others when it is read, and may have no value.
 pub(crate) const fn computed_optional(name: &'static str, rule: Rule, write: Compute) -> Member {
-    member(name, Access::ReadOnly, rule, Source::Computed(write))
+    member(name, Access::ReadOnly, rule, ValueSource::Computed(write))
 }
 
 /// A hidden member that is made of others and indexed under a number of its own: records are found by it.
 pub(crate) const fn lookup(index: IndexNumber, write: Compute) -> Member {
     let mut lookup =
-        member("", Access::Hidden, Rule::Text { characters: usize::MAX }, Source::Computed(write));
+        member("", Access::Hidden, Rule::Text { characters: usize::MAX }, ValueSource::Computed(write));
     lookup.index = Some(index);
     lookup
 }
 
 /// A member that is read from another row when the record is; the first of a resource has the place 0.
 pub(crate) const fn joined(place: Slot, name: &'static str, rule: Rule, join: Join) -> Member {
-    member(name, Access::ReadOnly, rule, Source::Joined(place, join))
+    member(name, Access::ReadOnly, rule, ValueSource::Joined(place, join))
 }
 
 /// A member that callers write, kept in a slot of its own.
 pub(crate) const fn stored(slot: Slot, name: &'static str, rule: Rule) -> Member {
-    member(name, Access::Open, rule, Source::Slot(slot))
+    member(name, Access::Open, rule, ValueSource::Slot(slot))
 }
 
 impl Member {
@@ -255,22 +255,22 @@ impl Member {
 
     pub(crate) const fn slot(&self) -> Option<Slot> {
         match self.source {
-            Source::Slot(slot) => Some(slot),
+            ValueSource::Slot(slot) => Some(slot),
             _ => None,
         }
     }
 }
 
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for ValueSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Source::Id => f.write_str("Id"),
-            Source::TenantId => f.write_str("TenantId"),
-            Source::CreatedAt => f.write_str("CreatedAt"),
-            Source::UpdatedAt => f.write_str("UpdatedAt"),
-            Source::Slot(slot) => slot.fmt(f),
-            Source::Computed(_) => f.write_str("Computed"),
-            Source::Joined(place, _) => write!(f, "Joined({})", place.number()),
+            ValueSource::Id => f.write_str("Id"),
+            ValueSource::TenantId => f.write_str("TenantId"),
+            ValueSource::CreatedAt => f.write_str("CreatedAt"),
+            ValueSource::UpdatedAt => f.write_str("UpdatedAt"),
+            ValueSource::Slot(slot) => slot.fmt(f),
+            ValueSource::Computed(_) => f.write_str("Computed"),
+            ValueSource::Joined(place, _) => write!(f, "Joined({})", place.number()),
         }
     }
 }

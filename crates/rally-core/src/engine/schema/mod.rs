@@ -17,12 +17,14 @@ pub(crate) use self::{
     body::{Body, items},
     join::{Join, join},
     member::{
-        Fold, IndexNumber, Source, computed, computed_optional, created_at, id, id_as, joined, lookup,
+        Fold, IndexNumber, ValueSource, computed, computed_optional, created_at, id, id_as, joined, lookup,
         stored, tenant_id, updated_at,
     },
     record::{NULL, Record},
     resource::sealed::Sealed,
-    rule::{Nested, Wrong, array, fold_domain, fold_email, object, quote, reference_id, text_of, unquote},
+    rule::{
+        Nested, ValueFaults, array, fold_domain, fold_email, object, quote, reference_id, text_of, unquote,
+    },
     slots::Slots,
 };
 pub use self::{

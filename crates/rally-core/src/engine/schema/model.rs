@@ -2,7 +2,7 @@ use super::{
     Access, Fields, Member,
     fields::LONGEST_NAME,
     join::Join,
-    member::{Fold, Source},
+    member::{Fold, ValueSource},
 };
 use crate::{
     base::Kind,
@@ -37,7 +37,7 @@ impl Model {
         assert!(members.iter().all(is_short), "a member's name has at most {LONGEST_NAME} bytes");
         let joined = || {
             members.iter().filter_map(|member| match member.source {
-                Source::Joined(place, join) => Some((place, join)),
+                ValueSource::Joined(place, join) => Some((place, join)),
                 _ => None,
             })
         };

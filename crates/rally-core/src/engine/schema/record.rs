@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use super::member::Source;
+use super::member::ValueSource;
 use crate::{
     base::{TenantId, Timestamp, invariant},
     engine::codec::{RecordParts, Slot},
@@ -29,15 +29,15 @@ impl<'a> Record<'a> {
 
     /// Appends the JSON text of a member's value, `null` without one.
     #[inline]
-    pub(crate) fn write_value(&self, source: Source, out: &mut Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn write_value(&self, source: ValueSource, out: &mut Vec<u8>) -> Result<(), StoreError> {
         match source {
-            Source::Slot(slot) => self.parts.write_slot(slot, NULL, out),
-            Source::Id => write_uuid(self.id, out),
-            Source::TenantId => write_uuid(self.tenant.as_uuid(), out),
-            Source::CreatedAt => write_instant(self.parts.created_at, out),
-            Source::UpdatedAt => write_instant(self.parts.updated_at, out),
-            Source::Computed(write) => return write(self, out),
-            Source::Joined(place, _) => match &self.joined {
+            ValueSource::Slot(slot) => self.parts.write_slot(slot, NULL, out),
+            ValueSource::Id => write_uuid(self.id, out),
+            ValueSource::TenantId => write_uuid(self.tenant.as_uuid(), out),
+            ValueSource::CreatedAt => write_instant(self.parts.created_at, out),
+            ValueSource::UpdatedAt => write_instant(self.parts.updated_at, out),
+            ValueSource::Computed(write) => return write(self, out),
+            ValueSource::Joined(place, _) => match &self.joined {
                 Some(joined) => joined.write_slot(place, NULL, out),
                 None => out.extend_from_slice(NULL),
             },

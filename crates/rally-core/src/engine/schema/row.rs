@@ -68,7 +68,7 @@ impl<R: Resource> Row<R> {
         Id::from_uuid(self.id)
     }
 
-    /// The instant of its last change, which no two versions of it share.
+    /// Instant of the last change. No two versions of a record have the same.
     ///
     /// # Errors
     /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged.
@@ -76,10 +76,10 @@ impl<R: Resource> Row<R> {
         Ok(self.record()?.parts.updated_at)
     }
 
-    /// Digest of the members that are read from other records, which differs when they do although the record is the
-    /// same; `None` if it has no such members.
+    /// Digest of the joined members. It changes when they change, even if the record does not; `None` without joined
+    /// members.
     #[must_use]
-    pub fn shown_of_others(&self) -> Option<u64> {
+    pub fn joined_digest(&self) -> Option<u64> {
         if self.joined.is_empty() {
             return None;
         }

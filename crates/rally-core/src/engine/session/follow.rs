@@ -15,8 +15,8 @@ use crate::{
 /// Time between two looks at a shared store, which other servers change without telling this one.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// An iterator over the changes of the feed from a place on. It ends when it has caught up, and goes on when there are
-/// more changes; [`wait`](Follow::wait) waits for them.
+/// An iterator over the feed from a position on. It ends when it has caught up; after [`wait`](Follow::wait) returns
+/// true it continues.
 ///
 /// ```
 /// # use rally_core::*;
@@ -58,7 +58,7 @@ pub struct FollowedChange<'s> {
 }
 
 impl Session {
-    /// Follows the feed from a place on.
+    /// Follows the feed from a position on.
     ///
     /// ```
     /// # use rally_core::*;
@@ -81,7 +81,7 @@ impl Session {
 }
 
 impl Follow<'_> {
-    /// Follows the changes of some kinds alone.
+    /// Follows only the changes of these kinds.
     ///
     /// ```
     /// # use rally_core::*;
@@ -96,7 +96,7 @@ impl Follow<'_> {
         self
     }
 
-    /// The place behind the last change that was answered: a later reader goes on from it.
+    /// The position after the last change returned; store it to resume from.
     ///
     /// ```
     /// # use rally_core::*;
@@ -186,7 +186,8 @@ impl<'s> Iterator for Follow<'s> {
 }
 
 impl FollowedChange<'_> {
-    /// The record as it is now; `None` when it is of another type, or is deleted by now.
+    /// The record as it is now; `None` when it is of another type, and when it is deleted by now: look at `action` for
+    /// what happened.
     ///
     /// ```
     /// # use rally_core::*;

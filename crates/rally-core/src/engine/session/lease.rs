@@ -40,13 +40,13 @@ pub(crate) struct Leases {
 #[derive(Debug, Default)]
 struct Share {
     /// Held for the whole of a lease, as all who wait for it need what it brings.
-    window: Mutex<Window>,
+    window: Mutex<LeaseWindow>,
     /// Leases that have failed.
     failures: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Window {
+struct LeaseWindow {
     minute: i64,
     /// Requests that all servers have leased of it, as far as this one knows. The number only grows, so once it is the
     /// whole capacity, the store need not be asked.
@@ -131,7 +131,7 @@ impl Share {
     }
 }
 
-impl Window {
+impl LeaseWindow {
     fn of(row: RateV1) -> Self {
         Self { minute: row.minute, leased: row.leased, held: 0, failure: None }
     }
@@ -169,7 +169,7 @@ impl Window {
     }
 }
 
-impl Default for Window {
+impl Default for LeaseWindow {
     fn default() -> Self {
         Self::of(RateV1 { minute: i64::MIN, leased: 0 })
     }
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_is_held_of_an_earlier_minute_is_dropped() {
-        let mut window = Window { minute: 10, leased: 50, held: 5, failure: None };
+        let mut window = LeaseWindow { minute: 10, leased: 50, held: 5, failure: None };
         window.turn_to(9, Some(row(10, 70)));
         assert_eq!((window.minute, window.leased, window.held), (10, 70, 5));
         window.turn_to(10, Some(row(9, 90)));

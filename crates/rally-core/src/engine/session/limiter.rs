@@ -8,7 +8,7 @@ const MINUTE: i64 = 60_000_000;
 /// Minutes by which a clock may step back without its windows beginning anew.
 const STEP_BACK: i64 = 2;
 
-/// Counts requests a minute for many keys: for each a token bucket that is refilled at each whole minute.
+/// Limits requests for many keys: each has a fixed window of one minute.
 #[derive(Debug)]
 pub struct Limiter<K> {
     windows: Mutex<Windows<K>>,
@@ -43,7 +43,7 @@ impl<K: Eq + Hash> Limiter<K> {
         Self { windows: Mutex::new(Windows { minute: i64::MIN, used: HashMap::new() }) }
     }
 
-    /// Takes one of the `capacity` requests that this key has in the minute of `now`. A refused request takes none.
+    /// Takes one of `key`'s `capacity` requests in the minute of `now`; a refused request takes none.
     #[must_use]
     pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();

@@ -25,7 +25,7 @@ pub use self::{
     session::{Caller, Session},
     transaction::{TransactionCollection, TransactionJson},
     verbs::{Atomicity, Bulk, BulkItem},
-    view::{Changes, Records, Rows, View, ViewCollection, ViewRows},
+    view::{FeedChanges, Records, Rows, View, ViewCollection, ViewRows},
 };
 pub(crate) use self::{
     table::{

@@ -114,8 +114,8 @@ impl Session {
         self
     }
 
-    /// The same session with the instant at which its credential stops working. Calls work after it, too: a host that
-    /// keeps a session looks at [`ends_at`](Self::ends_at).
+    /// Sets the instant at which the credential expires. The session itself does not check it: see
+    /// [`ends_at`](Self::ends_at).
     ///
     /// ```
     /// # use rally_core::*;
@@ -130,7 +130,7 @@ impl Session {
         self
     }
 
-    /// The instant at which the session's credential stops working, if it ever does.
+    /// The instant at which the session's credential expires; `None` if it never does.
     ///
     /// ```
     /// # use rally_core::*;
@@ -260,7 +260,7 @@ impl Session {
         self
     }
 
-    /// Checks that the caller may do what takes this scope.
+    /// Checks that the caller has this scope, or a higher one.
     ///
     /// ```
     /// # use rally_core::*;
@@ -316,7 +316,7 @@ impl Session {
         Ok(committed)
     }
 
-    /// The next changes of some kinds. The cost grows with the entries that are answered, not with those in between.
+    /// The next changes of some kinds. The cost grows with the entries returned, not with those of other kinds.
     ///
     /// ```
     /// # use rally_core::*;
@@ -329,7 +329,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes behind that place, of any kind, have been trimmed;
+    /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes after that position, of any kind, have been trimmed;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
@@ -354,8 +354,7 @@ impl Session {
         self.view()?.last_change()
     }
 
-    /// Deletes all changes up to an instant from the feed, that one included. Asking for them is an error from the first
-    /// moment on.
+    /// Deletes the feed's entries up to and including an instant; reading from before it fails at once.
     ///
     /// ```
     /// # use rally_core::*;

@@ -60,6 +60,7 @@ impl Session {
     ) -> Result<T, Error> {
         let mut result = None;
         self.commit(None, &Vec::new, &mut |transaction| {
+            // The store may run this again on a newer state; what the last run answered is what is committed.
             result = Some(work(transaction)?);
             Ok(Answer::Nothing)
         })?;
@@ -88,6 +89,7 @@ impl Session {
         key: &IdempotencyKey,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // The key of a transaction is never answered by a single verb's answer, which has another form.
         let key = key.for_transaction();
         let committed = self.commit(Some(&key), &Vec::new, &mut |transaction| {
             let result = work(transaction)?;
@@ -347,7 +349,7 @@ impl<R: Editable> TransactionJson<'_, '_, R> {
 }
 
 impl<R: Creatable> TransactionJson<'_, '_, R> {
-    /// Creates a record of a JSON object.
+    /// Creates a record from a JSON object.
     ///
     /// # Errors
     /// Those of [`JsonCollection::create`](crate::schema::JsonCollection::create).

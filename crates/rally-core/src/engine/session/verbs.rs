@@ -76,6 +76,7 @@ fn prepared<'b, R: Editable>(
     entropy: &dyn Entropy,
     mut body: Body<'b>,
 ) -> Result<Body<'b>, Error> {
+    // Preparing may take tens of milliseconds (a password's hash), which a body that is refused anyway does not get.
     if body.faults.is_empty() {
         (definition::<R>(tenant).rules.prepare)(entropy, &mut body)?;
     }
@@ -233,6 +234,7 @@ impl<R: Editable> Verbs<'_, R> {
         }
         let is_atomic = atomicity == Atomicity::AllOrNothing;
         let done = if act == CREATE_MANY { "created" } else { "written" };
+        // The same items under the other treatment are another request, which a kept answer must not answer.
         let act = if is_atomic { format!("atomic {act}") } else { act.to_owned() };
         let options = options.for_act::<R>(&act, None);
         let key = options.idempotency_key.as_ref();

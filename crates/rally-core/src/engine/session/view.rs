@@ -68,12 +68,12 @@ pub struct Records<'v, R>(Rows<'v, R>);
 #[must_use = "it reads nothing until it is walked"]
 pub struct Rows<'v, R>(Walk<'v, R>);
 
-/// An iterator over the changes of the feed behind a place, which holds at most a page of them.
+/// An iterator over the changes of the feed after a position, which holds at most a page of them.
 ///
 /// # Cost
 /// That of [`Records`]. [`Session::follow`] holds no view between pages.
 #[must_use = "it reads nothing until it is walked"]
-pub struct Changes<'v> {
+pub struct FeedChanges<'v> {
     snapshot: &'v dyn Snapshot,
     from: FeedPosition,
     ready: std::vec::IntoIter<FeedEntry>,
@@ -147,7 +147,7 @@ impl View<'_> {
         self.tenant
     }
 
-    /// The changes of the feed behind a place, up to the moment of this view.
+    /// The changes of the feed after a position, up to the moment of this view.
     ///
     /// ```
     /// # use rally_core::*;
@@ -163,10 +163,10 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
-    pub fn changes(&self, from: FeedPosition) -> Result<Changes<'_>, Error> {
+    pub fn changes(&self, from: FeedPosition) -> Result<FeedChanges<'_>, Error> {
         require(self.scope, Scope::Read)?;
         let ready = Vec::new().into_iter();
-        Ok(Changes { snapshot: &*self.snapshot, from, ready, is_over: false })
+        Ok(FeedChanges { snapshot: &*self.snapshot, from, ready, is_over: false })
     }
 
     /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
@@ -400,7 +400,7 @@ impl<R: Resource> Iterator for Rows<'_, R> {
     }
 }
 
-impl Iterator for Changes<'_> {
+impl Iterator for FeedChanges<'_> {
     type Item = Result<FeedEntry, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -443,8 +443,8 @@ macro_rules! opaque {
 
 opaque!(ViewCollection, ViewRows, Records, Rows);
 
-impl fmt::Debug for Changes<'_> {
+impl fmt::Debug for FeedChanges<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Changes").field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("FeedChanges").field("from", &self.from).finish_non_exhaustive()
     }
 }

@@ -92,6 +92,7 @@ impl Answer {
     pub(crate) fn joined(self, transaction: &Transaction<'_>, model: &Model) -> Result<Self, Error> {
         let Self::Written { outcome, id, record, .. } = self else { return Ok(self) };
         let records = [Record::read(transaction.tenant().id, id, &record)?];
+        // No record refers to a new one yet, so members joined from those that do need no read.
         let is_new = outcome == WriteOutcome::Created;
         let joined = join(&transaction.overlay, model, &records, is_new)?.concat().into();
         let record = without_secrets(model, record)?;

@@ -38,7 +38,7 @@ pub(crate) struct Rules {
     /// Adds an entry to the audit trail.
     pub(crate) audit: Consequence,
     /// Refuses to delete a record that must be kept.
-    pub(crate) keep: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
+    pub(crate) check_delete: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
 }
 
 /// A consequence that a change has besides those of every change, in the same transaction.
@@ -51,7 +51,7 @@ impl Rules {
         settle: |_, _| Ok(()),
         follow: |_, _| Ok(()),
         audit: |_, _| Ok(()),
-        keep: |_, _, _| Ok(()),
+        check_delete: |_, _, _| Ok(()),
     };
 }
 

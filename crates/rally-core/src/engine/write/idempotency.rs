@@ -17,7 +17,7 @@ use crate::{
 /// Expired answers that each write with a key deletes, at most.
 const CLEARED_AT_ONCE: usize = 4;
 
-/// Makes a write happen once: a repetition under the same key gets the first answer.
+/// Key under which a write happens once; repeating it returns the first answer.
 ///
 /// The answer is kept with the write itself, for [`limits::IDEMPOTENCY_HOURS`]. A refused write changes nothing and
 /// its answer is not kept, so the request may be corrected and sent again under the same key.
@@ -28,7 +28,7 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// A key that the caller chooses, and the parts of the request that must be the same when the key is used again.
+    /// A caller's key, and the parts of the request that a repetition must share.
     ///
     /// ```
     /// # use rally_core::*;
@@ -148,7 +148,7 @@ fn oldest(now: Timestamp) -> Timestamp {
 pub(crate) struct UnderWay(Mutex<HashSet<(TenantId, String)>>);
 
 /// The mark of a write that is running. It ends when this is dropped.
-pub(crate) struct Marked<'u> {
+pub(crate) struct UnderWayGuard<'u> {
     under_way: &'u UnderWay,
     entry: (TenantId, String),
 }
@@ -158,17 +158,17 @@ impl UnderWay {
     ///
     /// # Errors
     /// [`Code::Conflict`] when another write with this key is running.
-    pub(crate) fn mark(&self, tenant: TenantId, key: &IdempotencyKey) -> Result<Marked<'_>, Error> {
+    pub(crate) fn mark(&self, tenant: TenantId, key: &IdempotencyKey) -> Result<UnderWayGuard<'_>, Error> {
         let entry = (tenant, key.key.clone());
         if self.0.lock().insert(entry.clone()) {
-            return Ok(Marked { under_way: self, entry });
+            return Ok(UnderWayGuard { under_way: self, entry });
         }
         let detail = "a request with this idempotency key is still running; try again";
         Err(Error::new(Code::Conflict, detail).with_under_way())
     }
 }
 
-impl Drop for Marked<'_> {
+impl Drop for UnderWayGuard<'_> {
     fn drop(&mut self) {
         self.under_way.0.lock().remove(&self.entry);
     }

@@ -189,7 +189,7 @@ pub(crate) fn delete(
     if_version: Option<Timestamp>,
 ) -> Result<Answer, Error> {
     let record = existing(transaction, definition.kind(), id, if_version)?;
-    (definition.rules.keep)(transaction, id, &record)?;
+    (definition.rules.check_delete)(transaction, id, &record)?;
     // References go first, each with an instant of its own, so that the feed never tells of a reference after the
     // deletion of the record that it leads to.
     clear_references(transaction, definition, id)?;

@@ -59,6 +59,7 @@ impl<'a> Revision<'a> {
         let wrong = body.apply(definition.model, &mut new);
         let mut revision = Self { body, id, old, new, at, wrong, unknown: Faults::new() };
         (definition.rules.settle)(transaction, &mut revision)?;
+        // After the rules, as these may set references of their own.
         let unknown = unknown_references(transaction, definition.model, &revision.old, &revision.new)?;
         revision.unknown.add_all("", unknown);
         Ok(revision)
@@ -112,6 +113,7 @@ fn unknown_references(
     let mut unknown = Faults::new();
     for (slot, member) in model.stored() {
         let value = new.get(slot);
+        // A reference that stays needs no look: deleting its target would have cleared it.
         if let Rule::Reference(kind) = member.rule
             && value != old.get(slot)
             && let Some(target) = reference_id(value.as_bytes())

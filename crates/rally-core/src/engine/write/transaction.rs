@@ -201,6 +201,7 @@ impl<'s> Transaction<'s> {
         change: impl FnOnce(&mut Sequence, &mut Overlay<'s>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let name = (kind, order);
+        // A sequence keeps its spine here until `save`, so one that is loaded again would lack what was added before.
         if let Some((_, sequence)) = self.sequences.iter_mut().find(|(known, _)| *known == name) {
             return change(sequence, &mut self.overlay);
         }
@@ -221,6 +222,7 @@ impl<'s> Transaction<'s> {
         for (_, sequence) in &self.sequences {
             sequence.save(&mut self.overlay)?;
         }
+        // A write that changes nothing leaves an empty batch, not the same head once more.
         if self.head != self.head_before {
             self.overlay.put(spaces::head(), codec::encode(&self.head)?);
         }

@@ -23,6 +23,7 @@ impl Transaction<'_> {
             left -= gone.len();
             gone.into_iter().for_each(|entry| self.overlay.delete(entry.key));
         }
+        // If as many as may be deleted at once were found, there may be more.
         Ok(left > 0)
     }
 
@@ -38,6 +39,7 @@ impl Transaction<'_> {
             }
         }
         let head = self.head_mut();
+        // A trim never moves back: of the feed before the mark, some is gone already.
         if let Some(last) = last
             && head.trimmed.is_none_or(|before| before.number < last.number)
         {

@@ -95,7 +95,7 @@ impl PipelineStageDraft {
         self
     }
 
-    /// Probability that a deal which comes to it is won, 0 to 100. A new stage that is won has 100 without it.
+    /// Probability that a deal which comes to it is won, 0 to 100. A new won stage has 100 unless it is set.
     ///
     /// ```
     /// # use rally_core::*;

@@ -17,8 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Serve the API on a store
     ///
-    /// A database that does not answer is waited for: until it does, requests are answered 503 and tenants are not made.
-    /// Those are announced in a second announcement, with the keys of the new ones.
+    /// While the database is unreachable, requests are answered 503 and the tenants are not created. Once it answers,
+    /// they are, and a second announcement has them, with the keys of the new ones.
     Serve(ServeArguments),
     /// Serve the API as a fake for tests: in memory, on a free port of this machine, strict about requests
     Fake(FakeArguments),
@@ -43,7 +43,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretsCommand {
-    /// Sign with a new secret from now on; tokens that were signed with the last one are taken until they end
+    /// Sign with a new secret from now on; older tokens stay valid until they expire
     Rotate {
         #[command(flatten)]
         store: StoreArguments,
@@ -125,7 +125,7 @@ pub(crate) enum KeysCommand {
         #[arg(long, default_value = "read")]
         scopes: Scopes,
     },
-    /// List a tenant's API keys: id, how it begins, name, scopes, whether it works, and when it last did
+    /// List a tenant's API keys: id, prefix, name, scopes, state and last use
     List {
         #[command(flatten)]
         store: StoreArguments,
@@ -133,7 +133,7 @@ pub(crate) enum KeysCommand {
         #[arg(long, value_name = "SLUG")]
         tenant: String,
     },
-    /// End an API key for good, and list it
+    /// Revoke an API key for good, and list it
     Revoke {
         #[command(flatten)]
         store: StoreArguments,

@@ -1,16 +1,16 @@
 use url::Host;
 
-use super::{Read, Wrong, quote, text::text};
+use super::{RuleResult, ValueFaults, quote, text::text};
 use crate::base::limits;
 
 /// The text of a domain or of a URL becomes the domain in lower case.
-pub(super) fn domain(raw: &str) -> Read<'_> {
+pub(super) fn domain(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     let domain = Domain::parse(&text.value).ok_or_else(not_a_domain)?;
     Ok(quote(&domain.text).into())
 }
 
-fn not_a_domain() -> Wrong {
+fn not_a_domain() -> ValueFaults {
     "must be a domain, such as acme.example".into()
 }
 

@@ -6,8 +6,8 @@ mod number;
 mod object;
 mod tag;
 mod text;
+mod value_faults;
 mod word;
-mod wrong;
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ pub(crate) use self::{
     object::{Nested, array, object},
     text::fold_email,
 };
-pub(crate) use self::{object::Name, word::reference_id, wrong::Wrong};
+pub(crate) use self::{object::Name, value_faults::ValueFaults, word::reference_id};
 use crate::{
     base::{Kind, Profile, invariant},
     store::StoreError,
@@ -66,7 +66,7 @@ pub enum Rule {
     Scopes,
     /// One DNS label in lower case (RFC 1035).
     Slug,
-    /// The domain of an organisation (RFC 1035, in Unicode as IDNA has it), without what stands around it in a URL.
+    /// The domain of an organisation (RFC 1035, in Unicode as IDNA has it); the other parts of a URL are removed.
     Domain,
     /// The alphabetic code of a currency (ISO 4217).
     Currency,
@@ -79,11 +79,11 @@ pub enum Rule {
 }
 
 /// The JSON text that is stored, or what is wrong.
-type Read<'a> = Result<Cow<'a, str>, Wrong>;
+type RuleResult<'a> = Result<Cow<'a, str>, ValueFaults>;
 
 impl Rule {
     /// Turns the JSON text of a value, which is not `null`, into the JSON text that is stored.
-    pub(crate) fn read<'a>(&self, raw: &'a str, profile: Profile) -> Read<'a> {
+    pub(crate) fn read<'a>(&self, raw: &'a str, profile: Profile) -> RuleResult<'a> {
         match self {
             Rule::Text { characters } => text::short_text(raw, *characters),
             Rule::LongText => text::long_text(raw),
@@ -112,7 +112,7 @@ impl Rule {
 impl Rule {
     /// Turns the JSON text of a host's value into the JSON text that is stored. Only tags differ from the JSON API:
     /// the Rust type is a list in any case, and an empty list is no value, as a host reads both the same.
-    pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Result<Option<Cow<'a, str>>, Wrong> {
+    pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Result<Option<Cow<'a, str>>, ValueFaults> {
         let tags = match self {
             Rule::TagLine => tag::tag_line_of_array(raw)?,
             Rule::Tags => tag::tags(raw)?,

@@ -1,7 +1,7 @@
-use super::Read;
+use super::RuleResult;
 use crate::base::Decimal;
 
-pub(super) fn integer(raw: &str, min: i64, max: i64) -> Read<'_> {
+pub(super) fn integer(raw: &str, min: i64, max: i64) -> RuleResult<'_> {
     let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
     match raw.parse::<i64>() {
         Ok(number) if (min..=max).contains(&number) => Ok(number.to_string().into()),
@@ -12,7 +12,7 @@ pub(super) fn integer(raw: &str, min: i64, max: i64) -> Read<'_> {
     }
 }
 
-pub(super) fn decimal(raw: &str) -> Read<'_> {
+pub(super) fn decimal(raw: &str) -> RuleResult<'_> {
     let number: Decimal = raw.parse().map_err(|error| format!("{error}"))?;
     Ok(number.to_string().into())
 }

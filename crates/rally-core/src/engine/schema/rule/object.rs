@@ -5,14 +5,14 @@ use std::{borrow::Cow, fmt};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Rule, Wrong};
+use super::{Rule, ValueFaults};
 use crate::base::Profile;
 
 /// A kind of object or array that one resource alone has.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// Turns the JSON text of a value, which is not `null`, into the JSON text that is stored.
-    pub(crate) read: fn(&str, Profile) -> Result<String, Wrong>,
+    pub(crate) read: fn(&str, Profile) -> Result<String, ValueFaults>,
     /// The JSON Schema of the value, as JSON text.
     pub schema: &'static str,
 }
@@ -34,9 +34,9 @@ pub(crate) fn object<'a, const N: usize>(
     raw: &'a str,
     profile: Profile,
     members: [(&str, Rule); N],
-) -> ([Nested<'a>; N], Wrong) {
+) -> ([Nested<'a>; N], ValueFaults) {
     let mut found = std::array::from_fn(|_| Nested::Nothing);
-    let mut wrong = Wrong::none();
+    let mut wrong = ValueFaults::none();
     match entries(raw) {
         Ok(entries) => {
             for (name, raw) in entries {
@@ -62,7 +62,7 @@ fn member<'a>(
     raw: &'a str,
     profile: Profile,
     before: &Nested<'_>,
-    wrong: &mut Wrong,
+    wrong: &mut ValueFaults,
 ) -> Nested<'a> {
     if *before != Nested::Nothing {
         wrong.add(&place(name), "is given twice");
@@ -85,7 +85,7 @@ fn place(name: &str) -> String {
 }
 
 /// Splits a JSON array into the text of each element.
-pub(crate) fn array(raw: &str) -> Result<Vec<&str>, Wrong> {
+pub(crate) fn array(raw: &str) -> Result<Vec<&str>, ValueFaults> {
     let elements: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| "must be an array")?;
     Ok(elements.into_iter().map(RawValue::get).collect())
 }
@@ -96,7 +96,7 @@ pub(crate) struct Name<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 type Entries<'a> = Vec<(Cow<'a, str>, &'a str)>;
 
-fn entries(raw: &str) -> Result<Entries<'_>, Wrong> {
+fn entries(raw: &str) -> Result<Entries<'_>, ValueFaults> {
     if !raw.starts_with('{') {
         return Err("must be an object".into());
     }
@@ -133,8 +133,8 @@ mod tests {
     /// `[{name, score?}]`, stored with both.
     const ROWS: Rule = Rule::Shape(&Shape { read: rows, schema: "{}" });
 
-    fn rows(raw: &str, profile: Profile) -> Result<String, Wrong> {
-        let mut wrong = Wrong::none();
+    fn rows(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
+        let mut wrong = ValueFaults::none();
         let mut rows = Vec::new();
         for (index, raw) in array(raw)?.into_iter().enumerate() {
             let members =
@@ -160,7 +160,7 @@ mod tests {
     fn check(profile: Profile, raw: &str, expected: Result<&str, &[(&str, &str)]>) {
         let found = ROWS.read(raw, profile).map(Cow::into_owned);
         let expected = expected.map(str::to_owned).map_err(|faults| {
-            let mut wrong = Wrong::none();
+            let mut wrong = ValueFaults::none();
             faults.iter().for_each(|(place, phrase)| wrong.add(place, *phrase));
             wrong
         });

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Read, Wrong,
+    RuleResult, ValueFaults,
     object::array,
     quote,
     text::{text, within},
@@ -11,7 +11,7 @@ use super::{
 use crate::base::limits;
 
 /// Tags separated by commas, in one string.
-pub(super) fn tag_line(raw: &str) -> Read<'_> {
+pub(super) fn tag_line(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     let mut tags = TagList::default();
     for tag in text.value.split(',') {
@@ -21,12 +21,12 @@ pub(super) fn tag_line(raw: &str) -> Read<'_> {
 }
 
 /// An array of strings, each a tag, to be stored as one string with commas.
-pub(super) fn tag_line_of_array(raw: &str) -> Read<'_> {
+pub(super) fn tag_line_of_array(raw: &str) -> RuleResult<'_> {
     let mut tags = TagList::default();
     for (index, element) in array(raw)?.into_iter().enumerate() {
         let tag = text(element)?.value;
         if tag.contains(',') {
-            return Err(Wrong::at(&format!("[{index}]"), "must not hold a comma"));
+            return Err(ValueFaults::at(&format!("[{index}]"), "must not hold a comma"));
         }
         tags.add(tag)?;
     }
@@ -34,9 +34,9 @@ pub(super) fn tag_line_of_array(raw: &str) -> Read<'_> {
 }
 
 /// An array of strings, each of which is a tag.
-pub(super) fn tags(raw: &str) -> Read<'_> {
+pub(super) fn tags(raw: &str) -> RuleResult<'_> {
     let mut tags = TagList::default();
-    let mut wrong = Wrong::none();
+    let mut wrong = ValueFaults::none();
     for (index, element) in array(raw)?.into_iter().enumerate() {
         match text(element) {
             Ok(tag) => tags.add(tag.value)?,
@@ -48,7 +48,7 @@ pub(super) fn tags(raw: &str) -> Read<'_> {
 }
 
 /// One tag.
-pub(super) fn tag(raw: &str) -> Read<'_> {
+pub(super) fn tag(raw: &str) -> RuleResult<'_> {
     let text = within(text(raw)?, limits::TAG)?;
     if text.value.is_empty() { Err("must not be empty".into()) } else { Ok(text.into_json()) }
 }
@@ -58,7 +58,7 @@ pub(super) fn tag(raw: &str) -> Read<'_> {
 struct TagList<'a>(Vec<Cow<'a, str>>);
 
 impl<'a> TagList<'a> {
-    fn add(&mut self, tag: Cow<'a, str>) -> Result<(), Wrong> {
+    fn add(&mut self, tag: Cow<'a, str>) -> Result<(), ValueFaults> {
         if tag.chars().count() > limits::TAG {
             return Err(format!("has a tag longer than {} characters", limits::TAG).into());
         }
@@ -76,7 +76,7 @@ impl<'a> TagList<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Profile, Rule, Wrong, check, quote};
+    use super::super::{Profile, Rule, ValueFaults, check, quote};
 
     #[test]
     fn tags_are_trimmed_without_empties_and_repeats_in_their_order() {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_element_that_is_no_tag_is_told_by_its_place() {
-        let mut wrong = Wrong::at("[1]", "must be a string");
+        let mut wrong = ValueFaults::at("[1]", "must be a string");
         wrong.add("[3]", "must be a string");
         assert_eq!(Rule::Tags.read(r#"["a",5,"b",null]"#, Profile::Strict), Err(wrong));
     }

@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 use unicase::UniCase;
 use url::Url;
 
-use super::{Read, Wrong, quote};
+use super::{RuleResult, ValueFaults, quote};
 use crate::base::limits;
 
 /// A JSON string: as it was sent, and the text that it means.
@@ -27,7 +27,7 @@ impl<'a> Text<'a> {
 }
 
 /// Reads a string, trims it at both ends and refuses characters that no text should hold.
-pub(super) fn text(raw: &str) -> Result<Text<'_>, Wrong> {
+pub(super) fn text(raw: &str) -> Result<Text<'_>, ValueFaults> {
     let value = match unescape(raw)? {
         Cow::Borrowed(value) => Cow::Borrowed(value.trim()),
         Cow::Owned(value) => Cow::Owned(value.trim().to_owned()),
@@ -39,7 +39,7 @@ pub(super) fn text(raw: &str) -> Result<Text<'_>, Wrong> {
 }
 
 /// The text that a JSON string means, to the character.
-fn unescape(raw: &str) -> Result<Cow<'_, str>, Wrong> {
+fn unescape(raw: &str) -> Result<Cow<'_, str>, ValueFaults> {
     let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or("must be a string")?;
     if !inner.contains('\\') {
         return Ok(Cow::Borrowed(inner));
@@ -48,18 +48,18 @@ fn unescape(raw: &str) -> Result<Cow<'_, str>, Wrong> {
     Ok(Cow::Owned(unescaped))
 }
 
-pub(super) fn within(text: Text<'_>, characters: usize) -> Result<Text<'_>, Wrong> {
+pub(super) fn within(text: Text<'_>, characters: usize) -> Result<Text<'_>, ValueFaults> {
     if text.value.len() > characters && text.value.chars().count() > characters {
         return Err(format!("must not be longer than {characters} characters").into());
     }
     Ok(text)
 }
 
-pub(super) fn short_text(raw: &str, characters: usize) -> Read<'_> {
+pub(super) fn short_text(raw: &str, characters: usize) -> RuleResult<'_> {
     within(text(raw)?, characters).map(Text::into_json)
 }
 
-pub(super) fn long_text(raw: &str) -> Read<'_> {
+pub(super) fn long_text(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     if text.value.len() > limits::LONG_TEXT_BYTES {
         return Err(format!("must not be longer than {} bytes", limits::LONG_TEXT_BYTES).into());
@@ -67,7 +67,7 @@ pub(super) fn long_text(raw: &str) -> Read<'_> {
     Ok(text.into_json())
 }
 
-pub(super) fn email(raw: &str) -> Read<'_> {
+pub(super) fn email(raw: &str) -> RuleResult<'_> {
     let text = within(text(raw)?, limits::EMAIL)?;
     let options = Options::default().without_display_text().without_domain_literal();
     match EmailAddress::parse_with_options(&text.value, options) {
@@ -81,7 +81,7 @@ pub(crate) fn fold_email(email: &str) -> Option<String> {
     if email.is_empty() { None } else { Some(UniCase::new(email).to_folded_case()) }
 }
 
-pub(super) fn url(raw: &str) -> Read<'_> {
+pub(super) fn url(raw: &str) -> RuleResult<'_> {
     let text = within(text(raw)?, limits::URL)?;
     match Url::parse(&text.value) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.into_json()),
@@ -89,7 +89,7 @@ pub(super) fn url(raw: &str) -> Read<'_> {
     }
 }
 
-pub(super) fn slug(raw: &str) -> Read<'_> {
+pub(super) fn slug(raw: &str) -> RuleResult<'_> {
     let text = within(text(raw)?, limits::SLUG)?;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edges = |value: &str| value.starts_with('-') || value.ends_with('-');
@@ -100,7 +100,7 @@ pub(super) fn slug(raw: &str) -> Read<'_> {
 }
 
 /// Keeps every character: the password that is set must equal the one that is typed at a login.
-pub(super) fn password(raw: &str) -> Read<'_> {
+pub(super) fn password(raw: &str) -> RuleResult<'_> {
     let value = unescape(raw)?;
     let lengths = limits::PASSWORD_MIN..=limits::PASSWORD_MAX;
     if !lengths.contains(&value.chars().count()) {

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use super::{Read, quote, text::text};
+use super::{RuleResult, quote, text::text};
 use crate::base::{Currency, Scopes, TimeZone, Timestamp};
 
-pub(super) fn boolean(raw: &str) -> Read<'_> {
+pub(super) fn boolean(raw: &str) -> RuleResult<'_> {
     if matches!(raw, "true" | "false") { Ok(raw.into()) } else { Err("must be true or false".into()) }
 }
 
-pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Read<'a> {
+pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> RuleResult<'a> {
     let text = text(raw)?;
     if words.contains(&&*text.value) {
         return Ok(text.into_json());
@@ -17,19 +17,19 @@ pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> Read<'a> {
     Err(format!("must be one of {}", words.join(", ")).into())
 }
 
-pub(super) fn currency(raw: &str) -> Read<'_> {
+pub(super) fn currency(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     let _: Currency = text.value.parse().map_err(|error| format!("{error}"))?;
     Ok(text.into_json())
 }
 
-pub(super) fn time_zone(raw: &str) -> Read<'_> {
+pub(super) fn time_zone(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     let _: TimeZone = text.value.parse().map_err(|error| format!("{error}"))?;
     Ok(text.into_json())
 }
 
-pub(super) fn reference(raw: &str) -> Read<'_> {
+pub(super) fn reference(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     let id: uuid::fmt::Hyphenated = text.value.parse().map_err(|_| "is not an id")?;
     Ok(quote(&id.to_string()).into())
@@ -41,12 +41,12 @@ pub(crate) fn reference_id(stored: &[u8]) -> Option<Uuid> {
     Uuid::try_parse_ascii(inner).ok()
 }
 
-pub(super) fn instant(raw: &str) -> Read<'_> {
+pub(super) fn instant(raw: &str) -> RuleResult<'_> {
     let instant: Timestamp = text(raw)?.value.parse().map_err(|error| format!("{error}"))?;
     Ok(quote(&instant.to_string()).into())
 }
 
-pub(super) fn scopes(raw: &str) -> Read<'_> {
+pub(super) fn scopes(raw: &str) -> RuleResult<'_> {
     let text = text(raw)?;
     let names: Vec<&str> = text.value.split(',').map(str::trim).collect();
     match text.value.parse::<Scopes>() {

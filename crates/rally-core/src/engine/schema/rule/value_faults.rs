@@ -3,9 +3,9 @@ use crate::base::Faults;
 /// Faults of a value. Each is a phrase and the place in the value that it is about: an empty one for the value as a
 /// whole, otherwise the rest of the member's name, such as `.rating` or `[2].name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wrong(Faults);
+pub(crate) struct ValueFaults(Faults);
 
-impl Wrong {
+impl ValueFaults {
     /// No fault yet.
     pub(crate) const fn none() -> Self {
         Self(Faults::new())
@@ -21,7 +21,7 @@ impl Wrong {
     }
 
     /// Adds the faults of a value that lies at a place of this one.
-    pub(crate) fn add_all(&mut self, place: &str, inner: Wrong) {
+    pub(crate) fn add_all(&mut self, place: &str, inner: ValueFaults) {
         self.0.add_all(place, inner.0);
     }
 
@@ -36,13 +36,13 @@ impl Wrong {
     }
 }
 
-impl From<&'static str> for Wrong {
+impl From<&'static str> for ValueFaults {
     fn from(phrase: &'static str) -> Self {
         Self::at("", phrase)
     }
 }
 
-impl From<String> for Wrong {
+impl From<String> for ValueFaults {
     fn from(phrase: String) -> Self {
         Self::at("", phrase)
     }
