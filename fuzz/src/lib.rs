@@ -7,9 +7,10 @@ use std::{fs, io, path::Path, sync::Arc};
 
 use rally_core::{
     ActivityDraft, ActivityType, Atomicity, BantUpdate, Code, Collection, CompanyDraft, Config, ContactDraft,
-    ContactUpdate, CriterionUpdate, Deal, DealDraft, DealStatus, Engine, Error, FeedPosition, Filter, Id,
-    Kind, Profile, Query, Scope, Session, TenantDraft, Timestamp, UserDraft, WriteOptions, Written,
-    schema::{Bulkable, Creatable, FeedQuery, Fields, Resource, Row, Search, Upsertable},
+    ContactUpdate, CriterionUpdate, Deal, DealDraft, DealStatus, Engine, Error, FeedPosition, FeedQuery,
+    Filter, Id, Kind, Profile, Query, Scope, Session, TenantDraft, Timestamp, UserDraft, WriteOptions,
+    Written,
+    schema::{Bulkable, Creatable, Fields, Resource, Row, Search, Upsertable},
     store::{Batch, Commit, Direction, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::SharedStore;

@@ -59,13 +59,13 @@ pub use base::{
     Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
 };
 pub use engine::{
-    read::{FeedEntry, FeedPosition, Filter, Filterable, ListQuery, Page, Query},
+    read::{FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, ListQuery, Page, Query},
     schema::TenantInfo,
     session::{
-        Atomicity, Bulk, Caller, Collection, Config, Engine, Follow, FollowedChange, Session,
-        TransactionCollection, View, ViewCollection, WriteOptions,
+        Atomicity, Bulk, BulkItem, Caller, Collection, Config, Engine, FeedChanges, Follow, FollowedChange,
+        Records, Session, TransactionCollection, View, ViewCollection, WriteOptions,
     },
-    write::{IdempotencyKey, Transaction, WriteOutcome, Written},
+    write::{Deleted, IdempotencyKey, Transaction, WriteOutcome, Written},
 };
 pub use resources::{
     Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, ApiKey, ApiKeyDraft, ApiKeyUpdate,

@@ -16,13 +16,10 @@
 
 pub use crate::{
     engine::{
-        read::{FeedQuery, Search},
+        read::Search,
         schema::{Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape},
-        session::{
-            Allowance, BulkItem, FeedChanges, JsonCollection, Limiter, Records, Rows, TransactionJson,
-            ViewRows,
-        },
-        write::{Bulkable, Creatable, Definition, Deleted, Draft, Editable, MatchedBy, Update, Upsertable},
+        session::{Allowance, JsonCollection, Limiter, Rows, TransactionJson, ViewRows},
+        write::{Bulkable, Creatable, Definition, Draft, Editable, MatchedBy, Update, Upsertable},
     },
     resources::{MintedApiKey, SigningSecret},
 };

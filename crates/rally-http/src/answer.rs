@@ -6,8 +6,8 @@ use axum::{
     response::Response,
 };
 use rally_core::{
-    ApiKey, Bulk, Error, Page, WriteOutcome, Written,
-    schema::{Deleted, Fields, MintedApiKey, Resource, Row},
+    ApiKey, Bulk, Deleted, Error, Page, WriteOutcome, Written,
+    schema::{Fields, MintedApiKey, Resource, Row},
 };
 
 use crate::{

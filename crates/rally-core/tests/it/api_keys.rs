@@ -2,9 +2,8 @@ use std::sync::Arc;
 
 use rally_core::store::MemoryStore;
 use rally_core::{
-    ApiKeyDraft, ApiKeyUpdate, Caller, Code, Config, Engine, FeedPosition, Kind, NewApiKey, Patch, Query,
-    Scope, Scopes, Session, TenantId, UserDraft, WriteOptions, WriteOutcome,
-    schema::{FeedQuery, MintedApiKey},
+    ApiKeyDraft, ApiKeyUpdate, Caller, Code, Config, Engine, FeedPosition, FeedQuery, Kind, NewApiKey, Patch,
+    Query, Scope, Scopes, Session, TenantId, UserDraft, WriteOptions, WriteOutcome, schema::MintedApiKey,
 };
 use rally_testkit::{CountingStore, Counts, FaultyStore, WriteFault};
 use serde_json::json;

@@ -7,9 +7,9 @@ use std::{collections::BTreeSet, fmt::Write, sync::Arc};
 use rally_core::{
     ActivityDraft, ActivityStatus, ActivityType, ApiKeyDraft, Atomicity, BantUpdate, Code, Collection,
     Company, CompanyDraft, Config, Contact, ContactUpdate, CriterionUpdate, Deal, DealDraft, Decimal, Engine,
-    Error, FeedPosition, Id, IdempotencyKey, Kind, ListQuery, Query, Scope, Session, StageMove, TenantId,
-    Timestamp, UserDraft, Written,
-    schema::{FeedQuery, Resource},
+    Error, FeedPosition, FeedQuery, Id, IdempotencyKey, Kind, ListQuery, Query, Scope, Session, StageMove,
+    TenantId, Timestamp, UserDraft, Written,
+    schema::Resource,
     store::{Batch, Commit, Direction, Entry, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::SharedStore;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rally_core::{
     Activity, ActivityDraft, ActivityType, Atomicity, Code, Collection, Company, CompanyDraft, Contact,
-    ContactUpdate, Deal, DealUpdate, FeedPosition, Id, Kind, Session, User, UserDraft, WriteOptions, limits,
-    schema::{Creatable, FeedQuery, Resource},
+    ContactUpdate, Deal, DealUpdate, FeedPosition, FeedQuery, Id, Kind, Session, User, UserDraft,
+    WriteOptions, limits,
+    schema::{Creatable, Resource},
     store::MemoryStore,
 };
 use rally_testkit::CountingStore;

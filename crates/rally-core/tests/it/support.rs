@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Collection, Config, Contact, ContactDraft, Deal, DealDraft, Engine, Error, FeedPosition, Id,
+    Collection, Config, Contact, ContactDraft, Deal, DealDraft, Engine, Error, FeedPosition, FeedQuery, Id,
     IdempotencyKey, Kind, Pipeline, PipelineStage, Profile, Session, TenantDraft, TenantId, Timestamp,
     WriteOptions, Written,
-    schema::{Creatable, Editable, FeedQuery, Fields, Resource, Row, Upsertable},
+    schema::{Creatable, Editable, Fields, Resource, Row, Upsertable},
     store::{Direction, Entry, Key, KeyRange, MemoryStore, Space, Store},
 };
 use rally_testkit::FixedClock;

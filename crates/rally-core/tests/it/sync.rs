@@ -1,5 +1,5 @@
 use rally_core::{
-    ApiKeyDraft, Code, ContactUpdate, FeedEntry, FeedPosition, Id, Kind, Scope, Timestamp, schema::FeedQuery,
+    ApiKeyDraft, Code, ContactUpdate, FeedEntry, FeedPosition, FeedQuery, Id, Kind, Scope, Timestamp,
 };
 
 use crate::support::{World, tenant};

@@ -1,5 +1,5 @@
 use axum::{extract::State, response::Response};
-use rally_core::{Action, Error, FeedEntry, FeedPosition, Kind, Profile, Scope, limits, schema::FeedQuery};
+use rally_core::{Action, Error, FeedEntry, FeedPosition, FeedQuery, Kind, Profile, Scope, limits};
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, rc::Rc};
 
-use rally_core::{FeedPosition, Id, Kind, Session, Timestamp, schema::FeedQuery};
+use rally_core::{FeedPosition, FeedQuery, Id, Kind, Session, Timestamp};
 
 use super::{
     sample::{Around, Body, unquote},

@@ -323,7 +323,7 @@ impl Session {
     /// # let engine = Engine::new(store::MemoryStore::new());
     /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
     /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
-    /// let query = schema::FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100 };
+    /// let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100 };
     /// assert_eq!(acme.changes(&query)?[0].changed_at, ada.updated_at);
     /// # Ok::<(), Error>(())
     /// ```
