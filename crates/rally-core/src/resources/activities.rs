@@ -18,8 +18,8 @@ const STATUS: Slot = Slot::new(9);
 const COMPLETED_AT: Slot = Slot::new(17);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const COUNT: Rule = Rule::Integer { min: 0, max: limits::COUNT };
-const PENDING: &str = "\"pending\"";
-const COMPLETED: &str = "\"completed\"";
+const PENDING: &str = ActivityStatus::Pending.json();
+const COMPLETED: &str = ActivityStatus::Completed.json();
 
 /// The slots of members that only activities of one type have.
 const OF_TYPE: [(ActivityType, RangeInclusive<Slot>); 3] = [

@@ -56,7 +56,7 @@ resource! {
         /// Purpose.
         required name: String = stored(NAME, "name", SHORT);
         /// Scopes; the highest counts. `read` unless they are set.
-        defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
+        defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default(Scope::Read.json());
         /// The instant at which it expires.
         optional expires_at: Timestamp = stored(key::EXPIRES_AT, "expiresAt", Rule::Instant);
         /// The instant at which it last worked, at most a minute behind.

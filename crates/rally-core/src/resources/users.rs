@@ -52,7 +52,7 @@ resource! {
         /// Name.
         required name: String = stored(NAME, "name", SHORT).searched();
         /// Scopes; the highest counts. `read` unless they are set.
-        defaulted scopes: Scopes = stored(user::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
+        defaulted scopes: Scopes = stored(user::SCOPES, "scopes", Rule::Scopes).default(Scope::Read.json());
         /// True when the user may log in.
         defaulted is_active: bool = stored(user::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
         /// The instant of its creation.
