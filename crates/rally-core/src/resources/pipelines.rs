@@ -15,7 +15,7 @@ use crate::{
         keys::{IndexedValue, fold},
         schema::{
             self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, Wrong, array,
-            object, stored,
+            object, read_bool, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
         write::{self, Answer, Creatable, Definition, Editable, Revision, Rules, Transaction},
@@ -198,7 +198,7 @@ pub(super) fn create_first(tenant: &Session) -> Result<(), Error> {
 
 /// The stages of a stored pipeline.
 pub(super) fn stages(pipeline: &[u8]) -> Result<Vec<PipelineStage>, Error> {
-    serde_json::from_slice(RecordParts::read(pipeline)?.slot(STAGES)).map_err(Error::internal)
+    Ok(read_stored(RecordParts::read(pipeline)?.slot(STAGES), "the stages of a pipeline")?)
 }
 
 /// A stage of a stored pipeline as far as its name, which is read without the others.
@@ -212,13 +212,13 @@ struct Named<'a> {
 /// The JSON text of the name of a stage of a stored pipeline.
 pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Error> {
     let stages = RecordParts::read(pipeline)?.slot(STAGES);
-    let stages: Vec<Named<'_>> = serde_json::from_slice(stages).map_err(Error::internal)?;
+    let stages: Vec<Named<'_>> = read_stored(stages, "the stages of a pipeline")?;
     Ok(stages.iter().find(|stage| stage.id.as_uuid() == id).map(|stage| stage.name.get()))
 }
 
 /// Completes the stages, and keeps exactly one pipeline the default.
 fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
-    let was = pipeline.text_before(IS_DEFAULT) == "true";
+    let was = read_bool(pipeline.text_before(IS_DEFAULT).as_bytes())?;
     if was && pipeline.text(IS_DEFAULT) != "true" {
         pipeline.wrong.add("isDefault", "must stay true until another pipeline is made the default");
     }
@@ -232,10 +232,9 @@ fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<
 }
 
 fn settle_stages(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
-    let read = |json: &str| serde_json::from_str::<Vec<PipelineStage>>(json).map_err(Error::internal);
-    let before = match pipeline.text_before(STAGES) {
+    let before: Vec<PipelineStage> = match pipeline.text_before(STAGES) {
         "" => Vec::new(),
-        json => read(json)?,
+        json => read_stored(json.as_bytes(), "the stages of a pipeline")?,
     };
     let given = serde_json::from_str(pipeline.text(STAGES)).map_err(Error::internal)?;
     let after = put_together(transaction, pipeline, &before, given);
@@ -295,10 +294,14 @@ fn put_together(
         if draft.id.is_some_and(|id| !ids.insert(id)) {
             pipeline.wrong.add(&at("id"), "is given twice");
         }
-        let name = given_or(draft.name, known.map(|known| known.name.clone())).unwrap_or_default();
-        if name.is_empty() {
-            pipeline.wrong.add(&at("name"), "is required");
-        } else if !names.insert(fold(&name)) {
+        let name = match given_or(draft.name, known.map(|known| known.name.clone())) {
+            Some(name) if !name.is_empty() => name,
+            _ => {
+                pipeline.wrong.add(&at("name"), "is required");
+                continue;
+            }
+        };
+        if !names.insert(fold(&name)) {
             pipeline.wrong.add(&at("name"), "is the name of another stage");
         }
         let outcome = given_or(draft.outcome, known.map(|known| known.outcome));
@@ -322,7 +325,7 @@ fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
 
 /// Takes the mark of the default from the former default pipeline when this one has become it.
 fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
-    if RecordParts::read(pipeline)?.slot(IS_DEFAULT) != b"true" {
+    if !read_bool(RecordParts::read(pipeline)?.slot(IS_DEFAULT))? {
         return Ok(());
     }
     for other in defaults(transaction)?.into_iter().filter(|other| *other != id) {
@@ -333,7 +336,7 @@ fn follow(transaction: &mut Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Resu
 
 /// Refuses to delete the default pipeline, or one that has deals.
 fn keep(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
-    if RecordParts::read(pipeline)?.slot(IS_DEFAULT) == b"true" {
+    if read_bool(RecordParts::read(pipeline)?.slot(IS_DEFAULT))? {
         let detail = "this is the default pipeline; make another one the default before you delete it";
         let faults = Faults::one("isDefault", "must not be true");
         return Err(Error::new(Code::Validation, detail).with_faults(faults));

@@ -22,7 +22,10 @@ pub(crate) use self::{
     },
     record::{NULL, Record},
     resource::sealed::Sealed,
-    rule::{Nested, Wrong, array, fold_domain, fold_email, object, quote, reference_id, text_of, unquote},
+    rule::{
+        Nested, Wrong, array, fold_domain, fold_email, object, quote, read_bool, read_stored, reference_id,
+        text_of, unquote,
+    },
     slots::Slots,
 };
 pub use self::{

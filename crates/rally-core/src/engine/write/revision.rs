@@ -114,7 +114,7 @@ fn unknown_references(
         let value = new.get(slot);
         if let Rule::Reference(kind) = member.rule
             && value != old.get(slot)
-            && let Some(target) = reference_id(value.as_bytes())
+            && let Some(target) = reference_id(value.as_bytes())?
             && transaction.find(kind, target)?.is_none()
         {
             unknown.add(member.name, format!("names no {kind}"));
