@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::json;
 
 use super::{Deal, deals, define};
 use crate::{
@@ -231,12 +232,16 @@ fn rating(json: &[u8]) -> Result<u32, StoreError> {
     Ok(criterion.rating.map_or(0, u32::from))
 }
 
-const CRITERION: Rule = Rule::Shape(&Shape {
-    read: read_criterion,
-    schema: r#"{"type":"object","properties":{
-        "rating":{"type":["integer","null"],"minimum":0,"maximum":3,"description":"0 none, 1 weak, 2 fair, 3 strong"},
-        "notes":{"type":["string","null"]}}}"#,
-});
+const CRITERION: Rule = Rule::Shape(&Shape { read: read_criterion, schema: schema_of_criterion });
+
+fn schema_of_criterion() -> String {
+    let rating = "0 none, 1 weak, 2 fair, 3 strong";
+    json!({"type": "object", "properties": {
+        "rating": {"type": ["integer", "null"], "minimum": 0, "maximum": BEST, "description": rating},
+        "notes": {"type": ["string", "null"]},
+    }})
+    .to_string()
+}
 
 /// Reads a criterion. Members that are left out stay left out.
 fn read_criterion(raw: &str, profile: Profile) -> Result<String, Wrong> {

@@ -4,7 +4,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 use uuid::Uuid;
 
 use super::{deals, define};
@@ -387,15 +387,19 @@ struct GivenStage {
     outcome: Given<StageOutcome>,
 }
 
-const LIST: Shape = Shape {
-    read: read_stages,
-    schema: r#"{"type":"array","minItems":1,"maxItems":50,"items":{"type":"object","properties":{
-        "id":{"type":"string","format":"uuid","description":"A stage that the pipeline has; a new one has none yet"},
-        "name":{"type":"string","minLength":1,"maxLength":255},
-        "order":{"type":"integer","minimum":1,"maximum":50,"readOnly":true},
-        "probability":{"type":"integer","minimum":0,"maximum":100},
-        "outcome":{"type":"string","enum":["open","won","lost"]}}}}"#,
-};
+const LIST: Shape = Shape { read: read_stages, schema: schema_of_stages };
+
+fn schema_of_stages() -> String {
+    let id = "A stage that the pipeline has; a new one has none yet";
+    json!({"type": "array", "minItems": 1, "maxItems": limits::STAGES, "items": {"type": "object", "properties": {
+        "id": {"type": "string", "format": "uuid", "description": id},
+        "name": {"type": "string", "minLength": 1, "maxLength": limits::SHORT_TEXT},
+        "order": {"type": "integer", "minimum": 1, "maximum": limits::STAGES, "readOnly": true},
+        "probability": {"type": "integer", "minimum": 0, "maximum": 100},
+        "outcome": {"type": "string", "enum": StageOutcome::WORDS},
+    }}})
+    .to_string()
+}
 
 /// Members of a stage that callers give; its order is its place in the list.
 const MEMBERS: [(&str, Rule); 5] = [
@@ -407,7 +411,7 @@ const MEMBERS: [(&str, Rule); 5] = [
 ];
 
 /// Any JSON value, for a member that callers may not write.
-const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: "{}" };
+const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: || "{}".to_owned() };
 
 /// Reads a list of stages. Members that are left out are completed later, from the stages that the pipeline has.
 fn read_stages(raw: &str, profile: Profile) -> Result<String, Wrong> {
