@@ -13,6 +13,7 @@ pub(crate) const DATA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_meta");
 const FORMAT_ROW: &[u8] = b"format";
 const TOKEN_ROW: &[u8] = b"commit";
+const TOKEN_BYTES: usize = 16;
 const FORMAT: u32 = 1;
 
 /// The mark that a commit leaves in the file, by which its outcome is found out after a failure.
@@ -64,7 +65,15 @@ pub(crate) fn check(db: &Database, place: &str) -> Result<Token, OpenError> {
         return Err(OpenError::UnknownFormat { place: place.to_owned(), found: format, known: FORMAT });
     }
     let token = row(&reader, TOKEN_ROW).map_err(|error| failed(place, error))?;
-    Ok(Token(token.unwrap_or_default()))
+    match token {
+        // There is none before the first commit.
+        None => Ok(Token::default()),
+        Some(token) if token.len() == TOKEN_BYTES => Ok(Token(token)),
+        Some(_) => {
+            let what = format!("its commit token has not {TOKEN_BYTES} bytes");
+            Err(OpenError::Damaged { place: place.to_owned(), what })
+        }
+    }
 }
 
 fn initialise(db: &Database) -> Result<(), redb::Error> {
@@ -90,5 +99,32 @@ fn failed(place: &str, error: impl Into<redb::Error>) -> OpenError {
     match error.into() {
         redb::Error::Corrupted(what) => OpenError::Damaged { place, what },
         error => OpenError::Failed { place, source: error.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_none_before_the_first_commit_and_damage_at_another_length() {
+        let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(check(&db, "memory").unwrap(), Token::default());
+        }
+        let sign = |token: &Token| {
+            let txn = db.begin_write().unwrap();
+            super::sign(&txn, token).unwrap();
+            txn.commit().unwrap();
+        };
+        let token = Mint::new().token();
+        sign(&token);
+        assert_eq!(check(&db, "memory").unwrap(), token);
+        for length in [0, 15, 17] {
+            sign(&Token(vec![7; length]));
+            assert!(matches!(check(&db, "memory"), Err(OpenError::Damaged { .. })), "{length}");
+        }
     }
 }

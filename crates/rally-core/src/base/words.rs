@@ -33,6 +33,12 @@ macro_rules! closed_set {
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$value => $word,)+ }
             }
+
+            /// The JSON text of the word.
+            #[must_use]
+            pub const fn json(self) -> &'static str {
+                match self { $($name::$value => concat!("\"", $word, "\""),)+ }
+            }
         }
 
         impl std::str::FromStr for $name {
@@ -125,7 +131,7 @@ mod tests {
         for profile in Profile::ALL {
             assert_eq!(profile.as_str().parse(), Ok(*profile));
             let json = serde_json::to_string(profile).unwrap();
-            assert_eq!(json, format!("\"{profile}\""));
+            assert_eq!(json, profile.json());
             assert_eq!(serde_json::from_str::<Profile>(&json).unwrap(), *profile);
         }
         assert_eq!(Profile::WORDS, ["documented", "strict"]);

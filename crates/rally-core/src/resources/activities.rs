@@ -5,7 +5,7 @@ use crate::{
     base::{Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
     engine::{
         codec::Slot,
-        schema::{self, Model, Resource, Row, Rule, Searchable, quote, stored},
+        schema::{self, Model, Resource, Row, Rule, Searchable, quote, read_stored, stored},
         session::resource,
         write::{Bulkable, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
@@ -18,8 +18,8 @@ const STATUS: Slot = Slot::new(9);
 const COMPLETED_AT: Slot = Slot::new(17);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const COUNT: Rule = Rule::Integer { min: 0, max: limits::COUNT };
-const PENDING: &str = "\"pending\"";
-const COMPLETED: &str = "\"completed\"";
+const PENDING: &str = ActivityStatus::Pending.json();
+const COMPLETED: &str = ActivityStatus::Completed.json();
 
 /// The slots of members that only activities of one type have.
 const OF_TYPE: [(ActivityType, RangeInclusive<Slot>); 3] = [
@@ -178,8 +178,11 @@ static RULES: Rules = Rules { settle, ..Rules::NONE };
 
 /// Refuses members of another type, and keeps the instant of completion.
 fn settle(_: &Transaction<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {
-    let own = activity.text(ACTIVITY_TYPE).trim_matches('"').to_owned();
-    let others = OF_TYPE.iter().filter(|(of_type, _)| !own.is_empty() && of_type.as_str() != own);
+    let own: Option<ActivityType> = match activity.text(ACTIVITY_TYPE) {
+        "" => None,
+        json => Some(read_stored(json.as_bytes(), "the type of an activity")?),
+    };
+    let others = OF_TYPE.iter().filter(|(of_type, _)| own.is_some_and(|own| own != *of_type));
     for (of_type, slots) in others {
         for (slot, member) in MODEL.stored().filter(|(slot, _)| slots.contains(slot)) {
             if !activity.text(slot).is_empty() {

@@ -10,7 +10,7 @@ use crate::{
     engine::{
         codec::Slot,
         keys::IndexedValue,
-        schema::{IndexNumber, Member, Record, lookup, unquote},
+        schema::{IndexNumber, Member, Record, lookup, read_bool, read_stored},
         write::{Revision, Transaction},
     },
     store::StoreError,
@@ -158,20 +158,15 @@ fn another(
 fn key_works<'r>(text: &dyn Fn(Slot) -> &'r [u8], now: Timestamp) -> Result<bool, StoreError> {
     let lasts = match text(key::EXPIRES_AT) {
         [] => true,
-        json => now < read_instant(json)?,
+        json => now < read_stored(json, "an instant of a key")?,
     };
     Ok(lasts && is_admin(text(key::SCOPES), text(key::IS_ACTIVE))?)
 }
 
-fn read_instant(json: &[u8]) -> Result<Timestamp, StoreError> {
-    unquote(json)?.parse().map_err(|_| StoreError::Corrupt { what: "an instant".to_owned() })
-}
-
 fn is_admin(scopes: &[u8], is_active: &[u8]) -> Result<bool, StoreError> {
-    if is_active != IS_ADMIN.as_bytes() || scopes.is_empty() {
+    if !read_bool(is_active)? || scopes.is_empty() {
         return Ok(false);
     }
-    let scopes: Result<Scopes, _> = unquote(scopes)?.parse();
-    let scopes = scopes.map_err(|error| StoreError::Corrupt { what: error.to_string() })?;
+    let scopes: Scopes = read_stored(scopes, "scopes")?;
     Ok(scopes.highest() == Scope::Admin)
 }

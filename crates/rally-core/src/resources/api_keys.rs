@@ -12,7 +12,10 @@ use crate::{
     base::{Error, Id, Kind, Scope, Scopes, Timestamp, limits},
     engine::{
         codec::Slot,
-        schema::{self, Body, Member, Model, Record, Resource, Row, Rule, quote, stored, unquote},
+        schema::{
+            self, Body, Member, Model, Record, Resource, Row, Rule, quote, read_bool, read_stored, stored,
+            unquote,
+        },
         session::{Caller, Collection, JsonCollection, Session, Verbs, WriteOptions, resource},
         write::{self, Definition, Draft, Editable, Rules, Written},
     },
@@ -56,7 +59,7 @@ resource! {
         /// Purpose.
         required name: String = stored(NAME, "name", SHORT);
         /// Scopes; the highest counts. `read` unless they are set.
-        defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
+        defaulted scopes: Scopes = stored(key::SCOPES, "scopes", Rule::Scopes).default(Scope::Read.json());
         /// The instant at which it expires.
         optional expires_at: Timestamp = stored(key::EXPIRES_AT, "expiresAt", Rule::Instant);
         /// The instant of its last successful use, at most a minute behind.
@@ -140,14 +143,14 @@ impl StoredKey {
     pub(super) fn read(key: &Record<'_>) -> Result<Self, Error> {
         let instant = |slot| match key.slot(slot) {
             [] => Ok(None),
-            json => unquote(json)?.parse().map(Some).map_err(Error::internal),
+            json => read_stored(json, "an instant of a key").map(Some),
         };
-        let scopes: Scopes = unquote(key.slot(key::SCOPES))?.parse().map_err(Error::internal)?;
+        let scopes: Scopes = read_stored(key.slot(key::SCOPES), "scopes")?;
         Ok(Self {
             name: unquote(key.slot(NAME))?,
             scope: scopes.highest(),
             secret_hash: unquote(key.slot(SECRET_HASH))?,
-            is_active: key.slot(key::IS_ACTIVE) == b"true",
+            is_active: read_bool(key.slot(key::IS_ACTIVE))?,
             expires_at: instant(key::EXPIRES_AT)?,
             last_used_at: instant(LAST_USED_AT)?,
         })

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::json;
 
 use super::{Deal, deals, define};
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         codec::Slot,
         schema::{
             self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, ValueFaults,
-            computed_optional, object, quote, stored,
+            computed_optional, object, quote, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, View, ViewCollection, resource},
         write::{Definition, Editable, Revision, Rules, Transaction},
@@ -235,12 +236,16 @@ fn settle(_: &Transaction<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn laid_over(before: &str, given: &str) -> Result<String, Error> {
-    let read = |json| serde_json::from_str::<serde_json::Value>(json).map_err(Error::internal);
+fn laid_over(before: &str, given: &str) -> Result<String, StoreError> {
+    let read = |json: &str| read_stored::<serde_json::Value>(json.as_bytes(), "a criterion");
     let before = read(if before.is_empty() { UNRATED } else { before })?;
     let given = read(given)?;
-    let member = |name| given.get(name).or_else(|| before.get(name)).unwrap_or(&serde_json::Value::Null);
-    Ok(format!("{{\"rating\":{},\"notes\":{}}}", member("rating"), member("notes")))
+    let damaged = |name| StoreError::Corrupt { what: format!("a criterion without its {name}") };
+    let member = |name| {
+        let before = before.get(name).ok_or_else(|| damaged(name))?;
+        Ok::<_, StoreError>(given.get(name).unwrap_or(before))
+    };
+    Ok(format!("{{\"rating\":{},\"notes\":{}}}", member("rating")?, member("notes")?))
 }
 
 fn write_score(bant: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
@@ -263,17 +268,20 @@ fn rating(json: &[u8]) -> Result<u32, StoreError> {
     if json.is_empty() {
         return Ok(0);
     }
-    let criterion: Criterion = serde_json::from_slice(json)
-        .map_err(|error| StoreError::Corrupt { what: format!("a criterion: {error}") })?;
+    let criterion: Criterion = read_stored(json, "a criterion")?;
     Ok(criterion.rating.map_or(0, u32::from))
 }
 
-const CRITERION: Rule = Rule::Shape(&Shape {
-    read: read_criterion,
-    schema: r#"{"type":"object","properties":{
-        "rating":{"type":["integer","null"],"minimum":0,"maximum":3,"description":"0 none, 1 weak, 2 fair, 3 strong"},
-        "notes":{"type":["string","null"]}}}"#,
-});
+const CRITERION: Rule = Rule::Shape(&Shape { read: read_criterion, schema: schema_of_criterion });
+
+fn schema_of_criterion() -> String {
+    let rating = "0 none, 1 weak, 2 fair, 3 strong";
+    json!({"type": "object", "properties": {
+        "rating": {"type": ["integer", "null"], "minimum": 0, "maximum": BEST, "description": rating},
+        "notes": {"type": ["string", "null"]},
+    }})
+    .to_string()
+}
 
 /// Reads a criterion. Members that are left out stay left out.
 fn read_criterion(raw: &str, profile: Profile) -> Result<String, ValueFaults> {

@@ -77,7 +77,7 @@ resource! {
         /// Progress of the contact; `lead` unless it is set.
         defaulted lifecycle_stage: LifecycleStage =
             stored(Slot::new(8), "lifecycleStage", Rule::Choice(LifecycleStage::WORDS))
-                .default("\"lead\"")
+                .default(LifecycleStage::Lead.json())
                 .filtered(), filter LIFECYCLE_STAGE;
         /// Source of the contact.
         optional lead_source: String = stored(Slot::new(9), "leadSource", SHORT).filtered(), filter LEAD_SOURCE;

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use argon2::{Argon2, PasswordVerifier};
+use argon2::{
+    Argon2, PasswordVerifier,
+    password_hash::{self, phc::PasswordHash},
+};
 
 use super::{
     ApiKey, User,
@@ -17,6 +20,7 @@ use crate::{
         keys::spaces,
         session::{Caller, Engine, Session},
     },
+    store::StoreError,
 };
 
 /// The hash that a password is compared with if there is no such user, so that the answer takes as long: that of
@@ -86,7 +90,7 @@ impl Engine {
     ) -> Result<Session, Error> {
         let (lookup, account) = self.account(tenant, email, source)?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let is_right = verify(password, hash.unwrap_or(NOBODYS_HASH)) && hash.is_some();
+        let is_right = verify(password, hash.unwrap_or(NOBODYS_HASH))? && hash.is_some();
         if let Some(account) = account.filter(|account| is_right && account.is_active) {
             return Ok(self.opened(&lookup, account).called_from(source));
         }
@@ -168,8 +172,19 @@ fn found<T>(row: Result<T, Error>) -> Result<T, Error> {
     }
 }
 
-fn verify(password: &str, hash: &str) -> bool {
-    Argon2::default().verify_password(password.as_bytes(), hash).is_ok()
+fn verify(password: &str, hash: &str) -> Result<bool, StoreError> {
+    let damaged =
+        |cause: password_hash::Error| StoreError::Corrupt { what: format!("a password hash: {cause}") };
+    let hash = PasswordHash::new(hash).map_err(|cause| damaged(cause.into()))?;
+    if hash.salt.is_none() || hash.hash.is_none() {
+        // Argon2 would call any password wrong.
+        return Err(damaged(password_hash::Error::EncodingInvalid));
+    }
+    match Argon2::default().verify_password(password.as_bytes(), &hash) {
+        Ok(()) => Ok(true),
+        Err(password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(cause) => Err(damaged(cause)),
+    }
 }
 
 impl Error {
@@ -196,7 +211,16 @@ mod tests {
     fn comparing_with_nobodys_hash_takes_as_long_as_with_any_other() {
         let hash = Argon2::default().hash_password_with_salt(b"nobody's password", b"nobody's salt").unwrap();
         assert_eq!(hash.to_string(), NOBODYS_HASH);
-        assert!(verify("nobody's password", NOBODYS_HASH));
-        assert!(!verify("another password", NOBODYS_HASH));
+        assert!(verify("nobody's password", NOBODYS_HASH).unwrap());
+        assert!(!verify("another password", NOBODYS_HASH).unwrap());
+    }
+
+    #[test]
+    fn a_hash_that_is_cut_is_not_a_wrong_password() {
+        for length in [0, 9, 14, 30, 50, NOBODYS_HASH.len() - 1] {
+            let cut = NOBODYS_HASH.get(..length).unwrap();
+            let error = verify("nobody's password", cut).unwrap_err();
+            assert!(matches!(error, StoreError::Corrupt { .. }), "{cut}: {error:?}");
+        }
     }
 }

@@ -190,8 +190,8 @@ fn settle(transaction: &Transaction<'_>, deal: &mut Revision<'_>) -> Result<(), 
         deal.set(CURRENCY, quote(transaction.tenant().default_currency.as_str()));
     }
     let stays = !deal.changes(PIPELINE_ID) && !deal.changes(STAGE_ID) && !deal.text(PROBABILITY).is_empty();
-    let pipeline_id = reference_id(deal.text(PIPELINE_ID).as_bytes());
-    let stage_id = reference_id(deal.text(STAGE_ID).as_bytes());
+    let pipeline_id = reference_id(deal.text(PIPELINE_ID).as_bytes())?;
+    let stage_id = reference_id(deal.text(STAGE_ID).as_bytes())?;
     let (Some(pipeline_id), Some(stage_id), false) = (pipeline_id, stage_id, stays) else { return Ok(()) };
     let Some(pipeline) = transaction.find(Kind::Pipeline, pipeline_id)? else { return Ok(()) };
     match stage_of(&pipeline, stage_id)? {
@@ -229,7 +229,7 @@ const STAGE_NAME: Join = Join {
     is_of_others: false,
     key: |deal| referred(deal, PIPELINE_ID, Kind::Pipeline),
     write: |deal, row, out| {
-        let Some(id) = reference_id(deal.slot(STAGE_ID)) else { return Ok(()) };
+        let Some(id) = reference_id(deal.slot(STAGE_ID))? else { return Ok(()) };
         if let Some(name) = pipelines::stage_name(row, id)? {
             out.extend_from_slice(name.as_bytes());
         }
@@ -257,7 +257,7 @@ const OWNER_NAME: Join = Join {
 
 const LAST_ACTIVITY_AT: Join = Join {
     is_of_others: true,
-    key: |deal| Some(spaces::newest(Kind::Activity, IndexNumber::of(activities::DEAL_ID), deal.id)),
+    key: |deal| Ok(Some(spaces::newest(Kind::Activity, IndexNumber::of(activities::DEAL_ID), deal.id))),
     write: |_, row, out| {
         let damaged = || StoreError::Corrupt { what: "the newest activity of a deal".to_owned() };
         let newest = read_uuid(row).ok_or_else(damaged)?;
@@ -267,8 +267,8 @@ const LAST_ACTIVITY_AT: Join = Join {
 };
 
 /// The key of the record that a member refers to.
-fn referred(deal: &Record<'_>, slot: Slot, kind: Kind) -> Option<Key> {
-    reference_id(deal.slot(slot)).map(|id| spaces::record(kind, id))
+fn referred(deal: &Record<'_>, slot: Slot, kind: Kind) -> Result<Option<Key>, StoreError> {
+    Ok(reference_id(deal.slot(slot))?.map(|id| spaces::record(kind, id)))
 }
 
 fn write_member(row: &[u8], slot: Slot, out: &mut Vec<u8>) -> Result<(), Error> {

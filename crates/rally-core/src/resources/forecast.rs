@@ -13,7 +13,7 @@ use super::{
 use crate::{
     base::{Currency, Decimal, Error, Id, NotADecimal},
     engine::{
-        schema::{IndexNumber, Record, reference_id, unquote},
+        schema::{IndexNumber, Record, read_stored, reference_id},
         session::{Collection, View, ViewCollection},
     },
     store::StoreError,
@@ -135,7 +135,7 @@ impl ViewCollection<'_, Pipeline> {
         let mut tallies: BTreeMap<Id<PipelineStage>, Tally> = BTreeMap::new();
         view.deals().each_indexed(IndexNumber::of(PIPELINE_ID), id.as_uuid(), |deal| {
             let damaged = || StoreError::Corrupt { what: "a deal without a stage".to_owned() };
-            let stage = Id::from_uuid(reference_id(deal.slot(STAGE_ID)).ok_or_else(damaged)?);
+            let stage = Id::from_uuid(reference_id(deal.slot(STAGE_ID))?.ok_or_else(damaged)?);
             tallies.entry(stage).or_default().add(deal)
         })?;
         let mut forecast = |stage: PipelineStage| match tallies.remove(&stage.id) {
@@ -152,10 +152,9 @@ impl Tally {
         if deal.slot(VALUE).is_empty() {
             return Ok(());
         }
-        let text = |slot| std::str::from_utf8(deal.slot(slot)).map_err(Error::internal);
-        let value: Decimal = text(VALUE)?.parse().map_err(Error::internal)?;
-        let percent: u32 = text(PROBABILITY)?.parse().map_err(Error::internal)?;
-        let currency = unquote(deal.slot(CURRENCY))?.parse().map_err(Error::internal)?;
+        let value: Decimal = read_stored(deal.slot(VALUE), "a deal's value")?;
+        let percent: u32 = read_stored(deal.slot(PROBABILITY), "a deal's probability")?;
+        let currency = read_stored(deal.slot(CURRENCY), "a deal's currency")?;
         let (sum, weighted) = self.sums.entry(currency).or_default();
         sum.add(value, 1);
         weighted.add(value, percent);

@@ -4,7 +4,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 use uuid::Uuid;
 
 use super::{deals, define};
@@ -15,7 +15,7 @@ use crate::{
         keys::{IndexedValue, fold},
         schema::{
             self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, ValueFaults,
-            array, object, stored,
+            array, object, read_bool, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
         write::{self, Answer, Change, Creatable, Definition, Editable, Revision, Rules, Transaction},
@@ -198,7 +198,7 @@ pub(super) fn create_first(tenant: &Session) -> Result<(), Error> {
 
 /// The stages of a stored pipeline.
 pub(super) fn stages(pipeline: &[u8]) -> Result<Vec<PipelineStage>, Error> {
-    serde_json::from_slice(RecordParts::read(pipeline)?.slot(STAGES)).map_err(Error::internal)
+    Ok(read_stored(RecordParts::read(pipeline)?.slot(STAGES), "the stages of a pipeline")?)
 }
 
 /// A stage of a stored pipeline as far as its name, which is read without the others.
@@ -212,13 +212,13 @@ struct StageName<'a> {
 /// The JSON text of the name of a stage of a stored pipeline.
 pub(super) fn stage_name(pipeline: &[u8], id: Uuid) -> Result<Option<&str>, Error> {
     let stages = RecordParts::read(pipeline)?.slot(STAGES);
-    let stages: Vec<StageName<'_>> = serde_json::from_slice(stages).map_err(Error::internal)?;
+    let stages: Vec<StageName<'_>> = read_stored(stages, "the stages of a pipeline")?;
     Ok(stages.iter().find(|stage| stage.id.as_uuid() == id).map(|stage| stage.name.get()))
 }
 
 /// Completes the stages, and keeps exactly one pipeline the default.
 fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
-    let was = pipeline.text_before(IS_DEFAULT) == "true";
+    let was = read_bool(pipeline.text_before(IS_DEFAULT).as_bytes())?;
     if was && pipeline.text(IS_DEFAULT) != "true" {
         pipeline.wrong.add("isDefault", "must stay true until another pipeline is made the default");
     }
@@ -232,10 +232,9 @@ fn settle(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<
 }
 
 fn settle_stages(transaction: &Transaction<'_>, pipeline: &mut Revision<'_>) -> Result<(), Error> {
-    let read = |json: &str| serde_json::from_str::<Vec<PipelineStage>>(json).map_err(Error::internal);
-    let before = match pipeline.text_before(STAGES) {
+    let before: Vec<PipelineStage> = match pipeline.text_before(STAGES) {
         "" => Vec::new(),
-        json => read(json)?,
+        json => read_stored(json.as_bytes(), "the stages of a pipeline")?,
     };
     let given = serde_json::from_str(pipeline.text(STAGES)).map_err(Error::internal)?;
     let after = put_together(transaction, pipeline, &before, given);
@@ -295,10 +294,14 @@ fn put_together(
         if draft.id.is_some_and(|id| !ids.insert(id)) {
             pipeline.wrong.add(&at("id"), "is given twice");
         }
-        let name = given_or(draft.name, known.map(|known| known.name.clone())).unwrap_or_default();
-        if name.is_empty() {
-            pipeline.wrong.add(&at("name"), "is required");
-        } else if !names.insert(fold(&name)) {
+        let name = match given_or(draft.name, known.map(|known| known.name.clone())) {
+            Some(name) if !name.is_empty() => name,
+            _ => {
+                pipeline.wrong.add(&at("name"), "is required");
+                continue;
+            }
+        };
+        if !names.insert(fold(&name)) {
             pipeline.wrong.add(&at("name"), "is the name of another stage");
         }
         let outcome = given_or(draft.outcome, known.map(|known| known.outcome));
@@ -322,7 +325,8 @@ fn given_or<T>(Given(given): Given<T>, before: Option<T>) -> Option<T> {
 
 /// Takes the mark of the default from the former default pipeline when this one has become it.
 fn follow(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), Error> {
-    if change.after.as_ref().is_none_or(|pipeline| pipeline.slot(IS_DEFAULT) != b"true") {
+    let Some(pipeline) = &change.after else { return Ok(()) };
+    if !read_bool(pipeline.slot(IS_DEFAULT))? {
         return Ok(());
     }
     for other in defaults(transaction)?.into_iter().filter(|other| *other != change.id) {
@@ -333,7 +337,7 @@ fn follow(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), 
 
 /// Refuses to delete the default pipeline, or one that has deals.
 fn check_delete(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Result<(), Error> {
-    if RecordParts::read(pipeline)?.slot(IS_DEFAULT) == b"true" {
+    if read_bool(RecordParts::read(pipeline)?.slot(IS_DEFAULT))? {
         let detail = "this is the default pipeline; make another one the default before you delete it";
         let faults = Faults::one("isDefault", "must not be true");
         return Err(Error::new(Code::Validation, detail).with_faults(faults));
@@ -384,15 +388,19 @@ struct GivenStage {
     outcome: Given<StageOutcome>,
 }
 
-const LIST: Shape = Shape {
-    read: read_stages,
-    schema: r#"{"type":"array","minItems":1,"maxItems":50,"items":{"type":"object","properties":{
-        "id":{"type":"string","format":"uuid","description":"A stage that the pipeline has; a new one has none yet"},
-        "name":{"type":"string","minLength":1,"maxLength":255},
-        "order":{"type":"integer","minimum":1,"maximum":50,"readOnly":true},
-        "probability":{"type":"integer","minimum":0,"maximum":100},
-        "outcome":{"type":"string","enum":["open","won","lost"]}}}}"#,
-};
+const LIST: Shape = Shape { read: read_stages, schema: schema_of_stages };
+
+fn schema_of_stages() -> String {
+    let id = "A stage that the pipeline has; a new one has none yet";
+    json!({"type": "array", "minItems": 1, "maxItems": limits::STAGES, "items": {"type": "object", "properties": {
+        "id": {"type": "string", "format": "uuid", "description": id},
+        "name": {"type": "string", "minLength": 1, "maxLength": limits::SHORT_TEXT},
+        "order": {"type": "integer", "minimum": 1, "maximum": limits::STAGES, "readOnly": true},
+        "probability": {"type": "integer", "minimum": 0, "maximum": 100},
+        "outcome": {"type": "string", "enum": StageOutcome::WORDS},
+    }}})
+    .to_string()
+}
 
 /// Members of a stage that callers give; its order is its place in the list.
 const MEMBERS: [(&str, Rule); 5] = [
@@ -404,7 +412,7 @@ const MEMBERS: [(&str, Rule); 5] = [
 ];
 
 /// Any JSON value, for a member that callers may not write.
-const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: "{}" };
+const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: || "{}".to_owned() };
 
 /// Reads a list of stages. Members that are left out are completed later, from the stages that the pipeline has.
 fn read_stages(raw: &str, profile: Profile) -> Result<String, ValueFaults> {

@@ -33,10 +33,10 @@ resource! {
         /// Name of the tenant; its slug unless it is set.
         defaulted name: String = stored(NAME, "name", SHORT).always();
         /// Time zone; UTC unless it is set.
-        defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default("\"UTC\"");
+        defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default(tenants::TIME_ZONE);
         /// Currency of deals that are created without one; USD unless it is set.
         defaulted default_currency: Currency =
-            stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default("\"USD\"");
+            stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default(tenants::CURRENCY);
         /// Requests a minute, 0 for no limit; the engine's unless they are set.
         defaulted rate_limit_per_minute: u32 =
             stored(RATE_LIMIT, "rateLimitPerMinute", tenants::RATE).always();

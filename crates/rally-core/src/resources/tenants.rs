@@ -22,6 +22,10 @@ const HAS_PIPELINE: Slot = Slot::new(6);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 /// Requests a minute; the maximum is beyond any real load.
 pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
+/// The time zone of a tenant without one, as JSON text.
+pub(super) const TIME_ZONE: &str = "\"UTC\"";
+/// The currency of a tenant without one, as JSON text.
+pub(super) const CURRENCY: &str = "\"USD\"";
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
 
@@ -49,10 +53,10 @@ resource! {
         /// Name; the slug unless it is set.
         optional name: String = stored(NAME, "name", SHORT);
         /// Time zone.
-        defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default("\"UTC\"");
+        defaulted timezone: TimeZone = stored(Slot::new(4), "timezone", Rule::TimeZone).default(TIME_ZONE);
         /// Currency of deals that are created without one.
         defaulted default_currency: Currency =
-            stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default("\"USD\"");
+            stored(DEFAULT_CURRENCY, "defaultCurrency", Rule::Currency).default(CURRENCY);
         /// The instant of its creation.
         read created_at: Timestamp = schema::created_at();
         /// The instant of its last change.

@@ -13,8 +13,8 @@ use crate::{
     engine::{
         codec::{Bytes, Slot},
         schema::{
-            self, Body, Keyed, Model, Record, Resource, Row, Rule, Searchable, fold_email, quote, stored,
-            text_of, unquote,
+            self, Body, Keyed, Model, Record, Resource, Row, Rule, Searchable, fold_email, quote, read_bool,
+            read_stored, stored, text_of, unquote,
         },
         session::{Session, resource},
         write::{Creatable, Definition, Editable, Revision, Rules, Transaction},
@@ -52,7 +52,7 @@ resource! {
         /// Name.
         required name: String = stored(NAME, "name", SHORT).searched();
         /// Scopes; the highest counts. `read` unless they are set.
-        defaulted scopes: Scopes = stored(user::SCOPES, "scopes", Rule::Scopes).default("\"read\"");
+        defaulted scopes: Scopes = stored(user::SCOPES, "scopes", Rule::Scopes).default(Scope::Read.json());
         /// True when the user may log in.
         defaulted is_active: bool = stored(user::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
         /// The instant of its creation.
@@ -155,7 +155,7 @@ pub(super) struct Account {
 
 impl Account {
     pub(super) fn read(user: &Record<'_>) -> Result<Self, Error> {
-        let scopes: Scopes = unquote(user.slot(user::SCOPES))?.parse().map_err(Error::internal)?;
+        let scopes: Scopes = read_stored(user.slot(user::SCOPES), "scopes")?;
         let password_hash = match user.slot(user::PASSWORD) {
             [] => None,
             json => Some(unquote(json)?),
@@ -165,9 +165,9 @@ impl Account {
             email: unquote(user.slot(EMAIL))?,
             name: unquote(user.slot(NAME))?,
             scope: scopes.highest(),
-            is_active: user.slot(user::IS_ACTIVE) == b"true",
+            is_active: read_bool(user.slot(user::IS_ACTIVE))?,
             password_hash,
-            since: unquote(user.slot(CREDENTIAL_SINCE))?.parse().map_err(Error::internal)?,
+            since: read_stored(user.slot(CREDENTIAL_SINCE), "the instant of a credential")?,
         })
     }
 }

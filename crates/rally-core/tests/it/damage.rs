@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 use crate::support::{World, ada, once};
 
+mod members;
+
 const SECRET: &str = "correct horse battery";
 const RECORD: u8 = 0x10;
 const UNIQUE: u8 = 0x11;
@@ -82,10 +84,22 @@ fn is_damage<T: std::fmt::Debug>(result: Result<T, Error>) {
     }
 }
 
+/// Told as damage, with the damage in the half for the log.
+#[track_caller]
+fn is_corrupt<T: std::fmt::Debug>(result: Result<T, Error>) {
+    let cause = match &result {
+        Err(error) => std::error::Error::source(error).map(ToString::to_string),
+        Ok(_) => None,
+    };
+    let is_told = cause.is_some_and(|cause| cause.starts_with("stored data is damaged"));
+    assert!(is_told, "{result:?}");
+    is_damage(result);
+}
+
 /// A write that meets damage and leaves no trace.
 #[track_caller]
 fn refused<T: std::fmt::Debug>(damaged: &Damaged, write: impl FnOnce() -> Result<T, Error>) {
-    is_damage(Err::<(), _>(damaged.world.refused(write)));
+    is_corrupt(Err::<(), _>(damaged.world.refused(write)));
 }
 
 /// Reads a list to its end.

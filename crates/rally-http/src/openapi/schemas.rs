@@ -194,13 +194,13 @@ fn rule(rule: &Rule) -> Value {
             "maxLength": limits::PASSWORD_MAX,
             "writeOnly": true,
         }),
-        Rule::Shape(shape) => parse(shape.schema),
+        Rule::Shape(shape) => parse(&(shape.schema)()),
     }
 }
 
 /// The value of JSON text in the sources of a resource.
 #[expect(clippy::expect_used, reason = "the document's test parses every such text")]
-fn parse(json: &'static str) -> Value {
+fn parse(json: &str) -> Value {
     serde_json::from_str(json).expect("a default or a schema in a model is JSON")
 }
 

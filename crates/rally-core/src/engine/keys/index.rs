@@ -42,7 +42,7 @@ pub(crate) fn move_keys(
         let come = new.iter().filter(|key| !old.contains(key));
         come.for_each(|key| overlay.put(key.clone(), entry(member, id)));
         if let Some(index) = member.index.filter(|_| member.keeps_newest) {
-            move_newest(overlay, kind, index, id, (reference_id(&was), reference_id(&is)))?;
+            move_newest(overlay, kind, index, id, (reference_id(&was)?, reference_id(&is)?))?;
         }
     }
     move_searched(overlay, model, id, before, after)
@@ -91,8 +91,8 @@ fn values(member: &Member, json: &[u8]) -> Result<Vec<IndexedValue>, StoreError>
     }
     match member.rule {
         Rule::Reference(_) | Rule::Id => {
-            let id = reference_id(json).ok_or_else(|| damaged(member))?;
-            Ok(vec![IndexedValue::id(id)])
+            let id = reference_id(json).map_err(|_| damaged(member))?;
+            Ok(id.map(IndexedValue::id).into_iter().collect())
         }
         Rule::TagLine | Rule::Tags => {
             let tags: Tags = serde_json::from_slice(json).map_err(|_| damaged(member))?;

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Join {
     /// The key of the row that a record's member is read from, if it has one.
-    pub(crate) key: fn(&Record<'_>) -> Option<Key>,
+    pub(crate) key: fn(&Record<'_>) -> Result<Option<Key>, StoreError>,
     /// True when the row exists only if other records refer to this one; a new record has none then.
     pub(crate) is_of_others: bool,
     /// Appends the JSON text of the value, if there is one.
@@ -36,14 +36,15 @@ pub(crate) fn join(
         return Ok(vec![Bytes::new(); records.len()]);
     }
     let keys = |record| {
-        joins.iter().filter(|join| !(is_new && join.is_of_others)).map(move |join| (join.key)(record))
+        let asked = joins.iter().filter(|join| !(is_new && join.is_of_others));
+        asked.filter_map(move |join| (join.key)(record).transpose())
     };
-    let rows = read(snapshot, records.iter().flat_map(keys).flatten())?;
+    let rows = read(snapshot, records.iter().flat_map(keys))?;
     let values = records.iter().map(|record| {
         let mut texts = Vec::with_capacity(joins.len());
         for join in joins {
             let mut text = Vec::new();
-            if let Some(Some(row)) = (join.key)(record).and_then(|key| rows.get(&key)) {
+            if let Some(Some(row)) = (join.key)(record)?.and_then(|key| rows.get(&key)) {
                 (join.write)(record, row, &mut text)?;
             }
             texts.push(text);
@@ -57,9 +58,10 @@ pub(crate) fn join(
 /// The rows of keys, each read once, all in one round trip.
 fn read(
     snapshot: &dyn Snapshot,
-    keys: impl Iterator<Item = Key>,
+    keys: impl Iterator<Item = Result<Key, StoreError>>,
 ) -> Result<BTreeMap<Key, Option<Bytes>>, Error> {
-    let mut rows: BTreeMap<Key, Option<Bytes>> = keys.map(|key| (key, None)).collect();
+    let mut rows: BTreeMap<Key, Option<Bytes>> =
+        keys.map(|key| Ok((key?, None))).collect::<Result<_, StoreError>>()?;
     let keys: Vec<Key> = rows.keys().cloned().collect();
     for (row, value) in rows.values_mut().zip(snapshot.get_many(&keys)?) {
         *row = value;

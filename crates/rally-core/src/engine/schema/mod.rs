@@ -23,7 +23,8 @@ pub(crate) use self::{
     record::{NULL, Record},
     resource::sealed::Sealed,
     rule::{
-        Nested, ValueFaults, array, fold_domain, fold_email, object, quote, reference_id, text_of, unquote,
+        Nested, ValueFaults, array, fold_domain, fold_email, object, quote, read_bool, read_stored,
+        reference_id, text_of, unquote,
     },
     slots::Slots,
 };

@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::Transaction;
 use crate::{
-    base::limits,
+    base::{invariant, limits},
     engine::{
         codec::Slot,
         keys::IndexedValue,
@@ -56,10 +56,10 @@ impl MatchedBy {
         let texts: Vec<&str> = self.slots().iter().filter_map(|slot| body.value(*slot)).collect();
         match self.0 {
             Match::NaturalKey(slot) => {
-                let folded = model.fold_of(slot).and_then(|fold| fold(&text_of(&texts.concat())));
-                let found =
-                    folded.map(|folded| transaction.find_by_key(model.kind(), slot, &folded)).transpose()?;
-                Ok(found.flatten().into_iter().collect())
+                let fold = invariant(model.fold_of(slot), "an upsert matches by a natural key of its model");
+                let folded = fold(&text_of(&texts.concat()));
+                let folded = invariant(folded, "rules for natural keys make text that folds");
+                Ok(transaction.find_by_key(model.kind(), slot, &folded)?.into_iter().collect())
             }
             Match::Index(index, _) => {
                 let value = IndexedValue::text(&texts.join("\n"));

@@ -15,7 +15,7 @@ use super::{
     WriteOutcome, consequences, idempotency,
 };
 use crate::{
-    base::{Code, Error, Faults, Kind, Timestamp, limits},
+    base::{Code, Error, Faults, Kind, Timestamp, invariant, limits},
     engine::{
         codec::{self, Bytes, RecordParts, Slot},
         keys::{IndexedValue, Sequence, spaces},
@@ -252,8 +252,8 @@ fn check_natural_keys(
         if value.is_empty() || value == old.get(slot) {
             continue;
         }
-        if let Some(folded) = fold(&text_of(value))
-            && let Some(existing) = transaction.find_by_key(model.kind(), slot, &folded)?
+        let folded = invariant(fold(&text_of(value)), "rules for natural keys make text that folds");
+        if let Some(existing) = transaction.find_by_key(model.kind(), slot, &folded)?
             && Some(existing) != id
         {
             return Err(duplicate(model.kind(), member, existing));
@@ -349,7 +349,8 @@ pub(crate) fn keys_ahead<'b>(
 
 /// The record that a member refers to, and the newest reference to it.
 fn keys_of_reference(kind: Kind, member: &Member, value: &str) -> Vec<Key> {
-    let (Rule::Reference(of), Some(target)) = (member.rule, reference_id(value.as_bytes())) else {
+    // The rule has made the value, so it is an id.
+    let (Rule::Reference(of), Ok(Some(target))) = (member.rule, reference_id(value.as_bytes())) else {
         return Vec::new();
     };
     let newest = member.index.filter(|_| member.keeps_newest);

@@ -116,7 +116,7 @@ fn unknown_references(
         // A reference that stays needs no look: deleting its target would have cleared it.
         if let Rule::Reference(kind) = member.rule
             && value != old.get(slot)
-            && let Some(target) = reference_id(value.as_bytes())
+            && let Some(target) = reference_id(value.as_bytes())?
             && transaction.find(kind, target)?.is_none()
         {
             unknown.add(member.name, format!("names no {kind}"));

@@ -11,13 +11,19 @@ mod word;
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 pub use self::object::Shape;
 pub(crate) use self::{
     domain::fold_domain,
     object::{Nested, array, object},
     text::fold_email,
 };
-pub(crate) use self::{object::Name, value_faults::ValueFaults, word::reference_id};
+pub(crate) use self::{
+    object::Name,
+    value_faults::ValueFaults,
+    word::{read_bool, reference_id},
+};
 use crate::{
     base::{Kind, Profile, invariant},
     store::StoreError,
@@ -138,6 +144,14 @@ pub(crate) fn unquote(stored: &[u8]) -> Result<String, StoreError> {
     }
     serde_json::from_slice(stored)
         .map_err(|error| StoreError::Corrupt { what: format!("a member that is no text: {error}") })
+}
+
+/// The value of stored JSON text; `what` names it in the error.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is no such value, also when there is none.
+pub(crate) fn read_stored<'a, T: Deserialize<'a>>(stored: &'a [u8], what: &str) -> Result<T, StoreError> {
+    serde_json::from_slice(stored).map_err(|error| StoreError::Corrupt { what: format!("{what}: {error}") })
 }
 
 /// Text of the JSON string that a rule has just made.

@@ -3,7 +3,10 @@
 use uuid::Uuid;
 
 use super::{RuleResult, quote, text::text};
-use crate::base::{Currency, Scopes, TimeZone, Timestamp};
+use crate::{
+    base::{Currency, Scopes, TimeZone, Timestamp},
+    store::StoreError,
+};
 
 pub(super) fn boolean(raw: &str) -> RuleResult<'_> {
     if matches!(raw, "true" | "false") { Ok(raw.into()) } else { Err("must be true or false".into()) }
@@ -35,10 +38,29 @@ pub(super) fn reference(raw: &str) -> RuleResult<'_> {
     Ok(quote(&id.to_string()).into())
 }
 
-/// Reads an id out of the JSON text that [`Rule::Reference`] has made.
-pub(crate) fn reference_id(stored: &[u8]) -> Option<Uuid> {
-    let inner = stored.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    Uuid::try_parse_ascii(inner).ok()
+/// Reads an id out of the JSON text that [`Rule::Reference`] has made; `None` if there is no value.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is not the text of an id.
+pub(crate) fn reference_id(stored: &[u8]) -> Result<Option<Uuid>, StoreError> {
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    let inner = stored.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+    let id = inner.and_then(|text| Uuid::try_parse_ascii(text).ok());
+    id.map(Some).ok_or_else(|| StoreError::Corrupt { what: "a member that is no id".to_owned() })
+}
+
+/// Reads the JSON text that [`Rule::Boolean`] has made; false if there is no value.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is neither `true` nor `false`.
+pub(crate) fn read_bool(stored: &[u8]) -> Result<bool, StoreError> {
+    match stored {
+        b"true" => Ok(true),
+        b"false" | b"" => Ok(false),
+        _ => Err(StoreError::Corrupt { what: "a member that is neither true nor false".to_owned() }),
+    }
 }
 
 pub(super) fn instant(raw: &str) -> RuleResult<'_> {
