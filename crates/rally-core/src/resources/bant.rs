@@ -11,7 +11,7 @@ use crate::{
     engine::{
         codec::Slot,
         schema::{
-            self, Member, Model, NULL, Nested, Record, Resource, Row, Rule, Shape, ValueFaults,
+            self, InputValue, Member, Model, NULL, Record, Resource, Row, Rule, Shape, ValueFaults,
             computed_optional, object, quote, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, View, ViewCollection, resource},
@@ -288,8 +288,8 @@ fn read_criterion(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
     let rules = [("rating", Rule::Integer { min: 0, max: BEST }), ("notes", Rule::LongText)];
     let (members, wrong) = object(raw, profile, rules);
     let given = rules.iter().zip(&members).filter_map(|((name, _), given)| match given {
-        Nested::Value(json) => Some(format!("\"{name}\":{json}")),
-        Nested::Null => Some(format!("\"{name}\":null")),
+        InputValue::Value(json) => Some(format!("\"{name}\":{json}")),
+        InputValue::Null => Some(format!("\"{name}\":null")),
         _ => None,
     });
     wrong.or(format!("{{{}}}", given.collect::<Vec<_>>().join(",")))

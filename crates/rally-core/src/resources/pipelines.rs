@@ -14,7 +14,7 @@ use crate::{
         codec::{Bytes, RecordParts, Slot},
         keys::{IndexedValue, fold},
         schema::{
-            self, Body, IndexNumber, Model, Nested, Resource, Row, Rule, Searchable, Shape, ValueFaults,
+            self, Body, IndexNumber, InputValue, Model, Resource, Row, Rule, Searchable, Shape, ValueFaults,
             array, object, read_bool, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
@@ -423,7 +423,9 @@ fn read_stages(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
     let (mut stages, mut wrong) = (Vec::new(), ValueFaults::none());
     for (at, item) in items.into_iter().enumerate() {
         let (members, mut faults) = object(item, profile, MEMBERS);
-        if profile == Profile::Strict && matches!(members.last(), Some(Nested::Null | Nested::Value(_))) {
+        if profile == Profile::Strict
+            && matches!(members.last(), Some(InputValue::Null | InputValue::Value(_)))
+        {
             faults.add(".order", "is read-only");
         }
         wrong.add_all(&format!("[{at}]"), faults);
@@ -432,10 +434,10 @@ fn read_stages(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
     wrong.or(format!("[{}]", stages.join(",")))
 }
 
-fn to_json(members: &[Nested<'_>]) -> String {
+fn to_json(members: &[InputValue<'_>]) -> String {
     let given = MEMBERS.iter().zip(members).filter_map(|((name, _), given)| match given {
-        Nested::Value(json) if *name != "order" => Some(format!("\"{name}\":{json}")),
-        Nested::Null if *name != "order" => Some(format!("\"{name}\":null")),
+        InputValue::Value(json) if *name != "order" => Some(format!("\"{name}\":{json}")),
+        InputValue::Null if *name != "order" => Some(format!("\"{name}\":null")),
         _ => None,
     });
     format!("{{{}}}", given.collect::<Vec<_>>().join(","))

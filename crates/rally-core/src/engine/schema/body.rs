@@ -7,7 +7,7 @@ use serde_json::{error::Category, value::RawValue};
 
 use super::{
     Given, Member, Model, Slots,
-    rule::{Name, ValueFaults},
+    rule::{InputValue, Name, ValueFaults},
 };
 use crate::{
     base::{Code, Error, Faults, Profile},
@@ -17,25 +17,8 @@ use crate::{
 /// A draft or an update that has been read: what it gives for each slot.
 #[derive(Clone)]
 pub(crate) struct Body<'a> {
-    said: [Said<'a>; MAX_SLOTS],
+    inputs: [InputValue<'a>; MAX_SLOTS],
     pub(crate) faults: Faults,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Said<'a> {
-    #[default]
-    Nothing,
-    Null,
-    Value(Cow<'a, str>),
-    /// A value with a fault.
-    Fault,
-}
-
-impl<'a> Said<'a> {
-    /// A host's value that has been read, if it is one.
-    fn of(value: Option<Cow<'a, str>>) -> Self {
-        value.map_or(Said::Null, Said::Value)
-    }
 }
 
 impl<'a> Body<'a> {
@@ -57,19 +40,19 @@ impl<'a> Body<'a> {
         let mut body = Self::empty();
         for (slot, value) in given.iter() {
             let Some((_, member)) = model.stored().find(|(at, _)| *at == slot) else { continue };
-            let said = match value {
-                Ok(None) => Ok(Said::Null),
-                Ok(Some(json)) => member.rule.read_typed(json).map(Said::of),
+            let input = match value {
+                Ok(None) => Ok(InputValue::Null),
+                Ok(Some(json)) => member.rule.read_typed(json).map(InputValue::of),
                 Err(error) => Err(error.to_owned().into()),
             };
-            *body.said_mut(slot) =
-                said.unwrap_or_else(|wrong| at_fault(&mut body.faults, member.name, wrong));
+            *body.input_mut(slot) =
+                input.unwrap_or_else(|wrong| at_fault(&mut body.faults, member.name, wrong));
         }
         body
     }
 
     fn empty() -> Self {
-        Self { said: std::array::from_fn(|_| Said::Nothing), faults: Faults::new() }
+        Self { inputs: std::array::from_fn(|_| InputValue::Missing), faults: Faults::new() }
     }
 
     /// Members of a new record: those that are given, and defaults for the others.
@@ -85,11 +68,11 @@ impl<'a> Body<'a> {
         let mut faults = self.faults.clone();
         for (slot, member) in model.stored() {
             let value = slots.text_mut(slot);
-            match self.said(slot) {
-                Said::Nothing => {}
-                Said::Null => *value = Cow::Borrowed(""),
-                Said::Value(new) => value.clone_from(new),
-                Said::Fault => continue,
+            match self.input(slot) {
+                InputValue::Missing => {}
+                InputValue::Null => *value = Cow::Borrowed(""),
+                InputValue::Value(new) => value.clone_from(new),
+                InputValue::Fault => continue,
             }
             if value.is_empty()
                 && let Some(default) = member.default
@@ -107,7 +90,7 @@ impl<'a> Body<'a> {
 
     /// Gives a member another value than it was given.
     pub(crate) fn replace(&mut self, slot: Slot, json: String) {
-        *self.said_mut(slot) = Said::Value(json.into());
+        *self.input_mut(slot) = InputValue::Value(json.into());
     }
 
     /// The members that are given a value, each with its slot and the JSON text of the value.
@@ -117,25 +100,25 @@ impl<'a> Body<'a> {
 
     /// The value that is given for a slot.
     pub(crate) fn value(&self, slot: Slot) -> Option<&str> {
-        match self.said(slot) {
-            Said::Value(value) => Some(value),
+        match self.input(slot) {
+            InputValue::Value(value) => Some(value),
             _ => None,
         }
     }
 
     /// True when the body names the member of a slot: with a value, with `null` or with a fault.
     pub(crate) fn mentions(&self, slot: Slot) -> bool {
-        *self.said(slot) != Said::Nothing
+        *self.input(slot) != InputValue::Missing
     }
 
     #[expect(clippy::indexing_slicing, reason = "a slot is less than `MAX_SLOTS`")]
-    fn said(&self, slot: Slot) -> &Said<'a> {
-        &self.said[slot.index()]
+    fn input(&self, slot: Slot) -> &InputValue<'a> {
+        &self.inputs[slot.index()]
     }
 
     #[expect(clippy::indexing_slicing, reason = "a slot is less than `MAX_SLOTS`")]
-    fn said_mut(&mut self, slot: Slot) -> &mut Said<'a> {
-        &mut self.said[slot.index()]
+    fn input_mut(&mut self, slot: Slot) -> &mut InputValue<'a> {
+        &mut self.inputs[slot.index()]
     }
 
     fn take(&mut self, model: &Model, profile: Profile, name: &str, raw: &'a str) {
@@ -143,13 +126,13 @@ impl<'a> Body<'a> {
             Some(member) if member.access.is_written() => {
                 let Some(slot) = member.slot() else { return };
                 let read = if raw == "null" {
-                    Ok(Said::Null)
+                    Ok(InputValue::Null)
                 } else {
-                    member.rule.read(raw, profile).map(Said::Value)
+                    member.rule.read(raw, profile).map(InputValue::Value)
                 };
-                *self.said_mut(slot) = if self.mentions(slot) {
+                *self.input_mut(slot) = if self.mentions(slot) {
                     self.faults.add(name, "is given twice");
-                    Said::Fault
+                    InputValue::Fault
                 } else {
                     read.unwrap_or_else(|wrong| at_fault(&mut self.faults, name, wrong))
                 };
@@ -161,9 +144,9 @@ impl<'a> Body<'a> {
     }
 }
 
-fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: ValueFaults) -> Said<'a> {
+fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: ValueFaults) -> InputValue<'a> {
     faults.add_all(name, wrong.into_faults());
-    Said::Fault
+    InputValue::Fault
 }
 
 struct BodyVisitor<'m> {

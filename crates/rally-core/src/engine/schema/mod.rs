@@ -23,7 +23,7 @@ pub(crate) use self::{
     record::{NULL, Record},
     resource::sealed::Sealed,
     rule::{
-        Nested, ValueFaults, array, fold_domain, fold_email, object, quote, read_bool, read_stored,
+        InputValue, ValueFaults, array, fold_domain, fold_email, object, quote, read_bool, read_stored,
         reference_id, text_of, unquote,
     },
     slots::Slots,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub use self::object::Shape;
 pub(crate) use self::{
     domain::fold_domain,
-    object::{Nested, array, object},
+    object::{InputValue, array, object},
     text::fold_email,
 };
 pub(crate) use self::{

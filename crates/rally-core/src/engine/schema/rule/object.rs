@@ -17,11 +17,11 @@ pub struct Shape {
     pub schema: fn() -> String,
 }
 
-/// A member of an object as it is given.
+/// The value of a member in a body or in an object within it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Nested<'a> {
+pub(crate) enum InputValue<'a> {
     #[default]
-    Nothing,
+    Missing,
     Null,
     /// The JSON text that is stored.
     Value(Cow<'a, str>),
@@ -29,13 +29,20 @@ pub(crate) enum Nested<'a> {
     Fault,
 }
 
+impl<'a> InputValue<'a> {
+    /// A host's value that has been read, if it is one.
+    pub(crate) fn of(value: Option<Cow<'a, str>>) -> Self {
+        value.map_or(InputValue::Null, InputValue::Value)
+    }
+}
+
 /// Reads a JSON object: the value of each of the members, in their order, and all faults.
 pub(crate) fn object<'a, const N: usize>(
     raw: &'a str,
     profile: Profile,
     members: [(&str, Rule); N],
-) -> ([Nested<'a>; N], ValueFaults) {
-    let mut found = std::array::from_fn(|_| Nested::Nothing);
+) -> ([InputValue<'a>; N], ValueFaults) {
+    let mut found = std::array::from_fn(|_| InputValue::Missing);
     let mut wrong = ValueFaults::none();
     match entries(raw) {
         Ok(entries) => {
@@ -49,7 +56,7 @@ pub(crate) fn object<'a, const N: usize>(
             }
         }
         Err(error) => {
-            found.fill(Nested::Fault);
+            found.fill(InputValue::Fault);
             wrong = error;
         }
     }
@@ -61,21 +68,21 @@ fn member<'a>(
     rule: Rule,
     raw: &'a str,
     profile: Profile,
-    before: &Nested<'_>,
+    before: &InputValue<'_>,
     wrong: &mut ValueFaults,
-) -> Nested<'a> {
-    if *before != Nested::Nothing {
+) -> InputValue<'a> {
+    if *before != InputValue::Missing {
         wrong.add(&place(name), "is given twice");
-        return Nested::Fault;
+        return InputValue::Fault;
     }
     if raw == "null" {
-        return Nested::Null;
+        return InputValue::Null;
     }
     match rule.read(raw, profile) {
-        Ok(value) => Nested::Value(value),
+        Ok(value) => InputValue::Value(value),
         Err(inner) => {
             wrong.add_all(&place(name), inner);
-            Nested::Fault
+            InputValue::Fault
         }
     }
 }
@@ -140,7 +147,7 @@ mod tests {
             let members =
                 [("name", Rule::Text { characters: 5 }), ("score", Rule::Integer { min: 0, max: 3 })];
             let ([name, score], mut inner) = object(raw, profile, members);
-            if matches!(name, Nested::Nothing | Nested::Null) {
+            if matches!(name, InputValue::Missing | InputValue::Null) {
                 inner.add(".name", "is required");
             }
             wrong.add_all(&format!("[{index}]"), inner);
@@ -149,9 +156,9 @@ mod tests {
         wrong.or(format!("[{}]", rows.join(",")))
     }
 
-    fn json<'a>(nested: &'a Nested<'_>) -> &'a str {
+    fn json<'a>(nested: &'a InputValue<'_>) -> &'a str {
         match nested {
-            Nested::Value(value) => value,
+            InputValue::Value(value) => value,
             _ => "null",
         }
     }
