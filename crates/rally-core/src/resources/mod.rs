@@ -124,7 +124,10 @@ fn links_to(kind: Kind) -> Vec<Link> {
 
 #[cfg(test)]
 mod tests {
+    use std::marker::PhantomData;
+
     use super::*;
+    use crate::engine::schema::{Keyed, Searchable};
 
     #[test]
     fn each_kind_has_its_resource() {
@@ -148,5 +151,69 @@ mod tests {
         }
         let in_no_list = [Settings::filters(), Bant::filters()].concat();
         assert!(in_no_list.is_empty(), "{in_no_list:?}");
+    }
+
+    /// Tells which traits a type has: its own method is taken where its bound holds, and else that of the trait.
+    struct Probe<R>(PhantomData<R>);
+
+    impl<R: Searchable> Probe<R> {
+        fn is_searchable(&self) -> bool {
+            true
+        }
+    }
+
+    impl<R: Keyed> Probe<R> {
+        fn is_keyed(&self) -> bool {
+            true
+        }
+    }
+
+    trait Otherwise {
+        fn is_searchable(&self) -> bool {
+            false
+        }
+
+        fn is_keyed(&self) -> bool {
+            false
+        }
+    }
+
+    impl<R> Otherwise for Probe<R> {}
+
+    macro_rules! probe {
+        (
+            in the feed {
+                $($(#[$feed_doc:meta])* $feed:ident = $feed_number:literal, $feed_noun:literal,
+                $feed_plural:literal, $feed_use:ident $feed_name:ident;)+
+            }
+            besides {
+                $($(#[$doc:meta])* $kind:ident = $number:literal, $noun:literal, $plural:literal,
+                $use:ident $name:ident;)+
+            }
+        ) => {
+            fn is_searchable_and_keyed(kind: Kind) -> (bool, bool) {
+                match kind {
+                    $(Kind::$feed => {
+                        let probe = Probe::<$feed>(PhantomData);
+                        (probe.is_searchable(), probe.is_keyed())
+                    })+
+                    $(Kind::$kind => {
+                        let probe = Probe::<$kind>(PhantomData);
+                        (probe.is_searchable(), probe.is_keyed())
+                    })+
+                }
+            }
+        };
+    }
+
+    with_kinds!(probe);
+
+    #[test]
+    fn what_the_members_can_do_hosts_can_do() {
+        for kind in Kind::ALL {
+            let model = definition(*kind).model;
+            let of_model = (model.is_searched(), model.natural_keys().next().is_some());
+            assert_eq!(is_searchable_and_keyed(*kind), of_model, "{kind}");
+        }
     }
 }
