@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rally_core::{
-    ActivityDraft, ActivityType, ApiKeyDraft, Code, CompanyDraft, CompanyUpdate, Contact, ContactDraft,
-    ContactUpdate, Deal, DealDraft, DealStatus, DealUpdate, Error, FeedPosition, Id, IdempotencyKey, Kind,
-    PipelineDraft, PipelineStageDraft, Query, Scope, StageOutcome, TenantId, Timestamp, Transaction,
-    UserDraft, UserUpdate, WriteOutcome,
+    ActivityDraft, ActivityType, ApiKeyDraft, BantUpdate, Code, CompanyDraft, CompanyUpdate, Contact,
+    ContactDraft, ContactUpdate, Deal, DealDraft, DealStatus, DealUpdate, Error, FeedPosition, Id,
+    IdempotencyKey, Kind, PipelineDraft, PipelineStageDraft, Query, Scope, StageOutcome, TenantId, Timestamp,
+    Transaction, UserDraft, UserUpdate, WriteOutcome,
     store::{Abort, Batch, Commit, Limits, MemoryStore, Snapshot, Store, StoreError},
 };
 use rally_testkit::{CountingStore, FaultyStore, WriteFault, check_consistency};
@@ -230,14 +230,16 @@ fn each_verb_takes_its_scope_within_a_transaction_too() {
     world.acme.api_keys().mint(&ApiKeyDraft::new("robot")).unwrap();
     type Verb<'w> = &'w dyn Fn(&mut Transaction<'_>) -> Result<(), Error>;
     let body = bytes(&serde_json::json!({"firstName": "A", "lastName": "B", "email": "b@x.example"}));
-    let write: [Verb<'_>; 10] = [
+    let write: [Verb<'_>; 12] = [
         &|tx| tx.contacts().create(&ada("b@x.example")).map(drop),
         &|tx| tx.contacts().update(contact, &ContactUpdate::new().phone("1")).map(drop),
         &|tx| tx.contacts().update_if(contact, &ContactUpdate::new(), Timestamp::MIN).map(drop),
+        &|tx| tx.contacts().delete_if(contact, Timestamp::MIN),
         &|tx| tx.contacts().upsert(&ada("b@x.example")).map(drop),
         &|tx| tx.contacts().delete(contact),
         &|tx| tx.deals().move_to(deal, won).map(drop),
         &|tx| tx.deals().update(deal, &DealUpdate::new().name("x")).map(drop),
+        &|tx| tx.bant().update(deal.into(), &BantUpdate::new().notes("x")).map(drop),
         &|tx| tx.contacts().json().create(&body).map(drop),
         &|tx| tx.contacts().json().update(contact, &body).map(drop),
         &|tx| tx.contacts().json().upsert(&body).map(drop),

@@ -293,11 +293,34 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// # Errors
     /// Those of `Collection::delete`.
     pub fn delete(&mut self, id: Id<R>) -> Result<(), Error> {
+        self.delete_at(id, None)
+    }
+
+    /// [`delete`](Self::delete) of a record that is still at a version, the instant of its last change.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.contacts().update(ada.id, &ContactUpdate::new().city("London"))?;
+    /// let error = acme.write(|tx| tx.contacts().delete_if(ada.id, ada.updated_at)).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `delete`, and [`Code::PreconditionFailed`](crate::Code::PreconditionFailed).
+    pub fn delete_if(&mut self, id: Id<R>, version: Timestamp) -> Result<(), Error> {
+        self.delete_at(id, Some(version))
+    }
+
+    fn delete_at(&mut self, id: Id<R>, version: Option<Timestamp>) -> Result<(), Error> {
         self.transaction.require(R::WRITE)?;
         let definition = definition::<R>(self.transaction.tenant());
-        self.transaction
-            .verb(|transaction| write::delete(transaction, definition, id.as_uuid(), None))
-            .map(drop)
+        let delete =
+            |transaction: &mut Transaction<'_>| write::delete(transaction, definition, id.as_uuid(), version);
+        self.transaction.verb(delete).map(drop)
     }
 }
 
