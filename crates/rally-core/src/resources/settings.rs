@@ -93,8 +93,32 @@ impl Session {
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope admin, and
     /// [`Code::Validation`](crate::Code::Validation).
     pub fn change_settings(&self, update: &impl Update<Settings>) -> Result<Settings, Error> {
+        Ok(self.change_settings_with(update, &WriteOptions::default())?.record)
+    }
+
+    /// [`change_settings`](Self::change_settings) with options. The version is that of
+    /// [`settings_row`](Self::settings_row).
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let once = WriteOptions::default().once(IdempotencyKey::new("rename", &[])?);
+    /// let update = SettingsUpdate::new().name("Acme Ltd");
+    /// assert!(!acme.change_settings_with(&update, &once)?.replayed);
+    /// assert!(acme.change_settings_with(&update, &once)?.replayed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `change_settings`, and those of the options.
+    pub fn change_settings_with(
+        &self,
+        update: &impl Update<Settings>,
+        options: &WriteOptions,
+    ) -> Result<Written<Settings>, Error> {
         let body = |verbs: &Verbs<'_, Settings>| verbs.body(update.given());
-        self.change(body, &WriteOptions::default())?.record.read()
+        self.change(body, options)?.typed_after_commit()
     }
 
     /// [`change_settings`](Self::change_settings) by a JSON object, for adapters.
