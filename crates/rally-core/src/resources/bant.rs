@@ -32,17 +32,10 @@ const UNRATED: &str = r#"{"rating":null,"notes":null}"#;
 static MODEL: LazyLock<Model> =
     LazyLock::new(|| Model::new(Kind::Deal, &[Bant::members(), deals::hidden()].concat()));
 
-/// The members of a deal that make up its qualification.
-pub(super) fn members() -> [Member; 6] {
-    let [budget, authority, need, timeline] = CRITERIA;
-    [
-        stored(budget, "budget", CRITERION),
-        stored(authority, "authority", CRITERION),
-        stored(need, "need", CRITERION),
-        stored(timeline, "timeline", CRITERION),
-        stored(NOTES, "notes", Rule::LongText),
-        stored(UPDATED_AT, "updatedAt", Rule::Instant).read_only(),
-    ]
+/// The stored members of a qualification, for the deal that it is a part of. A deal that nobody has rated has no values.
+pub(super) fn hidden() -> Vec<Member> {
+    let stored = Bant::members().into_iter().filter(|member| member.slot().is_some());
+    stored.map(|member| Member { default: None, always: false, ..member.hidden() }).collect()
 }
 
 resource! {

@@ -45,10 +45,8 @@ const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const FULL: Rule = Rule::Text { characters: 2 * limits::SHORT_TEXT + 1 };
 const PERCENT: Rule = Rule::Integer { min: 0, max: 100 };
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let bant = bant::members().map(Member::hidden);
-    Model::new(Kind::Deal, &[&Deal::members()[..], &bant].concat())
-});
+static MODEL: LazyLock<Model> =
+    LazyLock::new(|| Model::new(Kind::Deal, &[Deal::members(), bant::hidden()].concat()));
 
 /// The stored members of a deal, for a resource that is a part of it.
 pub(super) fn hidden() -> Vec<Member> {
