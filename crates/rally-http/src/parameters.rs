@@ -179,7 +179,8 @@ impl Parameters {
 
 /// An instant whose plus sign was sent as it is, which a query string makes a space of: `2025-02-01T12:15:00 02:00`.
 fn with_plus(instant: &str) -> Cow<'_, str> {
-    match instant.rsplit_once(' ') {
+    match instant.trim().rsplit_once(' ') {
+        // A date and a time of day may have a space between them, too.
         Some((instant, offset)) if instant.contains('T') => format!("{instant}+{offset}").into(),
         _ => instant.into(),
     }
@@ -205,6 +206,21 @@ mod tests {
         let error = list_query::<Contact>(of(query, Profile::Strict), Contact::model()).unwrap_err();
         let faults = error.faults().by_member().iter();
         faults.map(|(name, phrases)| format!("{name} {}", phrases.join(" and "))).collect()
+    }
+
+    #[test]
+    fn an_instant_is_read_with_its_plus_sign_as_a_space_and_with_spaces_around_it() {
+        let known: Timestamp = "2025-02-01T10:15:00Z".parse().unwrap();
+        for form in [
+            "2025-02-01T12:15:00 02:00",
+            "2025-02-01T12:15:00+02:00",
+            "2025-02-01 10:15:00",
+            " 2025-02-01T12:15:00 02:00 ",
+            "2025-02-01T10:15:00Z ",
+        ] {
+            assert_eq!(with_plus(form).parse(), Ok(known), "{form:?}");
+        }
+        assert!(with_plus("2025-02-01T12:15:00 2").parse::<Timestamp>().is_err());
     }
 
     #[test]
