@@ -8,7 +8,7 @@ use crate::{
     base::{Error, Id},
     engine::{
         read::{ListQuery, Page, Query},
-        schema::{Body, Keyed, Resource},
+        schema::{Keyed, Resource},
         write::{Bulkable, Creatable, Deleted, Draft, Editable, Update, Upsertable, Written},
     },
 };
@@ -342,8 +342,7 @@ impl<R: Upsertable> Collection<'_, R> {
         options: &WriteOptions,
     ) -> Result<Bulk<R>, Error> {
         let verbs = self.verbs();
-        let bodies: Vec<_> = drafts.iter().map(|draft| verbs.body(draft.given())).collect();
-        verbs.upsert_many(&bodies, atomicity, options)
+        verbs.upsert_many(&verbs.bodies(drafts), atomicity, options)
     }
 }
 
@@ -391,9 +390,7 @@ impl<R: Bulkable> Collection<'_, R> {
         options: &WriteOptions,
     ) -> Result<Bulk<R>, Error> {
         let verbs = self.verbs();
-        let bodies: Vec<Result<Body<'_>, Error>> =
-            drafts.iter().map(|draft| verbs.body(draft.given())).collect();
-        verbs.create_many(&bodies, atomicity, options)
+        verbs.create_many(&verbs.bodies(drafts), atomicity, options)
     }
 }
 

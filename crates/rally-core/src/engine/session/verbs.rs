@@ -10,7 +10,7 @@ use crate::{
     engine::{
         schema::{Body, Given, Resource, Row, TenantInfo, items},
         write::{
-            self, Answer, Bulkable, Creatable, Definition, Deleted, Editable, ItemAnswer, Transaction,
+            self, Answer, Bulkable, Creatable, Definition, Deleted, Draft, Editable, ItemAnswer, Transaction,
             Upsertable, Work, Written,
         },
     },
@@ -95,6 +95,14 @@ impl<'s, R: Editable> Verbs<'s, R> {
     /// Reads the draft or the update of a host.
     pub(crate) fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
         body_of::<R>(self.session.tenant(), self.session.entropy(), given)
+    }
+
+    /// Reads the drafts of a host.
+    pub(super) fn bodies<'g>(&self, drafts: &'g [impl Draft<R>]) -> Vec<Result<Body<'g>, Error>>
+    where
+        R: Creatable,
+    {
+        drafts.iter().map(|draft| self.body(draft.given())).collect()
     }
 
     /// Reads a JSON object; `what` is its name in an error.
@@ -241,8 +249,8 @@ impl<R: Editable> Verbs<'_, R> {
         let committed = self.session.commit(key, reads, &mut |transaction| {
             let mut answers = Vec::with_capacity(items.len());
             for item in items {
-                let done = item.as_ref().map_err(Clone::clone).and_then(|item| verb(transaction, item));
-                answers.push(match done {
+                let answer = item.as_ref().map_err(Clone::clone).and_then(|item| verb(transaction, item));
+                answers.push(match answer {
                     Ok(Answer::Written { id, .. }) => Ok(id),
                     Ok(_) => return Err(Answer::of_another_kind()),
                     Err(error) if error.is_about_input() => Err(error),
