@@ -3,7 +3,8 @@ use std::sync::Arc;
 use rally_core::Engine;
 
 use crate::{
-    anonymous::AnonymousCallers, config::Config, logins::Logins, request_id::RequestIds, tokens::Tokens,
+    anonymous::AnonymousCallers, config::Config, hashing::Hashing, logins::Logins, request_id::RequestIds,
+    tokens::Tokens,
 };
 
 /// The state that all requests share.
@@ -15,6 +16,7 @@ struct Shared {
     engine: Engine,
     config: Config,
     anonymous: AnonymousCallers,
+    hashing: Hashing,
     logins: Logins,
     tokens: Tokens,
     request_ids: RequestIds,
@@ -24,9 +26,11 @@ struct Shared {
 impl App {
     /// The state before the first request. `document` returns the JSON of the OpenAPI document.
     pub(crate) fn new(engine: Engine, config: Config, document: fn() -> &'static [u8]) -> Self {
+        let hashing = Hashing::new(config.passwords_waiting);
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(config.failed_credentials_per_minute),
-            logins: Logins::new(engine.clone()),
+            logins: Logins::new(engine.clone(), hashing.clone()),
+            hashing,
             tokens: Tokens::new(engine.clone()),
             request_ids: RequestIds::new(),
             engine,
@@ -45,6 +49,12 @@ impl App {
 
     pub(crate) fn anonymous(&self) -> &AnonymousCallers {
         &self.0.anonymous
+    }
+
+    /// The turns at hashing passwords.
+    #[expect(dead_code, reason = "writes of users take turns next")]
+    pub(crate) fn hashing(&self) -> &Hashing {
+        &self.0.hashing
     }
 
     pub(crate) fn logins(&self) -> &Logins {

@@ -7,6 +7,9 @@ pub struct Config {
     pub host_suffixes: Vec<String>,
     /// Requests without a valid credential a minute and source address; 0 for no limit.
     pub failed_credentials_per_minute: u32,
+    /// Requests that may wait for a turn at hashing a password; callers with a credential, and sources that have logged in
+    /// to the account lately, have as many places of their own.
+    pub passwords_waiting: usize,
     /// Origins of pages that may call the API from a browser, such as `https://app.example`; none unless they are named.
     pub cors_origins: Vec<String>,
     /// The threads that the engine works on.
@@ -31,6 +34,7 @@ impl Default for Config {
         Self {
             host_suffixes: vec!["localhost".to_owned()],
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
+            passwords_waiting: limits::PASSWORDS_WAITING,
             cors_origins: Vec::new(),
             work_on: WorkOn::BlockingThreads,
         }

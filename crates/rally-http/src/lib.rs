@@ -31,6 +31,7 @@ mod cors;
 mod credentials;
 mod crud;
 mod docs;
+mod hashing;
 pub mod limits;
 mod logins;
 mod middleware;

@@ -8,5 +8,8 @@ pub const BULK_BODY_BYTES: usize = 8 << 20;
 pub const LOGIN_BODY_BYTES: usize = 16 << 10;
 /// Failed logins a minute and account.
 pub const FAILED_LOGINS_PER_MINUTE: u32 = 10;
+/// Requests that may wait for a turn at hashing a password, of callers with a known source or credential and of others
+/// each.
+pub const PASSWORDS_WAITING: usize = 128;
 /// Requests without a valid credential a minute and source address.
 pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;

@@ -1,22 +1,19 @@
 //! Logins with a password, so limited that nobody can guess one or keep the machine busy.
 
-use std::{net::IpAddr, thread};
+use std::net::IpAddr;
 
 use rally_core::{
     Code, Engine, Error, Session, User,
     schema::{Allowance, Limiter},
 };
-use tokio::sync::Semaphore;
 
 use crate::{
     anonymous::AnonymousCallers,
     blocking::on_blocking_thread,
+    hashing::{Asker, Hashing, Standing},
     limits,
     problem::{Failure, Problem},
 };
-
-/// Logins that may wait for a processor.
-const WAITING: usize = 32;
 
 /// Logs users in.
 #[derive(Debug)]
@@ -24,9 +21,7 @@ pub(crate) struct Logins {
     engine: Engine,
     /// Failures of each account by tenant and address, folded; accounts that do not exist are counted alike.
     failures: Limiter<(String, String)>,
-    /// Hashing takes a processor and 19 MiB for some tens of milliseconds, so there is a limit to it.
-    hashing: Semaphore,
-    admitted: Semaphore,
+    hashing: Hashing,
 }
 
 /// A try of a password.
@@ -44,18 +39,8 @@ pub(crate) struct Refused {
 }
 
 impl Logins {
-    pub(crate) fn new(engine: Engine) -> Self {
-        // One less than there are, so that the API goes on.
-        let at_once = match thread::available_parallelism() {
-            Ok(processors) => (processors.get() - 1).max(1),
-            Err(_) => 1,
-        };
-        Self {
-            engine,
-            failures: Limiter::new(),
-            hashing: Semaphore::new(at_once),
-            admitted: Semaphore::new(at_once + WAITING),
-        }
+    pub(crate) fn new(engine: Engine, hashing: Hashing) -> Self {
+        Self { engine, failures: Limiter::new(), hashing }
     }
 
     /// Opens a session for the user whose password this is. Failures in a minute are limited for each account, and for
@@ -65,7 +50,6 @@ impl Logins {
         attempt: Attempt,
         anonymous: &AnonymousCallers,
     ) -> Result<Session, Refused> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| busy())?;
         let Attempt { tenant, email, password, source } = attempt;
         let account = (tenant.to_lowercase(), User::folded_email(&email));
         let now = self.engine.clock().now();
@@ -77,11 +61,15 @@ impl Logins {
         if !tries.granted {
             return Err(Refused::spent(tries));
         }
-        let _hashing = self.hashing.acquire().await.map_err(Error::internal)?;
+        let asker = Asker { standing: Standing::Unknown, source, tenant: tenant.clone() };
+        let turn = self.hashing.turn(asker).await?;
         let engine = self.engine.clone();
-        let opened =
-            on_blocking_thread(move || engine.log_in(&tenant, &email, &password, Some(source))).await;
-        match opened {
+        let opened = on_blocking_thread(move || {
+            let opened = engine.log_in(&tenant, &email, &password, Some(source));
+            drop(turn);
+            opened
+        });
+        match opened.await {
             Ok(session) => {
                 self.failures.give_back(&account, now);
                 Ok(session)
@@ -113,8 +101,4 @@ impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
         Self { problem, allowance: None }
     }
-}
-
-fn busy() -> Error {
-    Error::new(Code::Unavailable, "too many logins at once; try again")
 }

@@ -133,7 +133,8 @@ fn the_api_goes_on_while_logins_take_long() {
 #[test]
 fn more_logins_than_can_wait_are_told_to_come_again() {
     let api = Api::unlimited();
-    let app = router(api.engine.clone(), Config { failed_credentials_per_minute: 0, ..Config::default() });
+    let config = Config { failed_credentials_per_minute: 0, passwords_waiting: 32, ..Config::default() };
+    let app = router(api.engine.clone(), config);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let at_once = std::thread::available_parallelism().unwrap().get();
     let logins: Vec<_> = (0..at_once + 100)
