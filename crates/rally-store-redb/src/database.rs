@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::RwLock;
 use rally_core::{
@@ -21,6 +24,8 @@ pub(crate) struct Database {
     source: Source,
     /// Held only as long as it takes to begin a transaction or to swap what is in it; `None` while it is opened again.
     open: RwLock<Option<Open>>,
+    /// Set for good: what is closed on purpose is not opened again.
+    is_closed: AtomicBool,
 }
 
 /// State that only the writer whose turn it is may touch.
@@ -42,7 +47,8 @@ impl Database {
     /// Opens the database for the first time.
     pub(crate) fn open(source: Source, content: Content) -> Result<(Self, Head), OpenError> {
         let (open, token) = source.open(content)?;
-        Ok((Self { source, open: RwLock::new(Some(open)) }, Head { token, mint: Mint::new() }))
+        let database = Self { source, open: RwLock::new(Some(open)), is_closed: AtomicBool::new(false) };
+        Ok((database, Head { token, mint: Mint::new() }))
     }
 
     /// The newest durable state, unless reading it has failed or it is being opened again.
@@ -51,14 +57,27 @@ impl Database {
     }
 
     /// Closes the database and opens it again. Snapshots of the closed one are unavailable from then on.
-    pub(crate) fn reopen(&self, head: &mut Head) -> Result<(), OpenError> {
+    pub(crate) fn reopen(&self, head: &mut Head) -> Result<(), StoreError> {
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(StoreError::Unavailable { reason: "the store has been closed".to_owned() });
+        }
         let before = self.open.write().take();
         // Closed before it is opened, since the file is locked until then.
         drop(before);
-        let (open, token) = self.source.open(Content::Expected)?;
+        let (open, token) = self.source.open(Content::Expected).map_err(unavailable)?;
         head.token = token;
         *self.open.write() = Some(open);
         Ok(())
+    }
+
+    /// Closes the database for good, so that opening the file needs no recovery. Snapshots are unavailable from then on.
+    ///
+    /// Only the writer whose turn it is may do this, as a transaction would keep the database open.
+    pub(crate) fn close(&self, _: &mut Head) -> Result<(), StoreError> {
+        self.is_closed.store(true, Ordering::Release);
+        let Some(Open { newest, db }) = self.open.write().take() else { return Ok(()) };
+        drop(newest);
+        db.close().map_err(|error| unavailable(self.source.failed(error)))
     }
 
     /// Never waits, because the writer whose turn it is, and who has no transaction, is the only one who may begin.
@@ -84,7 +103,7 @@ impl Database {
             Ok(()) if head.token == *token => CommitOutcome::Durable,
             Ok(()) if head.token == before => CommitOutcome::lost(store_error(error)),
             Ok(()) => CommitOutcome::Unknown(format!("{error}; another process has written since")),
-            Err(reopening) => CommitOutcome::Unknown(format!("{error}; {}", reopening.reason())),
+            Err(reopening) => CommitOutcome::Unknown(format!("{error}; {reopening}")),
         }
     }
 }
@@ -105,7 +124,7 @@ impl GroupCommit for Database {
         let mut inner = match self.try_begin() {
             Some(Ok(begun)) => begun,
             Some(Err(_)) | None => {
-                self.reopen(head).map_err(unavailable)?;
+                self.reopen(head)?;
                 self.try_begin().ok_or_else(closed)?.map_err(store_error)?
             }
         };
@@ -170,7 +189,7 @@ fn apply(
     Ok(())
 }
 
-pub(crate) fn unavailable(error: OpenError) -> StoreError {
+fn unavailable(error: OpenError) -> StoreError {
     StoreError::Unavailable { reason: error.reason() }
 }
 

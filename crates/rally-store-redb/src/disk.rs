@@ -9,6 +9,8 @@ use std::{
 use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
 
+use crate::recovery::Recovery;
+
 /// The most that is rewritten at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -26,15 +28,15 @@ pub(crate) struct Disk {
     inner: Box<dyn StorageBackend>,
     unsynced: Unsynced,
     repaired: AtomicBool,
+    recovery: Arc<Recovery>,
 }
 
 type Io<T> = Result<T, std::io::Error>;
 
 impl Disk {
-    pub(crate) fn new(inner: Box<dyn StorageBackend>, unsynced: Unsynced) -> Self {
-        Self { inner, unsynced, repaired: AtomicBool::new(false) }
+    pub(crate) fn new(inner: Box<dyn StorageBackend>, unsynced: Unsynced, recovery: Arc<Recovery>) -> Self {
+        Self { inner, unsynced, repaired: AtomicBool::new(false), recovery }
     }
-
     /// Runs at the first read, because redb has locked the file by then and has yet to look at it.
     fn repair(&self) -> Io<()> {
         if self.repaired.load(Ordering::Acquire) {
@@ -82,6 +84,7 @@ impl StorageBackend for Disk {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Io<()> {
         self.repair()?;
+        self.recovery.read(out.len());
         self.inner.read(offset, out)
     }
 

@@ -34,6 +34,7 @@ mod disk;
 mod error;
 mod format;
 mod options;
+mod recovery;
 mod snapshot;
 mod source;
 mod store;

@@ -4,12 +4,13 @@ use std::{
     sync::Arc,
 };
 
-use redb::{Builder, Database, StorageBackend};
+use redb::{Builder, Database, DatabaseError, StorageBackend};
 
 use crate::{
     IntegrityCheck, OpenError, Options,
     disk::{Disk, Unsynced},
     format::{self, Token},
+    recovery::{Recovery, Report},
     snapshot::Newest,
 };
 
@@ -19,6 +20,7 @@ pub(crate) struct Source {
     backend: Box<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>,
     unsynced: Unsynced,
     options: Options,
+    progress: Report,
 }
 
 /// A database that is open.
@@ -41,7 +43,23 @@ impl Source {
         backend: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
         options: Options,
     ) -> Self {
-        Self { place, backend: Box::new(backend), unsynced: Unsynced::default(), options }
+        Self {
+            place,
+            backend: Box::new(backend),
+            unsynced: Unsynced::default(),
+            options,
+            progress: Arc::new(|_| {}),
+        }
+    }
+
+    /// Has the progress of a recovery reported.
+    pub(crate) fn with_progress(self, progress: Report) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// The error for a database that has failed.
+    pub(crate) fn failed(&self, error: DatabaseError) -> OpenError {
+        OpenError::from_database(&self.place, error)
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -62,10 +80,13 @@ impl Source {
         if bytes == 0 && content == Content::Expected {
             return Err(OpenError::Empty { place: self.place.clone() });
         }
-        let db = self
-            .builder()
-            .create_with_backend(Disk::new(backend, self.unsynced.clone()))
-            .map_err(|error| OpenError::from_database(&self.place, error))?;
+        let mut builder = self.builder();
+        let recovery = Arc::new(Recovery::new(bytes, self.progress.clone()));
+        let parts = recovery.clone();
+        builder.set_repair_callback(move |session| parts.enter(session.progress()));
+        let disk = Disk::new(backend, self.unsynced.clone(), recovery.clone());
+        let db = builder.create_with_backend(disk).map_err(|error| self.failed(error))?;
+        recovery.finish();
         let token = format::check(&db, &self.place)?;
         let newest = Newest::of(&db)
             .map_err(|error| OpenError::Damaged { place: self.place.clone(), what: error.to_string() })?;

@@ -12,7 +12,7 @@ use redb::{StorageBackend, backends::FileBackend};
 
 use crate::{
     OpenError, Options,
-    database::{Database, Head, Transaction, closed, unavailable},
+    database::{Database, Head, Transaction, closed},
     disk::SharedMemory,
     snapshot::{Durable, Newest},
     source::{Content, Source},
@@ -38,6 +38,22 @@ impl RedbStore {
     /// # Errors
     /// See [`OpenError`]: each says what to do about it.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
+        Self::open_with_progress(path, options, |_| {})
+    }
+
+    /// Opens a file as [`open`](Self::open) does, and says how far its recovery is, if it needs one.
+    ///
+    /// A file that was not [closed](Self::close) is read as a whole, unless it was written with
+    /// [`Durability::Strict`](crate::Durability::Strict). Meanwhile `progress` is given fractions from 0 to 1, none
+    /// less than the one before; for a file that needs no recovery it is never called.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open_with_progress(
+        path: impl AsRef<Path>,
+        options: Options,
+        progress: impl Fn(f64) + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
         let place = path.as_ref().display().to_string();
         // The store may have to open the file again after the program has changed its folder.
         let path = path::absolute(path).map_err(|error| OpenError::from_io(&place, error))?;
@@ -46,7 +62,7 @@ impl RedbStore {
             let file = fs::OpenOptions::new().read(true).write(true).open(&path)?;
             Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
         };
-        Self::start(Source::new(place, backend, options), content)
+        Self::start(Source::new(place, backend, options).with_progress(Arc::new(progress)), content)
     }
 
     /// An empty store in memory, which has everything of the one in a file but its durability.
@@ -72,6 +88,17 @@ impl RedbStore {
         Self::start(Source::new("the given storage".to_owned(), backend, options), Content::MayBeMissing)
     }
 
+    /// Closes the store for good, once the writes that have begun are committed, so that the next opening takes no time.
+    ///
+    /// Reads and writes are unavailable from then on, through other references and snapshots as well. Dropping the
+    /// store closes it, too, but only when nobody refers to it. Closing it again does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the file could not be left as it should be, so that the next opening recovers it.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.queue.in_turn(&self.database, |head| self.database.close(head))
+    }
+
     fn start(source: Source, content: Content) -> Result<Self, OpenError> {
         let (database, head) = Database::open(source, content)?;
         Ok(Self { database, queue: GroupQueue::new(GROUPS, head) })
@@ -87,7 +114,7 @@ impl RedbStore {
 
     fn newest_reopened(&self, head: &mut Head) -> Result<Arc<Newest>, StoreError> {
         if self.database.newest().is_none() {
-            self.database.reopen(head).map_err(unavailable)?;
+            self.database.reopen(head)?;
         }
         self.database.newest().ok_or_else(closed)
     }

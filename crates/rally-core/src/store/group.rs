@@ -154,6 +154,21 @@ impl<T, S> GroupQueue<T, S> {
         Some(work(&mut turn.state))
     }
 
+    /// Waits for the turn, commits the group that is open, if there is one, and does some work on the state.
+    pub fn in_turn<B: GroupCommit<Transaction = T, State = S>, R>(
+        &self,
+        backend: &B,
+        work: impl FnOnce(&mut S) -> R,
+    ) -> R {
+        let mut turn = self.take_turn();
+        if let Some(group) = turn.group.take() {
+            group.finish(backend, &mut turn.state);
+        }
+        let done = work(&mut turn.state);
+        MutexGuard::unlock_fair(turn);
+        done
+    }
+
     /// Does [`Store::write`](super::Store::write) by group commit.
     ///
     /// To be correct:

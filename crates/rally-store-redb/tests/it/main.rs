@@ -17,4 +17,5 @@ mod failures;
 mod faults;
 mod files;
 mod groups;
+mod stopping;
 mod support;
