@@ -32,6 +32,7 @@ mod credentials;
 mod crud;
 mod docs;
 mod hashing;
+mod lifecycle;
 pub mod limits;
 mod logins;
 mod middleware;
@@ -50,8 +51,9 @@ pub mod testing;
 mod tokens;
 
 pub use config::{Config, WorkOn};
+pub use lifecycle::Lifecycle;
 pub use router::router;
-pub use serve::serve;
+pub use serve::{serve, serve_lifecycle};
 
 /// The examples of the README are tests.
 #[cfg(all(doctest, feature = "cli"))]

@@ -20,7 +20,7 @@ pub(crate) struct RequestId {
 
 /// Makes ids for requests without one: UUIDs made of keyed hashes of a counter, which give away no count of requests.
 /// Random bytes of the operating system would be a tenth of the cost of a small request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RequestIds {
     keys: (RandomState, RandomState),
     made: AtomicU64,

@@ -13,7 +13,10 @@ mod settings;
 mod sync;
 mod users;
 
-pub(crate) use self::auth::LOG_IN;
+pub(crate) use self::{
+    auth::LOG_IN,
+    operations::{HEALTH, READINESS, healthy},
+};
 use crate::route::Route;
 
 /// The routes under `/api` and under `/api/v1`.

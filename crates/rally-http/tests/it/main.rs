@@ -21,6 +21,7 @@ mod deals;
 mod hosting;
 mod idempotency;
 mod isolation;
+mod lifecycle;
 mod log;
 mod logins;
 mod matrix;
