@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -35,7 +35,6 @@ type Queue = GroupQueue<Pending, ()>;
 pub(crate) struct Pending {
     transaction: Transaction,
     batch: Batch,
-    began: Instant,
 }
 
 /// A place in a tenant's queue, which is gone with the last writer.
@@ -75,7 +74,7 @@ impl Queues {
 
     #[cfg(test)]
     pub(crate) fn waiting(&self, tenant: TenantId) -> usize {
-        self.tenants.lock().get(&tenant).map_or(0, |queue| queue.waiting(tenant))
+        self.tenants.lock().get(&tenant).map_or(0, |queue| queue.waiting())
     }
 }
 
@@ -100,7 +99,7 @@ impl GroupCommit for Writer<'_> {
             return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
         }
         let transaction = Transaction::new(self.database, tenant, Purpose::Writing);
-        Ok(Pending { transaction, batch: Batch::new(), began: Instant::now() })
+        Ok(Pending { transaction, batch: Batch::new() })
     }
 
     fn run(
@@ -126,10 +125,6 @@ impl GroupCommit for Writer<'_> {
         }
     }
 
-    fn age(&self, pending: &Pending) -> Duration {
-        pending.began.elapsed()
-    }
-
     fn commit(&self, (): &mut (), pending: Pending) -> CommitOutcome {
         pending.transaction.commit(&pending.batch)
     }
@@ -141,7 +136,7 @@ mod tests {
 
     #[test]
     fn no_queue_is_left_when_nobody_writes() {
-        let queues = Queues::new(crate::store::groups(&crate::Options::default()));
+        let queues = Queues::new(crate::store::GROUPS);
         let tenants = [1, 2].map(|number| TenantId::from_uuid(uuid::Uuid::from_u128(number)));
         let places = tenants.map(|tenant| queues.place(tenant));
         assert_eq!(queues.tenants.lock().len(), 2);

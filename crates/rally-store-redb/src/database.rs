@@ -1,9 +1,6 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::RwLock;
@@ -42,7 +39,6 @@ pub(crate) struct Head {
 /// A transaction that several writes share.
 pub(crate) struct Transaction {
     inner: WriteTransaction,
-    began: Instant,
     /// Set while a batch is being applied: one that is applied in part must never be committed.
     is_broken: bool,
 }
@@ -135,7 +131,7 @@ impl GroupCommit for Database {
         let is_strict = self.source.options().durability == Durability::Strict;
         inner.set_two_phase_commit(is_strict);
         inner.set_quick_repair(is_strict);
-        Ok(Transaction { inner, began: Instant::now(), is_broken: false })
+        Ok(Transaction { inner, is_broken: false })
     }
 
     fn run(
@@ -154,10 +150,6 @@ impl GroupCommit for Database {
 
     fn condition(&self, transaction: &Transaction) -> Condition {
         if transaction.is_broken { Condition::Broken } else { Condition::Sound }
-    }
-
-    fn age(&self, transaction: &Transaction) -> Duration {
-        transaction.began.elapsed()
     }
 
     fn commit(&self, head: &mut Head, transaction: Transaction) -> CommitOutcome {

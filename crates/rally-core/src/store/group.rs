@@ -2,20 +2,19 @@
 //!
 //! A writer takes its turn, runs its `build` on what its group has changed so far, and adds its batch. If others wait
 //! for the turn, the writer leaves the transaction to the next of them; the last one commits for all. A lone writer
-//! waits for nobody. Tenants take turns, so that one with many writers delays another by one of them at most.
+//! waits for nobody.
 
 use std::{
     fmt,
     panic::{self, AssertUnwindSafe},
-    time::Duration,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Abort, Batch, Commit, CommitOutcome, Limits, Snapshot, StoreError,
     promise::{CommitHandle, CommitPromise},
-    turns::Turns,
 };
 use crate::base::TenantId;
 
@@ -51,9 +50,6 @@ pub trait GroupCommit {
     /// The condition of a transaction after a `build`.
     fn condition(&self, transaction: &Self::Transaction) -> Condition;
 
-    /// The time since a transaction began, by a clock that does not step.
-    fn age(&self, transaction: &Self::Transaction) -> Duration;
-
     /// Commits a sound transaction that holds at least one change, and determines its outcome.
     fn commit(&self, state: &mut Self::State, transaction: Self::Transaction) -> CommitOutcome;
 
@@ -84,8 +80,6 @@ pub struct GroupOptions {
     pub members: usize,
     /// The bytes after which a group commits, since they are all held in memory until then.
     pub bytes: usize,
-    /// The age at which a group commits, so that slow writers do not keep the others of it waiting.
-    pub time: Duration,
     /// Attempts at a write, at most, while nothing of it is applied and another attempt may help.
     pub attempts: usize,
 }
@@ -93,15 +87,12 @@ pub struct GroupOptions {
 impl GroupOptions {
     /// The members of a group, unless a backend has a reason for another number.
     pub const MEMBERS: usize = 128;
-    /// The time of a group, unless a backend has a reason for another one: a few syncs of a disk.
-    pub const TIME: Duration = Duration::from_millis(20);
 }
 
-/// The turn to write, which tenants take in a circle; the writers of one tenant keep the order of their arrival.
+/// The turn to write, for which writers wait in the order of their arrival.
 pub struct GroupQueue<T, S> {
     options: GroupOptions,
-    turns: Turns,
-    /// Locked only by the thread that has the turn.
+    waiting: AtomicUsize,
     turn: Mutex<Turn<T, S>>,
 }
 
@@ -139,7 +130,7 @@ impl<T, S> GroupQueue<T, S> {
     /// A queue in which nobody waits.
     #[must_use]
     pub fn new(options: GroupOptions, state: S) -> Self {
-        Self { options, turns: Turns::default(), turn: Mutex::new(Turn { state, group: None }) }
+        Self { options, waiting: AtomicUsize::new(0), turn: Mutex::new(Turn { state, group: None }) }
     }
 
     /// The bounds of its groups.
@@ -148,16 +139,15 @@ impl<T, S> GroupQueue<T, S> {
         &self.options
     }
 
-    /// The number of writers of a tenant that wait for the turn.
+    /// The number of writers that wait for the turn, or are about to get it.
     #[must_use]
-    pub fn waiting(&self, tenant: TenantId) -> usize {
-        self.turns.waiting(tenant)
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
     }
 
     /// Does some work on the state if nobody has the turn and no group is open; otherwise gives `None` at once.
     pub fn try_idle<R>(&self, work: impl FnOnce(&mut S) -> R) -> Option<R> {
-        let _taken = self.turns.try_take()?;
-        let mut turn = self.turn.lock();
+        let mut turn = self.turn.try_lock()?;
         if turn.group.is_some() {
             return None;
         }
@@ -170,13 +160,13 @@ impl<T, S> GroupQueue<T, S> {
         backend: &B,
         work: impl FnOnce(&mut S) -> R,
     ) -> R {
-        // It is for the store as a whole, as the directory is.
-        let _taken = self.turns.take(TenantId::DIRECTORY);
-        let mut turn = self.turn.lock();
+        let mut turn = self.take_turn();
         if let Some(group) = turn.group.take() {
             group.finish(backend, &mut turn.state);
         }
-        work(&mut turn.state)
+        let done = work(&mut turn.state);
+        MutexGuard::unlock_fair(turn);
+        done
     }
 
     /// Does [`Store::write`](super::Store::write) by group commit.
@@ -191,8 +181,7 @@ impl<T, S> GroupQueue<T, S> {
     ///   that only saw its changes runs again, and after its last attempt finds the store unavailable;
     /// - an answer that rests on no change of the group stands, even if the commit fails;
     /// - no group is left open when nobody waits for the turn;
-    /// - writers of different tenants take turns: one waits for one write of each other tenant at most, however many wait;
-    /// - a group takes at most `members` writes, and no more once it has `bytes`, or is as old as `time`;
+    /// - a group takes at most `members` writes, and no more once it has `bytes`;
     /// - a panic in `build` reaches its caller, and loses no other batch of the group;
     /// - a transaction that is not sound is never committed; the writer that met the reason is told it;
     /// - a group that changes nothing is not committed at all.
@@ -221,28 +210,33 @@ impl<T, S> GroupQueue<T, S> {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Attempt {
-        let taken = self.turns.take(tenant);
-        let mut turn = self.turn.lock();
+        let mut turn = self.take_turn();
         // A panic is carried past the end of the turn, since others may depend on this thread to commit their writes.
         let member =
             panic::catch_unwind(AssertUnwindSafe(|| turn.admit(backend, &self.options, tenant, build)));
         if let Some(group) = turn.group.take_if(|group| self.is_ripe(backend, group)) {
             group.finish(backend, &mut turn.state);
         }
-        drop(turn);
-        drop(taken);
+        // The plain unlock would let this thread take the next turn as well, past those who wait.
+        MutexGuard::unlock_fair(turn);
         match member.unwrap_or_else(|payload| panic::resume_unwind(payload)) {
             Ok(member) => member.answer(),
             Err(error) => Attempt::Done(Err(error)),
         }
     }
 
+    fn take_turn(&self) -> MutexGuard<'_, Turn<T, S>> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let turn = self.turn.lock();
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        turn
+    }
+
     /// True when a group must be finished before the turn ends.
     fn is_ripe<B: GroupCommit<Transaction = T, State = S>>(&self, backend: &B, group: &Group<T>) -> bool {
-        self.turns.is_last()
+        self.waiting() == 0
             || group.members >= self.options.members
             || group.bytes >= self.options.bytes
-            || backend.age(&group.transaction) >= self.options.time
             || backend.condition(&group.transaction) != Condition::Sound
     }
 }
@@ -342,7 +336,7 @@ impl<T, S> fmt::Debug for GroupQueue<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupQueue")
             .field("options", &self.options)
-            .field("turns", &self.turns)
+            .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,6 @@ mod memory;
 mod overlay;
 mod promise;
 mod told;
-mod turns;
 
 use std::fmt::Debug;
 

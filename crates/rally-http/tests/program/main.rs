@@ -9,9 +9,11 @@
 
 mod commands;
 mod credentials;
+mod logging;
 mod many_servers;
 mod postgres;
 mod readme;
 mod running;
 mod serving;
+mod stopping;
 mod wire;

@@ -86,11 +86,28 @@ pub(crate) fn rally(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Sends a process a signal.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let (signal, id) = (format!("-{name}"), child.id().to_string());
+    assert!(Command::new("kill").args([signal, id]).status().unwrap().success());
+}
+
 impl Running {
     /// Starts a server and waits until it has announced itself, or says why it ended.
-    pub(crate) fn start(mut command: Command) -> Result<Self, String> {
+    pub(crate) fn start(command: Command) -> Result<Self, String> {
         let log = NamedTempFile::new().unwrap();
-        command.stdout(Stdio::piped()).stderr(log.reopen().unwrap());
+        let stderr = Stdio::from(log.reopen().unwrap());
+        Self::logging_to(command, stderr, log)
+    }
+
+    /// Starts a server whose log goes elsewhere, and waits until it has announced itself.
+    pub(crate) fn logging_elsewhere(command: Command, stderr: impl Into<Stdio>) -> Self {
+        let started = Self::logging_to(command, stderr.into(), NamedTempFile::new().unwrap());
+        started.unwrap_or_else(|_| panic!("the server has not started"))
+    }
+
+    fn logging_to(mut command: Command, stderr: Stdio, log: NamedTempFile) -> Result<Self, String> {
+        command.stdout(Stdio::piped()).stderr(stderr);
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, printed) = mpsc::channel();
@@ -150,9 +167,24 @@ impl Running {
     }
 
     /// Asks the process to end and answers its exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.signal("TERM");
+        self.ended()
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    /// Waits for the end of the process and answers all that it has logged.
+    pub(crate) fn ended_with_log(mut self) -> String {
+        self.child.wait().unwrap();
+        self.log()
+    }
+
+    /// Waits for the end of the process and answers its exit code; `None` if a signal has killed it.
+    pub(crate) fn ended(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

@@ -1,4 +1,7 @@
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Once,
+};
 
 use rally_core::{
     ApiKey, ApiKeyDraft, AuditEntry, Collection, Config, Engine, Environment, Error, Patch, Profile, Query,
@@ -8,7 +11,7 @@ use rally_core::{
 use crate::{
     arguments::{KeysCommand, SettingsArguments, StoreArguments, TenantsCommand},
     failure::Failure,
-    store::{Location, WhenAway},
+    store::{Location, Progress, WhenAway},
 };
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
@@ -123,10 +126,20 @@ fn open(arguments: &StoreArguments) -> Result<Engine, Failure> {
              --store postgres://URL",
         )),
         location => {
-            let store = location.open(arguments.store_connections, WhenAway::Fail)?;
-            Ok(Engine::with(store, Environment::system(), Config::default()))
+            let progress = recovery_told_once();
+            let opened = location.open(arguments.store_connections, WhenAway::Fail, progress)?;
+            Ok(Engine::with(opened.store, Environment::system(), Config::default()))
         }
     }
+}
+
+/// Tells the person at the terminal what the command waits for.
+fn recovery_told_once() -> Progress {
+    let told = Once::new();
+    Box::new(move |_| {
+        // Not worth a failure when there is nobody to tell.
+        told.call_once(|| drop(writeln!(io::stderr(), "rally: the file is being recovered after a crash")));
+    })
 }
 
 /// A session of a tenant that the operator has named.

@@ -5,7 +5,9 @@ mod admin;
 mod announce;
 mod arguments;
 mod failure;
+mod log;
 mod serve;
+mod signals;
 mod store;
 mod tenants;
 

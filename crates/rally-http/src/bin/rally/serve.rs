@@ -1,21 +1,53 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use rally_core::{Config, Engine, Environment, Profile};
-use tokio::{net::TcpListener, runtime::Runtime};
-use tracing_subscriber::EnvFilter;
+use parking_lot::Mutex;
+use rally_core::{Config, Engine, Environment, Profile, store::Store};
+use rally_http::Lifecycle;
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    task::{JoinHandle, spawn_blocking},
+};
 
 use crate::{
     announce::Announcer,
     arguments::{CommonArguments, FakeArguments, ServeArguments},
     failure::Failure,
-    store::{Location, WhenAway},
+    log,
+    signals::{Signals, ignore_hangup},
+    store::{Location, OpenStore, Progress, WhenAway},
     tenants::WantedTenants,
 };
 
+/// The longest that a server that is asked to stop waits until its store is open, to close it.
+const OPENING: Duration = Duration::from_secs(2);
+
+/// A server as it was asked for.
+struct Server<'a> {
+    location: Location,
+    connections: u16,
+    listen: SocketAddr,
+    config: Config,
+    common: &'a CommonArguments,
+}
+
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
-    let config = Config { requests_per_minute: arguments.common.rate_limit, ..Config::default() };
-    let connections = arguments.store.store_connections;
-    start(&arguments.store.store, connections, arguments.listen, config, &arguments.common)
+    let common = &arguments.common;
+    let server = Server {
+        location: arguments.store.store.clone(),
+        connections: arguments.store.store_connections,
+        listen: arguments.listen,
+        config: Config { requests_per_minute: common.rate_limit, ..Config::default() },
+        common,
+    };
+    run(
+        async || {
+            ignore_hangup()?;
+            server.run().await
+        },
+        common,
+        "info",
+    )
 }
 
 pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
@@ -25,69 +57,113 @@ pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
             arguments.listen.ip()
         )));
     }
-    let config = Config {
-        requests_per_minute: arguments.common.rate_limit,
-        profile: Profile::Strict,
-        test_keys: true,
-    };
-    start(&Location::Memory, 0, arguments.listen, config, &arguments.common)
+    let common = &arguments.common;
+    let config = Config { requests_per_minute: common.rate_limit, profile: Profile::Strict, test_keys: true };
+    let server =
+        Server { location: Location::Memory, connections: 0, listen: arguments.listen, config, common };
+    // A test reads what it has asked for, and a line for each request is in its way.
+    run(async || server.run().await, common, "warn")
 }
 
-fn start(
-    location: &Location,
-    connections: u16,
-    listen: SocketAddr,
-    config: Config,
+/// Runs a server on threads of its own, with a log from this level on.
+fn run(
+    server: impl AsyncFnOnce() -> Result<(), Failure>,
     common: &CommonArguments,
+    level: &str,
 ) -> Result<(), Failure> {
-    log_to_stderr(common.json);
-    let engine = Engine::with(location.open(connections, WhenAway::Wait)?, Environment::system(), config);
-    let mut http = rally_http::Config::default();
-    http.host_suffixes.clone_from(&common.host_suffixes);
-    http.cors_origins.clone_from(&common.cors_origins);
-    http.work_on = location.work_on();
-    if config.test_keys && config.requests_per_minute == 0 {
-        http.failed_credentials_per_minute = 0;
-    }
+    let _log = log::start(common.json, level)?;
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start threads: {error}")))?;
-    let served = runtime.block_on(async {
-        let bound = TcpListener::bind(listen).await;
-        let listener = bound.map_err(|error| {
-            Failure::new(format!("cannot listen on {listen}: {error}; choose another with --listen"))
-        })?;
-        // Before the announcement, as a reader of it may ask the server to stop at once.
-        let stop = stop_signal()?;
-        let announcer = Announcer::new(&listener, common.json)?;
-        announcer.announce(&engine, location, WantedTenants::new(&common.tenants))?;
-        let served = rally_http::serve(listener, engine, http, stop).await;
-        served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
-    });
+    let served = runtime.block_on(server());
     // Work that still waits for a store that does not answer is abandoned.
     runtime.shutdown_background();
     served
 }
 
-fn log_to_stderr(json: bool) {
-    let filter = EnvFilter::try_from_env("RALLY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
-    if json { log.json().init() } else { log.init() }
+impl Server<'_> {
+    /// Serves until a signal asks for the end. From the first moment on a signal ends it in an orderly way, and the port
+    /// answers.
+    async fn run(self) -> Result<(), Failure> {
+        let signals = Signals::take()?;
+        let bound = TcpListener::bind(self.listen).await;
+        let listener = bound.map_err(|error| {
+            Failure::new(format!("cannot listen on {}: {error}; choose another with --listen", self.listen))
+        })?;
+        let announcer = Announcer::new(&listener, self.common.json)?;
+        let lifecycle = Lifecycle::new();
+        let serving =
+            tokio::spawn(rally_http::serve_lifecycle(listener, lifecycle.clone(), signals.clone().stop()));
+        let mut opening = pin!(self.open(&lifecycle));
+        tokio::select! {
+            opened = &mut opening => {
+                let opened = opened?;
+                let served = self.serve_on(&opened.store, announcer, &lifecycle, serving, signals).await;
+                served.and(close(opened).await)
+            }
+            () = signals.clone().stop() => match tokio::time::timeout(OPENING, opening).await {
+                Ok(opened) => close(opened?).await,
+                // A file that is being recovered is recovered again by the next start.
+                Err(_) => Ok(()),
+            },
+        }
+    }
+
+    /// Opens the store on a thread that may wait, while the port is open.
+    async fn open(&self, lifecycle: &Lifecycle) -> Result<OpenStore, Failure> {
+        let (location, connections, lifecycle) = (self.location.clone(), self.connections, lifecycle.clone());
+        lifecycle.report("the store is being opened");
+        let opening = spawn_blocking(move || location.open(connections, WhenAway::Wait, progress(lifecycle)));
+        opening.await.unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
+    }
+
+    async fn serve_on(
+        &self,
+        store: &Arc<dyn Store>,
+        announcer: Announcer,
+        lifecycle: &Lifecycle,
+        serving: JoinHandle<std::io::Result<()>>,
+        signals: Signals,
+    ) -> Result<(), Failure> {
+        let engine = Engine::with(Arc::clone(store), Environment::system(), self.config);
+        lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
+        announcer.announce(&engine, &self.location, WantedTenants::new(&self.common.tenants))?;
+        let served = tokio::select! {
+            served = serving => served.unwrap_or_else(|panicked| Err(panicked.into())),
+            () = signals.hurry() => Ok(()),
+        };
+        served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
+    }
+
+    fn http_config(&self) -> rally_http::Config {
+        let mut http = rally_http::Config::default();
+        http.host_suffixes.clone_from(&self.common.host_suffixes);
+        http.cors_origins.clone_from(&self.common.cors_origins);
+        http.work_on = self.location.work_on();
+        if self.config.test_keys && self.config.requests_per_minute == 0 {
+            http.failed_credentials_per_minute = 0;
+        }
+        http
+    }
 }
 
-/// Takes the requests to stop from now on; the future ends with the first one.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send, Failure> {
-    #[cfg(unix)]
-    let mut terminate = {
-        use tokio::signal::unix::{SignalKind, signal};
-        let taken = signal(SignalKind::terminate());
-        taken.map_err(|error| Failure::new(format!("cannot be asked to stop: {error}")))?
-    };
-    Ok(async move {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+/// Closes the store. Requests that were given up may still be at work on it, and are refused from here on.
+async fn close(opened: OpenStore) -> Result<(), Failure> {
+    let closed = spawn_blocking(opened.close).await.map_err(|panicked| panicked.to_string());
+    let closed = closed.and_then(|closed| closed.map_err(|error| error.to_string()));
+    closed.map_err(|reason| {
+        Failure::new(format!("the store was not closed, so the next start recovers it: {reason}"))
+    })
+}
+
+/// Tells `/readyz` how far the recovery of a file has come, and the log at each tenth of it.
+fn progress(lifecycle: Lifecycle) -> Progress {
+    let logged = Mutex::new(String::new());
+    Box::new(move |done| {
+        lifecycle.report(format!("the file is being recovered after a crash; {:.0} % is done", done * 100.0));
+        let tenths = format!("{:.0} %", (done * 10.0).floor() * 10.0);
+        let mut logged = logged.lock();
+        if *logged != tenths {
+            tracing::info!(done = tenths, "the file is being recovered after a crash");
+            *logged = tenths;
         }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
     })
 }

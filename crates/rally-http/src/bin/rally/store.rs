@@ -1,6 +1,6 @@
 use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, sync::Arc};
 
-use rally_core::store::{MemoryStore, Store};
+use rally_core::store::{MemoryStore, Store, StoreError};
 use rally_http::WorkOn;
 use rally_store_postgres::PostgresStore;
 use rally_store_redb::RedbStore;
@@ -24,11 +24,27 @@ pub(crate) enum Location {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Url(String);
 
+/// A store that is open, and the way to close it before the process ends.
+pub(crate) struct OpenStore {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) close: Box<dyn FnOnce() -> Result<(), StoreError> + Send>,
+}
+
+/// Hears which part of a file has been recovered after a crash, from 0 to 1.
+pub(crate) type Progress = Box<dyn Fn(f64) + Send + Sync>;
+
 /// The reaction to a store that does not answer when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WhenAway {
     Fail,
     Wait,
+}
+
+impl OpenStore {
+    /// A store that needs no closing.
+    fn without_end(store: impl Store) -> Self {
+        Self { store: Arc::new(store), close: Box::new(|| Ok(())) }
+    }
 }
 
 impl fmt::Debug for Url {
@@ -53,13 +69,20 @@ impl FromStr for Location {
 
 impl Location {
     /// Opens the store, with at most `connections` to a database.
-    pub(crate) fn open(&self, connections: u16, away: WhenAway) -> Result<Arc<dyn Store>, Failure> {
-        let failure = |error: &dyn fmt::Display| Failure::new(error.to_string());
+    pub(crate) fn open(
+        &self,
+        connections: u16,
+        away: WhenAway,
+        progress: Progress,
+    ) -> Result<OpenStore, Failure> {
         match self {
-            Location::Memory => Ok(Arc::new(MemoryStore::new())),
+            Location::Memory => Ok(OpenStore::without_end(MemoryStore::new())),
             Location::Redb(path) => {
-                let opened = RedbStore::open(path, rally_store_redb::Options::default());
-                Ok(Arc::new(opened.map_err(|error| failure(&error))?))
+                let opened =
+                    RedbStore::open_with_progress(path, rally_store_redb::Options::default(), progress);
+                let store = Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?);
+                let closing = Arc::clone(&store);
+                Ok(OpenStore { store, close: Box::new(move || closing.close()) })
             }
             Location::Postgres(Url(url)) => {
                 let options = rally_store_postgres::Options {
@@ -70,7 +93,7 @@ impl Location {
                     WhenAway::Fail => PostgresStore::open(url, options),
                     WhenAway::Wait => PostgresStore::open_when_reachable(url, options),
                 };
-                Ok(Arc::new(opened.map_err(|error| failure(&error))?))
+                Ok(OpenStore::without_end(opened.map_err(|error| Failure::new(error.to_string()))?))
             }
             Location::Unknown => Err(Failure::new(
                 "--store or RALLY_STORE names no store; use redb:PATH, postgres://URL or memory",
