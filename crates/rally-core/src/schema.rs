@@ -15,6 +15,7 @@
 //! ```
 
 pub use crate::{
+    base::RoundRobin,
     engine::{
         read::Search,
         schema::{Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape},

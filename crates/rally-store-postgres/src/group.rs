@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -35,6 +35,7 @@ type Queue = GroupQueue<Pending, ()>;
 pub(crate) struct Pending {
     transaction: Transaction,
     batch: Batch,
+    began: Instant,
 }
 
 /// A place in a tenant's queue, which is gone with the last writer.
@@ -74,7 +75,7 @@ impl Queues {
 
     #[cfg(test)]
     pub(crate) fn waiting(&self, tenant: TenantId) -> usize {
-        self.tenants.lock().get(&tenant).map_or(0, |queue| queue.waiting())
+        self.tenants.lock().get(&tenant).map_or(0, |queue| queue.waiting(tenant))
     }
 }
 
@@ -99,7 +100,7 @@ impl GroupCommit for Writer<'_> {
             return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
         }
         let transaction = Transaction::new(self.database, tenant, Purpose::Writing);
-        Ok(Pending { transaction, batch: Batch::new() })
+        Ok(Pending { transaction, batch: Batch::new(), began: Instant::now() })
     }
 
     fn run(
@@ -125,6 +126,10 @@ impl GroupCommit for Writer<'_> {
         }
     }
 
+    fn age(&self, pending: &Pending) -> Duration {
+        pending.began.elapsed()
+    }
+
     fn commit(&self, (): &mut (), pending: Pending) -> CommitOutcome {
         pending.transaction.commit(&pending.batch)
     }
@@ -136,7 +141,7 @@ mod tests {
 
     #[test]
     fn no_queue_is_left_when_nobody_writes() {
-        let queues = Queues::new(crate::store::GROUPS);
+        let queues = Queues::new(crate::store::groups(&crate::Options::default()));
         let tenants = [1, 2].map(|number| TenantId::from_uuid(uuid::Uuid::from_u128(number)));
         let places = tenants.map(|tenant| queues.place(tenant));
         assert_eq!(queues.tenants.lock().len(), 2);

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use rally_core::store::GroupOptions;
+
 /// The limits within which a store uses its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -15,6 +17,9 @@ pub struct Options {
     pub answer: Duration,
     /// The longest that a lost commit's outcome is looked for.
     pub find_out: Duration,
+    /// The age at which writes of a tenant that share a commit are committed, though others wait that could share it as
+    /// well.
+    pub group_time: Duration,
 }
 
 impl Default for Options {
@@ -25,6 +30,7 @@ impl Default for Options {
             connect: Duration::from_secs(5),
             answer: Duration::from_secs(30),
             find_out: Duration::from_secs(30),
+            group_time: GroupOptions::TIME,
         }
     }
 }

@@ -18,10 +18,6 @@ use crate::{
 
 const LIMITS: Limits = Limits { value_bytes: 16 << 20, batch_bytes: 256 << 20, ..Limits::LEAST };
 
-/// A write is run again when another server was quicker or the connection was lost.
-pub(crate) const GROUPS: GroupOptions =
-    GroupOptions { limits: LIMITS, members: GroupOptions::MEMBERS, bytes: 16 << 20, attempts: 5 };
-
 /// Between two questions to a database that did not answer.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -98,7 +94,18 @@ impl PostgresStore {
             #[cfg(test)]
             round_trips: Default::default(),
         };
-        Ok(Self { database: Arc::new(database), queues: Queues::new(GROUPS) })
+        Ok(Self { database: Arc::new(database), queues: Queues::new(groups(&options)) })
+    }
+}
+
+/// A write is run again when another server was quicker or the connection was lost.
+pub(crate) fn groups(options: &Options) -> GroupOptions {
+    GroupOptions {
+        limits: LIMITS,
+        members: GroupOptions::MEMBERS,
+        bytes: 16 << 20,
+        time: options.group_time,
+        attempts: 5,
     }
 }
 

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use parking_lot::RwLock;
@@ -39,6 +42,7 @@ pub(crate) struct Head {
 /// A transaction that several writes share.
 pub(crate) struct Transaction {
     inner: WriteTransaction,
+    began: Instant,
     /// Set while a batch is being applied: one that is applied in part must never be committed.
     is_broken: bool,
 }
@@ -131,7 +135,7 @@ impl GroupCommit for Database {
         let is_strict = self.source.options().durability == Durability::Strict;
         inner.set_two_phase_commit(is_strict);
         inner.set_quick_repair(is_strict);
-        Ok(Transaction { inner, is_broken: false })
+        Ok(Transaction { inner, began: Instant::now(), is_broken: false })
     }
 
     fn run(
@@ -150,6 +154,10 @@ impl GroupCommit for Database {
 
     fn condition(&self, transaction: &Transaction) -> Condition {
         if transaction.is_broken { Condition::Broken } else { Condition::Sound }
+    }
+
+    fn age(&self, transaction: &Transaction) -> Duration {
+        transaction.began.elapsed()
     }
 
     fn commit(&self, head: &mut Head, transaction: Transaction) -> CommitOutcome {

@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use rally_core::store::GroupOptions;
+
 /// The options of a store. [`Options::default`] suits a disk that the operator trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -7,6 +11,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// The occasions on which the whole file is read and verified.
     pub integrity_check: IntegrityCheck,
+    /// The age at which writes that share a commit are committed, though others wait that could share it as well.
+    pub group_time: Duration,
 }
 
 /// The failures that a commit withstands. With each of them a commit is on disk before a write answers.
@@ -37,6 +43,7 @@ impl Default for Options {
             durability: Durability::default(),
             cache_bytes: 256 << 20,
             integrity_check: IntegrityCheck::default(),
+            group_time: GroupOptions::TIME,
         }
     }
 }

@@ -20,10 +20,6 @@ use crate::{
 
 const LIMITS: Limits = Limits { key_bytes: 8 << 10, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
 
-/// One attempt: a commit is lost when the disk fails, and another one would fail with it.
-const GROUPS: GroupOptions =
-    GroupOptions { limits: LIMITS, members: GroupOptions::MEMBERS, bytes: 64 << 20, attempts: 1 };
-
 /// A [`Store`] in one file.
 ///
 /// A `build` must not write to the store that runs it: it would wait for itself.
@@ -100,8 +96,9 @@ impl RedbStore {
     }
 
     fn start(source: Source, content: Content) -> Result<Self, OpenError> {
+        let groups = groups(source.options());
         let (database, head) = Database::open(source, content)?;
-        Ok(Self { database, queue: GroupQueue::new(GROUPS, head) })
+        Ok(Self { database, queue: GroupQueue::new(groups, head) })
     }
 
     fn newest(&self) -> Result<Arc<Newest>, StoreError> {
@@ -140,6 +137,17 @@ impl Store for RedbStore {
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
         self.queue.write(&self.database, tenant, build)
+    }
+}
+
+/// One attempt: a commit is lost when the disk fails, and another one would fail with it.
+fn groups(options: &Options) -> GroupOptions {
+    GroupOptions {
+        limits: LIMITS,
+        members: GroupOptions::MEMBERS,
+        bytes: 64 << 20,
+        time: options.group_time,
+        attempts: 1,
     }
 }
 

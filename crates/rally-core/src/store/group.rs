@@ -2,19 +2,20 @@
 //!
 //! A writer takes its turn, runs its `build` on what its group has changed so far, and adds its batch. If others wait
 //! for the turn, the writer leaves the transaction to the next of them; the last one commits for all. A lone writer
-//! waits for nobody.
+//! waits for nobody. Tenants take turns, so that one with many writers delays another by one of them at most.
 
 use std::{
     fmt,
     panic::{self, AssertUnwindSafe},
-    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::{
     Abort, Batch, Commit, CommitOutcome, Limits, Snapshot, StoreError,
     promise::{CommitHandle, CommitPromise},
+    turns::Turns,
 };
 use crate::base::TenantId;
 
@@ -50,6 +51,9 @@ pub trait GroupCommit {
     /// The condition of a transaction after a `build`.
     fn condition(&self, transaction: &Self::Transaction) -> Condition;
 
+    /// The time since a transaction began, by a clock that does not step.
+    fn age(&self, transaction: &Self::Transaction) -> Duration;
+
     /// Commits a sound transaction that holds at least one change, and determines its outcome.
     fn commit(&self, state: &mut Self::State, transaction: Self::Transaction) -> CommitOutcome;
 
@@ -80,6 +84,8 @@ pub struct GroupOptions {
     pub members: usize,
     /// The bytes after which a group commits, since they are all held in memory until then.
     pub bytes: usize,
+    /// The age at which a group commits, so that slow writers do not keep the others of it waiting.
+    pub time: Duration,
     /// Attempts at a write, at most, while nothing of it is applied and another attempt may help.
     pub attempts: usize,
 }
@@ -87,12 +93,15 @@ pub struct GroupOptions {
 impl GroupOptions {
     /// The members of a group, unless a backend has a reason for another number.
     pub const MEMBERS: usize = 128;
+    /// The time of a group, unless a backend has a reason for another one: a few syncs of a disk.
+    pub const TIME: Duration = Duration::from_millis(20);
 }
 
-/// The turn to write, for which writers wait in the order of their arrival.
+/// The turn to write, which tenants take in a circle; the writers of one tenant keep the order of their arrival.
 pub struct GroupQueue<T, S> {
     options: GroupOptions,
-    waiting: AtomicUsize,
+    turns: Turns,
+    /// Locked only by the thread that has the turn.
     turn: Mutex<Turn<T, S>>,
 }
 
@@ -130,7 +139,7 @@ impl<T, S> GroupQueue<T, S> {
     /// A queue in which nobody waits.
     #[must_use]
     pub fn new(options: GroupOptions, state: S) -> Self {
-        Self { options, waiting: AtomicUsize::new(0), turn: Mutex::new(Turn { state, group: None }) }
+        Self { options, turns: Turns::default(), turn: Mutex::new(Turn { state, group: None }) }
     }
 
     /// The bounds of its groups.
@@ -139,15 +148,16 @@ impl<T, S> GroupQueue<T, S> {
         &self.options
     }
 
-    /// The number of writers that wait for the turn, or are about to get it.
+    /// The number of writers of a tenant that wait for the turn.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Acquire)
+    pub fn waiting(&self, tenant: TenantId) -> usize {
+        self.turns.waiting(tenant)
     }
 
     /// Does some work on the state if nobody has the turn and no group is open; otherwise gives `None` at once.
     pub fn try_idle<R>(&self, work: impl FnOnce(&mut S) -> R) -> Option<R> {
-        let mut turn = self.turn.try_lock()?;
+        let _taken = self.turns.try_take()?;
+        let mut turn = self.turn.lock();
         if turn.group.is_some() {
             return None;
         }
@@ -160,13 +170,13 @@ impl<T, S> GroupQueue<T, S> {
         backend: &B,
         work: impl FnOnce(&mut S) -> R,
     ) -> R {
-        let mut turn = self.take_turn();
+        // It is for the store as a whole, as the directory is.
+        let _taken = self.turns.take(TenantId::DIRECTORY);
+        let mut turn = self.turn.lock();
         if let Some(group) = turn.group.take() {
             group.finish(backend, &mut turn.state);
         }
-        let done = work(&mut turn.state);
-        MutexGuard::unlock_fair(turn);
-        done
+        work(&mut turn.state)
     }
 
     /// Does [`Store::write`](super::Store::write) by group commit.
@@ -181,7 +191,8 @@ impl<T, S> GroupQueue<T, S> {
     ///   that only saw its changes runs again, and after its last attempt finds the store unavailable;
     /// - an answer that rests on no change of the group stands, even if the commit fails;
     /// - no group is left open when nobody waits for the turn;
-    /// - a group takes at most `members` writes, and no more once it has `bytes`;
+    /// - writers of different tenants take turns: one waits for one write of each other tenant at most, however many wait;
+    /// - a group takes at most `members` writes, and no more once it has `bytes`, or is as old as `time`;
     /// - a panic in `build` reaches its caller, and loses no other batch of the group;
     /// - a transaction that is not sound is never committed; the writer that met the reason is told it;
     /// - a group that changes nothing is not committed at all.
@@ -210,33 +221,28 @@ impl<T, S> GroupQueue<T, S> {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Attempt {
-        let mut turn = self.take_turn();
+        let taken = self.turns.take(tenant);
+        let mut turn = self.turn.lock();
         // A panic is carried past the end of the turn, since others may depend on this thread to commit their writes.
         let member =
             panic::catch_unwind(AssertUnwindSafe(|| turn.admit(backend, &self.options, tenant, build)));
         if let Some(group) = turn.group.take_if(|group| self.is_ripe(backend, group)) {
             group.finish(backend, &mut turn.state);
         }
-        // The plain unlock would let this thread take the next turn as well, past those who wait.
-        MutexGuard::unlock_fair(turn);
+        drop(turn);
+        drop(taken);
         match member.unwrap_or_else(|payload| panic::resume_unwind(payload)) {
             Ok(member) => member.answer(),
             Err(error) => Attempt::Done(Err(error)),
         }
     }
 
-    fn take_turn(&self) -> MutexGuard<'_, Turn<T, S>> {
-        self.waiting.fetch_add(1, Ordering::AcqRel);
-        let turn = self.turn.lock();
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-        turn
-    }
-
     /// True when a group must be finished before the turn ends.
     fn is_ripe<B: GroupCommit<Transaction = T, State = S>>(&self, backend: &B, group: &Group<T>) -> bool {
-        self.waiting() == 0
+        self.turns.is_last()
             || group.members >= self.options.members
             || group.bytes >= self.options.bytes
+            || backend.age(&group.transaction) >= self.options.time
             || backend.condition(&group.transaction) != Condition::Sound
     }
 }
@@ -336,7 +342,7 @@ impl<T, S> fmt::Debug for GroupQueue<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GroupQueue")
             .field("options", &self.options)
-            .field("waiting", &self.waiting())
+            .field("turns", &self.turns)
             .finish_non_exhaustive()
     }
 }

@@ -40,6 +40,7 @@ fn is_there(store: &PostgresStore, name: &str) -> bool {
 
 /// The store and another one beside it, steered by the properties of group commit.
 struct Subject {
+    url: String,
     store: PostgresStore,
     beside: PostgresStore,
     /// The name by which the database knows the connections of the store.
@@ -47,11 +48,12 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(url: &str) -> Self {
+    fn new(url: &str, group_time: Duration) -> Self {
+        let options = Options { group_time, ..Options::default() };
         let name = format!("rally {}", uuid::Uuid::new_v4());
         let named = format!("{url}&application_name={name}").replace(' ', "%20");
-        let open = |url: &str| PostgresStore::open(url, Options::default()).unwrap();
-        Self { store: open(&named), beside: open(url), name }
+        let open = |url: &str| PostgresStore::open(url, options).unwrap();
+        Self { url: url.to_owned(), store: open(&named), beside: open(url), name }
     }
 
     fn ask_beside(&self, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> i64 {
@@ -66,7 +68,11 @@ impl Grouped for Subject {
     }
 
     fn options(&self) -> GroupOptions {
-        GROUPS
+        groups(self.store.database.options())
+    }
+
+    fn committing_after(&self, time: Duration) -> Arc<dyn Grouped> {
+        Arc::new(Self::new(&self.url, time))
     }
 
     fn waiting(&self, tenant: TenantId) -> usize {
@@ -98,7 +104,7 @@ impl Grouped for Subject {
 fn it_keeps_every_promise_of_group_commit() {
     let Some(database) = postgres::shared() else { return };
     for property in of_group_commit() {
-        let subject: Arc<dyn Grouped> = Arc::new(Subject::new(&database.fresh_url()));
+        let subject: Arc<dyn Grouped> = Arc::new(Subject::new(&database.fresh_url(), Duration::MAX));
         let kept = panic::catch_unwind(AssertUnwindSafe(|| property.check(&subject)));
         assert!(kept.is_ok(), "{}", property.name());
     }

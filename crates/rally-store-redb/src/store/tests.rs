@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use rally_testkit::properties::{GroupFault, Grouped, of_group_commit};
@@ -60,10 +61,11 @@ struct Subject {
 }
 
 impl Subject {
-    fn new() -> Self {
+    fn new(group_time: Duration) -> Self {
         let memory = Memory::default();
         let opened = memory.clone();
-        let store = RedbStore::with_backend(move || Ok(opened.clone()), Options::default()).unwrap();
+        let options = Options { group_time, ..Options::default() };
+        let store = RedbStore::with_backend(move || Ok(opened.clone()), options).unwrap();
         Self { store, memory }
     }
 }
@@ -77,8 +79,12 @@ impl Grouped for Subject {
         *self.store.queue.options()
     }
 
-    fn waiting(&self, _: TenantId) -> usize {
-        self.store.queue.waiting()
+    fn committing_after(&self, time: Duration) -> Arc<dyn Grouped> {
+        Arc::new(Self::new(time))
+    }
+
+    fn waiting(&self, tenant: TenantId) -> usize {
+        self.store.queue.waiting(tenant)
     }
 
     fn commits(&self) -> usize {
@@ -101,7 +107,7 @@ impl Grouped for Subject {
 #[test]
 fn it_keeps_every_promise_of_group_commit() {
     for property in of_group_commit() {
-        let subject: Arc<dyn Grouped> = Arc::new(Subject::new());
+        let subject: Arc<dyn Grouped> = Arc::new(Subject::new(Duration::MAX));
         let kept = panic::catch_unwind(AssertUnwindSafe(|| property.check(&subject)));
         assert!(kept.is_ok(), "{}", property.name());
     }

@@ -10,7 +10,10 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
+
+use parking_lot::Mutex;
 
 use rally_core::{
     TenantId,
@@ -19,18 +22,21 @@ use rally_core::{
 
 use super::{
     Property,
-    given::{TENANT, get, key, newest, number, puts, value},
+    given::{NEIGHBOUR, TENANT, get, key, newest, number, puts, value},
     limits::batch_of,
     threads::{Task, until, wait_for, without_waiting},
 };
 
-/// A fresh store that commits in groups, and how a check steers it.
+/// A fresh store that commits in groups, and never for their age, and how a check steers it.
 pub trait Grouped: Send + Sync + 'static {
     /// The store.
     fn store(&self) -> &dyn Store;
 
     /// The bounds of its groups.
     fn options(&self) -> GroupOptions;
+
+    /// A store with the same content, or with none, that commits a group at this age.
+    fn committing_after(&self, time: Duration) -> Arc<dyn Grouped>;
 
     /// The number of writers of a tenant that wait for the turn.
     fn waiting(&self, tenant: TenantId) -> usize;
@@ -77,6 +83,8 @@ pub(super) fn properties() -> Vec<Property<Subject>> {
         Property::of(a_panic_in_build_loses_no_other_batch_of_the_group),
         Property::of(a_group_takes_at_most_so_many_writes),
         Property::of(a_group_takes_no_more_writes_once_it_has_so_many_bytes),
+        Property::of(a_group_takes_no_more_writes_once_its_time_is_up),
+        Property::of(writers_of_different_tenants_take_turns),
         Property::of(a_group_that_changes_nothing_is_not_committed),
         Property::of(a_broken_transaction_is_not_committed_and_the_reason_is_told),
         Property::of(a_broken_transaction_takes_no_more_writes),
@@ -368,6 +376,44 @@ fn a_group_takes_no_more_writes_once_it_has_so_many_bytes(subject: &Subject) {
     let before = subject.commits();
     in_one_group(subject, vec![full, put(second())]).into_iter().for_each(applied);
     assert_eq!(subject.commits() - before, 2, "commits of two writes, of which the first fills a group");
+}
+
+fn a_group_takes_no_more_writes_once_its_time_is_up(subject: &Subject) {
+    let subject = &subject.committing_after(Duration::from_nanos(1));
+    let before = subject.commits();
+    in_one_group(subject, vec![put(first()), put(second())]).into_iter().for_each(applied);
+    assert_eq!(subject.commits() - before, 2, "commits of two writes, of which the first takes too long");
+}
+
+fn writers_of_different_tenants_take_turns(subject: &Subject) {
+    const MANY: usize = 3;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let (steered, turns, (send, tasks)) = (Arc::clone(subject), Arc::clone(&order), mpsc::channel());
+    let told = alone(subject, move |_| {
+        let start = |tenant: TenantId| {
+            let (subject, turns) = (Arc::clone(&steered), Arc::clone(&turns));
+            let build = move |_: &dyn Snapshot| {
+                turns.lock().push(tenant);
+                Ok(puts([(first(), "1")]))
+            };
+            let _ = send.send(Task::start(move || subject.store().write(tenant, &mut { build })));
+        };
+        for others in 1..=MANY {
+            start(TENANT);
+            until("another writer of the tenant", || steered.waiting(TENANT) == others);
+        }
+        start(NEIGHBOUR);
+        // Where each tenant has a turn of its own, it need not wait.
+        let has_begun = || steered.waiting(NEIGHBOUR) > 0 || turns.lock().contains(&NEIGHBOUR);
+        until("a writer of another tenant", has_begun);
+        Ok(Batch::new())
+    });
+    applied(Ok(told));
+    for task in tasks {
+        assert_eq!(task.finish("a write").expect("a healthy store takes a write"), Commit::Applied);
+    }
+    let before = order.lock().iter().take_while(|tenant| **tenant != NEIGHBOUR).count();
+    assert!(before <= 1, "the only writer of a tenant waited for {before} of another's {MANY}");
 }
 
 fn a_group_that_changes_nothing_is_not_committed(subject: &Subject) {

@@ -5,6 +5,7 @@ pub(crate) mod scripted;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use rally_core::store::{GroupOptions, Limits, Store};
@@ -13,7 +14,7 @@ use scripted::Scripted;
 
 /// Small enough to be reached.
 pub(crate) const OPTIONS: GroupOptions =
-    GroupOptions { limits: Limits::LEAST, members: 6, bytes: 1 << 20, attempts: 3 };
+    GroupOptions { limits: Limits::LEAST, members: 6, bytes: 1 << 20, time: Duration::MAX, attempts: 3 };
 
 /// The names of the properties that a subject fails.
 fn failed<S>(properties: Vec<Property<S>>, fresh: impl Fn() -> S) -> Vec<&'static str> {

@@ -3,9 +3,10 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use rally_core::{
@@ -16,6 +17,9 @@ use rally_core::{
     },
 };
 use rally_testkit::properties::{GroupFault, Grouped};
+
+/// The age of every group.
+const AGE: Duration = Duration::from_secs(1);
 
 /// A store in memory that commits in groups and meets the faults that it is told to.
 #[derive(Debug)]
@@ -97,6 +101,10 @@ impl GroupCommit for Backend {
         pending.condition
     }
 
+    fn age(&self, _: &Pending) -> Duration {
+        AGE
+    }
+
     fn commit(&self, (): &mut (), pending: Pending) -> CommitOutcome {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let reason = "on purpose".to_owned();
@@ -145,8 +153,12 @@ impl Grouped for Scripted {
         *self.queue.options()
     }
 
-    fn waiting(&self, _: TenantId) -> usize {
-        self.queue.waiting()
+    fn committing_after(&self, time: Duration) -> Arc<dyn Grouped> {
+        Arc::new(Self::new(GroupOptions { time, ..self.options() }))
+    }
+
+    fn waiting(&self, tenant: TenantId) -> usize {
+        self.queue.waiting(tenant)
     }
 
     fn commits(&self) -> usize {

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use rally_core::{
@@ -45,6 +46,8 @@ enum Flaw {
     OnlyAppliedWritesCommit,
     PanicLosesTheGroup,
     RefusalsFail,
+    TenantsWaitInOneLine,
+    TimeIsNotCounted,
 }
 
 use Flaw as F;
@@ -67,7 +70,12 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
     (F::OnlyAppliedWritesCommit, &["no_group_is_left_open_when_nobody_waits"]),
     (F::PanicLosesTheGroup, &["a_panic_in_build_loses_no_other_batch_of_the_group"]),
     (F::RefusalsFail, &["an_answer_that_rests_on_no_change_of_the_group_stands"]),
+    (F::TenantsWaitInOneLine, &["writers_of_different_tenants_take_turns"]),
+    (F::TimeIsNotCounted, &["a_group_takes_no_more_writes_once_its_time_is_up"]),
 ];
+
+/// The tenant that all wait as where they wait in one line.
+const ANY: TenantId = TenantId::DIRECTORY;
 
 /// The scripted store with one thing wrong.
 #[derive(Debug)]
@@ -87,13 +95,14 @@ struct FlawedBackend {
 }
 
 impl Flawed {
-    fn new(flaw: Flaw) -> Self {
+    fn new(flaw: Flaw, options: GroupOptions) -> Self {
         let options = match flaw {
-            F::BytesAreNotCounted => GroupOptions { bytes: usize::MAX, ..OPTIONS },
-            F::EachWriteCommitsAlone => GroupOptions { members: 1, ..OPTIONS },
-            F::LostWritesAreNotRunAgain => GroupOptions { attempts: 1, ..OPTIONS },
-            F::MembersAreNotCounted => GroupOptions { members: usize::MAX, ..OPTIONS },
-            _ => OPTIONS,
+            F::BytesAreNotCounted => GroupOptions { bytes: usize::MAX, ..options },
+            F::EachWriteCommitsAlone => GroupOptions { members: 1, ..options },
+            F::LostWritesAreNotRunAgain => GroupOptions { attempts: 1, ..options },
+            F::MembersAreNotCounted => GroupOptions { members: usize::MAX, ..options },
+            F::TimeIsNotCounted => GroupOptions { time: Duration::MAX, ..options },
+            _ => options,
         };
         Self {
             backend: FlawedBackend { flaw, inner: Backend::default() },
@@ -205,6 +214,10 @@ impl GroupCommit for FlawedBackend {
         }
     }
 
+    fn age(&self, pending: &Pending) -> Duration {
+        self.inner.age(pending)
+    }
+
     fn commit(&self, state: &mut (), pending: Pending) -> CommitOutcome {
         self.inner.commit(state, pending)
     }
@@ -233,6 +246,7 @@ impl Store for Flawed {
         let answer = match self.backend.flaw {
             F::AnswersAreGivenEarly | F::OnlyAppliedWritesCommit => self.write_early(tenant, build),
             F::AnswersAreWhatWasSeen => self.write_as_seen(tenant, build),
+            F::TenantsWaitInOneLine => self.queue.write(&self.backend, ANY, build),
             F::OneWriterHearsOfTheLoss if is_second => self.write_as_seen(tenant, build),
             _ => self.queue.write(&self.backend, tenant, build),
         };
@@ -259,8 +273,13 @@ impl Grouped for Flawed {
         OPTIONS
     }
 
-    fn waiting(&self, _: TenantId) -> usize {
-        self.queue.waiting() + self.waiting.load(Ordering::SeqCst)
+    fn committing_after(&self, time: Duration) -> Arc<dyn Grouped> {
+        Arc::new(Self::new(self.backend.flaw, GroupOptions { time, ..OPTIONS }))
+    }
+
+    fn waiting(&self, tenant: TenantId) -> usize {
+        let line = if self.backend.flaw == F::TenantsWaitInOneLine { ANY } else { tenant };
+        self.queue.waiting(line) + self.waiting.load(Ordering::SeqCst)
     }
 
     fn commits(&self) -> usize {
@@ -277,7 +296,7 @@ impl Grouped for Flawed {
 
 /// True when a group commit with this flaw fails a property.
 fn fails(flaw: Flaw, property: &Property<Arc<dyn Grouped>>) -> bool {
-    let subject: Arc<dyn Grouped> = Arc::new(Flawed::new(flaw));
+    let subject: Arc<dyn Grouped> = Arc::new(Flawed::new(flaw, OPTIONS));
     catch_unwind(AssertUnwindSafe(|| property.check(&subject))).is_err()
 }
 
