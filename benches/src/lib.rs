@@ -3,6 +3,9 @@
 //! `cargo bench -p rally-benches --bench ratios` prints the ratios to SQLite, `--bench postgres` those of Rally on
 //! PostgreSQL to a table there; the other benches are criterion's, for following one
 //! operation over time. `RALLY_BENCH_RECORDS` says how many contacts the reads go over.
+//!
+//! The program `attack` is of another kind: it attacks the program `rally` from outside, as the README of `rally-http`
+//! describes.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than stop")]
 
