@@ -130,7 +130,7 @@ fn contact(row: &Row, copy: usize) -> Value {
     for (name, value) in row.iter().filter(|(_, value)| !value.is_empty()) {
         let value = match (name.as_str(), value.parse::<u32>()) {
             ("leadScore", Ok(score)) => json!(score),
-            ("email", _) if copy > 0 => json!(format!("{copy}.{value}")),
+            ("email", _) if copy > 0 => json!(format!("a{copy}.{value}")),
             _ => json!(value),
         };
         members.insert(name.clone(), value);
