@@ -1,6 +1,10 @@
 //! The one layer around every request: its id, its caller, its panic, its headers and its line in the log.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{Request, State},
@@ -9,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use rally_core::{Code, Error, schema::Allowance};
 
 use crate::{
@@ -19,6 +24,9 @@ use crate::{
     request_id::{RequestId, X_REQUEST_ID},
     routes::LOG_IN,
 };
+
+/// The time for which the same cause of an unavailable store is not logged again.
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// Answers a request of any path.
 pub(crate) async fn answer_request(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -88,8 +96,25 @@ fn log_failure(problem: &Problem, id: &RequestId) {
     let Problem::Engine(error) = problem else { return };
     match error.code() {
         Code::Internal => tracing::error!(trace_id = id.as_str(), ?error, "a request failed"),
-        Code::Unavailable => tracing::warn!(trace_id = id.as_str(), ?error, "the store did not answer"),
+        Code::Unavailable => log_unavailable(error, id),
         _ => {}
+    }
+}
+
+/// Logs once in a while why the store does not answer, however many requests hear of it; all of them at level debug.
+fn log_unavailable(error: &Error, id: &RequestId) {
+    /// The cause that was logged last, and when.
+    static LOGGED: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+    let cause = format!("{error:?}");
+    let mut logged = LOGGED.lock();
+    match &*logged {
+        Some((last, at)) if *last == cause && at.elapsed() < REPEAT_AFTER => {
+            tracing::debug!(trace_id = id.as_str(), "the store still does not answer");
+        }
+        _ => {
+            tracing::warn!(trace_id = id.as_str(), error = %cause, "the store does not answer");
+            *logged = Some((cause, Instant::now()));
+        }
     }
 }
 

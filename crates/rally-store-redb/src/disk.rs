@@ -1,4 +1,5 @@
 use std::{
+    io,
     ops::{Bound, Range},
     sync::{
         Arc,
@@ -9,150 +10,195 @@ use std::{
 use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
 
-use crate::recovery::Recovery;
+use crate::{
+    pages,
+    recovery::Recovery,
+    storage::{Io, Storage, place},
+};
 
-/// The most that is rewritten at once.
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// The ranges of a file that were written since it was last synced. They outlive the backend that wrote them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Unsynced(Arc<Mutex<Vec<Range<u64>>>>);
-
-/// A backend that repairs what a failed sync left behind.
+/// The storage as one database sees it, from its opening to its end.
 ///
-/// After a failed `fsync` Linux holds the pages for clean, so that reading shows what was written while the disk lacks
-/// it, and the next sync succeeds without writing it. So whatever was not synced is written again before anything is
-/// read from a file that is opened again; when that has been synced, what is read is what the disk has.
+/// redb refuses all reads of a database whose disk has failed once. This disk never tells it that a write or a sync has
+/// failed: from then on it changes nothing, so that what was committed can still be read, and the store asks it after
+/// each commit. Pages that redb takes for written but are not are unreadable, which ends the transaction that needs one.
+///
+/// The head of the file, which makes a commit, reaches the storage at a sync and after all else, so that a commit that
+/// fails before has left no trace.
 #[derive(Debug)]
 pub(crate) struct Disk {
-    inner: Box<dyn StorageBackend>,
-    unsynced: Unsynced,
-    repaired: AtomicBool,
+    storage: Arc<Storage>,
     recovery: Arc<Recovery>,
+    /// Set once there is a failure, so that reading needs no lock before.
+    has_failed: AtomicBool,
+    state: Mutex<State>,
 }
 
-type Io<T> = Result<T, std::io::Error>;
+#[derive(Debug, Default)]
+struct State {
+    /// The head that the next sync writes.
+    head: Option<Vec<u8>>,
+    /// Set once a head may have been written since the commit began.
+    is_head_written: bool,
+    failure: Option<Failure>,
+}
+
+/// The end of all changes.
+#[derive(Debug)]
+struct Failure {
+    error: io::Error,
+    /// The length that redb takes the storage to have.
+    len: Option<u64>,
+    /// The ranges that redb takes for written.
+    missing: Vec<Range<u64>>,
+}
+
+/// The disk as redb has it.
+#[derive(Debug)]
+pub(crate) struct Attached(pub(crate) Arc<Disk>);
 
 impl Disk {
-    pub(crate) fn new(inner: Box<dyn StorageBackend>, unsynced: Unsynced, recovery: Arc<Recovery>) -> Self {
-        Self { inner, unsynced, repaired: AtomicBool::new(false), recovery }
+    pub(crate) fn new(storage: Arc<Storage>, recovery: Arc<Recovery>) -> Self {
+        Self { storage, recovery, has_failed: AtomicBool::new(false), state: Mutex::default() }
     }
-    /// Runs at the first read, because redb has locked the file by then and has yet to look at it.
-    fn repair(&self) -> Io<()> {
-        if self.repaired.load(Ordering::Acquire) {
+
+    /// Takes note that a commit begins.
+    pub(crate) fn begin_commit(&self) {
+        self.state.lock().is_head_written = false;
+    }
+
+    /// True if it is certain that nothing of the commit that has begun last is in the storage.
+    pub(crate) fn has_no_trace(&self) -> bool {
+        !self.state.lock().is_head_written
+    }
+
+    /// The error after which nothing was changed any more, if there was one.
+    pub(crate) fn failure(&self) -> Option<io::Error> {
+        let state = self.state.lock();
+        state.failure.as_ref().map(|failure| io::Error::new(failure.error.kind(), failure.error.to_string()))
+    }
+
+    /// Ends all changes.
+    pub(crate) fn freeze(&self, error: io::Error) {
+        self.fail(&mut self.state.lock(), error);
+    }
+
+    fn fail<'s>(&self, state: &'s mut State, error: io::Error) -> &'s mut Failure {
+        self.has_failed.store(true, Ordering::Release);
+        state.failure.get_or_insert(Failure { error, len: None, missing: Vec::new() })
+    }
+
+    fn read_with_care(&self, offset: u64, out: &mut [u8]) -> Io<()> {
+        let wanted = place(offset, out.len());
+        let state = self.state.lock();
+        let missing = state.failure.iter().flat_map(|failure| &failure.missing);
+        if missing.clone().any(|range| range.start < wanted.end && wanted.start < range.end) {
+            pages::make_unreadable(out);
             return Ok(());
         }
-        let doubtful = self.unsynced.0.lock().clone();
-        if !doubtful.is_empty() {
-            let end = self.inner.len()?;
-            doubtful.into_iter().try_for_each(|range| self.rewrite(range.start..range.end.min(end)))?;
-            self.sync_data()?;
-        }
-        self.repaired.store(true, Ordering::Release);
-        Ok(())
-    }
-
-    fn rewrite(&self, range: Range<u64>) -> Io<()> {
-        let mut buffer = vec![0; CHUNK_BYTES];
-        for start in range.clone().step_by(CHUNK_BYTES) {
-            // More than a `usize` holds is more than a chunk.
-            buffer.truncate(usize::try_from(range.end - start).unwrap_or(CHUNK_BYTES));
-            self.inner.read(start, &mut buffer)?;
-            self.inner.write(start, &buffer)?;
+        self.storage.read(offset, out)?;
+        if offset == 0
+            && let Some(head) = &state.head
+        {
+            out.iter_mut().zip(head).for_each(|(byte, new)| *byte = *new);
         }
         Ok(())
     }
-}
 
-impl Unsynced {
-    #[expect(clippy::expect_used, reason = "no machine has addresses of more than 64 bits")]
-    fn note(&self, offset: u64, bytes: usize) {
-        let end = offset.saturating_add(u64::try_from(bytes).expect("a length has at most 64 bits"));
-        let mut ranges = self.0.lock();
-        match ranges.last_mut() {
-            Some(last) if last.end == offset => last.end = end,
-            _ => ranges.push(offset..end),
+    fn write_head(&self) -> Io<()> {
+        let mut state = self.state.lock();
+        if let Some(head) = state.head.take() {
+            state.is_head_written = true;
+            self.storage.write(0, &head)?;
         }
+        Ok(())
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl StorageBackend for Disk {
+impl StorageBackend for Attached {
     fn len(&self) -> Io<u64> {
-        self.inner.len()
+        match self.0.state.lock().failure.as_ref().and_then(|failure| failure.len) {
+            Some(len) => Ok(len),
+            None => self.0.storage.len(),
+        }
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Io<()> {
-        self.repair()?;
-        self.recovery.read(out.len());
-        self.inner.read(offset, out)
+        self.0.recovery.read(out.len());
+        if offset == 0 || self.0.has_failed.load(Ordering::Acquire) {
+            self.0.read_with_care(offset, out)
+        } else {
+            self.0.storage.read(offset, out)
+        }
     }
 
     fn set_len(&self, len: u64) -> Io<()> {
-        self.inner.set_len(len)
+        let mut state = self.0.state.lock();
+        if state.failure.is_none()
+            && let Err(error) = self.0.storage.set_len(len)
+        {
+            self.0.fail(&mut state, error);
+        }
+        if let Some(failure) = &mut state.failure {
+            failure.len = Some(len);
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> Io<()> {
-        let synced = std::mem::take(&mut *self.unsynced.0.lock());
-        self.inner.sync_data().inspect_err(|_| self.unsynced.0.lock().extend(synced))
+        if self.0.state.lock().failure.is_none()
+            && let Err(error) = self.0.write_head().and_then(|()| self.0.storage.sync())
+        {
+            self.0.freeze(error);
+        }
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Io<()> {
-        self.unsynced.note(offset, data.len());
-        self.inner.write(offset, data)
+        let mut state = self.0.state.lock();
+        if offset == 0 {
+            state.head = Some(data.to_vec());
+            return Ok(());
+        }
+        if state.failure.is_none()
+            && let Err(error) = self.0.storage.write(offset, data)
+        {
+            self.0.fail(&mut state, error);
+        }
+        if let Some(failure) = &mut state.failure {
+            failure.missing.push(place(offset, data.len()));
+        }
+        Ok(())
     }
 
+    /// Leaves the storage open, as it outlives this database.
     fn close(&self) -> Io<()> {
-        self.inner.close()
+        Ok(())
     }
 
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.try_lock_range(start, end)
+    // The storage is locked as a whole, for longer than this database.
+
+    fn try_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(true)
     }
 
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.try_lock_shared_range(start, end)
+    fn try_lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(true)
     }
 
-    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.lock_range(start, end)
+    fn lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
     }
 
-    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.lock_shared_range(start, end)
+    fn lock_shared_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
     }
 
-    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.unlock_range(start, end)
+    fn unlock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
     }
 
-    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.query_lock_range(start, end)
-    }
-}
-
-/// Memory that outlives the database in it, so that it can be opened again.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SharedMemory(Arc<redb::backends::InMemoryBackend>);
-
-impl StorageBackend for SharedMemory {
-    fn len(&self) -> Io<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Io<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> Io<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> Io<()> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Io<()> {
-        self.0.write(offset, data)
+    fn query_lock_range(&self, _: Bound<u64>, _: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(false)
     }
 }

@@ -119,3 +119,8 @@ pub(crate) fn store_error(error: impl Into<redb::Error>) -> StoreError {
         error => StoreError::Backend { source: error.into() },
     }
 }
+
+/// True if there is no space for what was to be written.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

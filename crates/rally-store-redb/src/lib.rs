@@ -32,12 +32,17 @@
 mod database;
 mod disk;
 mod error;
+mod file;
 mod format;
 mod options;
+mod pages;
 mod recovery;
 mod snapshot;
 mod source;
+mod space;
+mod storage;
 mod store;
+mod watch;
 
 pub use error::OpenError;
 pub use options::{Durability, IntegrityCheck, Options};

@@ -13,6 +13,13 @@ pub struct Options {
     pub integrity_check: IntegrityCheck,
     /// The age at which writes that share a commit are committed, though others wait that could share it as well.
     pub group_time: Duration,
+    /// The space on the disk that is held back, in bytes, so that records can be deleted when there is no other.
+    pub reserve_bytes: u64,
+    /// The free space on the disk, in bytes, below which each commit leaves the map of free pages, too. A commit that
+    /// then finds no space is undone at once, whatever the size of the file, rather than after reading all of it.
+    pub low_space_bytes: u64,
+    /// The time for which a disk that was found full is not tried again, unless records have been deleted since.
+    pub full_disk_pause: Duration,
 }
 
 /// The failures that a commit withstands. With each of them a commit is on disk before a write answers.
@@ -44,6 +51,9 @@ impl Default for Options {
             cache_bytes: 256 << 20,
             integrity_check: IntegrityCheck::default(),
             group_time: GroupOptions::TIME,
+            reserve_bytes: 4 << 20,
+            low_space_bytes: 64 << 20,
+            full_disk_pause: Duration::from_secs(1),
         }
     }
 }

@@ -1,5 +1,5 @@
 use std::{
-    fmt, fs, io,
+    fmt,
     path::{self, Path},
     sync::Arc,
 };
@@ -8,14 +8,14 @@ use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, GroupOptions, GroupQueue, Limits, Snapshot, Store, StoreError},
 };
-use redb::{StorageBackend, backends::FileBackend};
+use redb::{StorageBackend, backends::InMemoryBackend};
 
 use crate::{
     OpenError, Options,
     database::{Database, Head, Transaction, closed},
-    disk::SharedMemory,
     snapshot::{Durable, Newest},
-    source::{Content, Source},
+    source::Source,
+    storage::Storage,
 };
 
 const LIMITS: Limits = Limits { key_bytes: 8 << 10, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
@@ -51,14 +51,9 @@ impl RedbStore {
         progress: impl Fn(f64) + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         let place = path.as_ref().display().to_string();
-        // The store may have to open the file again after the program has changed its folder.
+        // The store may have to look for the file after the program has changed its folder.
         let path = path::absolute(path).map_err(|error| OpenError::from_io(&place, error))?;
-        let content = create(&path).map_err(|error| OpenError::from_io(&place, error))?;
-        let backend = move || -> io::Result<Box<dyn StorageBackend>> {
-            let file = fs::OpenOptions::new().read(true).write(true).open(&path)?;
-            Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?))
-        };
-        Self::start(Source::new(place, backend, options).with_progress(Arc::new(progress)), content)
+        Self::start(Source::file(&path, place, options)?.with_progress(Arc::new(progress)))
     }
 
     /// An empty store in memory, which has everything of the one in a file but its durability.
@@ -66,22 +61,19 @@ impl RedbStore {
     /// # Errors
     /// None is known.
     pub fn in_memory(options: Options) -> Result<Self, OpenError> {
-        let memory = SharedMemory::default();
-        Self::with_backend(move || Ok(memory.clone()), options)
+        Self::with_backend(InMemoryBackend::new(), options)
     }
 
     /// Opens a database on any backend, and makes it if the backend is empty.
     ///
-    /// After a failure `backend` is called again and must then give access to the same bytes.
+    /// The backend is kept until the store is closed or dropped, and everything that was done to it stands when the
+    /// store opens its database again after a failure.
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn with_backend<B: StorageBackend>(
-        backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
-        options: Options,
-    ) -> Result<Self, OpenError> {
-        let backend = move || -> io::Result<Box<dyn StorageBackend>> { Ok(Box::new(backend()?)) };
-        Self::start(Source::new("the given storage".to_owned(), backend, options), Content::MayBeMissing)
+    pub fn with_backend(backend: impl StorageBackend, options: Options) -> Result<Self, OpenError> {
+        let storage = Storage::new(Box::new(backend));
+        Self::start(Source::backend(storage, "the given storage".to_owned(), &options)?)
     }
 
     /// Closes the store for good, once the writes that have begun are committed, so that the next opening takes no time.
@@ -95,13 +87,14 @@ impl RedbStore {
         self.queue.in_turn(&self.database, |head| self.database.close(head))
     }
 
-    fn start(source: Source, content: Content) -> Result<Self, OpenError> {
+    fn start(source: Source) -> Result<Self, OpenError> {
         let groups = groups(source.options());
-        let (database, head) = Database::open(source, content)?;
+        let (database, head) = Database::open(source)?;
         Ok(Self { database, queue: GroupQueue::new(groups, head) })
     }
 
     fn newest(&self) -> Result<Arc<Newest>, StoreError> {
+        self.database.look_for_file()?;
         if let Some(newest) = self.database.newest() {
             return Ok(newest);
         }
@@ -149,27 +142,6 @@ fn groups(options: &Options) -> GroupOptions {
         time: options.group_time,
         attempts: 1,
     }
-}
-
-/// Makes an empty file where there is none; a file that is there must hold something.
-fn create(path: &Path) -> io::Result<Content> {
-    match fs::OpenOptions::new().read(true).write(true).create_new(true).open(path) {
-        Ok(_) => sync_folder(path).map(|()| Content::MayBeMissing),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Content::Expected),
-        Err(error) => Err(error),
-    }
-}
-
-/// A new file's name must be as durable as what is in it.
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 impl fmt::Debug for RedbStore {

@@ -9,6 +9,7 @@
 
 mod commands;
 mod credentials;
+mod files;
 mod logging;
 mod many_servers;
 mod postgres;

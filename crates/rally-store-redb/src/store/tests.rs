@@ -1,5 +1,7 @@
 //! Group commit on memory that fails on demand.
 
+mod full_disk;
+
 use std::{
     io,
     panic::{self, AssertUnwindSafe},
@@ -17,7 +19,7 @@ use super::*;
 /// Memory that fails on demand.
 #[derive(Clone, Debug, Default)]
 struct Memory {
-    bytes: SharedMemory,
+    bytes: Arc<InMemoryBackend>,
     /// The next commit fails before anything of it is there.
     failing: Arc<AtomicBool>,
     /// Reading fails, so that the store cannot be opened again.
@@ -63,9 +65,8 @@ struct Subject {
 impl Subject {
     fn new(group_time: Duration) -> Self {
         let memory = Memory::default();
-        let opened = memory.clone();
         let options = Options { group_time, ..Options::default() };
-        let store = RedbStore::with_backend(move || Ok(opened.clone()), options).unwrap();
+        let store = RedbStore::with_backend(memory.clone(), options).unwrap();
         Self { store, memory }
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! ```ignore
 //! let disk = CrashDisk::new();
-//! let store = RedbStore::with_backend(disk.opener(), Options::default())?;
+//! let store = RedbStore::with_backend(disk.backend(), Options::default())?;
 //! // … a write that was answered:
 //! disk.acknowledge(1);
 //! disk.visit_images(seed, |image| {
-//!     let after = RedbStore::with_backend(CrashDisk::from_image(&image.bytes).opener(), Options::default())?;
+//!     let after = RedbStore::with_backend(CrashDisk::from_image(&image.bytes).backend(), Options::default())?;
 //!     // whatever is in `image.acknowledged` must be in `after`
 //! });
 //! ```
@@ -50,7 +50,7 @@ pub(crate) struct Image {
     pub(crate) story: String,
 }
 
-/// Access to a [`CrashDisk`] for one opening of a database.
+/// Access to a [`CrashDisk`] for one store.
 #[derive(Debug)]
 pub(crate) struct CrashBackend(CrashDisk);
 
@@ -69,12 +69,6 @@ impl CrashDisk {
     /// A backend over this disk.
     pub(crate) fn backend(&self) -> CrashBackend {
         CrashBackend(self.clone())
-    }
-
-    /// The function that `RedbStore::with_backend` asks for.
-    pub(crate) fn opener(&self) -> impl Fn() -> io::Result<CrashBackend> + Send + Sync + 'static {
-        let disk = self.clone();
-        move || Ok(disk.backend())
     }
 
     /// Marks this moment: something was answered, so it must be in every later image.

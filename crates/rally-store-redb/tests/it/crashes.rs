@@ -44,7 +44,7 @@ fn last_write(store: &dyn Store, of: u64, story: &str) -> Option<u64> {
 
 fn check(image: &Image, options: &Options) {
     let disk = CrashDisk::from_image(&image.bytes);
-    let store = RedbStore::with_backend(disk.opener(), options.clone())
+    let store = RedbStore::with_backend(disk.backend(), options.clone())
         .unwrap_or_else(|error| panic!("{}: {error}: {error:?}", image.story));
     for of in 0..2 {
         let last = last_write(&store, of, &image.story);
@@ -57,9 +57,9 @@ fn check(image: &Image, options: &Options) {
 fn crash_everywhere(durability: Durability) {
     let options = Options { durability, cache_bytes: 16 << 20, ..Options::default() };
     let fresh = CrashDisk::new();
-    drop(RedbStore::with_backend(fresh.opener(), options.clone()).unwrap());
+    drop(RedbStore::with_backend(fresh.backend(), options.clone()).unwrap());
     let disk = CrashDisk::from_image(&fresh.synced_image());
-    let store = RedbStore::with_backend(disk.opener(), options.clone()).unwrap();
+    let store = RedbStore::with_backend(disk.backend(), options.clone()).unwrap();
     for number in 0..WRITES {
         write(&store, number);
         disk.acknowledge(number);
@@ -89,11 +89,11 @@ fn no_crash_loses_or_tears_a_strict_write() {
 #[test]
 fn a_crash_while_the_store_is_made_leaves_it_new_or_not_a_store() {
     let fresh = CrashDisk::new();
-    drop(RedbStore::with_backend(fresh.opener(), Options::default()).unwrap());
+    drop(RedbStore::with_backend(fresh.backend(), Options::default()).unwrap());
     let (mut made, mut unmade) = (0, 0);
     fresh.visit_images(11, |image| {
         let disk = CrashDisk::from_image(&image.bytes);
-        match RedbStore::with_backend(disk.opener(), Options::default()) {
+        match RedbStore::with_backend(disk.backend(), Options::default()) {
             Ok(store) => {
                 assert_eq!(last_write(&store, 0, &image.story), None);
                 made += 1;

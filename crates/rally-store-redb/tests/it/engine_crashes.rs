@@ -12,7 +12,7 @@ use rally_testkit::check_consistency;
 use crate::crash_backend::{CrashDisk, Image};
 
 fn open(disk: &CrashDisk, options: &Options) -> Engine {
-    let store: Arc<dyn Store> = Arc::new(RedbStore::with_backend(disk.opener(), options.clone()).unwrap());
+    let store: Arc<dyn Store> = Arc::new(RedbStore::with_backend(disk.backend(), options.clone()).unwrap());
     let (environment, _) = rally_testkit::environment(7);
     Engine::with(store, environment, Config::default())
 }

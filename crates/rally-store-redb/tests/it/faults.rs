@@ -33,13 +33,9 @@ pub(crate) struct FaultyBackend {
 }
 
 impl Faults {
-    /// The function that `RedbStore::with_backend` asks for.
-    pub(crate) fn opener(
-        &self,
-        disk: &CrashDisk,
-    ) -> impl Fn() -> io::Result<FaultyBackend> + Send + Sync + 'static {
-        let (disk, faults) = (disk.clone(), self.clone());
-        move || Ok(FaultyBackend { inner: disk.backend(), disk: disk.clone(), faults: faults.clone() })
+    /// A backend over a disk, whose calls are counted and fail on demand.
+    pub(crate) fn backend(&self, disk: &CrashDisk) -> FaultyBackend {
+        FaultyBackend { inner: disk.backend(), disk: disk.clone(), faults: self.clone() }
     }
 
     /// Lets so many calls pass from now on, then fails so many.

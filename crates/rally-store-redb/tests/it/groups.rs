@@ -18,7 +18,7 @@ const WRITES: u64 = 40;
 #[test]
 fn sixteen_writers_at_once_lose_nothing() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
-    let store = RedbStore::with_backend(faults.opener(&disk), Options::default()).unwrap();
+    let store = RedbStore::with_backend(faults.backend(&disk), Options::default()).unwrap();
     let before = faults.syncs();
     let seen = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
@@ -40,7 +40,7 @@ fn sixteen_writers_at_once_lose_nothing() {
 
     drop(store);
     let reopened =
-        RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).opener(), Options::default());
+        RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).backend(), Options::default());
     let reopened = reopened.unwrap();
     assert_eq!(number(&get(&reopened, tenant(1), &key("counter")).unwrap()), THREADS * WRITES);
     for thread in 0..THREADS {
@@ -73,7 +73,7 @@ fn a_snapshot_taken_after_an_answer_shows_the_write_whoever_else_writes() {
 #[test]
 fn a_lone_writer_commits_once_a_write_and_never_for_nothing() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
-    let store = RedbStore::with_backend(faults.opener(&disk), Options::default()).unwrap();
+    let store = RedbStore::with_backend(faults.backend(&disk), Options::default()).unwrap();
     put(&store, tenant(1), &key("a"), b"1");
 
     let before = faults.syncs();

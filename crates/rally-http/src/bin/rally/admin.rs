@@ -127,7 +127,8 @@ fn open(arguments: &StoreArguments) -> Result<Engine, Failure> {
         )),
         location => {
             let progress = recovery_told_once();
-            let opened = location.open(arguments.store_connections, WhenAway::Fail, progress)?;
+            let opened =
+                location.open(arguments.store_connections, arguments.file, WhenAway::Fail, progress)?;
             Ok(Engine::with(opened.store, Environment::system(), Config::default()))
         }
     }

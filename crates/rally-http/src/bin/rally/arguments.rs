@@ -107,6 +107,27 @@ pub(crate) struct StoreArguments {
     /// Connections to the database at most, if the store is one
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) store_connections: u16,
+    #[command(flatten)]
+    pub(crate) file: FileArguments,
+}
+
+/// The care that is taken of a file of records.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct FileArguments {
+    /// The care that a commit to a file takes: standard is one sync, and a start after a crash reads the whole file;
+    /// strict is two, withstands whoever chooses the stored bytes, and starts at once after a crash
+    #[arg(long, value_name = "LEVEL", default_value = "standard", env = "RALLY_DURABILITY")]
+    pub(crate) durability: DurabilityLevel,
+    /// Read and verify the whole file first, if the store is one; right for a file that came from elsewhere
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum DurabilityLevel {
+    #[default]
+    Standard,
+    Strict,
 }
 
 #[derive(Debug, Subcommand)]

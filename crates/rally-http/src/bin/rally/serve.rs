@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     announce::Announcer,
-    arguments::{CommonArguments, FakeArguments, ServeArguments},
+    arguments::{CommonArguments, FakeArguments, FileArguments, ServeArguments},
     failure::Failure,
     log,
     signals::{Signals, ignore_hangup},
@@ -26,6 +26,7 @@ const OPENING: Duration = Duration::from_secs(2);
 struct Server<'a> {
     location: Location,
     connections: u16,
+    care: FileArguments,
     listen: SocketAddr,
     config: Config,
     common: &'a CommonArguments,
@@ -36,6 +37,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let server = Server {
         location: arguments.store.store.clone(),
         connections: arguments.store.store_connections,
+        care: arguments.store.file,
         listen: arguments.listen,
         config: Config { requests_per_minute: common.rate_limit, ..Config::default() },
         common,
@@ -59,8 +61,14 @@ pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
     }
     let common = &arguments.common;
     let config = Config { requests_per_minute: common.rate_limit, profile: Profile::Strict, test_keys: true };
-    let server =
-        Server { location: Location::Memory, connections: 0, listen: arguments.listen, config, common };
+    let server = Server {
+        location: Location::Memory,
+        connections: 0,
+        care: FileArguments::default(),
+        listen: arguments.listen,
+        config,
+        common,
+    };
     // A test reads what it has asked for, and a line for each request is in its way.
     run(async || server.run().await, common, "warn")
 }
@@ -109,9 +117,11 @@ impl Server<'_> {
 
     /// Opens the store on a thread that may wait, while the port is open.
     async fn open(&self, lifecycle: &Lifecycle) -> Result<OpenStore, Failure> {
-        let (location, connections, lifecycle) = (self.location.clone(), self.connections, lifecycle.clone());
+        let (location, lifecycle) = (self.location.clone(), lifecycle.clone());
+        let (connections, care) = (self.connections, self.care);
         lifecycle.report("the store is being opened");
-        let opening = spawn_blocking(move || location.open(connections, WhenAway::Wait, progress(lifecycle)));
+        let opening =
+            spawn_blocking(move || location.open(connections, care, WhenAway::Wait, progress(lifecycle)));
         opening.await.unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
     }
 

@@ -3,9 +3,12 @@ use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, sync::Arc};
 use rally_core::store::{MemoryStore, Store, StoreError};
 use rally_http::WorkOn;
 use rally_store_postgres::PostgresStore;
-use rally_store_redb::RedbStore;
+use rally_store_redb::{Durability, IntegrityCheck, RedbStore};
 
-use crate::failure::Failure;
+use crate::{
+    arguments::{DurabilityLevel, FileArguments},
+    failure::Failure,
+};
 
 /// The place of the records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,18 +71,18 @@ impl FromStr for Location {
 }
 
 impl Location {
-    /// Opens the store, with at most `connections` to a database.
+    /// Opens the store, with at most `connections` to a database, and so much care of a file.
     pub(crate) fn open(
         &self,
         connections: u16,
+        care: FileArguments,
         away: WhenAway,
         progress: Progress,
     ) -> Result<OpenStore, Failure> {
         match self {
             Location::Memory => Ok(OpenStore::without_end(MemoryStore::new())),
             Location::Redb(path) => {
-                let opened =
-                    RedbStore::open_with_progress(path, rally_store_redb::Options::default(), progress);
+                let opened = RedbStore::open_with_progress(path, care.options(), progress);
                 let store = Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?);
                 let closing = Arc::clone(&store);
                 Ok(OpenStore { store, close: Box::new(move || closing.close()) })
@@ -113,6 +116,19 @@ impl Location {
     /// True if the store may be away for a while and come back by itself.
     pub(crate) const fn may_be_away(&self) -> bool {
         matches!(self, Location::Postgres(_))
+    }
+}
+
+impl FileArguments {
+    fn options(self) -> rally_store_redb::Options {
+        rally_store_redb::Options {
+            durability: match self.durability {
+                DurabilityLevel::Standard => Durability::Standard,
+                DurabilityLevel::Strict => Durability::Strict,
+            },
+            integrity_check: if self.check { IntegrityCheck::Always } else { IntegrityCheck::AfterCrash },
+            ..rally_store_redb::Options::default()
+        }
     }
 }
 
