@@ -47,7 +47,7 @@ impl Call {
 
     /// Refuses any parameter, if the tenant's profile is strict.
     pub(crate) fn take_no_parameters(&self) -> Result<(), Error> {
-        self.parameters()?.finish()
+        self.parameters()?.finish().map(drop)
     }
 
     /// The id that the path has after the plural of its kind. A text that is no id is the name of no record.

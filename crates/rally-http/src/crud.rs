@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use rally_core::{
-    Collection, Error, Faults, ListQuery, Page, Session, WriteOptions, Written,
+    Collection, Error, Faults, Page, Session, WriteOptions, Written,
     schema::{Bulkable, Creatable, Editable, Resource, Row, Upsertable},
 };
 
@@ -11,7 +11,8 @@ use crate::{
     app::App,
     call::Call,
     conditional::IfMatch,
-    limits, parameters,
+    limits,
+    parameters::{self, ListParameters},
     problem::Problem,
     query,
     route::{Method, Operation, Route, Verb},
@@ -89,10 +90,10 @@ fn operation<R: Served + Editable>(verb: Verb) -> Operation {
 async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.read(move || {
         call.session.require(R::READ)?;
-        let (list, fields) = parameters::list_query(call.parameters()?, call.model::<R>())?;
-        let page = R::of(&call.session).json().list(&list)?;
-        let mut response = answer::page(&page, &fields)?;
-        answer::write_links(&mut response, &call.path(), &links(&call, &list, &page)?)?;
+        let asked = parameters::list_query::<R>(call.parameters()?, call.model::<R>())?;
+        let page = R::of(&call.session).json().list(&asked.list)?;
+        let mut response = answer::page(&page, &asked.fields)?;
+        answer::write_links(&mut response, &call.path(), &links(&call, &asked, &page)?)?;
         Ok(response)
     });
     Ok(answered.await?)
@@ -102,18 +103,20 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
 /// begins.
 fn links<R>(
     call: &Call,
-    list: &ListQuery<R>,
+    asked: &ListParameters<R>,
     page: &Page<Row<R>>,
 ) -> Result<Vec<(&'static str, String)>, Error> {
-    let query = call.uri.query();
-    let at = |offset: u64| query::with(query, &["offset"], &[("offset", &offset.to_string())]);
+    let ListParameters { list, ignored, .. } = asked;
+    let other =
+        |replaced: &[&str], added: &[(&str, &str)]| query::with(call.uri.query(), ignored, replaced, added);
+    let at = |offset: u64| other(&["offset"], &[("offset", &offset.to_string())]);
     let step = u64::try_from(list.limit).map_err(Error::internal)?;
     let mut links = vec![("first", at(0))];
     if list.offset >= step {
         links.push(("prev", at(list.offset - step)));
     } else if list.offset > 0 {
         let rest = list.offset.to_string();
-        links.push(("prev", query::with(query, &["offset", "limit"], &[("offset", "0"), ("limit", &rest)])));
+        links.push(("prev", other(&["offset", "limit"], &[("offset", "0"), ("limit", &rest)])));
     }
     if page.has_more {
         links.push(("next", at(list.offset.saturating_add(step))));

@@ -15,15 +15,21 @@ pub(crate) struct Parameters {
     faults: Faults,
 }
 
+/// The parameters of a list.
+#[derive(Debug)]
+pub(crate) struct ListParameters<R> {
+    pub(crate) list: ListQuery<R>,
+    pub(crate) fields: Fields,
+    /// Names that mean nothing here.
+    pub(crate) ignored: Vec<String>,
+}
+
 /// Reads the parameters of a list: `limit`, `offset`, `updatedSince`, `count` and `fields`, the filters of the model and,
 /// if its records have names, `q`.
 ///
 /// # Errors
 /// [`Code::Validation`](rally_core::Code::Validation) with every parameter that is wrong.
-pub(crate) fn list_query<R>(
-    mut parameters: Parameters,
-    model: &Model,
-) -> Result<(ListQuery<R>, Fields), Error> {
+pub(crate) fn list_query<R>(mut parameters: Parameters, model: &Model) -> Result<ListParameters<R>, Error> {
     let limit = parameters.number("limit", 1, limits::PAGE).unwrap_or(limits::PAGE);
     let offset = parameters.offset();
     let count = parameters.flag("count");
@@ -33,9 +39,10 @@ pub(crate) fn list_query<R>(
         updated_since: parameters.instant("updatedSince"),
     };
     let fields = parameters.fields(model);
-    parameters.finish()?;
+    let ignored = parameters.finish()?;
     let without_joined = !fields.names_joined();
-    Ok((ListQuery { query, limit, offset, count, without_joined }, fields))
+    let list = ListQuery { query, limit, offset, count, without_joined };
+    Ok(ListParameters { list, fields, ignored })
 }
 
 /// Reads the one parameter of a record, `fields`.
@@ -162,18 +169,19 @@ impl Parameters {
         })
     }
 
-    /// Ends the reading.
+    /// Ends the reading, and returns the names of parameters that nobody has read.
     ///
     /// # Errors
     /// [`Code::Validation`](rally_core::Code::Validation) with all faults; in the strict profile a parameter that nobody has
     /// read is one.
-    pub(crate) fn finish(mut self) -> Result<(), Error> {
+    pub(crate) fn finish(mut self) -> Result<Vec<String>, Error> {
         if self.profile == Profile::Strict {
             for (name, _) in &self.left {
                 self.faults.add(name, "is not a parameter here");
             }
         }
-        self.faults.into_result()
+        self.faults.into_result()?;
+        Ok(self.left.into_iter().map(|(name, _)| name).collect())
     }
 }
 
@@ -198,7 +206,7 @@ mod tests {
     }
 
     fn read(query: &str) -> Result<ListQuery<Contact>, Error> {
-        Ok(list_query(of(query, Profile::Documented), Contact::model())?.0)
+        Ok(list_query(of(query, Profile::Documented), Contact::model())?.list)
     }
 
     /// The faults of a list's parameters.

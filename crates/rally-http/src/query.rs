@@ -1,5 +1,17 @@
 use percent_encoding::percent_decode_str;
-use rally_core::{Error, Faults};
+use rally_core::{Code, Error, Faults};
+
+/// Refuses a query that is longer than so many bytes.
+///
+/// # Errors
+/// [`Code::LimitExceeded`].
+pub(crate) fn check(query: Option<&str>, longest: usize) -> Result<(), Error> {
+    if query.is_some_and(|query| query.len() > longest) {
+        let detail = format!("the query must not be longer than {longest} bytes");
+        return Err(Error::new(Code::LimitExceeded, detail));
+    }
+    Ok(())
+}
 
 /// The parameters of a query string, decoded.
 ///
@@ -9,9 +21,17 @@ pub(crate) fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Error>
     raw(query).map(|(name, value)| Ok((decode(name, name)?, decode(name, value)?))).collect()
 }
 
-/// The query of another page: this page's, without the parameters `left_out` and with those `added`.
-pub(crate) fn with(query: Option<&str>, left_out: &[&str], added: &[(&str, &str)]) -> String {
-    let is_kept = |name: &str| decode(name, name).is_ok_and(|name| !left_out.contains(&name.as_str()));
+/// The query of another page: this page's, without the parameters that were `ignored`, and with others in the place of
+/// those that are `replaced`.
+pub(crate) fn with(
+    query: Option<&str>,
+    ignored: &[String],
+    replaced: &[&str],
+    added: &[(&str, &str)],
+) -> String {
+    let is_kept = |name: &str| {
+        decode(name, name).is_ok_and(|name| !replaced.contains(&name.as_str()) && !ignored.contains(&name))
+    };
     let kept = raw(query).filter(|(name, _)| is_kept(name));
     let pairs = kept.chain(added.iter().copied()).map(|(name, value)| format!("{name}={value}"));
     pairs.collect::<Vec<_>>().join("&")
@@ -48,12 +68,16 @@ mod tests {
     #[test]
     fn another_page_keeps_the_other_parameters_as_they_were_sent() {
         let other = with(
-            Some("limit=2&offset=4&updatedSince=2025-02-01T10:15:00%2B02:00"),
+            Some("limit=2&offset=4&_=%31&updatedSince=2025-02-01T10:15:00%2B02:00&%5f=2"),
+            &["_".to_owned()],
             &["offset"],
             &[("offset", "6")],
         );
         assert_eq!(other, "limit=2&updatedSince=2025-02-01T10:15:00%2B02:00&offset=6");
-        assert_eq!(with(None, &["offset"], &[("offset", "100")]), "offset=100");
-        assert_eq!(with(Some("%6fffset=1&limit=2"), &["offset"], &[("offset", "3")]), "limit=2&offset=3");
+        assert_eq!(with(None, &[], &["offset"], &[("offset", "100")]), "offset=100");
+        assert_eq!(
+            with(Some("%6fffset=1&limit=2"), &[], &["offset"], &[("offset", "3")]),
+            "limit=2&offset=3"
+        );
     }
 }

@@ -42,11 +42,11 @@ static LIST_CHANGES: Special = Special {
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.read(move || {
         call.session.require(Scope::Read)?;
-        let (feed, fields) = feed_query(call.parameters()?)?;
+        let FeedParameters { feed, fields, ignored } = feed_query(call.parameters()?)?;
         let changes = call.session.changes(&feed)?;
         let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| fields.write_json(entry, out))?;
         if let Some(last) = changes.last().filter(|_| changes.len() == feed.limit) {
-            let next = next(&call, feed.from, last);
+            let next = next(&call, &ignored, feed.from, last);
             answer::write_links(&mut response, &call.path(), &[("next", next)])?;
         }
         Ok(response)
@@ -55,12 +55,12 @@ async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Pr
 }
 
 /// The query for the changes after an entry, with the parameter that this one was asked with.
-fn next(call: &Call, from: FeedPosition, last: &FeedEntry) -> String {
+fn next(call: &Call, ignored: &[String], from: FeedPosition, last: &FeedEntry) -> String {
     let (name, value) = match from {
         FeedPosition::Since(_) => ("since", last.changed_at.to_string()),
         FeedPosition::After(_) => ("after", last.id.to_string()),
     };
-    query::with(call.uri.query(), &["since", "after"], &[(name, &value)])
+    query::with(call.uri.query(), ignored, &["since", "after"], &[(name, &value)])
 }
 
 /// The members of an entry that are asked for, each by its place in [`MEMBERS`].
@@ -88,15 +88,24 @@ impl FeedFields {
     }
 }
 
+/// The parameters of the feed.
+#[derive(Debug)]
+struct FeedParameters {
+    feed: FeedQuery,
+    fields: FeedFields,
+    /// Names that mean nothing here.
+    ignored: Vec<String>,
+}
+
 /// Reads the parameters of the feed: `since` or `after`, `entities`, `limit` and `fields`.
-fn feed_query(mut parameters: Parameters) -> Result<(FeedQuery, FeedFields), Error> {
+fn feed_query(mut parameters: Parameters) -> Result<FeedParameters, Error> {
     let from = position(&mut parameters);
     let kinds = kinds(&mut parameters);
     let limit = parameters.number("limit", 1, limits::FEED_PAGE).unwrap_or(limits::FEED_PAGE);
     let fields = fields(&mut parameters);
-    parameters.finish()?;
+    let ignored = parameters.finish()?;
     let from = from.ok_or_else(|| Error::internal("a feed without a position has a fault"))?;
-    Ok((FeedQuery { from, kinds, limit }, fields))
+    Ok(FeedParameters { feed: FeedQuery { from, kinds, limit }, fields, ignored })
 }
 
 /// Reads the position to go on from; without one, there is a fault.
@@ -184,7 +193,8 @@ mod tests {
     use crate::query;
 
     fn read(query: &str) -> Result<(FeedQuery, FeedFields), Error> {
-        feed_query(Parameters::new(query::pairs(Some(query))?, Profile::Strict))
+        let read = feed_query(Parameters::new(query::pairs(Some(query))?, Profile::Strict))?;
+        Ok((read.feed, read.fields))
     }
 
     fn entry() -> FeedEntry {
