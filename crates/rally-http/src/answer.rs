@@ -1,10 +1,13 @@
 //! Responses made of the engine's results.
 
+use std::convert::Infallible;
+
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
+use futures_util::stream;
 use rally_core::{
     ApiKey, Bulk, Deleted, Error, Page, WriteOutcome, Written,
     schema::{Fields, MintedApiKey, Resource, Row},
@@ -23,8 +26,8 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 const RECORD_BYTES: usize = 900;
 
 /// A response with this JSON.
-pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -33,11 +36,8 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
 /// One record, or 304 if the caller already has this version.
 pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) -> Result<Response, Error> {
     let tag = etag(row)?;
-    let mut response = if has(&call.headers, &tag) {
-        empty(StatusCode::NOT_MODIFIED)
-    } else {
-        json(StatusCode::OK, object(row, fields)?)
-    };
+    let mut response =
+        if has(&call.headers, &tag) { not_modified() } else { json(StatusCode::OK, object(row, fields)?) };
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)
 }
@@ -173,6 +173,13 @@ fn object<R: Resource>(row: &Row<R>, fields: &Fields) -> Result<Vec<u8>, Error> 
 fn empty(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
+    response
+}
+
+/// Without a length, as that would be the length of the record (RFC 9110, section 8.6), which is not 0.
+fn not_modified() -> Response {
+    let mut response = Response::new(Body::from_stream(stream::empty::<Result<Bytes, Infallible>>()));
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
 }
 

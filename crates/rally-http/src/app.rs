@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use rally_core::Engine;
 
 use crate::{
-    anonymous::AnonymousCallers, config::Config, hashing::Hashing, logins::Logins, request_id::RequestIds,
-    tokens::Tokens,
+    anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, logins::Logins,
+    request_id::RequestIds, tokens::Tokens,
 };
 
 /// The state that all requests share.
@@ -20,12 +21,13 @@ struct Shared {
     logins: Logins,
     tokens: Tokens,
     request_ids: RequestIds,
-    document: fn() -> &'static [u8],
+    budget: Budget,
+    document: fn() -> Bytes,
 }
 
 impl App {
     /// The state before the first request. `document` returns the JSON of the OpenAPI document.
-    pub(crate) fn new(engine: Engine, config: Config, document: fn() -> &'static [u8]) -> Self {
+    pub(crate) fn new(engine: Engine, config: Config, document: fn() -> Bytes) -> Self {
         let hashing = Hashing::new(config.passwords_waiting);
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(config.failed_credentials_per_minute),
@@ -33,6 +35,7 @@ impl App {
             hashing,
             tokens: Tokens::new(engine.clone()),
             request_ids: RequestIds::new(),
+            budget: Budget::new(config.body_budget),
             engine,
             config,
             document,
@@ -69,8 +72,13 @@ impl App {
         &self.0.request_ids
     }
 
+    /// The bytes of bodies that may be in memory.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
     /// The JSON of the OpenAPI document.
-    pub(crate) fn document(&self) -> &'static [u8] {
+    pub(crate) fn document(&self) -> Bytes {
         (self.0.document)()
     }
 }

@@ -4,29 +4,97 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header},
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use rally_core::{Code, Error};
+use tokio::time::{Instant, timeout_at};
 
-use crate::problem::{Failure, Problem};
+use crate::{
+    budget::{Budget, Holder},
+    config::Config,
+    problem::{Failure, Problem},
+};
 
-/// The longest time that a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The terms on which the body of a request is read.
+pub(crate) struct Terms<'a> {
+    pub(crate) budget: &'a Budget,
+    pub(crate) config: &'a Config,
+    pub(crate) holder: Holder,
+    /// Bytes of it at most.
+    pub(crate) limit: usize,
+}
 
-/// Reads the body of a request, of at most `limit` bytes, without parsing its JSON.
+/// Reads the body of a request without parsing its JSON. Its bytes are counted until the last of them is dropped: by the
+/// length that is declared, before the first of them is read, or else as they come.
 ///
 /// # Errors
-/// [`Failure::UnsupportedMediaType`], [`Failure::PayloadTooLarge`], or [`Code::MalformedJson`] when it is cut off.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+/// [`Failure::UnsupportedMediaType`], [`Failure::PayloadTooLarge`], [`Failure::Busy`] when the bodies on their way leave no
+/// room for it, or [`Code::MalformedJson`] when it is cut off or comes too slowly.
+pub(crate) async fn read(headers: &HeaderMap, mut body: Body, terms: &Terms<'_>) -> Result<Bytes, Problem> {
     check_type(headers)?;
-    if declared_length(headers).is_some_and(|length| length > limit) {
-        return Err(too_large(limit));
+    let declared = declared_length(headers).unwrap_or(0);
+    if declared > terms.limit {
+        return Err(too_large(terms.limit));
     }
-    let read = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
-    match read {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Ok(Err(_)) => Err(cut_off("the body ended before it was whole")),
-        Err(_) => Err(cut_off(format!("the body was not whole after {} seconds", PATIENCE.as_secs()))),
+    let mut permit = terms.budget.take(terms.holder, declared)?;
+    let mut whole = Vec::with_capacity(declared);
+    let pace = Pace::begin(terms.config);
+    while let Some(bytes) = pace.next(&mut body, whole.len()).await? {
+        let length = whole.len() + bytes.len();
+        if length > terms.limit {
+            return Err(too_large(terms.limit));
+        }
+        permit.grow(length.saturating_sub(permit.bytes()))?;
+        // Copied, as a caller who sends byte by byte would have each of them keep a buffer of its own.
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(permit.around(whole))
+}
+
+/// The speed at which a body has to come.
+struct Pace {
+    begun: Instant,
+    timeout: Duration,
+    grace: Duration,
+    bytes_per_second: u32,
+}
+
+impl Pace {
+    fn begin(config: &Config) -> Self {
+        Self {
+            begun: Instant::now(),
+            timeout: config.body_timeout,
+            grace: config.body_grace,
+            bytes_per_second: config.body_bytes_per_second,
+        }
+    }
+
+    /// The next bytes after so many; `None` at the end.
+    async fn next(&self, body: &mut Body, so_many: usize) -> Result<Option<Bytes>, Problem> {
+        loop {
+            match timeout_at(self.begun + self.patience(so_many), body.frame()).await {
+                Ok(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(bytes) => return Ok(Some(bytes)),
+                    Err(_trailers) => {}
+                },
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(cut_off("the body ended before it was whole")),
+                Err(_) => return Err(self.too_slow()),
+            }
+        }
+    }
+
+    /// The time from the beginning in which more than so many bytes must have come.
+    fn patience(&self, so_many: usize) -> Duration {
+        let Ok(bytes) = u32::try_from(so_many) else { return self.timeout };
+        let earned = Duration::from_secs(1) * bytes / self.bytes_per_second.max(1);
+        (self.grace + earned).min(self.timeout)
+    }
+
+    fn too_slow(&self) -> Problem {
+        let (rate, whole) = (self.bytes_per_second, self.timeout.as_secs());
+        cut_off(format!(
+            "the body came too slowly; send {rate} bytes a second, and all within {whole} seconds"
+        ))
     }
 }
 
@@ -79,7 +147,17 @@ fn unsupported(detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::is_json;
+    use super::*;
+
+    #[test]
+    fn a_body_has_time_by_what_has_come() {
+        let pace = Pace::begin(&Config::default());
+        for (bytes, seconds) in
+            [(0, 5), (1_024, 6), (10 * 1_024, 15), (25 * 1_024, 30), (8 << 20, 30), (usize::MAX, 30)]
+        {
+            assert_eq!(pace.patience(bytes).as_secs(), seconds, "{bytes}");
+        }
+    }
 
     #[test]
     fn json_goes_by_several_names() {

@@ -8,7 +8,14 @@ use rally_core::{
     schema::{Model, Resource},
 };
 
-use crate::{app::App, body, parameters::Parameters, problem::Problem, query};
+use crate::{
+    app::App,
+    body::{self, Terms},
+    budget::Holder,
+    parameters::Parameters,
+    problem::Problem,
+    query,
+};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -21,16 +28,17 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     method: Method,
     body: Body,
+    app: App,
 }
 
 impl FromRequest<App> for Call {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
         let session = extensions.remove().ok_or_else(|| Error::internal("the middleware left no session"))?;
         let mount = mount(&uri, &extensions).to_owned();
-        Ok(Self { session, mount, uri, headers, method, body })
+        Ok(Self { session, mount, uri, headers, method, body, app: app.clone() })
     }
 }
 
@@ -60,7 +68,13 @@ impl Call {
     /// The JSON of the body, for a caller with this scope.
     pub(crate) async fn json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Problem> {
         self.session.require(scope)?;
-        body::read(&self.headers, std::mem::take(&mut self.body), limit).await
+        let terms = Terms {
+            budget: self.app.budget(),
+            config: self.app.config(),
+            holder: Holder::Tenant(self.session.tenant().id),
+            limit,
+        };
+        body::read(&self.headers, std::mem::take(&mut self.body), &terms).await
     }
 
     /// The path that the caller has sent.

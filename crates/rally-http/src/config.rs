@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::limits;
 
 /// Options of the HTTP interface.
@@ -12,6 +14,17 @@ pub struct Config {
     pub passwords_waiting: usize,
     /// Origins of pages that may call the API from a browser, such as `https://app.example`; none unless they are named.
     pub cors_origins: Vec<String>,
+    /// Bytes of bodies that may be in memory at once, of requests that arrive and of answers that wait for their readers; a
+    /// tenant may have a quarter of them. Requests for which there is no room are answered 503. 0 for no limit.
+    pub body_budget: usize,
+    /// The longest time that the body of a request may take to arrive.
+    pub body_timeout: Duration,
+    /// The time after which it must have come at `body_bytes_per_second`.
+    pub body_grace: Duration,
+    /// Bytes a second at which the body of a request must come, once `body_grace` is over.
+    pub body_bytes_per_second: u32,
+    /// Bytes of a query string at most.
+    pub query_bytes: usize,
     /// The threads that the engine works on.
     pub work_on: WorkOn,
 }
@@ -36,6 +49,11 @@ impl Default for Config {
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
             passwords_waiting: limits::PASSWORDS_WAITING,
             cors_origins: Vec::new(),
+            body_budget: limits::BODY_BUDGET,
+            body_timeout: limits::BODY_TIMEOUT,
+            body_grace: limits::BODY_GRACE,
+            body_bytes_per_second: limits::BODY_BYTES_PER_SECOND,
+            query_bytes: limits::QUERY_BYTES,
             work_on: WorkOn::BlockingThreads,
         }
     }

@@ -18,9 +18,12 @@ use rally_core::{Code, Error, schema::Allowance};
 
 use crate::{
     app::App,
+    budget::Holder,
     call::{below_api, mount},
     caller::{hide_credentials, write_allowance},
+    host,
     problem::Problem,
+    query,
     request_id::{RequestId, X_REQUEST_ID},
     routes::LOG_IN,
 };
@@ -51,17 +54,36 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
 }
 
 async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Option<Allowance>) -> Response {
+    if let Err(error) = check(app, &request) {
+        return Problem::from(error).into_response();
+    }
     if !is_api(request.uri()) || is_login(request.uri().path()) {
         return next.run(request).await;
     }
     let claim = app.claim(&request);
     match app.admit(claim, allowance).await {
         Ok(session) => {
+            let holder = Holder::Tenant(session.tenant().id);
             request.extensions_mut().insert(session);
-            next.run(request).await
+            counted(app, holder, request, next).await.unwrap_or_else(IntoResponse::into_response)
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Refuses a request whose head is not sane, before anything is looked up for it.
+fn check(app: &App, request: &Request) -> Result<(), Error> {
+    host::check(request)?;
+    query::check(request.uri().query(), app.config().query_bytes)
+}
+
+/// Answers a request, and counts the answer until it has been sent. A request for whose answer there is no room is not
+/// begun.
+async fn counted(app: &App, holder: Holder, request: Request, next: Next) -> Result<Response, Problem> {
+    app.budget().check(holder)?;
+    let is_repeatable = request.method().is_safe();
+    let response = next.run(request).await;
+    app.budget().hold(holder, response, is_repeatable)
 }
 
 /// True for paths that need a credential and are counted: all under `/api`, known or not.

@@ -36,12 +36,19 @@ pub(crate) enum Failure {
     PayloadTooLarge,
     /// The body is not of the type that the path takes.
     UnsupportedMediaType,
+    /// There is no room for the request at present.
+    Busy,
 }
 
 impl Failure {
     /// Every kind.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::RateLimited, Self::MethodNotAllowed, Self::PayloadTooLarge, Self::UnsupportedMediaType];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::RateLimited,
+        Self::MethodNotAllowed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Busy,
+    ];
 
     /// The name that callers see as `code`.
     pub(crate) const fn name(self) -> &'static str {
@@ -50,6 +57,7 @@ impl Failure {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::Busy => Code::Unavailable.name(),
         }
     }
 
@@ -59,6 +67,7 @@ impl Failure {
             Self::MethodNotAllowed => "Method not allowed",
             Self::PayloadTooLarge => "Body too large",
             Self::UnsupportedMediaType => "Unsupported media type",
+            Self::Busy => title(Code::Unavailable),
         }
     }
 
@@ -68,6 +77,7 @@ impl Failure {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -81,6 +91,14 @@ impl Problem {
     /// No route has the path.
     pub(crate) fn no_such_path() -> Self {
         Error::new(Code::NotFound, "there is nothing at this path").into()
+    }
+
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Engine(error) => header_of(error),
+            Self::Protocol(Failure::Busy, _) => Some((header::RETRY_AFTER, "1")),
+            Self::Protocol(..) => None,
+        }
     }
 
     fn status(&self) -> StatusCode {
@@ -100,9 +118,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.remove(header::CONTENT_LENGTH);
-        if let Self::Engine(error) = self
-            && let Some((name, value)) = header_of(error)
-        {
+        if let Some((name, value)) = self.header() {
             headers.insert(name, HeaderValue::from_static(value));
         }
         *response.body_mut() = Body::from(members.to_json());

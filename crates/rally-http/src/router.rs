@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{Router, body::Bytes, middleware::from_fn_with_state};
 use rally_core::Engine;
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     routes,
 };
 
-static DOCUMENT: LazyLock<Vec<u8>> =
-    LazyLock::new(|| openapi::document(&routes::api(), &routes::operations()));
+static DOCUMENT: LazyLock<Bytes> =
+    LazyLock::new(|| openapi::document(&routes::api(), &routes::operations()).into());
 
 /// The whole API of an engine, as a service that may stand in a host's own server.
 ///
@@ -23,9 +23,12 @@ static DOCUMENT: LazyLock<Vec<u8>> =
 /// unknown path is answered with a problem.
 ///
 /// Source addresses come from axum's `ConnectInfo<SocketAddr>`; requests without one count as from this machine.
+///
+/// The router limits what a request takes: the time and the room of its body, and the length of its query. What a
+/// connection takes is limited by the server, as by [`serve`](crate::serve).
 pub fn router(engine: Engine, config: Config) -> Router {
     let cors = cors::layer(&config.cors_origins);
-    let app = App::new(engine, config, || &DOCUMENT);
+    let app = App::new(engine, config, || DOCUMENT.clone());
     let router = Router::new()
         .merge(routes_under("/api/v1", routes::api()))
         // Not nested, as the path of a nested route lacks what it is nested under.

@@ -237,8 +237,12 @@ pub(super) fn shared() -> Map<String, Value> {
 }
 
 fn problem() -> Value {
-    let codes: Vec<&str> =
-        Code::ALL.iter().map(|code| code.name()).chain(Failure::ALL.map(Failure::name)).collect();
+    let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
+    for code in Failure::ALL.map(Failure::name) {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
     json!({
         "type": "object",
         "description": "A failure (RFC 9457)",

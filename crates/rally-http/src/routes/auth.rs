@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     answer,
     app::App,
-    body,
+    body::{self, Terms},
+    budget::Holder,
     call::Call,
     caller::{source, write_allowance},
     credentials::Credentials,
@@ -84,7 +85,13 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
     let named = app.named_tenant(request.uri(), request.headers()).map(str::to_owned);
     let source = source(&request);
     let (parts, body) = request.into_parts();
-    let json = body::read(&parts.headers, body, limits::LOGIN_BODY_BYTES).await?;
+    let terms = Terms {
+        budget: app.budget(),
+        config: app.config(),
+        holder: Holder::Source(source),
+        limit: limits::LOGIN_BODY_BYTES,
+    };
+    let json = body::read(&parts.headers, body, &terms).await?;
     let Credentials { email, password, tenant } = Credentials::read(&json)?;
     let tenant = match (named, tenant) {
         // No tenant has an empty name, so the answer is that for an unknown tenant.

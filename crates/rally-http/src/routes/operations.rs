@@ -79,17 +79,17 @@ static STATUS: Schema = Schema {
 
 /// The answer of a process that runs, whatever its store does.
 pub(crate) fn healthy() -> Response {
-    uncached(answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()))
+    uncached(answer::json(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
 async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
     let engine = app.engine().clone();
     app.read(move || engine.ready()).await?;
-    Ok(uncached(answer::json(StatusCode::OK, br#"{"status":"ready"}"#.to_vec())))
+    Ok(uncached(answer::json(StatusCode::OK, r#"{"status":"ready"}"#)))
 }
 
 async fn document(State(app): State<App>) -> Response {
-    answer::json(StatusCode::OK, app.document().to_vec())
+    answer::json(StatusCode::OK, app.document())
 }
 
 async fn docs_page() -> Result<Response, Problem> {

@@ -120,6 +120,11 @@ impl Api {
         Ask { api: self, request }.header("X-Api-Key", &self.admin).header("X-Request-Id", "t")
     }
 
+    /// The answer to a request of the test's own.
+    pub(crate) fn answer(&self, request: Request<Body>) -> Answer {
+        self.runtime.block_on(async { Answer::of(self.router.clone().oneshot(request).await.unwrap()).await })
+    }
+
     /// Adds a contact of `acme` without a request.
     pub(crate) fn add(&self, email: &str) -> String {
         self.add_to("acme", email)
@@ -284,9 +289,10 @@ impl Ask<'_> {
         self
     }
 
-    /// As from this address.
+    /// As from this address, whose connections carry a host as all do.
     pub(crate) fn from(mut self, address: &str) -> Self {
         let address: std::net::SocketAddr = address.parse().unwrap();
+        self.request.headers_mut().entry("Host").or_insert_with(|| "rally.example".parse().unwrap());
         self.request.extensions_mut().insert(ConnectInfo(address));
         self
     }
@@ -297,8 +303,7 @@ impl Ask<'_> {
     }
 
     pub(crate) fn send(self) -> Answer {
-        let Self { api, request } = self;
-        api.runtime.block_on(async { Answer::of(api.router.clone().oneshot(request).await.unwrap()).await })
+        self.api.answer(self.request)
     }
 }
 
