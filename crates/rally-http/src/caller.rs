@@ -163,7 +163,7 @@ pub(crate) fn source(request: &Request) -> IpAddr {
 
 /// The source that an address counts for: an IPv4 address itself, or the first 64 bits of an IPv6 address, which one
 /// customer has.
-fn neighbourhood(address: IpAddr) -> IpAddr {
+pub(crate) fn neighbourhood(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address @ IpAddr::V4(_) => address,

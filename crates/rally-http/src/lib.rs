@@ -36,6 +36,7 @@ mod hashing;
 mod host;
 mod lifecycle;
 pub mod limits;
+mod listener;
 mod logins;
 mod middleware;
 mod openapi;
@@ -48,14 +49,13 @@ mod route;
 mod router;
 mod routes;
 mod run;
-mod serve;
 pub mod testing;
 mod tokens;
 
 pub use config::{Config, WorkOn};
 pub use lifecycle::Lifecycle;
+pub use listener::{ServeOptions, raise_descriptor_limit, serve};
 pub use router::router;
-pub use serve::{serve, serve_lifecycle};
 
 /// The examples of the README are tests.
 #[cfg(all(doctest, feature = "cli"))]

@@ -90,6 +90,15 @@ impl Lifecycle {
     }
 }
 
+/// A server that has begun to serve.
+impl From<Router> for Lifecycle {
+    fn from(router: Router) -> Self {
+        let serving = Self::default();
+        serving.begin_serving(router);
+        serving
+    }
+}
+
 impl Service<Request> for Lifecycle {
     type Response = Response;
     type Error = Infallible;

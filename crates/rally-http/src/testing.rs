@@ -14,7 +14,8 @@ use tokio::{runtime, sync::oneshot};
 
 use crate::{
     config::{Config, WorkOn},
-    serve::serve,
+    listener::{ServeOptions, serve},
+    router::router,
 };
 
 /// A Rally on a free loopback port and in memory, which is gone when this is dropped.
@@ -182,7 +183,7 @@ fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         tokio::select! {
-            result = serve(listener, engine, config, std::future::pending()) => result,
+            result = serve(listener, router(engine, config), ServeOptions::default(), std::future::pending()) => result,
             _ = stopped => Ok(()),
         }
     });

@@ -24,6 +24,7 @@ mod hosts;
 mod idempotency;
 mod isolation;
 mod lifecycle;
+mod listener;
 mod log;
 mod logins;
 mod matrix;

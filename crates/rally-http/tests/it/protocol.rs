@@ -240,7 +240,8 @@ fn a_server_that_is_told_to_stop_finishes_what_runs() {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = runtime.spawn(rally_http::serve(listener, api.engine.clone(), Default::default(), async {
+    let router = rally_http::router(api.engine.clone(), Default::default());
+    let serving = runtime.spawn(rally_http::serve(listener, router, Default::default(), async {
         let _ = stopped.await;
     }));
     api.get(CONTACTS).send().is(200);
@@ -253,7 +254,8 @@ fn a_server_that_is_told_to_stop_finishes_what_runs() {
     // The listener is closed first, so this ends as soon as the stop has been heard.
     while is_healthy(address) {}
     held.release();
-    assert!(read_all(stream).starts_with("HTTP/1.1 201"));
+    let answer = read_all(stream);
+    assert!(answer.starts_with("HTTP/1.1 201") && answer.contains("connection: close"), "{answer}");
     runtime.block_on(serving).unwrap().unwrap();
 }
 

@@ -146,6 +146,12 @@ impl Running {
         }
     }
 
+    /// The number of its process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn address(&self) -> &str {
         self.ready["url"].as_str().unwrap().strip_prefix("http://").unwrap()
     }

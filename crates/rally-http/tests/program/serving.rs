@@ -1,5 +1,7 @@
 use std::{
     collections::BTreeMap,
+    io::Read,
+    net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -51,6 +53,29 @@ fn the_rate_limit_is_the_one_that_was_asked_for() {
     // The clock may reach the next minute between two requests, but not twice between three.
     let statuses: Vec<u16> = (0..3).map(|_| server.send("GET", "/api/contacts", &key, "").0).collect();
     assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn a_source_has_as_many_connections_as_was_asked_for() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--max-connections-per-source", "1", "--body-budget", "1"]);
+    let mut silent = TcpStream::connect(server.address()).unwrap();
+    let key = server.key();
+    assert_eq!(server.send("GET", "/api/contacts", &key, "").0, 200);
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0, "it has made room");
+    let large = format!("[{}]", " ".repeat(1 << 20));
+    assert_eq!(server.send("POST", "/api/contacts/bulk", &key, &large).0, 503);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_may_open_as_many_files_as_the_system_lets_it() {
+    let folder = Folder::new();
+    let server = folder.serve(&[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.process())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let limits: Vec<&str> = files.split_whitespace().collect();
+    assert_eq!(limits[0], limits[1], "the limit is where the program may raise it to");
 }
 
 #[test]

@@ -87,6 +87,20 @@ pub(crate) struct CommonArguments {
     /// Requests a minute of tenants without a setting of their own; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = rally_core::limits::REQUESTS_PER_MINUTE)]
     pub(crate) rate_limit: u32,
+    /// Connections at once; fewer if the system lets the program have fewer files open
+    #[arg(long, value_name = "N", default_value_t = rally_http::limits::CONNECTIONS, value_parser = at_least_one)]
+    pub(crate) max_connections: usize,
+    /// Connections at once from one address, which is the 64-bit network for IPv6; more than this of a busy proxy
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = rally_http::limits::CONNECTIONS_PER_SOURCE,
+        value_parser = at_least_one
+    )]
+    pub(crate) max_connections_per_source: usize,
+    /// MiB of requests and answers on their way at once, a quarter of them for any one tenant; 0 for no limit
+    #[arg(long, value_name = "MIB", default_value_t = rally_http::limits::BODY_BUDGET >> 20)]
+    pub(crate) body_budget: usize,
     /// Print one line of JSON when ready, and log in JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -200,6 +214,13 @@ pub(crate) struct SettingsArguments {
     /// The strictness in reading requests: documented or strict; or default, for that of the server
     #[arg(long, value_name = "PROFILE|default", value_parser = setting::<Profile>)]
     pub(crate) profile: Option<Patch<Profile>>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("must be a whole number from 1 up".to_owned()),
+        Ok(number) => Ok(number),
+    }
 }
 
 /// An origin is scheme, host and, if it is not the scheme's own, port (RFC 6454).

@@ -2,7 +2,7 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use rally_core::{Config, Engine, Environment, Profile, store::Store};
-use rally_http::Lifecycle;
+use rally_http::{Lifecycle, ServeOptions};
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
@@ -96,10 +96,17 @@ impl Server<'_> {
         let listener = bound.map_err(|error| {
             Failure::new(format!("cannot listen on {}: {error}; choose another with --listen", self.listen))
         })?;
+        if let Err(error) = rally_http::raise_descriptor_limit() {
+            tracing::warn!(%error, "there may be fewer connections, as the limit of open files stays as it is");
+        }
         let announcer = Announcer::new(&listener, self.common.json)?;
         let lifecycle = Lifecycle::new();
-        let serving =
-            tokio::spawn(rally_http::serve_lifecycle(listener, lifecycle.clone(), signals.clone().stop()));
+        let serving = tokio::spawn(rally_http::serve(
+            listener,
+            lifecycle.clone(),
+            self.options(),
+            signals.clone().stop(),
+        ));
         let mut opening = pin!(self.open(&lifecycle));
         tokio::select! {
             opened = &mut opening => {
@@ -143,10 +150,19 @@ impl Server<'_> {
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     }
 
+    fn options(&self) -> ServeOptions {
+        ServeOptions {
+            max_connections: self.common.max_connections,
+            max_connections_per_source: self.common.max_connections_per_source,
+            ..ServeOptions::default()
+        }
+    }
+
     fn http_config(&self) -> rally_http::Config {
         let mut http = rally_http::Config::default();
         http.host_suffixes.clone_from(&self.common.host_suffixes);
         http.cors_origins.clone_from(&self.common.cors_origins);
+        http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
         http.work_on = self.location.work_on();
         if self.config.test_keys && self.config.requests_per_minute == 0 {
             http.failed_credentials_per_minute = 0;

@@ -1,0 +1,16 @@
+//! The server's own listener: what one connection, one source and all of them together may take.
+
+mod accept;
+mod activity;
+mod answer_body;
+mod connection;
+mod descriptors;
+mod exchange;
+mod options;
+mod places;
+mod request_body;
+mod socket;
+
+pub use accept::serve;
+pub use descriptors::raise_descriptor_limit;
+pub use options::ServeOptions;
