@@ -73,6 +73,10 @@ impl Store for CountingStore {
         self.inner.is_shared()
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.counts.lock().snapshots += 1;
         let inner = self.inner.snapshot(tenant)?;

@@ -142,6 +142,11 @@ impl Store for FaultyStore {
         self.inner.is_shared()
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.read()?;
+        self.inner.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.read()?;
         Ok(Box::new(FaultySnapshot { inner: self.inner.snapshot(tenant)?, store: self }))

@@ -30,6 +30,10 @@ impl Store for SharedStore {
         true
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.inner.snapshot(tenant)
     }

@@ -46,6 +46,18 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// as its rate limit, is then kept in the store and not in memory.
     fn is_shared(&self) -> bool;
 
+    /// Checks that the state can be read at present. A backend whose reads may wait long gives this a limit of seconds.
+    ///
+    /// To be correct:
+    /// - it succeeds while tenants can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be read.
+    fn ready(&self) -> Result<(), StoreError> {
+        self.snapshot(TenantId::DIRECTORY)?.get(&Key::new(Space(0)))?;
+        Ok(())
+    }
+
     /// A view of one tenant at one moment. The moment is fixed by the first read at the latest, so that over a network
     /// taking the view and the first read are one round trip.
     ///

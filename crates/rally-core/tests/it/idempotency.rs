@@ -178,6 +178,10 @@ impl Store for Slow {
         self.inner.is_shared()
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.inner.snapshot(tenant)
     }

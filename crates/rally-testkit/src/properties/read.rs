@@ -15,6 +15,7 @@ use super::{
 
 pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
     vec![
+        Property::of(a_store_that_can_be_read_is_ready),
         Property::of(a_tenant_that_was_never_written_is_empty),
         Property::of(get_many_answers_what_get_does_repeated_and_missing_keys_too),
         Property::of(get_many_answers_in_the_order_of_the_keys_asked_for),
@@ -24,6 +25,14 @@ pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
         Property::of(a_key_is_looked_for_in_its_own_space_only),
         Property::of(a_key_beyond_the_limit_is_a_missing_key),
     ]
+}
+
+fn a_store_that_can_be_read_is_ready(store: &Arc<dyn Store>) {
+    for _ in 0..3 {
+        assert!(newest(&**store, TENANT).len() < 2);
+        store.ready().expect("a store that is read is ready");
+        apply(&**store, TENANT, &puts([(key(7, b"there"), "1")]));
+    }
 }
 
 fn a_tenant_that_was_never_written_is_empty(store: &Arc<dyn Store>) {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{Clock, Environment, Profile, TenantId, Timestamp, limits},
-    engine::{codec::RateV1, keys::spaces, schema::TenantInfo, write::UnderWay},
+    engine::{codec::RateV1, schema::TenantInfo, write::UnderWay},
     store::{Key, Snapshot, Store, StoreError},
 };
 
@@ -175,8 +175,7 @@ impl Engine {
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when it cannot.
     pub fn ready(&self) -> Result<(), crate::Error> {
-        self.store().snapshot(TenantId::DIRECTORY)?.get(&spaces::head())?;
-        Ok(())
+        Ok(self.store().ready()?)
     }
 
     /// Takes one of a tenant's requests of this minute; `None` for a tenant without a limit.

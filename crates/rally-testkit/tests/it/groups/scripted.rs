@@ -131,6 +131,10 @@ impl Store for Scripted {
         false
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.backend.durable.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.backend.durable.snapshot(tenant)
     }

@@ -135,6 +135,10 @@ impl Store for FileStore {
         self.inner.is_shared()
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.inner.snapshot(tenant)
     }

@@ -233,6 +233,10 @@ impl Store for Flawed {
         false
     }
 
+    fn ready(&self) -> Result<(), StoreError> {
+        self.backend.inner.durable.ready()
+    }
+
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.backend.inner.durable.snapshot(tenant)
     }

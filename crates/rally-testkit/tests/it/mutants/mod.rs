@@ -59,6 +59,7 @@ const FOUND_BY: &[(W, &[&str])] = &[
         ],
     ),
     (W::LongKeyIsAnError, &["a_key_beyond_the_limit_is_a_missing_key"]),
+    (W::NeverReady, &["a_store_that_can_be_read_is_ready"]),
     (W::PanicPoisons, &["a_panic_in_build_changes_nothing_and_leaves_the_store_usable"]),
     (W::PrefetchFailsOfMissingKeys, &["a_prefetch_changes_no_answer"]),
     (W::PrefixesAreOneKey, &["keys_that_begin_with_one_another_are_different_keys"]),

@@ -42,6 +42,7 @@ pub(crate) enum Wrong {
     KeysEndAtAZero,
     LimitsAreCheckedWhileApplying,
     LongKeyIsAnError,
+    NeverReady,
     PanicPoisons,
     PrefetchFailsOfMissingKeys,
     PrefixesAreOneKey,
@@ -289,6 +290,13 @@ impl Store for Mutant {
 
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn ready(&self) -> Result<(), StoreError> {
+        if self.is(W::NeverReady) {
+            return Err(StoreError::Unavailable { reason: "never ready".to_owned() });
+        }
+        Ok(())
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
