@@ -8,6 +8,8 @@ use crate::{
     tls::{Roots, Tls},
 };
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// The schema of the tables, if the URL names none.
 const SCHEMA: &str = "rally";
 
@@ -52,6 +54,16 @@ impl Address {
         let place = place(&config);
         Ok(Self { config, schema, tls, place })
     }
+
+    /// Has a server that has gone away noticed within about twice this time, whether it is waited for or not.
+    pub(crate) fn notice_silence(&mut self, longest: Duration) {
+        if self.config.get_tcp_user_timeout().is_none() {
+            self.config.tcp_user_timeout(longest);
+        }
+        self.config.keepalives_idle(longest.max(SECOND));
+        self.config.keepalives_interval(SECOND);
+        self.config.keepalives_retries(u32::try_from(longest.as_secs()).unwrap_or(u32::MAX).max(1));
+    }
 }
 
 /// The meaning of libpq's `sslmode`: the connections that are made, and what is checked of the server.
@@ -95,7 +107,7 @@ fn name_hosts(config: &mut Config) -> Result<(), OpenError> {
     }
 }
 
-/// Writers need a primary, and a server that has gone away must be noticed.
+/// Writers need a primary, and an address at which nobody is must not keep the next one waiting.
 fn set_defaults(config: &mut Config) {
     config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     if config.get_application_name().is_none() {
@@ -104,12 +116,6 @@ fn set_defaults(config: &mut Config) {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(Duration::from_secs(5));
     }
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(Duration::from_secs(15));
-    }
-    config.keepalives_idle(Duration::from_secs(15));
-    config.keepalives_interval(Duration::from_secs(5));
-    config.keepalives_retries(3);
 }
 
 /// Keeps out what means something else within quotes, or differs by case alone.
@@ -164,6 +170,19 @@ mod tests {
             ("rally", "/var/run/postgresql, database crm")
         );
         assert_eq!(local.config.get_connect_timeout(), Some(&Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn silence_is_noticed_as_the_options_have_it_unless_the_url_says_otherwise() {
+        for (url, timeout) in [("postgres://h/d", 3), ("postgres://h/d?tcp_user_timeout=7", 7)] {
+            let mut address = Address::parse(url).unwrap();
+            address.notice_silence(Duration::from_secs(3));
+            let config = &address.config;
+            assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_secs(timeout)));
+            assert_eq!((config.get_keepalives(), config.get_keepalives_retries()), (true, Some(3)));
+            assert_eq!(config.get_keepalives_idle(), Duration::from_secs(3));
+            assert_eq!(config.get_keepalives_interval(), Some(SECOND));
+        }
     }
 
     #[test]

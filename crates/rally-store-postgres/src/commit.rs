@@ -12,13 +12,15 @@ use tokio_postgres::{Error, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
-    connection::{Connection, Pooled},
+    connection::Connection,
     error::{is_lost, reason, store_error, unavailable},
     store::Database,
     transaction::{Open, Purpose, Transaction, place},
+    turns::Place,
 };
 
-/// The most deletions that are sent with the commit; further ones go ahead in a round trip of their own.
+/// The most deletions that are sent one by one with the commit. Joined statements are sent in their order only as long
+/// as they are this few, and none may be sent behind the commit.
 const MOST_TOGETHER: usize = 16;
 
 /// The mark that a commit leaves in the database, by which its outcome is found out when the answer is lost.
@@ -55,9 +57,9 @@ impl Transaction {
             Some((Err(error), _) | (_, Err(error))) => reason(&error),
             None => "the database did not answer".to_owned(),
         };
-        drop(Pooled::take(connection));
         tracing::warn!(reason, "the connection was lost at a commit");
-        token.find_out(&self.database, &reason)
+        self.database.connector().note_loss(&connection);
+        token.find_out(&self.database, connection.close(), &reason)
     }
 }
 
@@ -69,9 +71,10 @@ async fn send(
     let columns = Columns::of(batch);
     let parameters: [&(dyn ToSql + Sync); 6] =
         [&token.tenant, &token.version, &token.token, &columns.spaces, &columns.keys, &columns.values];
-    // Joined statements are sent in their order as long as they are small, and none may be sent behind the commit.
-    let (ahead, together) = columns.gone.split_at(columns.gone.len().saturating_sub(MOST_TOGETHER));
-    let ahead = if ahead.is_empty() { Ok(()) } else { delete(connection, token.tenant, ahead).await };
+    let one_by_one = connection.statements.delete_many.is_none();
+    let first = if one_by_one { columns.gone.len().saturating_sub(MOST_TOGETHER) } else { 0 };
+    let (ahead, together) = columns.gone.split_at(first);
+    let ahead = delete_each(connection, token.tenant, ahead).await;
     let apply = connection.client.execute(&connection.statements.apply, &parameters);
     let changes = try_join(delete(connection, token.tenant, together), apply);
     let (applied, committed) = join(changes, connection.client.batch_execute("COMMIT")).await;
@@ -79,7 +82,17 @@ async fn send(
 }
 
 async fn delete(connection: &Connection, tenant: Uuid, places: &[(i16, &[u8])]) -> Result<(), Error> {
-    let Connection { client, statements } = connection;
+    match &connection.statements.delete_many {
+        Some(delete_many) if places.len() > MOST_TOGETHER => {
+            let (spaces, keys): (Vec<i16>, Vec<&[u8]>) = places.iter().copied().unzip();
+            connection.client.execute(delete_many, &[&tenant, &spaces, &keys]).await.map(drop)
+        }
+        _ => delete_each(connection, tenant, places).await,
+    }
+}
+
+async fn delete_each(connection: &Connection, tenant: Uuid, places: &[(i16, &[u8])]) -> Result<(), Error> {
+    let Connection { client, statements, .. } = connection;
     let deletions = places.iter().map(async |(space, key)| {
         let parameters: [&(dyn ToSql + Sync); 3] = [&tenant, space, key];
         client.execute(&statements.delete, &parameters).await
@@ -109,10 +122,12 @@ impl<'b> Columns<'b> {
 
 impl Token {
     /// Asks on other connections until one answers the commit's outcome, or time is up.
-    fn find_out(&self, database: &Arc<Database>, reason: &str) -> CommitOutcome {
+    /// The first time that is in the place of the connection that was lost, ahead of all who wait for one.
+    fn find_out(&self, database: &Arc<Database>, place: Place, reason: &str) -> CommitOutcome {
         let deadline = Instant::now() + database.options().find_out;
+        let mut place = Some(place);
         loop {
-            let error = match self.newest_in_slot(database) {
+            let error = match self.newest_in_slot(database, place.take()) {
                 Ok(newest) => return self.judge(newest, reason),
                 Err(error) => error,
             };
@@ -125,8 +140,13 @@ impl Token {
 
     /// The newest commit that would have left its token where this one did. It waits for the head's lock, which is had
     /// only once the transaction in question has ended, one way or the other.
-    fn newest_in_slot(&self, database: &Arc<Database>) -> Result<Option<(i64, Uuid)>, StoreError> {
-        let asking = Transaction::new(database, TenantId::from_uuid(self.tenant), Purpose::Writing);
+    fn newest_in_slot(
+        &self,
+        database: &Arc<Database>,
+        place: Option<Place>,
+    ) -> Result<Option<(i64, Uuid)>, StoreError> {
+        let tenant = TenantId::from_uuid(self.tenant);
+        let asking = Transaction::new(database, tenant, Purpose::Writing).at(place);
         let row = asking.ask(async |connection| {
             let find = &connection.statements.find_commit;
             connection.client.query_opt(find, &[&self.tenant, &self.version]).await

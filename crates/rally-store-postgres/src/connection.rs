@@ -1,13 +1,28 @@
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use std::{
+    ops::Deref,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
+use parking_lot::Mutex;
 use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{OpenError, Options, address::Address, schema, statements::Statements};
+use crate::{
+    OpenError, Options,
+    address::Address,
+    schema::{self, Tables},
+    statements::Statements,
+    turns::Place,
+};
 
 /// A connection with everything prepared.
 pub(crate) struct Connection {
     pub(crate) client: Client,
     pub(crate) statements: Statements,
+    /// The instant at which it began to be made.
+    made: Instant,
 }
 
 /// Makes connections, and looks whether those that come back are still sound.
@@ -15,24 +30,67 @@ pub(crate) struct Connector {
     address: Address,
     tls: MakeRustlsConnect,
     options: Options,
+    /// Connections that were made before are not used again.
+    sound_since: Mutex<Instant>,
+    /// True once the tables have been seen: nobody but their owner may make them anew.
+    has_tables: AtomicBool,
 }
 
-/// A connection that goes back to the pool when it is dropped.
-pub(crate) type Pooled = managed::Object<Connector>;
+/// A connection that goes back to the pool when it is dropped, and then gives up its place.
+pub(crate) struct Pooled {
+    connection: Object<Connector>,
+    place: Place,
+}
+
+impl Pooled {
+    pub(crate) fn new(connection: Object<Connector>, place: Place) -> Self {
+        Self { connection, place }
+    }
+
+    /// Closes the connection, and keeps its place for another one.
+    pub(crate) fn close(self) -> Place {
+        drop(Object::take(self.connection));
+        self.place
+    }
+}
+
+impl Deref for Pooled {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
 
 impl Connector {
-    pub(crate) fn new(address: Address, options: Options) -> Result<Self, OpenError> {
+    pub(crate) fn new(mut address: Address, options: Options) -> Result<Self, OpenError> {
         let place = address.place.clone();
         let tls = address.tls.connector().map_err(|reason| OpenError::Tls { place, reason })?;
-        Ok(Self { address, tls, options })
+        address.notice_silence(options.silence);
+        let (sound_since, has_tables) = (Mutex::new(Instant::now()), AtomicBool::new(false));
+        Ok(Self { address, tls, options, sound_since, has_tables })
     }
 
     pub(crate) fn address(&self) -> &Address {
         &self.address
     }
 
-    async fn connect(&self) -> Result<Connection, OpenError> {
-        let place = &self.address.place;
+    /// Takes the loss of a connection for that of all that were made until now: the server was started again, or
+    /// something between has forgotten them. The loss of one that is already distrusted is no news.
+    pub(crate) fn note_loss(&self, lost: &Connection) {
+        let mut sound_since = self.sound_since.lock();
+        if lost.made >= *sound_since {
+            *sound_since = Instant::now();
+        }
+    }
+
+    /// Has every connection made anew, which looks at the tables again.
+    pub(crate) fn distrust_all(&self) {
+        *self.sound_since.lock() = Instant::now();
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Connection, OpenError> {
+        let (place, made) = (&self.address.place, Instant::now());
         let connected = self.address.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.map_err(|error| OpenError::from_connecting(place, &error))?;
         tokio::spawn(async move {
@@ -40,28 +98,60 @@ impl Connector {
                 tracing::debug!(%error, "a connection to PostgreSQL has ended");
             }
         });
-        let settings = self.settings();
-        let set = client.batch_execute(&settings).await;
+        let set = client.batch_execute(&self.settings()).await;
         set.map_err(|error| OpenError::from_set_up(place, &error))?;
         let overruled = client.batch_execute(DURABLE).await;
         overruled.map_err(|error| OpenError::from_set_up(place, &error))?;
-        // Engines that only speak PostgreSQL's language need not know these.
-        if let Err(error) = client.batch_execute(PLANS).await {
-            tracing::debug!(%error, "the database plans as it likes");
+        for wished in [PLANS, &self.sockets(), &self.watch()] {
+            // Engines that only speak PostgreSQL's language need not know these.
+            if let Err(error) = client.batch_execute(wished).await {
+                tracing::debug!(%error, wished, "the database goes without a setting");
+            }
         }
-        schema::ensure(&client, &self.address).await?;
+        self.see_tables(&client).await?;
         let prepared = Statements::prepare(&client).await;
         let statements = prepared.map_err(|error| OpenError::from_set_up(place, &error))?;
-        Ok(Connection { client, statements })
+        Ok(Connection { client, statements, made })
+    }
+
+    /// Makes the tables if they have never been there, and checks that they are of the version that is known.
+    async fn see_tables(&self, client: &Client) -> Result<(), OpenError> {
+        let has_tables = self.has_tables.load(Ordering::Relaxed);
+        let tables = if has_tables { Tables::MustBeThere } else { Tables::MayBeMissing };
+        schema::ensure(client, &self.address, tables).await?;
+        self.has_tables.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn settings(&self) -> String {
         format!(
-            "SET search_path TO \"{}\"; SET lock_timeout TO {}; SET idle_in_transaction_session_timeout TO 60000",
+            "SET search_path TO \"{}\"; SET lock_timeout TO {}; SET idle_in_transaction_session_timeout TO {}",
             self.address.schema,
-            self.options.wait.as_millis().max(1),
+            milliseconds(self.options.wait),
+            milliseconds(self.options.idle_read),
         )
     }
+
+    /// The settings by which the server notices that this end is gone.
+    fn sockets(&self) -> String {
+        let seconds = self.options.silence.as_secs().clamp(1, 3_600);
+        format!(
+            "SET tcp_user_timeout TO {}; SET tcp_keepalives_idle TO {seconds};
+             SET tcp_keepalives_interval TO 1; SET tcp_keepalives_count TO {seconds}",
+            milliseconds(self.options.silence),
+        )
+    }
+
+    /// The setting by which it does so while it waits for a lock.
+    fn watch(&self) -> String {
+        format!("SET client_connection_check_interval TO {}", milliseconds(self.options.silence))
+    }
+}
+
+/// As the database takes a limit: none is zero, and it counts in 32 bits.
+pub(crate) fn milliseconds(limit: Duration) -> u128 {
+    const MOST: u128 = 0x7FFF_FFFF;
+    limit.as_millis().clamp(1, MOST)
 }
 
 /// A commit is on disk before it is answered; what waits for standbys besides is the operator's to say.
@@ -85,6 +175,12 @@ impl managed::Manager for Connector {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<OpenError> {
-        if connection.client.is_closed() { Err(RecycleError::message("it is closed")) } else { Ok(()) }
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("it is closed"));
+        }
+        if connection.made < *self.sound_since.lock() {
+            return Err(RecycleError::message("one of its time was lost"));
+        }
+        Ok(())
     }
 }

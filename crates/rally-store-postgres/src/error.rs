@@ -52,6 +52,12 @@ pub enum OpenError {
         /// The version that this program reads and writes.
         known: i32,
     },
+    /// The tables were there before, and are gone.
+    #[error("the tables in {place} are gone; restore them, or open the store anew to begin with empty ones")]
+    Missing {
+        /// Hosts and database.
+        place: String,
+    },
     /// The tables cannot be made or read.
     #[error("the tables in {place} cannot be set up: {reason}")]
     SetUp {
@@ -107,6 +113,11 @@ fn is_passing(code: &SqlState) -> bool {
         || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
 }
 
+/// True when the tables were dropped, renamed or brought to another version while the store was open.
+fn is_other_schema(code: &SqlState) -> bool {
+    [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_COLUMN].contains(code)
+}
+
 /// True when the database asks for the transaction to be run again.
 pub(crate) fn is_conflict(error: &tokio_postgres::Error) -> bool {
     let code = error.code();
@@ -134,6 +145,10 @@ pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {
     match error.code() {
         _ if is_lost(&error) => unavailable(reason(&error)),
         Some(code) if is_passing(code) => unavailable(reason(&error)),
+        Some(code) if is_other_schema(code) => unavailable(format!(
+            "the tables are not there as this program knows them: {}; restore them, or use a program that knows them",
+            reason(&error)
+        )),
         Some(&SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED) => {
             StoreError::Corrupt { what: reason(&error) }
         }

@@ -25,11 +25,13 @@ mod connection;
 mod error;
 mod group;
 mod options;
+mod probe;
 mod schema;
 mod statements;
 mod store;
 mod tls;
 mod transaction;
+mod turns;
 
 pub use error::OpenError;
 pub use options::Options;

@@ -5,8 +5,11 @@ use rally_core::store::GroupOptions;
 /// The limits within which a store uses its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The most connections. All servers together must stay below the database's own limit.
+    /// The most connections, besides one that [`Store::ready`](rally_core::store::Store::ready) asks on. All servers
+    /// together must stay below the database's own limit.
     pub connections: usize,
+    /// The most connections that one tenant has at once, so that others find one; `None` is half of them. At least one.
+    pub share: Option<usize>,
     /// The longest that a call waits for a free connection, for its turn among the writers of its tenant in this
     /// process, and in the database for those of others; each of the three has its own limit. Then the call is
     /// `Unavailable`.
@@ -15,22 +18,47 @@ pub struct Options {
     pub connect: Duration,
     /// The longest that the database may take to answer one round trip. Then the connection is given up.
     pub answer: Duration,
+    /// The longest that the question for readiness takes, a new connection included.
+    pub ready: Duration,
     /// The longest that a lost commit's outcome is looked for.
     pub find_out: Duration,
     /// The age at which writes of a tenant that share a commit are committed, though others wait that could share it as
     /// well.
     pub group_time: Duration,
+    /// The longest that the database lets a write be silent that keeps others of its tenant waiting. Then it is ended,
+    /// and run again if its server is still there.
+    pub idle_write: Duration,
+    /// The longest that the database lets a view be silent between two reads. Then it can be read no more.
+    pub idle_read: Duration,
+    /// The longest that either end leaves the other one's silence on the network unquestioned, and that bytes which
+    /// were sent stay unconfirmed. Then the connection is given up. `tcp_user_timeout` in the URL goes before it.
+    pub silence: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             connections: 16,
+            share: None,
             wait: Duration::from_secs(10),
             connect: Duration::from_secs(5),
             answer: Duration::from_secs(30),
+            ready: Duration::from_secs(2),
             find_out: Duration::from_secs(30),
             group_time: GroupOptions::TIME,
+            idle_write: Duration::from_secs(5),
+            idle_read: Duration::from_secs(60),
+            silence: Duration::from_secs(5),
         }
+    }
+}
+
+impl Options {
+    pub(crate) fn places(&self) -> usize {
+        self.connections.max(1)
+    }
+
+    pub(crate) fn share_of_places(&self) -> usize {
+        self.share.unwrap_or(self.places() / 2).max(1)
     }
 }

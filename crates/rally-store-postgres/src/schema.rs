@@ -36,8 +36,17 @@ const VERSION: i32 = 1;
 /// The most times that the set-up of another server may come between.
 const ATTEMPTS: usize = 10;
 
-/// Makes what is missing; a number of servers may do so at once.
-pub(crate) async fn ensure(client: &Client, address: &Address) -> Result<(), OpenError> {
+/// The state in which tables are expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tables {
+    /// Nobody has seen them yet.
+    MayBeMissing,
+    /// They have been seen. Empty ones in their place would look as if nothing had ever been written.
+    MustBeThere,
+}
+
+/// Makes what is missing, unless it must be there; a number of servers may do so at once.
+pub(crate) async fn ensure(client: &Client, address: &Address, tables: Tables) -> Result<(), OpenError> {
     let mut outcome = Ok(());
     for _ in 0..ATTEMPTS {
         outcome = match version(client).await {
@@ -47,6 +56,9 @@ pub(crate) async fn ensure(client: &Client, address: &Address) -> Result<(), Ope
                 return Err(OpenError::UnknownVersion { place, found, known: VERSION });
             }
             Ok(Some(_)) => migrate(client).await,
+            Ok(None) if tables == Tables::MustBeThere => {
+                return Err(OpenError::Missing { place: address.place.clone() });
+            }
             Ok(None) => begin(client, &address.schema).await,
             Err(error) => Err(error),
         };
@@ -56,6 +68,17 @@ pub(crate) async fn ensure(client: &Client, address: &Address) -> Result<(), Ope
         }
     }
     outcome.map_err(|error| OpenError::from_set_up(&address.place, &error))
+}
+
+/// Checks that the tables are there, of the version that is known.
+pub(crate) async fn check(client: &Client, address: &Address) -> Result<(), OpenError> {
+    let place = address.place.clone();
+    match version(client).await {
+        Ok(Some(VERSION)) => Ok(()),
+        Ok(Some(found)) => Err(OpenError::UnknownVersion { place, found, known: VERSION }),
+        Ok(None) => Err(OpenError::Missing { place }),
+        Err(error) => Err(OpenError::from_set_up(&place, &error)),
+    }
 }
 
 /// The version of the tables; `None` when there are none.

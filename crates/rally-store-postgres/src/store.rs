@@ -6,20 +6,25 @@ use rally_core::{
     store::{Abort, Batch, Commit, GroupOptions, Limits, Snapshot, Store, StoreError},
 };
 use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
 
 use crate::{
     OpenError, Options,
     address::Address,
-    connection::{Connector, Pooled},
-    error::pool_error,
+    connection::{Connector, Pooled, milliseconds},
+    error::{pool_error, unavailable},
     group::Queues,
+    probe::Probe,
     transaction::{Purpose, Transaction},
+    turns::{Place, Turns},
 };
 
 const LIMITS: Limits = Limits { value_bytes: 16 << 20, batch_bytes: 256 << 20, ..Limits::LEAST };
 
 /// Between two questions to a database that did not answer.
 const PAUSE: Duration = Duration::from_millis(100);
+
+const ALL_IN_USE: &str = "all connections to the database that the tenant may have are in use";
 
 /// A [`Store`] in a PostgreSQL database, which other processes may use at the same time.
 ///
@@ -33,7 +38,11 @@ pub struct PostgresStore {
 /// The connections, and the threads that drive them.
 pub(crate) struct Database {
     pool: Pool<Connector>,
+    turns: Arc<Turns>,
+    pub(crate) probe: Probe,
     options: Options,
+    /// The statement that begins a write.
+    pub(crate) begin_writing: String,
     /// Gone only while the store is dropped.
     runtime: Option<Runtime>,
     /// The number of round trips to the database.
@@ -82,14 +91,17 @@ impl PostgresStore {
             .build()
             .map_err(|error| failed(error.to_string()))?;
         let pool = Pool::builder(connector)
-            .max_size(options.connections.max(1))
+            .max_size(options.places())
             .wait_timeout(Some(options.wait))
             .runtime(PoolRuntime::Tokio1)
             .build()
             .map_err(|error| failed(error.to_string()))?;
         let database = Database {
             pool,
+            turns: Arc::new(Turns::new(options.places(), options.share_of_places())),
+            probe: Probe::default(),
             options,
+            begin_writing: begin_writing(&options),
             runtime: Some(runtime),
             #[cfg(test)]
             round_trips: Default::default(),
@@ -109,6 +121,15 @@ pub(crate) fn groups(options: &Options) -> GroupOptions {
     }
 }
 
+/// Each statement of this level sees what was committed before it, so those behind the lock see the newest state. The
+/// lock keeps others waiting, so a silent server does not keep it as long as a view may be silent.
+fn begin_writing(options: &Options) -> String {
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL idle_in_transaction_session_timeout TO {}",
+        milliseconds(options.idle_write),
+    )
+}
+
 impl Store for PostgresStore {
     fn limits(&self) -> Limits {
         LIMITS
@@ -116,6 +137,11 @@ impl Store for PostgresStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    /// Asks on a connection of its own, so that busy ones do not look like a database that is away.
+    fn ready(&self) -> Result<(), StoreError> {
+        self.database.ready()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
@@ -136,9 +162,20 @@ impl Database {
         &self.options
     }
 
-    /// A connection that nobody else uses.
-    pub(crate) fn connection(&self) -> Result<Pooled, StoreError> {
-        self.block_on(self.pool.get()).map_err(pool_error)
+    /// A connection that nobody else uses, of those that a tenant may have.
+    pub(crate) fn connection(&self, tenant: Uuid) -> Result<Pooled, StoreError> {
+        let place = self.turns.take(tenant, self.options.wait);
+        self.connection_at(place.ok_or_else(|| unavailable(ALL_IN_USE.to_owned()))?)
+    }
+
+    /// A connection for a place that is there already.
+    pub(crate) fn connection_at(&self, place: Place) -> Result<Pooled, StoreError> {
+        let connection = self.block_on(self.pool.get()).map_err(pool_error)?;
+        Ok(Pooled::new(connection, place))
+    }
+
+    pub(crate) fn connector(&self) -> &Connector {
+        self.pool.manager()
     }
 
     /// Waits for an answer of the database; `None` when it takes longer than [`Options::answer`].
@@ -159,14 +196,14 @@ impl Database {
         connected.map(drop).map_err(|error| match error {
             deadpool::managed::PoolError::Backend(error) => error,
             error => OpenError::Unreachable {
-                place: self.pool.manager().address().place.clone(),
+                place: self.connector().address().place.clone(),
                 reason: error.to_string(),
             },
         })
     }
 
     /// Waits on this thread, whatever runtime it may belong to: timers and sockets are those of the store's own.
-    fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let _context = self.runtime.as_ref().map(Runtime::enter);
         // A task's budget is renewed only when the task yields, which it cannot do while it waits here.
         pollster::block_on(tokio::task::unconstrained(future))
@@ -185,7 +222,7 @@ impl Drop for Database {
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.database.pool.manager().address();
+        let address = self.database.connector().address();
         f.debug_struct("PostgresStore")
             .field("place", &address.place)
             .field("schema", &address.schema)

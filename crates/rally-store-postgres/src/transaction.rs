@@ -11,15 +11,16 @@ use futures_util::{
 };
 use rally_core::{
     TenantId,
-    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
+    store::{Direction, Entry, Key, KeyRange, Snapshot, Space, StoreError},
 };
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Error, Row, types::ToSql};
 use uuid::Uuid;
 
 use crate::{
     connection::{Connection, Pooled},
     error::{is_conflict, is_lost, store_error, unavailable},
     store::Database,
+    turns::Place,
 };
 
 /// A transaction on one tenant. It begins with its first statement, in the same round trip.
@@ -27,6 +28,8 @@ pub(crate) struct Transaction {
     pub(crate) database: Arc<Database>,
     pub(crate) tenant: Uuid,
     purpose: Purpose,
+    /// The place for its connection, if it has one before it begins.
+    place: Cell<Option<Place>>,
     open: RefCell<Option<Open>>,
     /// The values that were read ahead.
     ahead: RefCell<HashMap<Key, Option<Bytes>>>,
@@ -68,10 +71,17 @@ impl Transaction {
             database: Arc::clone(database),
             tenant: tenant.as_uuid(),
             purpose,
+            place: Cell::new(None),
             open: RefCell::new(None),
             ahead: RefCell::default(),
             failure: Cell::new(None),
         }
+    }
+
+    /// Has it begin on a connection at a place that is there already.
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        self.place.set(place);
+        self
     }
 
     /// The failure of the first statement that failed.
@@ -97,14 +107,15 @@ impl Transaction {
             let answer = self.database.wait_for(ask(&begun.connection));
             return self.judge(answer, &mut open);
         }
+        let mut connection = self.connection()?;
         let mut attempt = 1;
         loop {
-            let connection = self.database.connection()?;
             let answer = self.database.wait_for(self.begin(&connection, &ask));
             match answer {
                 Some(Err(error)) if is_lost(&error) && attempt < ATTEMPTS => {
                     tracing::debug!(%error, "a connection has gone stale");
-                    drop(Pooled::take(connection));
+                    self.database.connector().note_loss(&connection);
+                    connection = self.database.connection_at(connection.close())?;
                     attempt += 1;
                 }
                 Some(Ok((version, answer))) => {
@@ -116,6 +127,13 @@ impl Transaction {
                     return self.judge(answer.map(|answer| answer.map(|(_, answer)| answer)), &mut open);
                 }
             }
+        }
+    }
+
+    fn connection(&self) -> Result<Pooled, StoreError> {
+        match self.place.take() {
+            Some(place) => self.database.connection_at(place),
+            None => self.database.connection(self.tenant),
         }
     }
 
@@ -131,7 +149,7 @@ impl Transaction {
             None => {
                 self.failure.set(Some(Failure::Lasting));
                 // Whatever is still to come on this connection belongs to nobody.
-                open.take().map(|open| Pooled::take(open.connection));
+                drop(open.take().map(|open| open.connection.close()));
                 Err(unavailable("the database does not answer".to_owned()))
             }
         }
@@ -148,8 +166,7 @@ impl Transaction {
             let (begun, answer) = join(begin, ask(connection)).await;
             return begun.and(answer).map(|answer| (0, answer));
         }
-        // Each statement of this level sees what was committed before it, so those behind the lock see the newest state.
-        let begin = client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+        let begin = client.batch_execute(&self.database.begin_writing);
         let (begun, version, answer) = join3(begin, self.lock(connection), ask(connection)).await;
         begun?;
         match version? {
@@ -222,19 +239,24 @@ impl Snapshot for Transaction {
         if range.is_empty() || limit == 0 {
             return Ok(Vec::new());
         }
-        let (from_space, from) = place(range.start());
-        let (to_space, to) = range.end().map_or((BEHIND_ALL_SPACES, &[][..]), place);
+        let (space, from) = place(range.start());
+        let until = end_within(range, space);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.ask(async |connection| {
-            let statement = match direction {
-                Direction::Forward => &connection.statements.scan_forward,
-                Direction::Backward => &connection.statements.scan_backward,
+            let scan = &connection.statements.scan;
+            let statement = match (direction, until) {
+                (Direction::Forward, None) => &scan.forward,
+                (Direction::Forward, Some(_)) => &scan.forward_until,
+                (Direction::Backward, None) => &scan.backward,
+                (Direction::Backward, Some(_)) => &scan.backward_until,
             };
-            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-                [&self.tenant, &from_space, &from, &to_space, &to, &limit];
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&self.tenant, &space, &from, &limit];
+            if let Some(until) = &until {
+                parameters.push(until);
+            }
             connection.client.query(statement, &parameters).await
         })?;
-        rows.iter().map(entry).collect()
+        rows.iter().map(|row| entry(range.start().space(), row)).collect()
     }
 }
 
@@ -247,8 +269,14 @@ impl Drop for Transaction {
     }
 }
 
-/// The first number that is no space.
-const BEHIND_ALL_SPACES: i16 = 256;
+/// The end of a range that is not empty, within its space; `None` when it reaches to the end of that. No range goes on
+/// into another space.
+fn end_within(range: &KeyRange, space: i16) -> Option<&[u8]> {
+    match range.end().map(place) {
+        Some((end, rest)) if end == space => Some(rest),
+        _ => None,
+    }
+}
 
 /// A key as the table has it: its space, and the rest.
 #[expect(clippy::expect_used, reason = "a key has at least the byte of its space")]
@@ -261,13 +289,7 @@ fn bytes(row: &Row, column: usize) -> Result<Bytes, StoreError> {
     row.try_get(column).map(Bytes::copy_from_slice).map_err(store_error)
 }
 
-fn entry(row: &Row) -> Result<Entry, StoreError> {
-    let space: i16 = row.try_get(0).map_err(store_error)?;
-    let rest: &[u8] = row.try_get(1).map_err(store_error)?;
-    let damaged = || StoreError::Corrupt { what: format!("a row in space {space}") };
-    let mut whole = Vec::with_capacity(rest.len().saturating_add(1));
-    whole.push(u8::try_from(space).map_err(|_| damaged())?);
-    whole.extend_from_slice(rest);
-    let key = Key::from_bytes(&whole).ok_or_else(damaged)?;
-    Ok(Entry { key, value: bytes(row, 2)? })
+fn entry(space: Space, row: &Row) -> Result<Entry, StoreError> {
+    let rest: &[u8] = row.try_get(0).map_err(store_error)?;
+    Ok(Entry { key: Key::new(space).bytes(rest), value: bytes(row, 1)? })
 }

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let Some(database) = postgres::shared() else { return run(Vec::new()) };
     let fresh = move || -> Arc<dyn Store> {
         // A snapshot has a connection of its own, and one of the properties holds sixty.
-        let options = Options { connections: 70, ..Options::default() };
+        let options = Options { connections: 70, share: Some(70), ..Options::default() };
         let store = PostgresStore::open(&database.fresh_url(), options);
         Arc::new(store.expect("the database is there"))
     };

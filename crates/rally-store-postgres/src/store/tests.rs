@@ -110,14 +110,15 @@ fn it_keeps_every_promise_of_group_commit() {
     }
 }
 
+/// Ends the transaction, and has the database refuse every batch from then on.
+const REFUSE_ALL: &str = "ROLLBACK; ALTER TABLE rally_commits ADD CONSTRAINT none CHECK (false) NOT VALID";
+
 #[test]
 fn a_batch_that_the_database_refuses_is_told_to_every_member() {
     let Some(store) = store() else { return };
     assert_eq!(store.write(TENANT, &mut |_| Ok(put("first"))).unwrap(), Commit::Applied);
     let broken = Transaction::new(&store.database, TENANT, Purpose::Writing);
-    broken
-        .ask(async |connection| connection.client.batch_execute("DROP TABLE rally_commits; COMMIT").await)
-        .unwrap();
+    broken.ask(async |connection| connection.client.batch_execute(REFUSE_ALL).await).unwrap();
     drop(broken);
     let done = thread::scope(|scope| {
         let writers: Vec<_> = ["one", "two", "three"]

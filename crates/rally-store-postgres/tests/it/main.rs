@@ -9,6 +9,7 @@
 )]
 
 mod contention;
+mod crashes;
 mod failover;
 mod killed;
 mod load;
@@ -17,5 +18,6 @@ mod opening;
 mod pool;
 mod proxy;
 mod servers;
+mod silence;
 mod support;
 mod tls;

@@ -3,13 +3,13 @@
 use std::{net::TcpListener, thread, time::Duration};
 
 use rally_core::{
-    TenantId,
+    Code, TenantId,
     store::{Store, StoreError},
 };
 use rally_store_postgres::{OpenError, Options, PostgresStore};
 use rally_testkit::postgres::{self, Server, Setup};
 
-use crate::support::{ask, get, key, open, put, tenant, try_put};
+use crate::support::{ask, engines, get, key, open, put, tenant, try_put};
 
 fn refusal(url: &str) -> OpenError {
     let error = PostgresStore::open(url, Options::default()).unwrap_err();
@@ -195,4 +195,76 @@ fn a_schema_may_be_called_as_a_word_of_sql() {
     }
     let schemas = "SELECT schemaname FROM pg_tables WHERE tablename = 'rally_rows' ORDER BY schemaname";
     assert_eq!(ask(&server.url(), schemas), ["_1", "all", "default", "user"]);
+}
+
+/// The connections of a store are made anew at its next call.
+fn end_connections(url: &str) {
+    let all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rally'";
+    assert!(!ask(url, all).is_empty());
+}
+
+/// Checks that a store does not answer for a reason that its error tells, and answers again once that has passed.
+fn is_away_meanwhile(server: &Server, reason: &str, begin: &str, end: &str) {
+    let engine = &engines(&format!("{}&schema=crm", server.url()), 1)[0];
+    let store = open(&format!("{}&schema=crm", server.url()), Options::default());
+    put(&store, tenant(1), &key("a"), b"1");
+    let check = |what: &str| {
+        let calls = [
+            store.snapshot(tenant(1)).and_then(|view| view.get(&key("a")).map(drop)),
+            try_put(&store, tenant(1), &key("a"), b"2").map(drop),
+            store.ready(),
+        ];
+        for call in calls {
+            let told = call.as_ref().map_err(ToString::to_string);
+            assert!(matches!(call, Err(StoreError::Unavailable { .. })), "{what}: {told:?}");
+            assert!(told.unwrap_err().contains(reason), "{what}: {call:?}");
+        }
+        let error = engine.ready().unwrap_err();
+        assert_eq!(error.code(), Code::Unavailable, "{error:?}");
+    };
+    ask(&server.url(), begin);
+    store.ready().unwrap_err();
+    check("while connections are as they were");
+    end_connections(&server.url());
+    check("when they are made anew");
+    ask(&server.url(), end);
+    assert_eq!(
+        get(&store, tenant(1), &key("a")).as_deref(),
+        Some(&b"1"[..]),
+        "nothing was written meanwhile"
+    );
+    store.ready().unwrap();
+    engine.ready().unwrap();
+    put(&store, tenant(1), &key("a"), b"2");
+}
+
+#[test]
+fn a_schema_that_goes_while_a_store_is_open_is_waited_for_and_not_made_anew() {
+    let Some(server) = Server::start() else { return };
+    is_away_meanwhile(
+        &server,
+        "restore them",
+        "ALTER SCHEMA crm RENAME TO aside",
+        "ALTER SCHEMA aside RENAME TO crm",
+    );
+
+    let url = format!("{}&schema=crm", server.url());
+    let store = open(&url, Options::default());
+    put(&store, tenant(1), &key("a"), b"1");
+    ask(&server.url(), "DROP SCHEMA crm CASCADE");
+    let read = || store.snapshot(tenant(1)).and_then(|view| view.get(&key("a")));
+    assert!(matches!(read(), Err(StoreError::Unavailable { .. })), "{:?}", read());
+    end_connections(&server.url());
+    assert!(matches!(read(), Err(StoreError::Unavailable { .. })), "{:?}", read());
+    assert_eq!(ask(&server.url(), "SELECT nspname FROM pg_namespace WHERE nspname = 'crm'"), [""; 0]);
+    // Whoever wants empty tables opens the store anew.
+    assert_eq!(get(&open(&url, Options::default()), tenant(1), &key("a")), None);
+    assert_eq!(read().unwrap(), None);
+}
+
+#[test]
+fn tables_that_a_later_program_brings_to_its_version_are_used_no_more_by_a_store_that_is_open() {
+    let Some(server) = Server::start() else { return };
+    let set = |version| format!("UPDATE crm.rally_schema SET version = {version}");
+    is_away_meanwhile(&server, "of version 2, this program knows 1", &set(2), &set(1));
 }

@@ -28,7 +28,7 @@ fn begun(store: &PostgresStore) -> Result<Box<dyn Snapshot + '_>, StoreError> {
 #[test]
 fn more_views_than_connections_are_unavailable_until_one_is_dropped() {
     let Some(database) = postgres::shared() else { return };
-    let options = Options { wait: Duration::from_millis(200), ..few(2) };
+    let options = Options { wait: Duration::from_millis(200), share: Some(2), ..few(2) };
     let store = open(&database.fresh_url(), options);
     put(&store, tenant(1), &key("a"), b"1");
     let (first, second) = (begun(&store).unwrap(), begun(&store).unwrap());

@@ -83,12 +83,25 @@ crash() {
     postmaster=
 }
 
+# freeze: stops all processes of the server where they are, with all connections open. thaw lets them go on.
+freeze() {
+    kill -STOP "$postmaster" && within 60 stands_still "$postmaster" || return 1
+    for process in $(children "$postmaster"); do
+        kill -STOP "$process" && within 60 stands_still "$process" || return 1
+    done
+}
+
+thaw() {
+    kill -CONT "$postmaster" $(children "$postmaster")
+}
+
 # synchronous URL STANDBY: whether a server's commits wait for a standby.
 synchronous() {
     [ "$(psql -XAtc "select sync_state from pg_stat_replication where application_name = '$2'" "$1")" = sync ]
 }
 
 farewell() {
+    [ -z "$postmaster" ] || thaw
     halt QUIT 10 || crash
     # A killed server leaves its segment of System V memory to its next start, which will not come.
     [ ! -f data/postmaster.pid ] || ipcrm -m "$(sed -n '7s/.* //p' data/postmaster.pid)"

@@ -141,6 +141,18 @@ impl Server {
         self.folder.join(format!(".s.PGSQL.{}", self.port))
     }
 
+    /// The file in which the server tells what happens to it, since its last start.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// The folder of its data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// The port on 127.0.0.1. It stays the same when the server is started again.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -154,6 +166,24 @@ impl Server {
     /// Panics if they are still there after a minute.
     pub fn kill(&self) {
         self.keeper.lock().obey("crash");
+    }
+
+    /// Stops all processes of the server where they are: connections stay open, and nobody answers.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not run.
+    pub fn freeze(&self) {
+        self.keeper.lock().obey("freeze");
+    }
+
+    /// Lets a frozen server go on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not run.
+    pub fn thaw(&self) {
+        self.keeper.lock().obey("thaw");
     }
 
     /// Disconnects all clients and shuts the server down cleanly. It may take as long as a standby needs to catch up.
