@@ -168,6 +168,12 @@ impl Database {
         self.connection_at(place.ok_or_else(|| unavailable(ALL_IN_USE.to_owned()))?)
     }
 
+    /// The callers that wait for a connection.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.turns.waiting()
+    }
+
     /// A connection for a place that is there already.
     pub(crate) fn connection_at(&self, place: Place) -> Result<Pooled, StoreError> {
         let connection = self.block_on(self.pool.get()).map_err(pool_error)?;

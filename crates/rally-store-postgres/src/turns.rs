@@ -75,7 +75,7 @@ impl Turns {
     }
 
     #[cfg(test)]
-    fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.state.lock().waiting.values().map(VecDeque::len).sum()
     }
 }

@@ -17,6 +17,9 @@ use tokio_postgres::types::ToSql;
 
 use super::*;
 
+mod pages;
+mod share;
+
 const TENANT: TenantId = TenantId::DIRECTORY;
 
 fn store() -> Option<PostgresStore> {

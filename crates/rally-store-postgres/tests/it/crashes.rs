@@ -108,6 +108,8 @@ fn a_panic_of_the_database_at_the_commit_is_found_out_and_the_write_run_again() 
             assert!(!writing.is_finished(), "it was written in spite of all");
             thread::park_timeout(Duration::from_millis(20));
         }
+        // It may have begun to recover, and to fail at that.
+        server.kill();
         drop(full);
         server.restart();
         writing.join().unwrap()

@@ -77,6 +77,20 @@ fn a_server_may_be_killed_stopped_and_started_in_any_order() {
 }
 
 #[test]
+fn a_frozen_server_keeps_its_connections_and_says_nothing_until_it_goes_on() {
+    let Some(server) = Server::start() else { return };
+    server.freeze();
+    let mut waiting = psql(&server.url(), "select 1").spawn().unwrap();
+    let mut impatient = psql(&server.url(), "select 1").env("PGCONNECT_TIMEOUT", "2").spawn().unwrap();
+    assert!(!impatient.wait().unwrap().success());
+    assert!(waiting.try_wait().unwrap().is_none());
+    server.thaw();
+    assert!(waiting.wait().unwrap().success());
+    server.freeze();
+    drop(server);
+}
+
+#[test]
 fn a_promoted_standby_has_what_was_acknowledged() {
     let Some(primary) = Server::start() else { return };
     let standby = primary.standby();
