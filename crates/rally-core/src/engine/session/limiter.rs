@@ -1,16 +1,23 @@
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, Hash},
+};
 
 use parking_lot::Mutex;
 
-use crate::base::Timestamp;
+use crate::base::{Timestamp, invariant};
 
 const MINUTE: i64 = 60_000_000;
 /// Minutes by which a clock may step back without its windows beginning anew.
 const STEP_BACK: i64 = 2;
+/// Counts that the keys beyond the bound of a limiter share.
+const SHARED: usize = 1_024;
 
 /// Limits requests for many keys: each has a fixed window of one minute.
 #[derive(Debug)]
 pub struct Limiter<K> {
+    /// Keys that are counted each by itself in one minute.
+    most: usize,
     windows: Mutex<Windows<K>>,
 }
 
@@ -19,6 +26,8 @@ struct Windows<K> {
     /// The minute that all counts are of.
     minute: i64,
     used: HashMap<K, u32>,
+    /// Requests of the keys that came when `most` others had come; none before that.
+    shared: Vec<u32>,
 }
 
 /// The answer of a limiter to one request.
@@ -37,10 +46,23 @@ pub struct Allowance {
 }
 
 impl<K: Eq + Hash> Limiter<K> {
-    /// A limiter that has not counted any request yet.
+    /// A limiter that has not counted any request yet, for keys of which there are not too many.
     #[must_use]
     pub fn new() -> Self {
-        Self { windows: Mutex::new(Windows { minute: i64::MIN, used: HashMap::new() }) }
+        Self::bounded(usize::MAX)
+    }
+
+    /// A limiter for keys that strangers choose. In one minute `most` of them are counted each by itself; those that come
+    /// later share a fixed number of counts, so they may be refused because of each other.
+    #[must_use]
+    pub fn bounded(most: usize) -> Self {
+        Self { most, windows: Mutex::new(Windows::beginning(i64::MIN)) }
+    }
+
+    /// Keys that are counted each by itself at present; never more than the bound.
+    #[must_use]
+    pub fn tracked(&self) -> usize {
+        self.windows.lock().used.len()
     }
 
     /// Takes one of `key`'s `capacity` requests in the minute of `now`; a refused request takes none.
@@ -48,7 +70,7 @@ impl<K: Eq + Hash> Limiter<K> {
     pub fn take(&self, key: K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
         let minute = windows.of(now);
-        let used = windows.used.entry(key).or_insert(0);
+        let used = windows.count_of(key, self.most);
         let granted = *used < capacity;
         if granted {
             *used += 1;
@@ -61,25 +83,55 @@ impl<K: Eq + Hash> Limiter<K> {
     pub fn look(&self, key: &K, capacity: u32, now: Timestamp) -> Allowance {
         let mut windows = self.windows.lock();
         let minute = windows.of(now);
-        Allowance::after(windows.used.get(key).map_or(0, |used| *used), capacity, minute, now)
+        Allowance::after(windows.used(key), capacity, minute, now)
     }
 
     /// Gives back a request that was taken in the minute of `now` and has turned out not to count.
     pub fn give_back(&self, key: &K, now: Timestamp) {
         let mut windows = self.windows.lock();
         windows.of(now);
-        if let Some(used) = windows.used.get_mut(key) {
-            *used = used.saturating_sub(1);
-        }
+        windows.give_back(key);
     }
 }
 
-impl<K> Windows<K> {
+impl<K: Eq + Hash> Windows<K> {
+    fn beginning(minute: i64) -> Self {
+        Self { minute, used: HashMap::new(), shared: Vec::new() }
+    }
+
+    /// The count of a key, which is one of those that are shared if there are `most` others.
+    fn count_of(&mut self, key: K, most: usize) -> &mut u32 {
+        if self.used.len() < most || self.used.contains_key(&key) {
+            return self.used.entry(key).or_insert(0);
+        }
+        let place = self.place(&key);
+        self.shared.resize(SHARED, 0);
+        invariant(self.shared.get_mut(place), "a remainder is less than the number of shared counts")
+    }
+
+    fn used(&self, key: &K) -> u32 {
+        self.used.get(key).or_else(|| self.shared.get(self.place(key))).map_or(0, |used| *used)
+    }
+
+    fn give_back(&mut self, key: &K) {
+        let place = self.place(key);
+        match self.used.get_mut(key) {
+            Some(1) => drop(self.used.remove(key)),
+            Some(used) => *used = used.saturating_sub(1),
+            None => self.shared.get_mut(place).into_iter().for_each(|used| *used = used.saturating_sub(1)),
+        }
+    }
+
+    fn place(&self, key: &K) -> usize {
+        let remainder = self.used.hasher().hash_one(key) % u64::try_from(SHARED).unwrap_or(u64::MAX);
+        usize::try_from(remainder).unwrap_or(0)
+    }
+
     /// The minute that a request at `now` counts for. Begins a new one if the last has ended.
     fn of(&mut self, now: Timestamp) -> i64 {
         let minute = minute_of(now);
         if ends_window(self.minute, minute) {
-            *self = Windows { minute, used: HashMap::new() };
+            *self = Windows::beginning(minute);
         }
         self.minute
     }
@@ -147,6 +199,29 @@ mod tests {
         limiter.give_back(&"acme", at(0));
         assert!(limiter.take("acme", 1, at(0)).granted);
         assert!(!limiter.take("acme", 1, at(0)).granted);
+    }
+
+    #[test]
+    fn strangers_without_number_take_bounded_room_and_the_first_are_counted_by_themselves() {
+        let limiter = Limiter::bounded(10);
+        for stranger in 0..10 {
+            assert!(limiter.take(stranger, 2, at(0)).granted);
+        }
+        let granted = (10..100_000).filter(|stranger| limiter.take(*stranger, 2, at(0)).granted).count();
+        assert_eq!((granted, limiter.tracked()), (2 * SHARED, 10));
+        assert!(!limiter.look(&77_777, 2, at(0)).granted);
+        assert!(limiter.take(9, 2, at(0)).granted && !limiter.take(9, 2, at(0)).granted);
+        limiter.give_back(&77_777, at(0));
+        assert!(limiter.take(77_777, 2, at(0)).granted && !limiter.take(77_777, 2, at(0)).granted);
+        assert!(limiter.take(77_777, 2, at(60)).granted);
+    }
+
+    #[test]
+    fn a_key_that_has_got_all_back_takes_no_room() {
+        let limiter = Limiter::new();
+        assert!(limiter.take("acme", 2, at(0)).granted);
+        limiter.give_back(&"acme", at(0));
+        assert_eq!(limiter.tracked(), 0);
     }
 
     #[test]
