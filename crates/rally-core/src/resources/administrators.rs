@@ -37,6 +37,7 @@ pub(super) mod user {
 /// The index of active records with the scope admin.
 const ADMINS: IndexNumber = IndexNumber::beyond_slots(200);
 const IS_ADMIN: &str = "true";
+const REVOKED: &str = "must stay false, as a revoked key stays revoked; make another key";
 const LAST: &str = "must stay as it is for the tenant's last admin credential that works; make another first";
 
 /// The hidden member by which active API keys with the scope admin are found.
@@ -61,8 +62,12 @@ fn write_is_admin(
     Ok(())
 }
 
-/// Checks a revision of an API key: somebody must still be able to administer the tenant.
+/// Checks a revision of an API key: one that is revoked stays so, as whoever had it when it leaked has it still; and
+/// somebody must still be able to administer the tenant.
 pub(super) fn judge_key(transaction: &Transaction<'_>, revision: &mut Revision<'_>) -> Result<(), Error> {
+    if revision.text_before(key::IS_ACTIVE) == "false" && revision.changes(key::IS_ACTIVE) {
+        revision.wrong.add("isActive", REVOKED);
+    }
     let now = transaction.now();
     let was = key_works(&|slot| revision.text_before(slot).as_bytes(), now)?;
     let is = key_works(&|slot| revision.text(slot).as_bytes(), now)?;

@@ -6,7 +6,7 @@ use std::{fmt, sync::LazyLock};
 use super::{
     administrators::{self, key},
     audit, define,
-    key_text::{self, Secret},
+    key_text::{self, KeyParts, Secret},
 };
 use crate::{
     base::{Error, Id, Kind, Scope, Scopes, Timestamp, limits},
@@ -64,7 +64,7 @@ resource! {
         optional expires_at: Timestamp = stored(key::EXPIRES_AT, "expiresAt", Rule::Instant);
         /// The instant of its last successful use, at most a minute behind.
         read_optional last_used_at: Timestamp = stored(LAST_USED_AT, "lastUsedAt", Rule::Instant).read_only();
-        /// True unless it is revoked.
+        /// True unless it is revoked, which is for good.
         updated is_active: bool = stored(key::IS_ACTIVE, "isActive", Rule::Boolean).default("true");
         /// The instant of its making.
         read created_at: Timestamp = schema::created_at();
@@ -172,6 +172,23 @@ impl StoredKey {
     }
 }
 
+impl ApiKey {
+    /// True when a text has the form of a key, check digits included. Any other text is refused without asking the store.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// assert!(ApiKey::is_key_text(&made.key) && !ApiKey::is_key_text("rk_live_guessed"));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_key_text(text: &str) -> bool {
+        KeyParts::of(text).is_some()
+    }
+}
+
 impl Session {
     /// Notes that the session's key has been used, if that was last noted a minute ago or more. It is no change of the
     /// key: its version stays, and the audit trail has no entry. It is tried at most once a minute, even if it fails.
@@ -225,8 +242,8 @@ impl Collection<'_, ApiKey> {
         Ok(NewApiKey { model: made.written.record.read()?, key })
     }
 
-    /// Revokes a key: from now on every server refuses it. The record stays. A key that is revoked already is answered
-    /// as it is.
+    /// Revokes a key for good: from now on every server refuses it, and no update makes it active again. The record stays.
+    /// A key that is revoked already is answered as it is.
     ///
     /// ```
     /// # use rally_core::*;

@@ -299,8 +299,8 @@ fn what_a_key_is_called_and_may_do_can_be_changed_and_its_secret_stays() {
         (json!({"scopes": null}), "scopes", json!("read")),
         (json!({"expiresAt": end}), "expiresAt", json!(end)),
         (json!({"expiresAt": null}), "expiresAt", json!(null)),
-        (json!({"isActive": false}), "isActive", json!(false)),
         (json!({"isActive": null}), "isActive", json!(true)),
+        (json!({"isActive": false}), "isActive", json!(false)),
     ] {
         let before = value_of(&keys.json().get(made.model.id).unwrap());
         let written = update_json(keys, made.model.id, &change).unwrap();
@@ -320,12 +320,14 @@ fn a_host_changes_a_key_by_what_it_wants_it_to_be() {
     let made = mint(&world.acme, "read");
     let end = world.engine.clock().now().plus_micros(1_000_000);
     let update = ApiKeyUpdate::new().name("sync").scopes(Scope::Read | Scope::Write).expires_at(end);
-    let changed = keys.update(made.model.id, &update.is_active(false)).unwrap();
+    let changed = keys.update(made.model.id, &update).unwrap();
     assert_eq!((changed.name.as_str(), changed.scopes), ("sync", Scope::Read | Scope::Write));
-    assert_eq!((changed.expires_at, changed.is_active), (Some(end), false));
+    assert_eq!((changed.expires_at, changed.is_active), (Some(end), true));
     let cleared = ApiKeyUpdate::new().scopes(Patch::Clear).expires_at(None).is_active(Patch::Clear);
     let changed = keys.update(made.model.id, &cleared).unwrap();
     assert_eq!((changed.scopes, changed.expires_at, changed.is_active), (Scope::Read.into(), None, true));
+    let changed = keys.update(made.model.id, &update.is_active(false)).unwrap();
+    assert_eq!((changed.expires_at, changed.is_active), (Some(end), false));
     assert_eq!(keys.get(made.model.id).unwrap(), changed);
 }
 
@@ -345,15 +347,27 @@ fn what_a_change_gets_wrong_is_told_at_once_and_nothing_is_applied() {
 }
 
 #[test]
-fn a_key_that_is_active_again_works_again_with_the_scope_that_it_has_by_now() {
+fn a_key_that_is_revoked_stays_revoked_and_may_be_renamed() {
     let world = World::new();
     let keys = world.acme.api_keys();
     let made = mint(&world.acme, "read");
-    keys.revoke(made.model.id).unwrap();
-    keys.update(made.model.id, &ApiKeyUpdate::new().scopes(Scope::Write)).unwrap();
-    assert!(refused(&world.engine, &made.key));
     keys.update(made.model.id, &ApiKeyUpdate::new().is_active(true)).unwrap();
-    assert_eq!(world.engine.authenticate(&made.key).unwrap().scope(), Scope::Write);
+    keys.revoke(made.model.id).unwrap();
+    for change in [
+        ApiKeyUpdate::new().is_active(true),
+        ApiKeyUpdate::new().is_active(Patch::Clear),
+        ApiKeyUpdate::new().is_active(true).scopes(Scope::Write),
+    ] {
+        let error = world.refused(|| keys.update(made.model.id, &change));
+        assert_eq!(
+            report(&error),
+            "validation\nisActive must stay false, as a revoked key stays revoked; make another key",
+            "{change:?}"
+        );
+    }
+    let renamed = ApiKeyUpdate::new().name("former robot").scopes(Scope::Write).is_active(false);
+    assert_eq!(keys.update(made.model.id, &renamed).unwrap().name, "former robot");
+    assert!(refused(&world.engine, &made.key));
 }
 
 #[test]
@@ -379,9 +393,10 @@ fn the_last_admin_credential_that_works_stays_by_whatever_way_it_would_go() {
     assert_eq!(world.refused(|| keys.revoke(last.model.id)).code(), Code::Validation);
     let harmless = ApiKeyUpdate::new().name("x").scopes(Scope::Admin | Scope::Write);
     keys.update(last.model.id, &harmless).unwrap();
-    keys.update(revoked, &ApiKeyUpdate::new().is_active(true)).unwrap();
+    world.refused(|| keys.update(revoked, &ApiKeyUpdate::new().is_active(true)));
+    let another = mint(&world.acme, "admin").model.id;
     keys.update(last.model.id, &ApiKeyUpdate::new().scopes(Scope::Read)).unwrap();
-    world.refused(|| keys.revoke(revoked));
+    world.refused(|| keys.revoke(another));
 }
 
 #[test]

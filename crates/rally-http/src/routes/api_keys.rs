@@ -47,7 +47,7 @@ static CREATE_API_KEY: Special = Special {
 
 static REVOKE_API_KEY: Special = Special {
     id: "revokeApiKey",
-    summary: "Revoke an API key; its record stays",
+    summary: "Revoke an API key for good; its record stays",
     description: None,
     scope: Some(ApiKey::WRITE),
     parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],

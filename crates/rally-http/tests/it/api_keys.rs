@@ -97,16 +97,11 @@ fn what_is_wrong_with_a_key_is_told() {
 }
 
 #[test]
-fn a_key_that_is_switched_off_is_unknown_until_it_is_on_again() {
+fn a_key_that_is_revoked_stays_revoked_and_one_that_has_expired_may_last_longer() {
     let api = Api::new();
     let answer = made(&api, r#"{"name":"robot"}"#);
     let (key, path) = (key_of(&answer), at(&answer.id()));
     let status = || api.get("/api/v1/contacts").key(&key).send().status.as_u16();
-    assert_eq!(status(), 200);
-    assert_eq!(api.delete(&path).send().is(200).value()["isActive"], false);
-    assert_eq!(status(), 401);
-    api.delete(&path).send().is(200);
-    api.patch(&path, r#"{"isActive":true}"#).send().is(200);
     assert_eq!(status(), 200);
     api.patch(&path, r#"{"expiresAt":"2025-02-01T10:15:30Z"}"#).send().is(200);
     assert_eq!(status(), 200);
@@ -115,6 +110,18 @@ fn a_key_that_is_switched_off_is_unknown_until_it_is_on_again() {
     api.patch(&path, r#"{"expiresAt":null,"scopes":"write","name":"Robot"}"#).send().is(200);
     assert_eq!(status(), 200);
     assert_eq!(api.get(KEYS).send().items()[2]["name"], "Robot");
+    api.patch(&path, r#"{"isActive":true}"#).send().is(200);
+    assert_eq!(api.delete(&path).send().is(200).value()["isActive"], false);
+    assert_eq!(status(), 401);
+    api.delete(&path).send().is(200);
+    for body in [r#"{"isActive":true}"#, r#"{"isActive":null}"#, r#"{"name":"x","isActive":true}"#] {
+        assert_eq!(
+            api.patch(&path, body).send().told(),
+            "400 validation: isActive must stay false, as a revoked key stays revoked; make another key"
+        );
+    }
+    api.patch(&path, r#"{"isActive":false}"#).send().is(200);
+    assert_eq!(status(), 401);
 }
 
 #[test]
