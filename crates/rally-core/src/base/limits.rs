@@ -44,3 +44,5 @@ pub const SLUG: usize = 63;
 pub const REQUESTS_PER_MINUTE: u32 = 1_000;
 /// Seconds for which a token opens a session.
 pub const TOKEN_SECONDS: i64 = 3_600;
+/// Seconds by which the clock of the server that made a token may be ahead of that of the server that reads it.
+pub const TOKEN_CLOCK_SECONDS: i64 = 60;

@@ -85,9 +85,37 @@ impl Engine {
             .ok_or_else(|| Error::internal("no secret was made"))
     }
 
+    /// Makes another secret to sign with, and ends all others at once: of the tokens that were signed with them, none is
+    /// accepted any more, on other servers of the store within a second. All users have to log in again.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// let leaked = engine.signing_secrets()?[0].id();
+    /// let new = engine.replace_signing_secrets()?.id();
+    /// let known = engine.signing_secrets()?.into_iter().map(|secret| secret.id());
+    /// assert_eq!(known.collect::<Vec<_>>(), [new]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
+    pub fn replace_signing_secrets(&self) -> Result<SigningSecret, Error> {
+        let new = self.new_secret();
+        let signing = SigningSecret { id: Uuid::from_bytes(new.id), key: new.key };
+        self.directory().write(|transaction| {
+            transaction.set_secrets(&SecretsV1 { secrets: vec![new.clone()] }).map_err(Error::from)
+        })?;
+        Ok(signing)
+    }
+
+    fn new_secret(&self) -> SecretV1 {
+        SecretV1 { id: self.random(), key: self.random(), made_at: self.clock().now().as_micros() }
+    }
+
     /// Makes a secret if `is_wanted` says so of the existing ones, and answers all.
     fn add_secret(&self, is_wanted: fn(&SecretsV1) -> bool) -> Result<SecretsV1, Error> {
-        let new = SecretV1 { id: self.random(), key: self.random(), made_at: self.clock().now().as_micros() };
+        let new = self.new_secret();
         self.directory().write(|transaction| {
             let mut secrets = transaction.secrets()?;
             if is_wanted(&secrets) {

@@ -106,6 +106,22 @@ fn one_that_was_replaced_is_taken_for_as_long_as_its_tokens_last() {
 }
 
 #[test]
+fn one_that_is_made_in_place_of_all_is_the_only_one() {
+    let (store, clock) = shared();
+    let (here, there) = (server(&store, &clock, 1), server(&store, &clock, 2));
+    here.signing_secrets().unwrap();
+    let old = [here.rotate_signing_secret().unwrap(), there.rotate_signing_secret().unwrap()];
+    let only = here.replace_signing_secrets().unwrap();
+    for engine in [&here, &there] {
+        assert_eq!(ids(engine), [only.id()]);
+    }
+    let world = World::on(store);
+    let stored = world.stored(TenantId::DIRECTORY);
+    let is_kept = |key: &[u8; 32]| stored.iter().any(|entry| entry.value.windows(32).any(|part| part == key));
+    assert!(is_kept(only.key()) && !old.iter().any(|secret| is_kept(secret.key())));
+}
+
+#[test]
 fn those_that_are_gone_are_no_longer_kept() {
     let world = World::new();
     let old = world.engine.signing_secrets().unwrap().remove(0);
