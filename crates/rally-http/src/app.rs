@@ -5,7 +5,7 @@ use rally_core::Engine;
 
 use crate::{
     anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, logins::Logins,
-    request_id::RequestIds, tokens::Tokens,
+    proxies::ProxyWatch, readiness::Readiness, request_id::RequestIds, tokens::Tokens,
 };
 
 /// The state that all requests share.
@@ -20,6 +20,8 @@ struct Shared {
     hashing: Hashing,
     logins: Logins,
     tokens: Tokens,
+    proxies: ProxyWatch,
+    readiness: Readiness,
     request_ids: RequestIds,
     budget: Budget,
     document: fn() -> Bytes,
@@ -31,9 +33,11 @@ impl App {
         let hashing = Hashing::new(config.passwords_waiting);
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(config.failed_credentials_per_minute),
-            logins: Logins::new(engine.clone(), hashing.clone()),
+            logins: Logins::new(engine.clone(), hashing.clone(), config.failed_credentials_per_minute),
             hashing,
             tokens: Tokens::new(engine.clone()),
+            proxies: ProxyWatch::default(),
+            readiness: Readiness::default(),
             request_ids: RequestIds::new(),
             budget: Budget::new(config.body_budget),
             engine,
@@ -66,6 +70,14 @@ impl App {
 
     pub(crate) fn tokens(&self) -> &Tokens {
         &self.0.tokens
+    }
+
+    pub(crate) fn proxies(&self) -> &ProxyWatch {
+        &self.0.proxies
+    }
+
+    pub(crate) fn readiness(&self) -> &Readiness {
+        &self.0.readiness
     }
 
     pub(crate) fn request_ids(&self) -> &RequestIds {

@@ -4,13 +4,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
 };
-use rally_core::{Code, Error, Session, schema::Allowance};
+use rally_core::{ApiKey, Code, Error, Session, schema::Allowance};
 
 use crate::{
+    anonymous::Passage,
     app::App,
+    forwarded::{self, Client},
     problem::{Failure, Problem},
+    tokens::Tokens,
 };
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -34,13 +37,36 @@ enum Credential {
     None,
 }
 
+impl Credential {
+    /// The text that the store is asked for; `None` for one that is found wrong without asking.
+    fn to_look_up(&self) -> Option<&str> {
+        match self {
+            Self::ApiKey(key) if ApiKey::is_key_text(key) => Some(key),
+            Self::Token(token) if Tokens::is_token_text(token) => Some(token),
+            _ => None,
+        }
+    }
+}
+
 impl App {
     pub(crate) fn claim(&self, request: &Request) -> Claim {
         Claim {
             credential: credential(request.headers()),
-            tenant: self.named_tenant(request.uri(), request.headers()).map(str::to_owned),
+            tenant: self.named_tenant(request).map(str::to_owned),
             source: source(request),
         }
+    }
+
+    /// The client of a request; this machine itself if the router is called in process.
+    pub(crate) fn client(&self, request: &Request) -> Client {
+        let connection: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
+        if let Some(ConnectInfo(peer)) = connection
+            && self.config().trusted_proxies.is_empty()
+        {
+            self.proxies().watch(peer.ip(), request.headers());
+        }
+        let peer = connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| connection.0.ip());
+        forwarded::client(peer, request.headers(), &self.config().trusted_proxies)
     }
 
     /// Opens the caller's session. `allowance` becomes the requests that the caller has left, if this fails too.
@@ -53,11 +79,22 @@ impl App {
         allowance: &mut Option<Allowance>,
     ) -> Result<Session, Problem> {
         let (app, source) = (self.clone(), claim.source);
-        let admitted = self.read(move || app.count_in(&claim)).await;
+        let passage =
+            self.anonymous().pass(source, claim.credential.to_look_up(), self.engine().clock().now());
+        if let Passage::Refused(spent) = passage {
+            *allowance = Some(spent);
+            return Err(too_many(&spent, false));
+        }
+        let (admitted, claim) = self.read(move || Ok((app.count_in(&claim), claim))).await?;
+        let (credential, now) = (claim.credential.to_look_up(), self.engine().clock().now());
         *allowance = match &admitted {
-            Ok((_, taken)) => *taken,
+            Ok((_, taken)) => {
+                let known = credential.into_iter();
+                known.for_each(|known| self.anonymous().note_valid(source, known, passage, now));
+                *taken
+            }
             Err(error) if error.code() == Code::Unauthorized => {
-                self.anonymous().count(source, self.engine().clock().now())
+                self.anonymous().count_failure(source, credential, now)
             }
             Err(_) => None,
         };
@@ -98,11 +135,13 @@ impl App {
         }
     }
 
-    /// The tenant that the request's host names: its first label, if what follows ends in one of the suffixes.
-    pub(crate) fn named_tenant<'r>(&self, uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
-        let host = match uri.host() {
-            Some(host) => host,
-            None => without_port(headers.get(header::HOST)?.to_str().ok()?),
+    /// The tenant that the client's host names: its first label, if what follows ends in one of the suffixes.
+    pub(crate) fn named_tenant<'r>(&self, request: &'r Request) -> Option<&'r str> {
+        let forwarded = request.extensions().get().and_then(|client: &Client| client.host.as_deref());
+        let host = match (forwarded, request.uri().host()) {
+            (Some(host), _) => without_port(host),
+            (None, Some(host)) => host,
+            (None, None) => without_port(request.headers().get(header::HOST)?.to_str().ok()?),
         };
         let (label, parent) = host.trim_end_matches('.').split_once('.')?;
         let is_under = |suffix: &String| is_or_is_under(parent, suffix.trim_matches('.'));
@@ -155,10 +194,10 @@ pub(crate) fn hide_credentials(headers: &mut HeaderMap) {
     }
 }
 
-/// The address that a request comes from; this machine's own if the router is called in process.
+/// The source that a request counts for, by its client.
 pub(crate) fn source(request: &Request) -> IpAddr {
-    let connection: Option<&ConnectInfo<SocketAddr>> = request.extensions().get();
-    connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| neighbourhood(connection.0.ip()))
+    let client: Option<&Client> = request.extensions().get();
+    neighbourhood(client.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |client| client.address))
 }
 
 /// The source that an address counts for: an IPv4 address itself, or the first 64 bits of an IPv6 address, which one

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::limits;
 
 /// Options of the HTTP interface.
@@ -7,7 +9,10 @@ use crate::limits;
 pub struct Config {
     /// Hosts under which the first label names a tenant: with `localhost`, `acme.localhost` names `acme`.
     pub host_suffixes: Vec<String>,
-    /// Requests without a valid credential a minute and source address; 0 for no limit.
+    /// Networks of proxies whose `X-Forwarded-…` and `Forwarded` headers are believed; none unless they are named. The
+    /// client is the address that the last of them names, and its host may name the tenant.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests without a valid credential a minute and source address, and as many failed logins; 0 for no limit.
     pub failed_credentials_per_minute: u32,
     /// Requests that may wait for a turn at hashing a password; callers with a credential, and sources that have logged in
     /// to the account lately, have as many places of their own.
@@ -46,6 +51,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             host_suffixes: vec!["localhost".to_owned()],
+            trusted_proxies: Vec::new(),
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
             passwords_waiting: limits::PASSWORDS_WAITING,
             cors_origins: Vec::new(),

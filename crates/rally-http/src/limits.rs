@@ -40,10 +40,30 @@ pub const UNREAD_BYTES: usize = 256 << 10;
 pub const LINGER: Duration = Duration::from_secs(1);
 /// The time that running requests have after the shutdown has begun.
 pub const GRACE: Duration = Duration::from_secs(10);
-/// Failed logins a minute and account.
+/// Failed logins a minute at an account from one source.
 pub const FAILED_LOGINS_PER_MINUTE: u32 = 10;
+/// Failed logins a minute at an account from all sources that are not known to it together.
+pub const FAILED_LOGINS_OF_ACCOUNT_PER_MINUTE: u32 = 100;
+/// Pairs of an account and a source that has logged in to it, which are remembered as known.
+pub const KNOWN_LOGINS: usize = 65_536;
+/// The time for which such a pair is remembered, in microseconds.
+pub const KNOWN_LOGIN_MICROS: i64 = 30 * 24 * 3_600 * 1_000_000;
 /// Requests that may wait for a turn at hashing a password, of callers with a known source or credential and of others
 /// each.
 pub const PASSWORDS_WAITING: usize = 128;
-/// Requests without a valid credential a minute and source address.
+/// Sources, and pairs of a source and an account, whose failures of a minute are counted each by itself; those that come
+/// later in the minute share a fixed number of counts.
+pub const COUNTED_SOURCES: usize = 65_536;
+/// Credentials that are remembered as valid, so that a flood from where they are used does not hold them up.
+pub const VALID_CREDENTIALS: usize = 65_536;
+/// The time for which a credential is remembered as valid, in microseconds.
+pub const VALID_CREDENTIAL_MICROS: i64 = 600_000_000;
+/// Unknown credentials that are looked up in the store for a source when its requests without a valid one are spent, as a
+/// multiple of these.
+pub const LOOKUPS_BEYOND_FAILURES: u32 = 10;
+/// Requests without a valid credential a minute and source address; failed logins are counted apart, to the same number.
 pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;
+/// The time for which the store's answer to a check of readiness stands, in microseconds.
+pub const READINESS_MICROS: i64 = 1_000_000;
+/// The time that the store has to answer a check of readiness.
+pub const READINESS_PATIENCE: Duration = Duration::from_secs(2);

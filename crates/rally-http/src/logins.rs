@@ -1,27 +1,53 @@
-//! Logins with a password, so limited that nobody can guess one or keep the machine busy.
+//! Logins with a password, so limited that nobody can guess one, keep the machine busy, or shut anybody out.
+//!
+//! Failures are counted for each account and source together, and for the account as a whole to a higher limit, which
+//! holds for strangers alone: a source from which the account was logged in to lately is known, has only its own failures
+//! counted, and goes before strangers when passwords wait to be hashed.
 
-use std::net::IpAddr;
+use std::{
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+};
 
+use parking_lot::RwLock;
 use rally_core::{
-    Code, Engine, Error, Session, User,
+    Code, Engine, Error, Session, Timestamp, User,
     schema::{Allowance, Limiter},
 };
 
 use crate::{
-    anonymous::AnonymousCallers,
     blocking::on_blocking_thread,
     hashing::{Asker, Hashing, Standing},
     limits,
     problem::{Failure, Problem},
+    recent::Recent,
 };
 
 /// Logs users in.
 #[derive(Debug)]
 pub(crate) struct Logins {
     engine: Engine,
-    /// Failures of each account by tenant and address, folded; accounts that do not exist are counted alike.
-    failures: Limiter<(String, String)>,
     hashing: Hashing,
+    tries: Tries,
+    known: RwLock<Recent<(Account, IpAddr)>>,
+    hasher: RandomState,
+}
+
+/// A tenant's slug and a folded address, hashed with a key of this process. Accounts that do not exist have one, too.
+type Account = u64;
+
+/// Failures of this minute. A try counts until it has succeeded.
+#[derive(Debug)]
+struct Tries {
+    /// Of accounts from sources that are known to them.
+    by_known: Limiter<(Account, IpAddr)>,
+    by_strangers: Limiter<(Account, IpAddr)>,
+    /// Of accounts from any stranger.
+    of_account: Limiter<Account>,
+    /// Of sources at any account that they are strangers to.
+    of_source: Limiter<IpAddr>,
+    /// 0 for no limit.
+    per_source: u32,
 }
 
 /// A try of a password.
@@ -32,6 +58,15 @@ pub(crate) struct Attempt {
     pub(crate) source: IpAddr,
 }
 
+/// A try as it is counted.
+#[derive(Clone, Copy)]
+struct Try {
+    account: Account,
+    source: IpAddr,
+    standing: Standing,
+    at: Timestamp,
+}
+
 /// The reason why a login failed, and the tries that are left.
 pub(crate) struct Refused {
     pub(crate) problem: Problem,
@@ -39,30 +74,24 @@ pub(crate) struct Refused {
 }
 
 impl Logins {
-    pub(crate) fn new(engine: Engine, hashing: Hashing) -> Self {
-        Self { engine, failures: Limiter::new(), hashing }
+    /// `per_source` are the failures a minute of each source, 0 for no limit.
+    pub(crate) fn new(engine: Engine, hashing: Hashing, per_source: u32) -> Self {
+        Self {
+            engine,
+            hashing,
+            tries: Tries::new(per_source),
+            known: RwLock::new(Recent::new(limits::KNOWN_LOGINS, limits::KNOWN_LOGIN_MICROS)),
+            hasher: RandomState::new(),
+        }
     }
 
-    /// Opens a session for the user whose password this is. Failures in a minute are limited for each account, and for
-    /// each source as those of any anonymous caller.
-    pub(crate) async fn log_in(
-        &self,
-        attempt: Attempt,
-        anonymous: &AnonymousCallers,
-    ) -> Result<Session, Refused> {
+    /// Opens a session for the user whose password this is.
+    pub(crate) async fn log_in(&self, attempt: Attempt) -> Result<Session, Refused> {
+        let tried = self.tried(&attempt);
+        self.tries.take(tried).map_err(Refused::spent)?;
         let Attempt { tenant, email, password, source } = attempt;
-        let account = (tenant.to_lowercase(), User::folded_email(&email));
-        let now = self.engine.clock().now();
-        match anonymous.left(source, now) {
-            Some(spent) if !spent.granted => return Err(Refused::spent(spent)),
-            _ => {}
-        }
-        let tries = self.failures.take(account.clone(), limits::FAILED_LOGINS_PER_MINUTE, now);
-        if !tries.granted {
-            return Err(Refused::spent(tries));
-        }
-        let asker = Asker { standing: Standing::Unknown, source, tenant: tenant.clone() };
-        let turn = self.hashing.turn(asker).await?;
+        let asker = Asker { standing: tried.standing, source, tenant: tenant.clone() };
+        let turn = self.hashing.turn(asker).await.inspect_err(|_| self.tries.give_back(tried))?;
         let engine = self.engine.clone();
         let opened = on_blocking_thread(move || {
             let opened = engine.log_in(&tenant, &email, &password, Some(source));
@@ -71,17 +100,77 @@ impl Logins {
         });
         match opened.await {
             Ok(session) => {
-                self.failures.give_back(&account, now);
+                self.tries.give_back(tried);
+                self.known.write().note((tried.account, source), self.engine.clock().now());
                 Ok(session)
             }
             Err(error) if error.code() == Code::Unauthorized => {
-                let allowance = anonymous.count(source, self.engine.clock().now());
+                let allowance = self.tries.count_failure(source, self.engine.clock().now());
                 Err(Refused { problem: error.into(), allowance })
             }
             // The password may have been wrong, so the try counts.
             Err(error) => Err(error.into()),
         }
     }
+
+    fn tried(&self, attempt: &Attempt) -> Try {
+        let account = (attempt.tenant.to_lowercase(), User::folded_email(&attempt.email));
+        let (account, source) = (self.hasher.hash_one(account), attempt.source);
+        let at = self.engine.clock().now();
+        let is_known = self.known.read().has(&(account, source), at);
+        Try { account, source, standing: if is_known { Standing::Known } else { Standing::Unknown }, at }
+    }
+}
+
+impl Tries {
+    fn new(per_source: u32) -> Self {
+        Self {
+            by_known: Limiter::bounded(limits::COUNTED_SOURCES),
+            by_strangers: Limiter::bounded(limits::COUNTED_SOURCES),
+            of_account: Limiter::bounded(limits::COUNTED_SOURCES),
+            of_source: Limiter::bounded(limits::COUNTED_SOURCES),
+            per_source,
+        }
+    }
+
+    /// Counts a try.
+    ///
+    /// # Errors
+    /// The limit that it is over; then nothing is counted.
+    fn take(&self, tried: Try) -> Result<(), Allowance> {
+        let Try { account, source, standing, at } = tried;
+        let of_pair = |pairs: &Limiter<(Account, IpAddr)>| {
+            granted(pairs.take((account, source), limits::FAILED_LOGINS_PER_MINUTE, at))
+        };
+        if standing == Standing::Known {
+            return of_pair(&self.by_known);
+        }
+        if self.per_source > 0 {
+            granted(self.of_source.look(&source, self.per_source, at))?;
+        }
+        of_pair(&self.by_strangers)?;
+        let of_account = self.of_account.take(account, limits::FAILED_LOGINS_OF_ACCOUNT_PER_MINUTE, at);
+        granted(of_account).inspect_err(|_| self.by_strangers.give_back(&(account, source), at))
+    }
+
+    /// Forgets a try that has not failed.
+    fn give_back(&self, tried: Try) {
+        let Try { account, source, standing, at } = tried;
+        if standing == Standing::Known {
+            return self.by_known.give_back(&(account, source), at);
+        }
+        self.by_strangers.give_back(&(account, source), at);
+        self.of_account.give_back(&account, at);
+    }
+
+    /// Counts a failure of a source; `None` without a limit.
+    fn count_failure(&self, source: IpAddr, now: Timestamp) -> Option<Allowance> {
+        if self.per_source == 0 { None } else { Some(self.of_source.take(source, self.per_source, now)) }
+    }
+}
+
+fn granted(allowance: Allowance) -> Result<(), Allowance> {
+    if allowance.granted { Ok(()) } else { Err(allowance) }
 }
 
 impl Refused {

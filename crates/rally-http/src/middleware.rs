@@ -21,6 +21,7 @@ use crate::{
     budget::Holder,
     call::{below_api, mount},
     caller::{hide_credentials, write_allowance},
+    forwarded::Client,
     host,
     problem::Problem,
     query,
@@ -38,6 +39,8 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
     let id = app.request_ids().of(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let path = format!("{}{}", mount(&uri, request.extensions()), uri.path());
+    let client = app.client(&request);
+    request.extensions_mut().insert(client.clone());
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
     let mut response = match answered {
@@ -48,7 +51,7 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
         log_failure(&problem, &id);
         problem.render(&path, &id, &mut response);
     }
-    log_access(&method, &uri, &response, &id, began);
+    log_access(&method, &uri, &client, &response, &id, began);
     write_headers(response.headers_mut(), &uri, id, allowance.as_ref());
     response
 }
@@ -140,11 +143,20 @@ fn log_unavailable(error: &Error, id: &RequestId) {
     }
 }
 
-fn log_access(method: &Method, uri: &Uri, response: &Response, id: &RequestId, began: Instant) {
+fn log_access(
+    method: &Method,
+    uri: &Uri,
+    client: &Client,
+    response: &Response,
+    id: &RequestId,
+    began: Instant,
+) {
     tracing::info!(
         target: "rally_http::access",
         %method,
         path = uri.path(),
+        client = %client.address,
+        scheme = client.scheme,
         status = response.status().as_u16(),
         duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         trace_id = id.as_str(),

@@ -82,7 +82,7 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
 
 /// Opens the session of the user whom a request logs in.
 async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
-    let named = app.named_tenant(request.uri(), request.headers()).map(str::to_owned);
+    let named = app.named_tenant(&request).map(str::to_owned);
     let source = source(&request);
     let (parts, body) = request.into_parts();
     let terms = Terms {
@@ -101,7 +101,7 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
             return Err(Error::from(Faults::one("tenant", "is required, as the host names none")).into());
         }
     };
-    app.logins().log_in(Attempt { tenant, email, password, source }, app.anonymous()).await
+    app.logins().log_in(Attempt { tenant, email, password, source }).await
 }
 
 async fn answered(app: App, session: Session) -> Result<Response, Problem> {

@@ -42,7 +42,7 @@ static HEALTH_PAGE: Page = Page {
 
 static READINESS_PAGE: Page = Page {
     id: "checkReadiness",
-    summary: "Check that the store answers",
+    summary: "Check that the store answers; an answer stands for a second",
     content_type: "application/json",
     schema: Some(&STATUS),
     failures: &[("503", "Unavailable")],
@@ -83,8 +83,12 @@ pub(crate) fn healthy() -> Response {
 }
 
 async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
-    let engine = app.engine().clone();
-    app.read(move || engine.ready()).await?;
+    let asking = app.clone();
+    let ask = async move {
+        let engine = asking.engine().clone();
+        asking.read(move || engine.ready()).await
+    };
+    app.readiness().check(app.engine(), ask).await?;
     Ok(uncached(answer::json(StatusCode::OK, r#"{"status":"ready"}"#)))
 }
 

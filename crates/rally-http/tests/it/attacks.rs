@@ -1,12 +1,18 @@
 //! Requests of anonymous callers who mean harm.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rally_core::limits;
+use rally_core::{limits, store::MemoryStore};
+use rally_testkit::CountingStore;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Answer, Api};
+use crate::{
+    callers::forged,
+    support::{Answer, Api, Setting},
+};
 
 const CONTACTS: &str = "/api/v1/contacts";
 const ME: &str = "/api/v1/auth/me";
@@ -83,9 +89,9 @@ fn a_token_says_all_of_it_rightly_or_opens_nothing() {
         ("exp", json!((now + 60).to_string())),
         ("exp", json!(now)),
         ("exp", json!(1e300)),
-        ("nbf", json!(now + 1)),
+        ("nbf", json!(now + 61)),
         ("nbf", json!("0")),
-        ("iat", json!(now + 1)),
+        ("iat", json!(now + 61)),
         ("jti", json!(7)),
     ] {
         let answer = bearer(&api, &sign(&changed(&claims, name, value.clone()))).is(401);
@@ -94,6 +100,9 @@ fn a_token_says_all_of_it_rightly_or_opens_nothing() {
             anonymous,
             "{name} {value}"
         );
+    }
+    for (name, value) in [("nbf", now + 60), ("iat", now + 60), ("exp", now + 1)] {
+        bearer(&api, &sign(&changed(&claims, name, json!(value)))).is(200);
     }
     for name in ["iss", "aud", "sub", "tid", "scope", "iat", "nbf", "exp", "jti", "cred"] {
         bearer(&api, &sign(&changed(&claims, name, Value::Null))).is(401);
@@ -148,6 +157,91 @@ fn a_token_ends_by_the_engines_clock_and_so_does_a_secret() {
     bearer(&api, &token).is(200);
     api.clock.advance(1_000_000);
     bearer(&api, &token).is(401);
+}
+
+#[test]
+fn a_secret_that_leaked_ends_within_a_second_on_every_server() {
+    let (api, token, claims) = with_user();
+    let leaked = api.engine.signing_secrets().unwrap()[0].clone();
+    let header = Header { kid: Some(leaked.id().to_string()), ..Header::new(Algorithm::HS256) };
+    bearer(&api, &token).is(200);
+    // As another process does it that shares the store.
+    api.engine.replace_signing_secrets().unwrap();
+    api.clock.advance(1_000_000);
+    for token in [token, signed(&header, &claims, leaked.key())] {
+        bearer(&api, &token).is(401);
+    }
+    let login = r#"{"tenant":"acme","email":"o@x.example","password":"correct horse battery"}"#;
+    let answer = api.post("/api/v1/auth/login", login).key("").send().is(200);
+    bearer(&api, answer.value()["token"].as_str().unwrap()).is(200);
+}
+
+/// The reads of the store that some work takes.
+fn reads(store: &CountingStore, work: impl FnOnce()) -> usize {
+    let before = store.counts().snapshots;
+    work();
+    store.counts().snapshots - before
+}
+
+#[test]
+fn what_is_made_up_reaches_the_store_no_more_than_so_often() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    let most =
+        rally_http::limits::FAILED_CREDENTIALS_PER_MINUTE * (1 + rally_http::limits::LOOKUPS_BEYOND_FAILURES);
+    let most = usize::try_from(most).unwrap();
+    let source = "10.0.0.6:1";
+    let key = |number: usize| forged(&api.admin, 8, &format!("{number:08}"));
+    let token = |_: usize| {
+        let header = Header { kid: Some(Uuid::new_v4().to_string()), ..Header::new(Algorithm::HS256) };
+        signed(&header, &json!({ "exp": 1 }), b"made up")
+    };
+    let ask = |key: &str| api.get(CONTACTS).key(key).from(source).send();
+    let bearing = |token: &str| api.get(CONTACTS).key("").header("Authorization", &format!("Bearer {token}"));
+    let one = reads(&store, || drop(ask(&key(0)).is(401)));
+    let many = reads(&store, || (1..3_000).for_each(|number| drop(ask(&key(number)))));
+    assert!(one > 0 && many <= most * one, "{many} reads, {one} each");
+    assert_eq!(reads(&store, || (0..500).for_each(|number| drop(ask(&key(number)).is(429)))), 0);
+    let tokens = reads(&store, || {
+        (0..500).for_each(|number| drop(bearing(&token(number)).from(source).send().is(429)));
+    });
+    assert_eq!(tokens, 0);
+    // A key that was never used before waits like those that are made up; from elsewhere, and once used, it does not.
+    let refused = ask(&api.reader).is(429);
+    assert_eq!(refused.header("Retry-After"), "60");
+    api.get(CONTACTS).key(&api.reader).from("10.0.0.7:1").send().is(200);
+    ask(&api.reader).is(200);
+    api.clock.advance(60_000_000);
+    ask(&api.other).is(200);
+}
+
+#[test]
+fn tokens_with_ids_of_no_secret_reach_the_store_no_more_than_so_often() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    api.engine.signing_secrets().unwrap();
+    let most =
+        rally_http::limits::FAILED_CREDENTIALS_PER_MINUTE * (1 + rally_http::limits::LOOKUPS_BEYOND_FAILURES);
+    let many = reads(&store, || {
+        for _ in 0..2_000 {
+            let header = Header { kid: Some(Uuid::new_v4().to_string()), ..Header::new(Algorithm::HS256) };
+            bearer(&api, &signed(&header, &json!({ "exp": 1 }), b"made up"));
+        }
+    });
+    assert!(many > 0 && many <= usize::try_from(most).unwrap(), "{many}");
+}
+
+#[test]
+fn a_key_with_wrong_check_digits_never_reaches_the_store() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    let wrong = api.admin.replace("rk_live_", "rk_test_");
+    let asked = reads(&store, || {
+        for number in 0..200 {
+            api.get(CONTACTS).key(&wrong).from(&format!("10.0.1.{number}:1")).send().is(401);
+        }
+    });
+    assert_eq!(asked, 0);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! Paths beside `/api`, which ask for no credential.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
+use axum::response::Response;
 use insta::assert_snapshot;
 use rally_core::store::MemoryStore;
-use rally_testkit::{FaultyStore, ReadFault};
+use rally_http::{Config, router};
+use rally_testkit::{CountingStore, FaultyStore, ReadFault};
 use serde_json::Value;
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
 
-use crate::support::{Api, Setting};
+use crate::support::{Api, HeldStore, Setting};
 
 #[test]
 fn health_is_told_without_a_credential_or_a_limit() {
@@ -41,7 +45,49 @@ fn a_store_that_does_not_answer_is_not_ready() {
     }
     "#);
     assert_eq!(answer.header("Retry-After"), "1");
+    api.get("/readyz").send().is(503);
+    api.clock.advance(1_000_000);
     api.get("/readyz").send().is(200);
+}
+
+#[test]
+fn the_store_is_asked_for_its_readiness_once_a_second_however_many_ask() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    let asked = |times: usize| {
+        let before = store.counts().snapshots;
+        (0..times).for_each(|_| drop(api.get("/readyz").send().is(200)));
+        store.counts().snapshots - before
+    };
+    assert_eq!(asked(100), 1);
+    api.clock.advance(999_999);
+    assert_eq!(asked(100), 0);
+    api.clock.advance(1);
+    assert_eq!(asked(100), 1);
+    api.clock.advance(-10_000_000);
+    assert_eq!(asked(100), 1, "a clock that was set back");
+}
+
+type Sent = JoinHandle<Result<Response, Infallible>>;
+
+#[test]
+fn a_store_that_hangs_is_asked_once_and_is_not_ready() {
+    let store = Arc::new(HeldStore::default());
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    let app = router(api.engine.clone(), Config::default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let held = store.hold_next_read();
+    let asked: Vec<_> =
+        (0..20).map(|_| runtime.spawn(app.clone().oneshot(api.get("/readyz").into_request()))).collect();
+    let status = |asked: Sent| runtime.block_on(asked).unwrap().unwrap().status();
+    // Were the store asked again, the second question would be answered, as only the first is held up.
+    for asked in asked {
+        assert_eq!(status(asked), 503);
+    }
+    held.wait();
+    held.release();
+    let ready = || status(runtime.spawn(app.clone().oneshot(api.get("/readyz").into_request())));
+    assert_eq!(ready(), 200);
 }
 
 #[test]

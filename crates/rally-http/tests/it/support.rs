@@ -383,15 +383,19 @@ impl fmt::Display for Answer {
     }
 }
 
-/// A store in which a write can be held up, and a read can meet a bug.
+/// A store in which a write or a read can be held up, and a read can meet a bug.
 #[derive(Debug, Default)]
 pub(crate) struct HeldStore {
     inner: MemoryStore,
-    gate: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
+    gate: Gate,
+    gate_of_reads: Gate,
     has_bug: AtomicBool,
 }
 
-/// A write that is held up, or will be.
+/// The one that is held up next: it says that it is there, and waits for its release.
+type Gate = Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>;
+
+/// A write or a read that is held up, or will be.
 pub(crate) struct Held {
     entered: mpsc::Receiver<()>,
     release: mpsc::Sender<()>,
@@ -399,9 +403,11 @@ pub(crate) struct Held {
 
 impl HeldStore {
     pub(crate) fn hold_next_write(&self) -> Held {
-        let ((enter, entered), (release, released)) = (mpsc::channel(), mpsc::channel());
-        *self.gate.lock().unwrap() = Some((enter, released));
-        Held { entered, release }
+        Held::at(&self.gate)
+    }
+
+    pub(crate) fn hold_next_read(&self) -> Held {
+        Held::at(&self.gate_of_reads)
     }
 
     pub(crate) fn panic_at_next_read(&self) {
@@ -410,13 +416,27 @@ impl HeldStore {
 }
 
 impl Held {
-    /// Returns once the write is being held up.
+    fn at(gate: &Gate) -> Self {
+        let ((enter, entered), (release, released)) = (mpsc::channel(), mpsc::channel());
+        *gate.lock().unwrap() = Some((enter, released));
+        Self { entered, release }
+    }
+
+    /// Returns once it is being held up.
     pub(crate) fn wait(&self) {
         self.entered.recv().unwrap();
     }
 
     pub(crate) fn release(&self) {
         self.release.send(()).unwrap();
+    }
+}
+
+fn pass(gate: &Gate) {
+    let held = gate.lock().unwrap().take();
+    if let Some((enter, released)) = held {
+        enter.send(()).unwrap();
+        released.recv().unwrap();
     }
 }
 
@@ -431,6 +451,7 @@ impl Store for HeldStore {
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         assert!(!self.has_bug.swap(false, Ordering::SeqCst), "a bug that a test has asked for");
+        pass(&self.gate_of_reads);
         self.inner.snapshot(tenant)
     }
 
@@ -439,11 +460,7 @@ impl Store for HeldStore {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
-        let gate = self.gate.lock().unwrap().take();
-        if let Some((enter, released)) = gate {
-            enter.send(()).unwrap();
-            released.recv().unwrap();
-        }
+        pass(&self.gate);
         self.inner.write(tenant, build)
     }
 }

@@ -31,6 +31,13 @@ fn a_token_outlives_a_restart_and_a_rotation_of_the_secret() {
     }
     let kid = |token: &str| token.split('.').next().unwrap().to_owned();
     assert_ne!(kid(&old), kid(&new), "the new secret signs");
+    drop(server);
+    folder.printed(&["secrets", "rotate", "--now", "--store", &store]);
+    let server = folder.serve(&[]);
+    let newest = log_in(&server);
+    for (token, status) in [(&old, 401), (&new, 401), (&newest, 200)] {
+        assert_eq!(server.send("GET", "/api/auth/me", token, "").0, status);
+    }
 }
 
 #[test]
@@ -63,6 +70,15 @@ fn a_fake_is_for_this_machine_unless_it_is_told() {
     let folder = Folder::new();
     let complaint = folder.complaint(&["fake", "--listen", "0.0.0.0:0"]);
     assert!(complaint.contains("--allow-remote"), "{complaint}");
+}
+
+#[test]
+fn a_trusted_proxy_is_an_address_or_a_network() {
+    let folder = Folder::new();
+    for wrong in ["10.0.0.0/33", "proxy.example", "10.0.0.*", ""] {
+        let complaint = folder.complaint(&["serve", "--trusted-proxy", wrong]);
+        assert!(complaint.contains("must be an address or a network"), "{wrong}: {complaint}");
+    }
 }
 
 #[test]

@@ -53,8 +53,9 @@ fn print_all<R: Resource>(records: Collection<'_, R>, line: impl Fn(&R) -> Strin
     }
 }
 
-pub(crate) fn rotate_secret(store: &StoreArguments) -> Result<(), Failure> {
-    let secret = open(store)?.rotate_signing_secret()?;
+pub(crate) fn rotate_secret(store: &StoreArguments, now: bool) -> Result<(), Failure> {
+    let engine = open(store)?;
+    let secret = if now { engine.replace_signing_secrets()? } else { engine.rotate_signing_secret()? };
     print(&format!("{}\n", secret.id()))
 }
 

@@ -1,6 +1,10 @@
-use std::{net::SocketAddr, str::FromStr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 use rally_core::{ApiKey, Id, Patch, Profile, Scopes};
 
 use crate::store::Location;
@@ -45,6 +49,9 @@ pub(crate) enum Command {
 pub(crate) enum SecretsCommand {
     /// Sign with a new secret from now on; older tokens stay valid until they expire
     Rotate {
+        /// End all older secrets and their tokens at once, as after a leak: every user has to log in again
+        #[arg(long)]
+        now: bool,
         #[command(flatten)]
         store: StoreArguments,
     },
@@ -84,6 +91,10 @@ pub(crate) struct CommonArguments {
     /// An origin whose pages may call the API from a browser, such as `https://app.example`. May be repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
     pub(crate) cors_origins: Vec<String>,
+    /// A proxy, or a network of them, whose X-Forwarded-For, Forwarded and the like are believed, such as 10.0.0.0/8. May
+    /// be repeated; without any, the address that a connection comes from is the client's
+    #[arg(long = "trusted-proxy", value_name = "CIDR", value_parser = network)]
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// Requests a minute of tenants without a setting of their own; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = rally_core::limits::REQUESTS_PER_MINUTE)]
     pub(crate) rate_limit: u32,
@@ -221,6 +232,12 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("must be a whole number from 1 up".to_owned()),
         Ok(number) => Ok(number),
     }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "must be an address or a network of them, such as 10.0.0.0/8".to_owned())
 }
 
 /// An origin is scheme, host and, if it is not the scheme's own, port (RFC 6454).

@@ -31,7 +31,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Fake(arguments) => serve::fake(&arguments),
         Command::Keys(command) => admin::keys(&command),
         Command::Tenants(command) => admin::tenants(&command),
-        Command::Secrets(SecretsCommand::Rotate { store }) => admin::rotate_secret(&store),
+        Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(&store, now),
         Command::Audit { store, tenant } => admin::audit(&store, &tenant),
     }
 }

@@ -163,6 +163,7 @@ impl Server<'_> {
         http.host_suffixes.clone_from(&self.common.host_suffixes);
         http.cors_origins.clone_from(&self.common.cors_origins);
         http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
+        http.trusted_proxies.clone_from(&self.common.trusted_proxies);
         http.work_on = self.location.work_on();
         if self.config.test_keys && self.config.requests_per_minute == 0 {
             http.failed_credentials_per_minute = 0;
