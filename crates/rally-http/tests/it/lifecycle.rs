@@ -12,7 +12,7 @@ struct Answers(Lifecycle);
 
 impl Answers {
     fn get(&self, path: &str) -> (Response<()>, Value) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let request = Request::get(path).header("X-Request-Id", "mine").body(Body::empty()).unwrap();
         runtime.block_on(async {
             let (head, body) = self.0.clone().oneshot(request).await.unwrap().into_parts();
