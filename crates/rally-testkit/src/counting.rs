@@ -17,6 +17,8 @@ pub struct CountingStore {
 /// Counts of the calls to a store. Reads within `build` count like those of a snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Calls of `ready`.
+    pub readies: usize,
     /// Snapshots taken.
     pub snapshots: usize,
     /// Calls of `get`.
@@ -74,6 +76,7 @@ impl Store for CountingStore {
     }
 
     fn ready(&self) -> Result<(), StoreError> {
+        self.counts.lock().readies += 1;
         self.inner.ready()
     }
 

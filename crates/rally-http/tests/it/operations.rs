@@ -55,9 +55,9 @@ fn the_store_is_asked_for_its_readiness_once_a_second_however_many_ask() {
     let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
     let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
     let asked = |times: usize| {
-        let before = store.counts().snapshots;
+        let before = store.counts().readies;
         (0..times).for_each(|_| drop(api.get("/readyz").send().is(200)));
-        store.counts().snapshots - before
+        store.counts().readies - before
     };
     assert_eq!(asked(100), 1);
     api.clock.advance(999_999);
