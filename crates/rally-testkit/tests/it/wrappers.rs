@@ -48,7 +48,9 @@ fn counts_are_of_what_was_asked_and_answered() {
     view.get_many(&[]).unwrap();
     view.prefetch(&[key(1)]).unwrap();
     view.scan(&KeyRange::prefix(&Key::new(Space(7))), Direction::Forward, 2).unwrap();
+    store.ready().unwrap();
     let expected = Counts {
+        readies: 1,
         snapshots: 1,
         gets: 1,
         get_manys: 2,
