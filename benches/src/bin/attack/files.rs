@@ -62,11 +62,19 @@ const fn on_redb(name: &'static str, what: &'static str, run: Run) -> Attack {
 
 async fn file_mode(ground: &Ground) -> Outcome {
     let place = ground.fresh()?;
-    let _server = ground.launch(&place).start().await?;
-    let mode = fs::metadata(file(&place)?)?.permissions().mode() & 0o777;
+    let mut server = ground.launch(&place).start().await?;
+    let file = file(&place)?;
+    let mode = fs::metadata(&file)?.permissions().mode() & 0o777;
     let open = usize::try_from((mode & 0o077).count_ones())?;
     let figure = Figure::count("permissions of others", open, "bits").at_most(0.0);
-    Ok(vec![figure.note(format!("mode {mode:o}"))])
+    server.stop().await?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+    let log = ground.folder("log")?.join("log");
+    let mut server = Launch { log: Log::File(log.clone()), ..ground.launch(&place) }.start().await?;
+    server.stop().await?;
+    let warnings = fs::read_to_string(log)?.matches("WARN").count();
+    let warned = Figure::count("warnings of a file that others can read", warnings, "").at_least(1.0);
+    Ok(vec![figure.note(format!("mode {mode:o}")), warned])
 }
 
 fn file(place: &Place) -> Result<PathBuf, Stop> {

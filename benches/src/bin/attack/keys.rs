@@ -25,6 +25,13 @@ pub(crate) const ATTACKS: &[Attack] = &[
         on: On::Both,
         run: |ground| Box::pin(revived_key(ground)),
     },
+    Attack {
+        name: "silent-command",
+        what: "the settings of a tenant are changed on the command line, and the audit trail is read",
+        section: 3,
+        on: On::Both,
+        run: |ground| Box::pin(silent_command(ground)),
+    },
 ];
 
 /// A token made before an earlier program was stopped must not open the tenant once its secret is thrown away.
@@ -68,6 +75,22 @@ async fn revived_key(ground: &Ground) -> Outcome {
         Figure::count("status of the revival", revived.into(), "").one_of(&[400.0]),
         Figure::count("status of the key", used.into(), "").one_of(&[401.0]),
     ])
+}
+
+async fn silent_command(ground: &Ground) -> Outcome {
+    let place = ground.fresh()?;
+    let mut server = ground.launch(&place).start().await?;
+    let key = server.key("acme")?.to_owned();
+    let trail = Ask::get("/api/v1/audit?limit=100");
+    let before = server.anyone().key(&key).done(trail.clone()).await?;
+    server.stop().await?;
+    ground.run_on(&place, &["tenants", "set", "acme", "--rate-limit", "5000"])?;
+    let mut server = ground.launch(&place).start().await?;
+    let after = server.anyone().key(&key).done(trail).await?;
+    server.stop().await?;
+    let entries = |trail: &Value| trail.as_array().map_or(0, Vec::len);
+    let more = entries(&after).saturating_sub(entries(&before));
+    Ok(vec![Figure::count("new entries in the audit trail", more, "").at_least(1.0)])
 }
 
 fn random() -> [u8; 32] {

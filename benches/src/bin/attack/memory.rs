@@ -92,11 +92,14 @@ fn unfinished_bodies(ground: &Ground) -> Running<'_> {
         let sent = join_all((0..400).map(|number| send_most_of_a_body(address, source(3, number), &key)));
         let mut held = grow(&mut server, ground, sent).await;
         let stopped = held.is_none();
-        let mut refused = 0;
+        let (mut refused, mut with_time) = (0, 0);
         for stream in held.iter_mut().flatten().flatten() {
-            refused += usize::from(is_refused(stream).await);
+            let answer = refusal(stream).await;
+            refused += usize::from(status_of(&answer) == 503);
+            with_time += usize::from(answer.to_ascii_lowercase().contains("retry-after"));
         }
-        let figure = peak(&server)?.note(told(stopped, format!("{refused} of 400 answered 503")));
+        let figure = peak(&server)?
+            .note(told(stopped, format!("{refused} of 400 answered 503, {with_time} with Retry-After")));
         Ok(vec![figure, health(&server).await])
     })
 }
@@ -121,10 +124,11 @@ async fn send_most_of_a_body(address: SocketAddr, source: Ipv4Addr, key: &str) -
     Ok(stream)
 }
 
-async fn is_refused(stream: &mut TcpStream) -> bool {
-    let mut answer = [0; 64];
+/// What was answered before the body had ended; empty if nothing was.
+async fn refusal(stream: &mut TcpStream) -> String {
+    let mut answer = [0; 2048];
     let read = in_time(Duration::from_millis(5), stream.read(&mut answer)).await.unwrap_or(0);
-    status_of(&String::from_utf8_lossy(answer.get(..read).unwrap_or_default())) == 503
+    String::from_utf8_lossy(answer.get(..read).unwrap_or_default()).into_owned()
 }
 
 /// Waits until an attack is complete and the memory grows no more. Kills the server before the machine suffers.

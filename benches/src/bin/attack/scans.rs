@@ -53,11 +53,10 @@ async fn scans(ground: &Ground) -> Outcome {
     Ok(figures)
 }
 
+/// The greatest time as a multiple of the first: a plan may be lucky at any size.
 fn growth(times: &[f64]) -> f64 {
-    match times {
-        [first, .., last] => last / first,
-        _ => f64::NAN,
-    }
+    let greatest = times.iter().copied().fold(0.0, f64::max);
+    times.first().map_or(f64::INFINITY, |first| greatest / first)
 }
 
 async fn load(server: &Server, records: &[Value]) -> Result<(), Stop> {
