@@ -65,7 +65,6 @@ enum Sends {
 }
 
 const KINDS: [Kind; 6] = [
-    Kind { network: 10, name: "silent, after 15 s", sends: Sends::Bytes(""), closed_after: 15 },
     Kind {
         network: 11,
         name: "half a header, after 15 s",
@@ -74,6 +73,7 @@ const KINDS: [Kind; 6] = [
     },
     Kind { network: 12, name: "a body of 1 byte/s, after 40 s", sends: Sends::Body, closed_after: 40 },
     Kind { network: 13, name: "answers not read, after 50 s", sends: Sends::Unread, closed_after: 50 },
+    Kind { network: 10, name: "silent, after 85 s", sends: Sends::Bytes(""), closed_after: 85 },
     Kind { network: 14, name: "idle, after 85 s", sends: Sends::Request, closed_after: 85 },
     Kind {
         network: 15,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt, join_all};
 use h2::client::ResponseFuture;
 use http::Request;
 use nix::sys::signal::Signal;
@@ -58,10 +58,12 @@ fn closed_windows(ground: &Ground) -> Running<'_> {
         let held = grow(&mut server, ground, asked).await;
         let stopped = held.is_none();
         let held: Vec<Vec<ResponseFuture>> = held.into_iter().flatten().flatten().flatten().collect();
-        let streams: usize = held.iter().map(Vec::len).sum();
-        let mut figures = vec![peak(&server)?.note(told(stopped, format!("{streams} streams in all")))];
+        // An answer is kept with its stream, which would be closed otherwise.
+        let (begun, _answers) = begun(held);
+        let streams: usize = begun.iter().sum();
+        let mut figures = vec![peak(&server)?.note(told(stopped, format!("{streams} answers begun")))];
         if !stopped {
-            let most = held.iter().map(Vec::len).max().unwrap_or_default();
+            let most = begun.iter().copied().max().unwrap_or_default();
             figures.push(Figure::count("streams of a connection", most, "").at_most(100.0));
         }
         figures.push(health(&server).await);
@@ -83,6 +85,24 @@ async fn ask_without_window(address: SocketAddr) -> Result<Vec<ResponseFuture>, 
         asked.push(sender.send_request(request, true)?.0);
     }
     Ok(asked)
+}
+
+/// The answers of each connection that have begun, and all that is still held.
+fn begun(held: Vec<Vec<ResponseFuture>>) -> (Vec<usize>, Vec<impl Sized>) {
+    let (mut counts, mut kept) = (Vec::new(), Vec::new());
+    for connection in held {
+        let states: Vec<_> = connection.into_iter().map(poll_once).collect();
+        counts.push(states.iter().filter(|(state, _)| matches!(state, Some(Ok(_)))).count());
+        kept.push(states);
+    }
+    (counts, kept)
+}
+
+/// The state of an answer, and the answer itself while it has not come.
+fn poll_once(
+    mut asked: ResponseFuture,
+) -> (Option<Result<http::Response<h2::RecvStream>, h2::Error>>, ResponseFuture) {
+    ((&mut asked).now_or_never(), asked)
 }
 
 fn unfinished_bodies(ground: &Ground) -> Running<'_> {
