@@ -14,7 +14,12 @@ use crate::{
     pages,
     recovery::Recovery,
     storage::{Io, Storage, place},
+    verify::Verifier,
 };
+
+/// The bytes of the head that are of interest.
+const HEAD_LEN: usize = 512;
+const HEAD_BYTES: u64 = 512;
 
 /// The storage as one database sees it, from its opening to its end.
 ///
@@ -28,6 +33,7 @@ use crate::{
 pub(crate) struct Disk {
     storage: Arc<Storage>,
     recovery: Arc<Recovery>,
+    verifier: Verifier,
     /// Set once there is a failure, so that reading needs no lock before.
     has_failed: AtomicBool,
     state: Mutex<State>,
@@ -57,8 +63,29 @@ struct Failure {
 pub(crate) struct Attached(pub(crate) Arc<Disk>);
 
 impl Disk {
-    pub(crate) fn new(storage: Arc<Storage>, recovery: Arc<Recovery>) -> Self {
-        Self { storage, recovery, has_failed: AtomicBool::new(false), state: Mutex::default() }
+    /// The disk of a database that is about to be opened.
+    pub(crate) fn new(storage: Arc<Storage>, recovery: Arc<Recovery>) -> Io<Self> {
+        let verifier = Verifier::default();
+        if storage.len()? >= HEAD_BYTES {
+            let mut head = [0; HEAD_LEN];
+            storage.read(0, &mut head)?;
+            verifier.begin(&head);
+        }
+        let (has_failed, state) = (AtomicBool::new(false), Mutex::default());
+        Ok(Self { storage, recovery, verifier, has_failed, state })
+    }
+
+    /// Takes pages for damaged, from now on, that are not what the pages above them say.
+    pub(crate) fn be_strict(&self) {
+        self.verifier.be_strict();
+    }
+
+    /// Makes a damaged page one that redb reports as such.
+    fn verify(&self, offset: u64, page: &mut [u8]) {
+        if !self.verifier.is_right(offset, page) {
+            tracing::error!(offset, "a page of the file is damaged; restore the file from a backup");
+            pages::make_unreadable(page);
+        }
     }
 
     /// Takes note that a commit begins.
@@ -87,13 +114,14 @@ impl Disk {
         state.failure.get_or_insert(Failure { error, len: None, missing: Vec::new() })
     }
 
-    fn read_with_care(&self, offset: u64, out: &mut [u8]) -> Io<()> {
+    /// Reads what redb takes to be there, and says whether it is.
+    fn read_with_care(&self, offset: u64, out: &mut [u8]) -> Io<bool> {
         let wanted = place(offset, out.len());
         let state = self.state.lock();
         let missing = state.failure.iter().flat_map(|failure| &failure.missing);
         if missing.clone().any(|range| range.start < wanted.end && wanted.start < range.end) {
             pages::make_unreadable(out);
-            return Ok(());
+            return Ok(false);
         }
         self.storage.read(offset, out)?;
         if offset == 0
@@ -101,7 +129,7 @@ impl Disk {
         {
             out.iter_mut().zip(head).for_each(|(byte, new)| *byte = *new);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn write_head(&self) -> Io<()> {
@@ -125,11 +153,16 @@ impl StorageBackend for Attached {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Io<()> {
         self.0.recovery.read(out.len());
-        if offset == 0 || self.0.has_failed.load(Ordering::Acquire) {
-            self.0.read_with_care(offset, out)
+        let is_there = if offset == 0 || self.0.has_failed.load(Ordering::Acquire) {
+            self.0.read_with_care(offset, out)?
         } else {
-            self.0.storage.read(offset, out)
+            self.0.storage.read(offset, out)?;
+            true
+        };
+        if is_there && offset != 0 {
+            self.0.verify(offset, out);
         }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> Io<()> {
@@ -160,10 +193,11 @@ impl StorageBackend for Attached {
             state.head = Some(data.to_vec());
             return Ok(());
         }
-        if state.failure.is_none()
-            && let Err(error) = self.0.storage.write(offset, data)
-        {
-            self.0.fail(&mut state, error);
+        if state.failure.is_none() {
+            match self.0.storage.write(offset, data) {
+                Ok(()) => self.0.verifier.wrote(offset, data),
+                Err(error) => drop(self.0.fail(&mut state, error)),
+            }
         }
         if let Some(failure) = &mut state.failure {
             failure.missing.push(place(offset, data.len()));

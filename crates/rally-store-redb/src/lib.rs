@@ -42,6 +42,7 @@ mod source;
 mod space;
 mod storage;
 mod store;
+mod verify;
 mod watch;
 
 pub use error::OpenError;

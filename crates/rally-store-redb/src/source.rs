@@ -140,7 +140,7 @@ impl Source {
         self.storage.repair().map_err(failed)?;
         let bytes = self.storage.len().map_err(failed)?;
         let recovery = Arc::new(Recovery::new(bytes, self.progress.clone()));
-        let disk = Arc::new(Disk::new(self.storage.clone(), recovery.clone()));
+        let disk = Arc::new(Disk::new(self.storage.clone(), recovery.clone()).map_err(failed)?);
         let parts = recovery.clone();
         let db = Builder::new()
             .set_cache_size(self.options.cache_bytes)
@@ -149,6 +149,7 @@ impl Source {
             .create_with_backend(Attached(disk.clone()))
             .map_err(|error| disk.failure().map_or_else(|| self.failed(error), failed))?;
         recovery.finish();
+        disk.be_strict();
         Ok((db, disk))
     }
 }

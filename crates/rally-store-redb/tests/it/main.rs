@@ -12,6 +12,7 @@
 mod contract;
 mod crash_backend;
 mod crashes;
+mod damage;
 mod engine_crashes;
 mod failures;
 mod faults;

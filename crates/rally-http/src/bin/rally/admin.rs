@@ -140,7 +140,9 @@ fn recovery_told_once() -> Progress {
     let told = Once::new();
     Box::new(move |_| {
         // Not worth a failure when there is nobody to tell.
-        told.call_once(|| drop(writeln!(io::stderr(), "rally: the file is being recovered after a crash")));
+        told.call_once(|| {
+            drop(writeln!(io::stderr(), "rally: the file is being recovered after a crash or checked"));
+        });
     })
 }
 

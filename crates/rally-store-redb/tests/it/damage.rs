@@ -1,0 +1,183 @@
+//! A file that is not what was written: every answer is right or an error, whichever byte has changed.
+
+use std::{
+    fs,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use rally_core::{
+    Atomicity, Config, ContactDraft, Engine, TenantDraft, TenantId,
+    store::{Batch, Direction, Entry, Key, KeyRange, Snapshot, Space, Store, StoreError},
+};
+use rally_store_redb::{Options, RedbStore};
+use redb::StorageBackend;
+use tempfile::tempdir;
+
+use crate::{
+    crash_backend::CrashDisk,
+    support::{get, put, tenant, try_put},
+};
+
+/// All rows of a tenant, in their order.
+type Rows = Vec<(TenantId, Vec<(Key, Bytes)>)>;
+
+/// The number of bytes that are changed, one at a time.
+const FLIPS: usize = 240;
+
+/// Makes a file with records of an engine, closes it, and gives what is in it.
+fn write(path: &Path) -> Rows {
+    let store = Arc::new(RedbStore::open(path, Options::default()).unwrap());
+    let (environment, _) = rally_testkit::environment(7);
+    let engine = Engine::with(store.clone(), environment, Config::default());
+    let mut tenants = vec![TenantId::DIRECTORY];
+    for slug in ["acme", "globex"] {
+        let handle = engine.create_tenant(&TenantDraft::new(slug)).unwrap();
+        let session = handle.trusted_session("host").unwrap();
+        let draft = |number: usize| {
+            ContactDraft::new("Ada", "Lovelace", format!("a{number}@x.example")).notes("x".repeat(number * 9))
+        };
+        for round in 0..12 {
+            let drafts: Vec<_> = (round * 20..round * 20 + 20).map(draft).collect();
+            session.contacts().create_many(&drafts, Atomicity::AllOrNothing).unwrap();
+        }
+        tenants.push(session.tenant().id);
+    }
+    let rows = tenants.into_iter().map(|tenant| (tenant, rows(&*store, tenant).unwrap())).collect();
+    store.close().unwrap();
+    rows
+}
+
+fn rows(store: &dyn Store, tenant: TenantId) -> Result<Vec<(Key, Bytes)>, StoreError> {
+    let snapshot = store.snapshot(tenant)?;
+    let mut rows = Vec::new();
+    for space in 0..=u8::MAX {
+        let found = scan(&*snapshot, space, Direction::Forward)?;
+        rows.extend(found.into_iter().map(|entry| (entry.key, entry.value)));
+    }
+    Ok(rows)
+}
+
+fn scan(snapshot: &dyn Snapshot, space: u8, direction: Direction) -> Result<Vec<Entry>, StoreError> {
+    snapshot.scan(&KeyRange::prefix(&Key::new(Space(space))), direction, usize::MAX)
+}
+
+/// What a store made of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Right,
+    Error,
+    Wrong,
+}
+
+fn judge<T>(answer: Result<T, StoreError>, is_right: impl FnOnce(T) -> bool) -> Answer {
+    match answer.map(is_right) {
+        Ok(true) => Answer::Right,
+        Ok(false) => Answer::Wrong,
+        Err(_) => Answer::Error,
+    }
+}
+
+/// Asks for everything in every way, before and after more is written.
+fn ask(path: &Path, expected: &Rows) -> Vec<Answer> {
+    let Ok(store) = RedbStore::open(path, Options::default()) else { return vec![Answer::Error] };
+    let mut answers = ask_all(&store, expected);
+    for commit in 0..4 {
+        let mut batch = Batch::new();
+        for number in 0..10 {
+            batch.put(Key::new(Space(1)).bytes(&[commit, number]), vec![number; 3000]);
+        }
+        drop(store.write(tenant(99), &mut |_| Ok(batch.clone())));
+    }
+    answers.extend(ask_all(&store, expected));
+    answers
+}
+
+fn ask_all(store: &RedbStore, expected: &Rows) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for (tenant, expected) in expected {
+        answers.push(judge(rows(store, *tenant), |rows| rows == *expected));
+        let Ok(snapshot) = store.snapshot(*tenant) else {
+            answers.push(Answer::Error);
+            continue;
+        };
+        for (key, value) in expected {
+            answers.push(judge(snapshot.get(key), |found| found.as_ref() == Some(value)));
+        }
+        let keys: Vec<_> = expected.iter().map(|(key, _)| key.clone()).collect();
+        let found = snapshot.get_many(&keys);
+        answers.push(judge(found, |found| {
+            found.into_iter().flatten().eq(expected.iter().map(|row| row.1.clone()))
+        }));
+        let backward = (0..=u8::MAX).rev().try_fold(Vec::new(), |mut rows, space| {
+            rows.extend(scan(&*snapshot, space, Direction::Backward)?.into_iter().map(|entry| entry.key));
+            Ok(rows)
+        });
+        answers.push(judge(backward, |found| found.into_iter().rev().eq(keys)));
+    }
+    answers
+}
+
+#[test]
+fn a_changed_byte_of_a_closed_file_gives_no_wrong_answer() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("crm.redb");
+    let expected = write(&path);
+    let whole = fs::read(&path).unwrap();
+    assert!(ask(&path, &expected).iter().all(|answer| *answer == Answer::Right));
+
+    let (mut harmless, mut noticed, mut wrong) = (0, 0, Vec::new());
+    let mut random = 0x9E37_79B9_u64;
+    for flip in 0..FLIPS {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // The head and the first pages are few beside the others, and matter most.
+        let end = if flip % 4 == 0 { 4096 * 3 } else { whole.len() };
+        let place = usize::try_from(random >> 20).unwrap() % end;
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1 << ((random >> 10) % 8);
+        fs::write(&path, bytes).unwrap();
+        let answers = panic::catch_unwind(AssertUnwindSafe(|| ask(&path, &expected)));
+        match answers {
+            Ok(answers) if answers.contains(&Answer::Wrong) => wrong.push((place, "wrong")),
+            Ok(answers) if answers.contains(&Answer::Error) => noticed += 1,
+            Ok(_) => harmless += 1,
+            Err(_) => wrong.push((place, "panic")),
+        }
+    }
+    println!("of {FLIPS}: {harmless} harmless, {noticed} noticed, {} wrong", wrong.len());
+    assert!(wrong.is_empty(), "{} of {FLIPS} of {} bytes: {wrong:?}", wrong.len(), whole.len());
+    assert!(noticed > FLIPS / 4, "{noticed} noticed");
+}
+
+#[test]
+fn damage_is_told_where_it_is_met_and_all_else_goes_on() {
+    let row = |number: usize| Key::new(Space(1)).bytes(format!("row {number:03}").as_bytes());
+    let value = |number: usize| format!("value {number:03} ").repeat(100);
+    let disk = CrashDisk::new();
+    // Without a cache every read reaches the disk.
+    let options = Options { cache_bytes: 0, ..Options::default() };
+    let store = RedbStore::with_backend(disk.backend(), options).unwrap();
+    for number in 0..300 {
+        put(&store, tenant(1), &row(number), value(number).as_bytes());
+    }
+    let bytes = disk.synced_image();
+    let places = bytes.windows(10).enumerate().filter(|(_, found)| *found == b"value 150 ");
+    for (place, _) in places {
+        disk.backend().write(u64::try_from(place).unwrap(), b"V").unwrap();
+    }
+
+    for _ in 0..3 {
+        let damaged = store.snapshot(tenant(1)).unwrap().get(&row(150));
+        assert!(matches!(damaged, Err(StoreError::Corrupt { .. })), "{damaged:?}");
+        let all = scan(&*store.snapshot(tenant(1)).unwrap(), 1, Direction::Forward);
+        assert!(matches!(all, Err(StoreError::Corrupt { .. })), "{all:?}");
+        for number in [0, 10, 299] {
+            assert_eq!(get(&store, tenant(1), &row(number)).as_deref(), Some(value(number).as_bytes()));
+        }
+        put(&store, tenant(2), &row(1), b"more");
+        let changed = try_put(&store, tenant(1), &row(150), b"new");
+        assert!(matches!(changed, Err(StoreError::Corrupt { .. })), "{changed:?}");
+    }
+}
