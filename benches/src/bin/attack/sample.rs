@@ -33,6 +33,10 @@ impl Sample {
         self.quantile_ms(50)
     }
 
+    pub(crate) fn lower_quartile_ms(&self) -> f64 {
+        self.quantile_ms(25)
+    }
+
     pub(crate) fn greatest_ms(&self) -> f64 {
         self.quantile_ms(100)
     }
