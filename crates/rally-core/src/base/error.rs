@@ -117,7 +117,7 @@ impl Code {
 #[derive(Clone)]
 pub struct Error(Box<Parts>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Parts {
     code: Code,
     detail: String,
@@ -314,8 +314,22 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
+    /// Both halves, as a sentence: this is what a `main` that returns an error prints.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let Parts { code, existing_id, matching_ids, .. } = &*self.0;
+        write!(f, "{self} ({}", code.name())?;
+        existing_id.iter().try_for_each(|id| write!(f, ", existing record {id}"))?;
+        matching_ids.iter().try_for_each(|id| write!(f, ", matching record {id}"))?;
+        if self.is_outcome_unknown() {
+            f.write_str(", outcome unknown")?;
+        }
+        f.write_str(")")?;
+        let mut cause = self.source();
+        while let Some(reason) = cause {
+            write!(f, ": {reason}")?;
+            cause = reason.source();
+        }
+        Ok(())
     }
 }
 
@@ -358,7 +372,8 @@ mod tests {
     fn what_the_caller_hears_and_what_the_log_hears_never_mix() {
         let error = Error::internal("disk 7 is on fire");
         assert!(!error.to_string().contains("fire"));
-        assert!(format!("{error:?}").contains("fire"));
+        let printed = "something went wrong here; the log has the reason (internal): disk 7 is on fire";
+        assert_eq!(format!("{error:?}"), printed);
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("disk 7 is on fire"));
     }
 }
