@@ -81,6 +81,12 @@ impl PostgresStore {
         }
     }
 
+    /// The hosts and the database, for people: without user and password.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.database.pool.manager().address().place
+    }
+
     fn start(url: &str, options: Options) -> Result<Self, OpenError> {
         let connector = Connector::new(Address::parse(url)?, options)?;
         let failed = |reason: String| OpenError::Unreachable { place: "this machine".to_owned(), reason };

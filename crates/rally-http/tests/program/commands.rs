@@ -1,3 +1,5 @@
+use rally_store_redb::{Options, RedbStore};
+
 use crate::running::Folder;
 
 #[test]
@@ -91,6 +93,7 @@ fn what_is_wrong_is_said_in_a_sentence_with_the_mend() {
         |slug| ["keys", "create", "--store", &store, "--name", "n", "--tenant", slug].map(str::to_owned);
     let complain =
         |arguments: &[String]| folder.complaint(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    drop(RedbStore::open(folder.path().join("crm.redb"), Options::default()).unwrap());
     assert_eq!(
         complain(&tenant("acme")),
         "rally: there is no tenant \"acme\"; create it with `rally tenants create acme`\n"
@@ -112,9 +115,38 @@ fn what_is_wrong_is_said_in_a_sentence_with_the_mend() {
         (&["serve", "--store", "memory", "--listen", "192.0.2.1:80"], "choose another with --listen"),
         (&["fake", "--listen", "0.0.0.0:0"], "use 127.0.0.1"),
         (&["serve", "--store", "memory", "--tenant", "No Good"], "cannot create the tenant"),
+        (&["serve", "--store", "memory", "--log", "loud"], "error, warn, info, debug, trace, off"),
+        (&["serve", "--store", "memory", "--host-suffix", "https://x.example"], "without scheme, port"),
     ] {
         let complaint = folder.complaint(arguments);
         assert!(complaint.contains(mend), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn a_slip_in_the_name_of_a_file_makes_none() {
+    let folder = Folder::new();
+    let store = folder.store();
+    for command in [
+        &["tenants", "list"][..],
+        &["tenants", "set", "acme", "--rate-limit", "7"],
+        &["keys", "list", "--tenant", "acme"],
+        &["keys", "create", "--tenant", "acme", "--name", "robot"],
+        &["audit", "--tenant", "acme"],
+        &["secrets", "rotate"],
+    ] {
+        let complaint = folder.complaint(&with(command, &["--store", &store]));
+        assert!(complaint.contains("there is no file"), "{command:?}: {complaint}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{command:?}");
+    }
+}
+
+#[test]
+fn each_shell_gets_its_completions() {
+    let folder = Folder::new();
+    for (shell, sign) in [("bash", "complete -F"), ("zsh", "#compdef rally"), ("fish", "complete -c rally")] {
+        let script = folder.printed(&["completions", shell]);
+        assert!(script.contains(sign) && script.contains("host-suffix"), "{shell}");
     }
 }
 

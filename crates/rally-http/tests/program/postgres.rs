@@ -198,7 +198,7 @@ fn people_read_that_the_store_is_waited_for_and_then_the_tenants() {
     command.env("RALLY_STORE", &url);
     let server = Running::start(command).unwrap();
     let first = server.ready.as_str().unwrap();
-    assert!(first.ends_with(", and its store does not answer yet"), "{first}");
+    assert!(first.contains(", and the database ") && first.ends_with(" does not answer yet"), "{first}");
     database.restart();
     assert!(server.line().unwrap().starts_with("Rally is ready at http://127.0.0.1:"));
     let tenant = server.line().unwrap();

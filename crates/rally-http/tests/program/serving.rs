@@ -22,6 +22,7 @@ fn a_new_store_has_the_tenant_demo_whose_key_is_printed_once() {
     let folder = Folder::new();
     let server = folder.serve(&[]);
     assert_eq!(server.ready["tenants"][0]["slug"], "demo");
+    assert_eq!(server.ready["store"], folder.store());
     let key = server.key();
     assert!(key.starts_with("rk_live_"));
     assert_eq!(server.send("POST", "/api/v1/contacts", &key, &contact("a@x.example")).0, 201);
@@ -86,7 +87,15 @@ fn a_fake_is_strict_and_makes_test_keys() {
     assert!(key.starts_with("rk_test_"));
     assert_eq!(server.send("GET", "/api/contacts?page=1", &key, "").0, 400);
     assert_eq!(server.send("GET", "/api/contacts", &key, "").0, 200);
+    assert_eq!(server.ready["store"], "memory");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_fake_may_be_named_localhost() {
+    let folder = Folder::new();
+    let server = folder.start(&["fake", "--json", "--listen", "localhost:0"]);
+    assert_eq!(server.send("GET", "/healthz", "", "").0, 200);
 }
 
 #[test]

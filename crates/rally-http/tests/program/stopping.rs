@@ -1,7 +1,7 @@
 //! The end of a server, at any moment and with clients that do not let go of it.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     net::{TcpListener, TcpStream},
     process::Stdio,
     sync::atomic::{AtomicUsize, Ordering},
@@ -11,7 +11,7 @@ use std::{
 use rally_store_redb::{Options, RedbStore};
 
 use crate::{
-    running::{Folder, rally, signal},
+    running::{Folder, Running, rally, signal},
     serving::contact,
     wire::send,
 };
@@ -78,6 +78,26 @@ fn an_interrupt_right_after_the_announcement_is_an_orderly_end() {
         let server = folder.start(&["fake", "--json"]);
         server.signal("INT");
         assert_eq!(server.ended(), Some(0));
+    }
+}
+
+#[test]
+fn a_fake_ends_with_its_standard_input_if_it_is_told_to() {
+    let folder = Folder::new();
+    for (arguments, ends) in
+        [(&["fake", "--json", "--exit-with-stdin"][..], true), (&["fake", "--json"], false)]
+    {
+        let mut command = rally(folder.path(), arguments);
+        let (reader, writer) = io::pipe().unwrap();
+        command.stdin(reader);
+        let server = Running::start(command).unwrap();
+        assert_eq!(server.send("GET", "/healthz", "", "").0, 200);
+        drop(writer);
+        if ends {
+            assert_eq!(server.ended(), Some(0));
+        } else {
+            assert_eq!(server.send("GET", "/healthz", "", "").0, 200);
+        }
     }
 }
 

@@ -11,22 +11,24 @@ use rally_core::{
 use crate::{
     arguments::{KeysCommand, SettingsArguments, StoreArguments, TenantsCommand},
     failure::Failure,
-    store::{Location, Progress, WhenAway},
+    store::{Location, Need, Progress},
 };
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
     match command {
         KeysCommand::Create { store, tenant, name, scopes } => {
             let draft = ApiKeyDraft::new(name).scopes(*scopes);
-            let made = session(&open(store)?, tenant, "rally keys create")?.api_keys().mint(&draft)?;
+            let made = session(&open(store, Need::Existing)?, tenant, "rally keys create")?
+                .api_keys()
+                .mint(&draft)?;
             print(&format!("{}\n", made.key))
         }
         KeysCommand::List { store, tenant } => {
-            let engine = open(store)?;
+            let engine = open(store, Need::Existing)?;
             list_keys(&session(&engine, tenant, "rally keys list")?)
         }
         KeysCommand::Revoke { store, tenant, id } => {
-            let engine = open(store)?;
+            let engine = open(store, Need::Existing)?;
             let revoked = session(&engine, tenant, "rally keys revoke")?.api_keys().revoke(*id)?;
             print(&key_line(&revoked, engine.clock().now()))
         }
@@ -54,13 +56,13 @@ fn print_all<R: Resource>(records: Collection<'_, R>, line: impl Fn(&R) -> Strin
 }
 
 pub(crate) fn rotate_secret(store: &StoreArguments, now: bool) -> Result<(), Failure> {
-    let engine = open(store)?;
+    let engine = open(store, Need::Existing)?;
     let secret = if now { engine.replace_signing_secrets()? } else { engine.rotate_signing_secret()? };
     print(&format!("{}\n", secret.id()))
 }
 
 pub(crate) fn audit(store: &StoreArguments, tenant: &str) -> Result<(), Failure> {
-    let engine = open(store)?;
+    let engine = open(store, Need::Existing)?;
     print_all(session(&engine, tenant, "rally audit")?.audit(), audit_line)
 }
 
@@ -88,17 +90,19 @@ fn key_line(key: &ApiKey, now: Timestamp) -> String {
 pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
     match command {
         TenantsCommand::List { store } => {
-            let tenants = open(store)?.tenants()?;
+            let tenants = open(store, Need::Existing)?.tenants()?;
             let lines: Vec<String> =
                 tenants.iter().map(|tenant| format!("{}\t{}\n", tenant.slug, tenant.id)).collect();
             print(&lines.concat())
         }
         TenantsCommand::Create { store, slug } => {
-            let tenant = open(store)?.create_tenant(&TenantDraft::new(slug))?;
+            let tenant = open(store, Need::Answering)?.create_tenant(&TenantDraft::new(slug))?;
             let key = mint_admin_key(&tenant)?;
             print(&format!("{}\t{}\n{key}\n", tenant.slug, tenant.id))
         }
-        TenantsCommand::Set { store, slug, settings } => set_tenant(&open(store)?, slug, settings),
+        TenantsCommand::Set { store, slug, settings } => {
+            set_tenant(&open(store, Need::Existing)?, slug, settings)
+        }
     }
 }
 
@@ -120,16 +124,14 @@ pub(crate) fn mint_admin_key(tenant: &TenantHandle) -> Result<String, Error> {
 }
 
 /// Opens a store that outlives the command.
-fn open(arguments: &StoreArguments) -> Result<Engine, Failure> {
+fn open(arguments: &StoreArguments, need: Need) -> Result<Engine, Failure> {
     match &arguments.store {
         Location::Memory => Err(Failure::new(
             "a store in memory is gone when this command ends; name one that stays with --store redb:PATH or \
              --store postgres://URL",
         )),
-        location => {
-            let progress = recovery_told_once();
-            let opened =
-                location.open(arguments.store_connections, arguments.file, WhenAway::Fail, progress)?;
+        _ => {
+            let opened = arguments.open(need, recovery_told_once())?;
             Ok(Engine::with(opened.store, Environment::system(), Config::default()))
         }
     }

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use rally_core::Engine;
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 use crate::{
     admin,
     failure::Failure,
-    store::Location,
+    store::Place,
     tenants::{ReadyTenant, WantedTenants},
 };
 
@@ -18,32 +17,24 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Announces the URL of a server, as text or as JSON.
 pub(crate) struct Announcer {
-    url: String,
-    json: bool,
+    pub(crate) url: String,
+    pub(crate) place: Place,
+    pub(crate) json: bool,
 }
 
 /// The announcement as JSON.
 #[derive(Serialize)]
 struct Ready<'a> {
     url: &'a str,
+    store: &'a str,
     tenants: &'a [ReadyTenant],
 }
 
 impl Announcer {
-    pub(crate) fn new(listener: &TcpListener, json: bool) -> Result<Self, Failure> {
-        let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self { url: format!("http://{address}"), json })
-    }
-
     /// Makes the tenants and announces them. If the store is away, announces none, and all once it is back.
-    pub(crate) fn announce(
-        self,
-        engine: &Engine,
-        location: &Location,
-        mut wanted: WantedTenants,
-    ) -> Result<(), Failure> {
+    pub(crate) fn announce(self, engine: &Engine, mut wanted: WantedTenants) -> Result<(), Failure> {
         match wanted.ensure(engine) {
-            Err(failure) if failure.may_pass() && location.may_be_away() => {
+            Err(failure) if failure.may_pass() && self.place.may_be_away => {
                 tracing::warn!(reason = %failure, "the tenants are made once the store answers");
                 self.say_waiting()?;
                 tokio::spawn(self.announce_later(engine.clone(), wanted));
@@ -79,14 +70,14 @@ impl Announcer {
         if self.json {
             return self.say_json(&[]);
         }
-        admin::print(&format!("Rally listens at {}, and its store does not answer yet\n", self.url))
+        admin::print(&format!("Rally listens at {}, and {} does not answer yet\n", self.url, self.place.name))
     }
 
     fn say_ready(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
         if self.json {
             return self.say_json(tenants);
         }
-        let mut text = format!("Rally is ready at {}\n", self.url);
+        let mut text = format!("Rally is ready at {}; its records are in {}\n", self.url, self.place.name);
         for tenant in tenants {
             text += &match &tenant.api_key {
                 Some(key) => format!("tenant {} is new; its admin key, shown only now: {key}\n", tenant.slug),
@@ -97,7 +88,7 @@ impl Announcer {
     }
 
     fn say_json(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
-        let ready = Ready { url: &self.url, tenants };
+        let ready = Ready { url: &self.url, store: &self.place.location, tenants };
         let line = serde_json::to_string(&ready).map_err(|error| Failure::new(error.to_string()))?;
         admin::print(&format!("{line}\n"))
     }

@@ -1,13 +1,11 @@
-use std::{
-    net::{IpAddr, SocketAddr},
-    str::FromStr,
-};
+use std::{net::IpAddr, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use ipnet::IpNet;
 use rally_core::{ApiKey, Id, Patch, Profile, Scopes};
 
-use crate::store::Location;
+use crate::{listen::Addresses, log::Levels, store::Location};
 
 /// A multi-tenant CRM over HTTP.
 #[derive(Debug, Parser)]
@@ -43,6 +41,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SLUG")]
         tenant: String,
     },
+    /// Print what makes a shell complete this program's arguments
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,21 +64,24 @@ pub(crate) enum SecretsCommand {
 pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) store: StoreArguments,
-    /// Address and port to listen on
+    /// Address or name, and port, to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "RALLY_LISTEN")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Addresses,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct FakeArguments {
-    /// Address of this machine and port to listen on
+    /// Address of this machine or localhost, and port, to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Addresses,
     /// Listen on an address that other machines reach, which a fake refuses otherwise
     #[arg(long)]
     pub(crate) allow_remote: bool,
+    /// End once standard input ends, so that a fake does not outlive the test that has started it
+    #[arg(long)]
+    pub(crate) exit_with_stdin: bool,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
@@ -86,7 +92,7 @@ pub(crate) struct CommonArguments {
     #[arg(long = "tenant", value_name = "SLUG")]
     pub(crate) tenants: Vec<String>,
     /// Hosts below this one name their tenant by their first label, as acme.localhost does. May be repeated
-    #[arg(long = "host-suffix", value_name = "HOST", default_value = "localhost")]
+    #[arg(long = "host-suffix", value_name = "HOST", default_value = "localhost", value_parser = host_name)]
     pub(crate) host_suffixes: Vec<String>,
     /// An origin whose pages may call the API from a browser, such as `https://app.example`. May be repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
@@ -115,9 +121,13 @@ pub(crate) struct CommonArguments {
     /// Print one line of JSON when ready, and log in JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// The least level of the log: error, warn, info, debug, trace or off; or levels by module, as in
+    /// warn,rally_http=debug. A server logs from info on, a fake from warn on
+    #[arg(long, value_name = "LEVELS", env = "RALLY_LOG")]
+    pub(crate) log: Option<Levels>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct StoreArguments {
     /// The place of the records: redb:PATH, postgres://URL, or memory. A URL with a password is better given as
     /// RALLY_STORE, as others may see what a program is started with
@@ -252,6 +262,41 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
+/// A name of a host, as in DNS: labels of letters, digits and hyphens, other letters in punycode.
+fn host_name(text: &str) -> Result<String, String> {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(is_inner);
+    let name = text.trim_matches('.');
+    if name.len() <= 253 && name.split('.').all(is_label) {
+        Ok(name.to_ascii_lowercase())
+    } else {
+        Err("must be the name of a host without scheme, port, path or *, such as crm.example".to_owned())
+    }
+}
+
 fn setting<T: FromStr>(text: &str) -> Result<Patch<T>, T::Err> {
     if text == "default" { Ok(Patch::Clear) } else { text.parse().map(Patch::Set) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_name;
+
+    #[test]
+    fn a_host_suffix_is_a_name_and_nothing_else() {
+        for (text, name) in [
+            ("localhost", "localhost"),
+            ("RallyCRM.io", "rallycrm.io"),
+            (".rallycrm.io.", "rallycrm.io"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ] {
+            assert_eq!(host_name(text).as_deref(), Ok(name), "{text}");
+        }
+        let long = ["x"; 127].join(".") + ".yz";
+        let wrong =
+            ["", ".", "*", "*.rallycrm.io", "https://rallycrm.io", "rallycrm.io:443", "rallycrm.io/", "a..b"];
+        for text in wrong.into_iter().chain(["bücher.example", "a b", "[::1]", &"x".repeat(64), &long]) {
+            assert!(host_name(text).is_err(), "{text}");
+        }
+    }
 }

@@ -5,13 +5,20 @@ use std::{
     collections::VecDeque,
     io::{self, Write},
     panic,
+    str::FromStr,
     sync::Arc,
     thread,
     time::Duration,
 };
 
 use parking_lot::{Condvar, Mutex};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{LevelFilter, Targets},
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::failure::Failure;
 
@@ -25,20 +32,46 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// The log of this process, whose last lines are written when this is dropped.
 pub(crate) struct Log(Arc<Queue>);
 
-/// Starts the log. `level` is the least that it has unless `RALLY_LOG` says otherwise.
-pub(crate) fn start(json: bool, level: &str) -> Result<Log, Failure> {
-    let filter = EnvFilter::try_from_env("RALLY_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let log = Log::to(stderr()?, QUEUE_BYTES)?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(Lines(Arc::clone(&log.0)))
-        .with_ansi(false)
-        .log_internal_errors(false);
-    if json {
-        subscriber.json().init()
-    } else {
-        subscriber.init()
+/// The least level of the lines that are logged, for all modules and for some.
+#[derive(Clone, Debug)]
+pub(crate) struct Levels(Targets);
+
+impl Levels {
+    /// One level for all modules.
+    pub(crate) fn from_level(level: LevelFilter) -> Self {
+        Self(Targets::new().with_default(level))
     }
+}
+
+impl FromStr for Levels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A level alone that is none would be taken for the name of a module.
+        let is_level = |level: &str| !level.is_empty() && level.parse::<LevelFilter>().is_ok();
+        let is_module =
+            |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
+        let is_sound = |part: &str| match part.split_once('=') {
+            Some((module, level)) => is_module(module) && is_level(level),
+            None => is_level(part),
+        };
+        match text.parse() {
+            Ok(levels) if text.split(',').all(is_sound) => Ok(Self(levels)),
+            _ => Err("must be a level (error, warn, info, debug, trace, off) or levels by module, as in \
+                      warn,rally_http=debug"
+                .to_owned()),
+        }
+    }
+}
+
+/// Starts the log.
+pub(crate) fn start(json: bool, levels: Levels) -> Result<Log, Failure> {
+    let log = Log::to(stderr()?, QUEUE_BYTES)?;
+    let lines =
+        fmt::layer().with_writer(Lines(Arc::clone(&log.0))).with_ansi(false).log_internal_errors(false);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> =
+        if json { lines.json().boxed() } else { lines.boxed() };
+    tracing_subscriber::registry().with(lines.with_filter(levels.0)).init();
     // The usual hook writes to standard error itself, where it may wait for ever.
     panic::set_hook(Box::new(|panicked| tracing::error!(%panicked, "a thread panicked")));
     Ok(log)
@@ -208,6 +241,16 @@ mod tests {
         let (written, reader) = channel();
         let (allow, may_go_on) = channel();
         (Log::to(Pipe { written, may_go_on }, 40).unwrap(), reader, allow)
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused() {
+        for text in ["info", "OFF", "warn,rally_http=debug", "rally_http=trace"] {
+            assert!(text.parse::<Levels>().is_ok(), "{text}");
+        }
+        for text in ["", "verbose", "rally_http", "info,", "rally_http=loud", "warn;rally_http=debug"] {
+            assert!(text.parse::<Levels>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod admin;
 mod announce;
 mod arguments;
 mod failure;
+mod listen;
 mod log;
 mod serve;
 mod signals;
@@ -13,7 +14,7 @@ mod tenants;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command, SecretsCommand};
 use failure::Failure;
@@ -33,5 +34,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Tenants(command) => admin::tenants(&command),
         Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(&store, now),
         Command::Audit { store, tenant } => admin::audit(&store, &tenant),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "rally", &mut script);
+            admin::print(&String::from_utf8_lossy(&script))
+        }
     }
 }

@@ -1,21 +1,22 @@
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use rally_core::{Config, Engine, Environment, Profile, store::Store};
+use rally_core::{Config, Engine, Environment, Profile};
 use rally_http::{Lifecycle, ServeOptions};
 use tokio::{
-    net::TcpListener,
     runtime::Runtime,
     task::{JoinHandle, spawn_blocking},
 };
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     announce::Announcer,
-    arguments::{CommonArguments, FakeArguments, FileArguments, ServeArguments},
+    arguments::{CommonArguments, FakeArguments, ServeArguments, StoreArguments},
     failure::Failure,
-    log,
-    signals::{Signals, ignore_hangup},
-    store::{Location, OpenStore, Progress, WhenAway},
+    listen::Addresses,
+    log::{self, Levels},
+    signals::{Signals, StandardInput, ignore_hangup},
+    store::{Need, OpenStore, Progress},
     tenants::WantedTenants,
 };
 
@@ -24,22 +25,20 @@ const OPENING: Duration = Duration::from_secs(2);
 
 /// A server as it was asked for.
 struct Server<'a> {
-    location: Location,
-    connections: u16,
-    care: FileArguments,
-    listen: SocketAddr,
+    store: StoreArguments,
+    listen: &'a Addresses,
     config: Config,
+    input: StandardInput,
     common: &'a CommonArguments,
 }
 
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let common = &arguments.common;
     let server = Server {
-        location: arguments.store.store.clone(),
-        connections: arguments.store.store_connections,
-        care: arguments.store.file,
-        listen: arguments.listen,
+        store: arguments.store.clone(),
+        listen: &arguments.listen,
         config: Config { requests_per_minute: common.rate_limit, ..Config::default() },
+        input: StandardInput::Ignored,
         common,
     };
     run(
@@ -48,38 +47,33 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
             server.run().await
         },
         common,
-        "info",
+        LevelFilter::INFO,
     )
 }
 
 pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
-    if !arguments.listen.ip().is_loopback() && !arguments.allow_remote {
+    if !arguments.listen.are_of_this_machine() && !arguments.allow_remote {
         return Err(Failure::new(format!(
             "a fake listens on this machine only, and {} is not an address of it; use 127.0.0.1, or say --allow-remote",
-            arguments.listen.ip()
+            arguments.listen
         )));
     }
     let common = &arguments.common;
     let config = Config { requests_per_minute: common.rate_limit, profile: Profile::Strict, test_keys: true };
-    let server = Server {
-        location: Location::Memory,
-        connections: 0,
-        care: FileArguments::default(),
-        listen: arguments.listen,
-        config,
-        common,
-    };
+    let input = if arguments.exit_with_stdin { StandardInput::Watched } else { StandardInput::Ignored };
+    let server = Server { store: StoreArguments::memory(), listen: &arguments.listen, config, input, common };
     // A test reads what it has asked for, and a line for each request is in its way.
-    run(async || server.run().await, common, "warn")
+    run(async || server.run().await, common, LevelFilter::WARN)
 }
 
 /// Runs a server on threads of its own, with a log from this level on.
 fn run(
     server: impl AsyncFnOnce() -> Result<(), Failure>,
     common: &CommonArguments,
-    level: &str,
+    level: LevelFilter,
 ) -> Result<(), Failure> {
-    let _log = log::start(common.json, level)?;
+    let levels = common.log.clone().unwrap_or_else(|| Levels::from_level(level));
+    let _log = log::start(common.json, levels)?;
     let runtime = Runtime::new().map_err(|error| Failure::new(format!("cannot start threads: {error}")))?;
     let served = runtime.block_on(server());
     // Work that still waits for a store that does not answer is abandoned.
@@ -91,15 +85,12 @@ impl Server<'_> {
     /// Serves until a signal asks for the end. From the first moment on a signal ends it in an orderly way, and the port
     /// answers.
     async fn run(self) -> Result<(), Failure> {
-        let signals = Signals::take()?;
-        let bound = TcpListener::bind(self.listen).await;
-        let listener = bound.map_err(|error| {
-            Failure::new(format!("cannot listen on {}: {error}; choose another with --listen", self.listen))
-        })?;
+        let signals = Signals::take(self.input)?;
+        let listener = self.listen.bind().await?;
         if let Err(error) = rally_http::raise_descriptor_limit() {
             tracing::warn!(%error, "there may be fewer connections, as the limit of open files stays as it is");
         }
-        let announcer = Announcer::new(&listener, self.common.json)?;
+        let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
         let lifecycle = Lifecycle::new();
         let serving = tokio::spawn(rally_http::serve(
             listener,
@@ -111,7 +102,7 @@ impl Server<'_> {
         tokio::select! {
             opened = &mut opening => {
                 let opened = opened?;
-                let served = self.serve_on(&opened.store, announcer, &lifecycle, serving, signals).await;
+                let served = self.serve_on(&opened, address, &lifecycle, serving, signals).await;
                 served.and(close(opened).await)
             }
             () = signals.clone().stop() => match tokio::time::timeout(OPENING, opening).await {
@@ -124,25 +115,28 @@ impl Server<'_> {
 
     /// Opens the store on a thread that may wait, while the port is open.
     async fn open(&self, lifecycle: &Lifecycle) -> Result<OpenStore, Failure> {
-        let (location, lifecycle) = (self.location.clone(), lifecycle.clone());
-        let (connections, care) = (self.connections, self.care);
+        let (store, lifecycle) = (self.store.clone(), lifecycle.clone());
         lifecycle.report("the store is being opened");
-        let opening =
-            spawn_blocking(move || location.open(connections, care, WhenAway::Wait, progress(lifecycle)));
+        let opening = spawn_blocking(move || store.open(Need::Any, progress(lifecycle)));
         opening.await.unwrap_or_else(|panicked| Err(Failure::new(panicked.to_string())))
     }
 
     async fn serve_on(
         &self,
-        store: &Arc<dyn Store>,
-        announcer: Announcer,
+        opened: &OpenStore,
+        address: SocketAddr,
         lifecycle: &Lifecycle,
         serving: JoinHandle<std::io::Result<()>>,
         signals: Signals,
     ) -> Result<(), Failure> {
-        let engine = Engine::with(Arc::clone(store), Environment::system(), self.config);
+        let engine = Engine::with(Arc::clone(&opened.store), Environment::system(), self.config);
         lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
-        announcer.announce(&engine, &self.location, WantedTenants::new(&self.common.tenants))?;
+        let announcer = Announcer {
+            url: format!("http://{address}"),
+            place: opened.place.clone(),
+            json: self.common.json,
+        };
+        announcer.announce(&engine, WantedTenants::new(&self.common.tenants))?;
         let served = tokio::select! {
             served = serving => served.unwrap_or_else(|panicked| Err(panicked.into())),
             () = signals.hurry() => Ok(()),
@@ -164,7 +158,7 @@ impl Server<'_> {
         http.cors_origins.clone_from(&self.common.cors_origins);
         http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
         http.trusted_proxies.clone_from(&self.common.trusted_proxies);
-        http.work_on = self.location.work_on();
+        http.work_on = self.store.store.work_on();
         if self.config.test_keys && self.config.requests_per_minute == 0 {
             http.failed_credentials_per_minute = 0;
         }

@@ -1,3 +1,5 @@
+use std::{io, thread};
+
 use tokio::sync::watch;
 
 use crate::failure::Failure;
@@ -6,10 +8,27 @@ use crate::failure::Failure;
 #[derive(Clone)]
 pub(crate) struct Signals(watch::Receiver<u32>);
 
+/// The other way to be asked to stop: the end of standard input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StandardInput {
+    Ignored,
+    Watched,
+}
+
 impl Signals {
     /// Takes the signals from now on, instead of dying of them.
-    pub(crate) fn take() -> Result<Self, Failure> {
+    pub(crate) fn take(input: StandardInput) -> Result<Self, Failure> {
         let (count, counted) = watch::channel(0);
+        if input == StandardInput::Watched {
+            let count = count.clone();
+            let watch = move || {
+                // An input that cannot be read has ended as well.
+                drop(io::copy(&mut io::stdin(), &mut io::sink()));
+                count.send_modify(|count| *count += 1);
+            };
+            let started = thread::Builder::new().name("rally-stdin".to_owned()).spawn(watch);
+            started.map_err(|error| Failure::new(format!("cannot watch standard input: {error}")))?;
+        }
         let mut signals =
             Taken::new().map_err(|error| Failure::new(format!("cannot be asked to stop: {error}")))?;
         tokio::spawn(async move {

@@ -1,4 +1,10 @@
-use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    path::{self, Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 
 use rally_core::store::{MemoryStore, Store, StoreError};
 use rally_http::WorkOn;
@@ -6,7 +12,7 @@ use rally_store_postgres::PostgresStore;
 use rally_store_redb::{Durability, IntegrityCheck, RedbStore};
 
 use crate::{
-    arguments::{DurabilityLevel, FileArguments},
+    arguments::{DurabilityLevel, FileArguments, StoreArguments},
     failure::Failure,
 };
 
@@ -30,24 +36,33 @@ pub(crate) struct Url(String);
 /// A store that is open, and the way to close it before the process ends.
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) place: Place,
     pub(crate) close: Box<dyn FnOnce() -> Result<(), StoreError> + Send>,
+}
+
+/// The place of the records of a store that is open.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// The place for a person, after "in".
+    pub(crate) name: String,
+    /// The place as `--store` takes it, without user and password.
+    pub(crate) location: String,
+    /// True if the store may be away for a while and come back by itself.
+    pub(crate) may_be_away: bool,
 }
 
 /// Hears which part of a file has been recovered after a crash, from 0 to 1.
 pub(crate) type Progress = Box<dyn Fn(f64) + Send + Sync>;
 
-/// The reaction to a store that does not answer when it is opened.
+/// The reactions to a store that is not as it should be when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WhenAway {
-    Fail,
-    Wait,
-}
-
-impl OpenStore {
-    /// A store that needs no closing.
-    fn without_end(store: impl Store) -> Self {
-        Self { store: Arc::new(store), close: Box::new(|| Ok(())) }
-    }
+pub(crate) enum Need {
+    /// A missing file is made, and a database that is away may come later: for a server.
+    Any,
+    /// A missing file is made: for the first tenant.
+    Answering,
+    /// The file must be there, so that a slip in its name makes none.
+    Existing,
 }
 
 impl fmt::Debug for Url {
@@ -71,39 +86,6 @@ impl FromStr for Location {
 }
 
 impl Location {
-    /// Opens the store, with at most `connections` to a database, and so much care of a file.
-    pub(crate) fn open(
-        &self,
-        connections: u16,
-        care: FileArguments,
-        away: WhenAway,
-        progress: Progress,
-    ) -> Result<OpenStore, Failure> {
-        match self {
-            Location::Memory => Ok(OpenStore::without_end(MemoryStore::new())),
-            Location::Redb(path) => {
-                let opened = RedbStore::open_with_progress(path, care.options(), progress);
-                let store = Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?);
-                let closing = Arc::clone(&store);
-                Ok(OpenStore { store, close: Box::new(move || closing.close()) })
-            }
-            Location::Postgres(Url(url)) => {
-                let options = rally_store_postgres::Options {
-                    connections: connections.into(),
-                    ..rally_store_postgres::Options::default()
-                };
-                let opened = match away {
-                    WhenAway::Fail => PostgresStore::open(url, options),
-                    WhenAway::Wait => PostgresStore::open_when_reachable(url, options),
-                };
-                Ok(OpenStore::without_end(opened.map_err(|error| Failure::new(error.to_string()))?))
-            }
-            Location::Unknown => Err(Failure::new(
-                "--store or RALLY_STORE names no store; use redb:PATH, postgres://URL or memory",
-            )),
-        }
-    }
-
     /// Memory never waits; a file waits for its disk when it is written; a network is always waited for.
     pub(crate) const fn work_on(&self) -> WorkOn {
         match self {
@@ -112,11 +94,70 @@ impl Location {
             Location::Postgres(_) | Location::Unknown => WorkOn::BlockingThreads,
         }
     }
+}
 
-    /// True if the store may be away for a while and come back by itself.
-    pub(crate) const fn may_be_away(&self) -> bool {
-        matches!(self, Location::Postgres(_))
+impl StoreArguments {
+    /// A store that needs no more said about it.
+    pub(crate) fn memory() -> Self {
+        Self { store: Location::Memory, store_connections: 1, file: FileArguments::default() }
     }
+
+    /// Opens the store.
+    pub(crate) fn open(&self, need: Need, progress: Progress) -> Result<OpenStore, Failure> {
+        match &self.store {
+            Location::Memory => Ok(open_memory()),
+            Location::Redb(path) if need == Need::Existing && !path.exists() => {
+                let path = path.display();
+                Err(Failure::new(format!(
+                    "there is no file {path}; a server or `rally tenants create` makes it"
+                )))
+            }
+            Location::Redb(path) => open_file(path, self.file.options(), progress),
+            Location::Postgres(Url(url)) => open_database(url, self.store_connections.into(), need),
+            Location::Unknown => Err(Failure::new(
+                "--store or RALLY_STORE names no store; use redb:PATH, postgres://URL or memory",
+            )),
+        }
+    }
+}
+
+fn open_memory() -> OpenStore {
+    let place = Place {
+        name: "memory, and end with it".to_owned(),
+        location: "memory".to_owned(),
+        may_be_away: false,
+    };
+    OpenStore { store: Arc::new(MemoryStore::new()), place, close: Box::new(|| Ok(())) }
+}
+
+fn open_file(
+    path: &Path,
+    options: rally_store_redb::Options,
+    progress: Progress,
+) -> Result<OpenStore, Failure> {
+    let opened = RedbStore::open_with_progress(path, options, progress);
+    let store = Arc::new(opened.map_err(|error| Failure::new(error.to_string()))?);
+    let closing = Arc::clone(&store);
+    let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let file = path.display();
+    let place =
+        Place { name: format!("the file {file}"), location: format!("redb:{file}"), may_be_away: false };
+    Ok(OpenStore { store, place, close: Box::new(move || closing.close()) })
+}
+
+fn open_database(url: &str, connections: usize, need: Need) -> Result<OpenStore, Failure> {
+    let options = rally_store_postgres::Options { connections, ..rally_store_postgres::Options::default() };
+    let opened = match need {
+        Need::Any => PostgresStore::open_when_reachable(url, options),
+        Need::Answering | Need::Existing => PostgresStore::open(url, options),
+    };
+    let store = opened.map_err(|error| Failure::new(error.to_string()))?;
+    let place = Place {
+        name: format!("the database {}", store.place()),
+        location: format!("postgres://{}", store.place()),
+        may_be_away: true,
+    };
+    Ok(OpenStore { store: Arc::new(store), place, close: Box::new(|| Ok(())) })
 }
 
 impl FileArguments {
