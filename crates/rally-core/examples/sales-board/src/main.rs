@@ -2,7 +2,7 @@
 //! and what is likely to come of them.
 //!
 //! ```text
-//! cargo run -p rally-core --example sales_board
+//! cargo run -p sales-board
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a board is to be seen")]
