@@ -166,3 +166,61 @@ impl Token {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rally_core::store::{Direction, KeyRange, Space, Store};
+    use rally_testkit::postgres;
+
+    use super::*;
+    use crate::{Options, PostgresStore, address::Address, connection::Connector};
+
+    const MANY: u64 = 1_000;
+
+    fn key(number: u64) -> Key {
+        Key::new(Space(u8::try_from(number % 3).unwrap())).number(number)
+    }
+
+    /// The keys of a tenant, in their order.
+    fn keys(store: &PostgresStore, tenant: TenantId) -> Vec<Key> {
+        let view = store.snapshot(tenant).unwrap();
+        let of = |space| KeyRange::prefix(&Key::new(Space(space)));
+        let entries = (0..3).flat_map(|space| view.scan(&of(space), Direction::Forward, 10_000).unwrap());
+        entries.map(|entry| entry.key).collect()
+    }
+
+    #[test]
+    fn many_deletions_are_applied_with_their_batch_at_once_or_one_by_one() {
+        let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
+        let store = PostgresStore::open(&url, Options::default()).unwrap();
+        let connector = Connector::new(Address::parse(&url).unwrap(), Options::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let mut connection = runtime.block_on(connector.connect()).unwrap();
+        let [tenant, beside] = [1, 2].map(|number| TenantId::from_uuid(Uuid::from_u128(number)));
+        let (mut puts, mut batch) = (Batch::new(), Batch::new());
+        (0..MANY).for_each(|number| puts.put(key(number), "there"));
+        // Of two that are there one is deleted, and many that are not.
+        (0..MANY).for_each(|number| batch.delete(key(number * 2)));
+        batch.put(key(2), "again");
+        for version in [2, 4] {
+            for written in [tenant, beside] {
+                assert_eq!(
+                    store.write(written, &mut |_| Ok(puts.clone())).unwrap(),
+                    rally_core::store::Commit::Applied
+                );
+            }
+            let token = Token { tenant: tenant.as_uuid(), version, token: Uuid::new_v4() };
+            let sent = runtime.block_on(async {
+                connection.client.batch_execute("BEGIN").await.unwrap();
+                send(&connection, &token, &batch).await
+            });
+            assert!(matches!(sent, (Ok(()), Ok(()))), "{sent:?}");
+            let mut left: Vec<Key> =
+                (0..MANY).filter(|number| number % 2 == 1 || *number == 2).map(key).collect();
+            left.sort();
+            assert_eq!(keys(&store, tenant), left);
+            assert_eq!(keys(&store, beside).len(), puts.len(), "those of another tenant are there");
+            assert!(version == 4 || connection.statements.delete_many.take().is_some());
+        }
+    }
+}

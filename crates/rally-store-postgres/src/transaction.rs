@@ -149,7 +149,10 @@ impl Transaction {
             None => {
                 self.failure.set(Some(Failure::Lasting));
                 // Whatever is still to come on this connection belongs to nobody.
-                drop(open.take().map(|open| open.connection.close()));
+                if let Some(Open { connection, .. }) = open.take() {
+                    self.database.connector().note_loss(&connection);
+                    drop(connection.close());
+                }
                 Err(unavailable("the database does not answer".to_owned()))
             }
         }

@@ -196,6 +196,11 @@ fn a_read_is_one_round_trip_or_two_and_a_create_or_a_bulk_two() {
     check(1, &|| drop(session.contacts().list(Query::all()).unwrap()));
     check(2, &|| drop(session.contacts().create(&draft("edsger")).unwrap()));
     check(2, &|| drop(session.contacts().create_many(&many, Atomicity::AllOrNothing).unwrap()));
+    // A batch is one, however large.
+    let mut thousands = Batch::new();
+    (0..5_000u64).for_each(|number| thousands.put(key("t").number(number), "1"));
+    (0..5_000u64).for_each(|number| thousands.delete(key("d").number(number)));
+    check(2, &|| assert_eq!(store.write(TENANT, &mut |_| Ok(thousands.clone())).unwrap(), Commit::Applied));
     // Names of others are read in one more, whatever their number.
     let pipeline = session.pipelines().default().unwrap();
     let deal = DealDraft::new(pipeline.id, pipeline.stages[0].id, "Loom").contact_id(ada);

@@ -116,11 +116,14 @@ fn the_database_notices_a_server_that_is_gone_as_soon_as_the_server_does_the_dat
 }
 
 /// Makes so many connections, and has all of them forgotten.
-fn go_stale(proxy: &Proxy, store: &PostgresStore, connections: usize) -> usize {
+fn go_stale(server: &Server, proxy: &Proxy, store: &PostgresStore, connections: usize) -> usize {
     let views: Vec<Box<dyn Snapshot + '_>> =
         (0..connections).map(|_| store.snapshot(tenant(1)).unwrap()).collect();
     views.iter().for_each(|view| drop(view.get(&key("a")).unwrap()));
     drop(views);
+    // What ends a view is sent behind it, and would be what finds its connection cut.
+    let busy = "SELECT pid FROM pg_stat_activity WHERE application_name = 'rally' AND state <> 'idle'";
+    while !ask(&server.url(), busy).is_empty() {}
     proxy.forget()
 }
 
@@ -131,12 +134,12 @@ fn one_stale_connection_tells_of_all_and_no_caller_hears_of_it() {
     let (proxy, store) = behind(&server, options);
     put(&store, tenant(1), &key("a"), b"1");
 
-    let before = go_stale(&proxy, &store, CONNECTIONS);
+    let before = go_stale(&server, &proxy, &store, CONNECTIONS);
     put(&store, tenant(1), &key("a"), b"2");
     assert_eq!(proxy.forget(), before + 1, "the first was lost, and another made for it at once");
 
     for round in 0..3_u8 {
-        go_stale(&proxy, &store, CONNECTIONS);
+        go_stale(&server, &proxy, &store, CONNECTIONS);
         let (store, start) = (&store, Barrier::new(usize::try_from(CALLERS).unwrap()));
         thread::scope(|scope| {
             for number in 0..CALLERS {
