@@ -43,7 +43,7 @@ struct Columns<'b> {
 impl Transaction {
     /// Applies a batch, commits, and determines the outcome.
     pub(crate) fn commit(&self, batch: &Batch) -> CommitOutcome {
-        let Open { connection, version } = match self.take_open() {
+        let Open { connection, version, .. } = match self.take_open() {
             Ok(open) => open,
             Err(error) => return CommitOutcome::lost(error),
         };

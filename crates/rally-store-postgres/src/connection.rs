@@ -1,6 +1,9 @@
 use std::{
     ops::Deref,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,7 +22,7 @@ use crate::{
 
 /// A connection with everything prepared.
 pub(crate) struct Connection {
-    pub(crate) client: Client,
+    pub(crate) client: Arc<Client>,
     pub(crate) statements: Statements,
     /// The instant at which it began to be made.
     made: Instant,
@@ -111,7 +114,7 @@ impl Connector {
         self.see_tables(&client).await?;
         let prepared = Statements::prepare(&client).await;
         let statements = prepared.map_err(|error| OpenError::from_set_up(place, &error))?;
-        Ok(Connection { client, statements, made })
+        Ok(Connection { client: Arc::new(client), statements, made })
     }
 
     /// Makes the tables if they have never been there, and checks that they are of the version that is known.

@@ -27,6 +27,7 @@ mod group;
 mod options;
 mod probe;
 mod schema;
+mod signs;
 mod statements;
 mod store;
 mod tls;

@@ -25,10 +25,11 @@ pub struct Options {
     /// The age at which writes of a tenant that share a commit are committed, though others wait that could share it as
     /// well.
     pub group_time: Duration,
-    /// The longest that the database lets a write be silent that keeps others of its tenant waiting. Then it is ended,
-    /// and run again if its server is still there.
+    /// The longest that the database hears nothing of a server whose write keeps others of its tenant waiting. Then the
+    /// write is ended, and run again if its server is still there. A server gives signs of life meanwhile.
     pub idle_write: Duration,
-    /// The longest that the database lets a view be silent between two reads. Then it can be read no more.
+    /// The longest that the database lets a view be silent between two reads, and a server gives signs of life for a
+    /// write that asks nothing. Then it is ended, too.
     pub idle_read: Duration,
     /// The longest that either end leaves the other one's silence on the network unquestioned, and that bytes which
     /// were sent stay unconfirmed. Then the connection is given up. `tcp_user_timeout` in the URL goes before it.

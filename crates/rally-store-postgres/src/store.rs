@@ -11,10 +11,11 @@ use uuid::Uuid;
 use crate::{
     OpenError, Options,
     address::Address,
-    connection::{Connector, Pooled, milliseconds},
+    connection::{Connection, Connector, Pooled, milliseconds},
     error::{pool_error, unavailable},
     group::Queues,
     probe::Probe,
+    signs::Signs,
     transaction::{Purpose, Transaction},
     turns::{Place, Turns},
 };
@@ -197,6 +198,11 @@ impl Database {
         let limit = self.options.answer;
         // A timer is made within the runtime that it is to run on.
         self.block_on(async { tokio::time::timeout(limit, answer).await }).ok()
+    }
+
+    /// Gives signs of life on a connection, as long as they are kept.
+    pub(crate) fn give_signs(&self, connection: &Connection) -> Option<Signs> {
+        self.runtime.as_ref().map(|runtime| Signs::on(&connection.client, &self.options, runtime))
     }
 
     pub(crate) fn pause(&self) {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     connection::{Connection, Pooled},
     error::{is_conflict, is_lost, store_error, unavailable},
+    signs::Signs,
     store::Database,
     turns::Place,
 };
@@ -60,6 +61,8 @@ pub(crate) struct Open {
     pub(crate) connection: Pooled,
     /// The tenant's version, which the lock keeps as it is; 0 when reading.
     pub(crate) version: i64,
+    /// Given while the lock is held.
+    _signs: Option<Signs>,
 }
 
 /// The most times that a first statement is sent, each time on another connection, when the pool's have gone stale.
@@ -119,14 +122,22 @@ impl Transaction {
                     attempt += 1;
                 }
                 Some(Ok((version, answer))) => {
-                    *open = Some(Open { connection, version });
+                    let _signs = self.signs(&connection);
+                    *open = Some(Open { connection, version, _signs });
                     return Ok(answer);
                 }
                 answer => {
-                    *open = Some(Open { connection, version: 0 });
+                    *open = Some(Open { connection, version: 0, _signs: None });
                     return self.judge(answer.map(|answer| answer.map(|(_, answer)| answer)), &mut open);
                 }
             }
+        }
+    }
+
+    fn signs(&self, connection: &Connection) -> Option<Signs> {
+        match self.purpose {
+            Purpose::Reading => None,
+            Purpose::Writing => self.database.give_signs(connection),
         }
     }
 

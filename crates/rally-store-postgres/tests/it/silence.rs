@@ -63,6 +63,30 @@ fn a_server_that_is_cut_off_in_a_write_keeps_its_tenant_from_others_no_longer_th
 }
 
 #[test]
+fn a_write_that_computes_for_long_is_not_taken_for_a_server_that_was_cut_off() {
+    let Some(server) = Server::start() else { return };
+    let url = server.fresh_url();
+    put(&open(&url, Options::default()), tenant(1), &key("a"), b"before");
+    let compute = |options: Options, builds: &AtomicUsize| {
+        open(&url, options).write(tenant(1), &mut |newest| {
+            newest.get(&key("a"))?;
+            if builds.fetch_add(1, Ordering::Relaxed) == 0 {
+                ask(&server.url(), "SELECT pg_sleep(1.2)");
+            }
+            Ok(one(&key("a"), b"after"))
+        })
+    };
+    let brief = Duration::from_millis(300);
+    // Unless it takes longer than a view may be silent.
+    for (idle_read, expected) in [(Duration::from_secs(60), 1), (brief, 2)] {
+        let builds = AtomicUsize::new(0);
+        let options = Options { idle_write: brief, idle_read, ..Options::default() };
+        assert_eq!(compute(options, &builds).unwrap(), Commit::Applied);
+        assert_eq!(builds.load(Ordering::Relaxed), expected);
+    }
+}
+
+#[test]
 fn a_view_may_be_silent_longer_than_a_write_and_not_for_ever() {
     let Some(server) = Server::start() else { return };
     let url = server.fresh_url();
