@@ -24,7 +24,8 @@ pub const CONNECTIONS: usize = 8_192;
 pub const CONNECTIONS_PER_SOURCE: usize = 512;
 /// Requests at once on one connection of HTTP/2.
 pub const STREAMS: u32 = 100;
-/// The longest time from the first byte of a request to the end of its headers.
+/// The longest time from the opening of a connection, or from the first byte of a later request, to the end of the
+/// request's headers.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time that a connection stays open without a request.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);

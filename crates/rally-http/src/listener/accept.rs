@@ -45,7 +45,7 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => acceptor.take_in(stream, peer),
+                Ok((stream, peer)) => acceptor.take_in(stream, peer).await,
                 Err(error) => acceptor.recover(&error).await,
             },
             Some(ended) = acceptor.connections.join_next() => note_end(ended),
@@ -76,12 +76,16 @@ impl Acceptor {
         }
     }
 
-    fn take_in(&mut self, stream: TcpStream, peer: SocketAddr) {
+    async fn take_in(&mut self, stream: TcpStream, peer: SocketAddr) {
         let activity = Activity::begin();
-        let Some(place) = self.places.take(neighbourhood(peer.ip()), &activity) else {
+        let Some((place, leaving)) = self.places.take(neighbourhood(peer.ip()), &activity) else {
             tracing::debug!(%peer, "a connection is refused, as all are taken and busy");
             return;
         };
+        // Until then its socket is open, and the next connection would have one more.
+        if let Some(leaving) = leaving {
+            leaving.left().await;
+        }
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays with Nagle's algorithm");
         }
@@ -99,7 +103,9 @@ impl Acceptor {
             return;
         }
         tracing::error!(%error, "no connection can be accepted; is the limit of descriptors too low?");
-        self.places.make_room();
+        if let Some(leaving) = self.places.make_room() {
+            leaving.left().await;
+        }
         tokio::time::sleep(PAUSE).await;
     }
 

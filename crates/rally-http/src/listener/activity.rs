@@ -19,6 +19,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) struct Activity {
     state: Mutex<State>,
     evicted: Notify,
+    ended: Notify,
     is_reset: AtomicBool,
 }
 
@@ -31,7 +32,8 @@ struct State {
     answers: usize,
     /// The instant at which the connection opened, or at which the last request ended.
     idle_since: Instant,
-    /// The first byte of a request whose headers are not whole, in HTTP/1.
+    /// The instant from which on the headers of a request are waited for: that of its first byte in HTTP/1, and that at
+    /// which the connection opened for the first one.
     head_since: Option<Instant>,
     /// The last time that the reader of an answer has taken some of it, or that one has begun.
     progress_at: Instant,
@@ -74,10 +76,11 @@ impl Activity {
                 exchanges: 0,
                 answers: 0,
                 idle_since: now,
-                head_since: None,
+                head_since: Some(now),
                 progress_at: now,
             }),
             evicted: Notify::new(),
+            ended: Notify::new(),
             is_reset: AtomicBool::new(false),
         })
     }
@@ -130,6 +133,16 @@ impl Activity {
     /// Returns once the connection has been asked to make room.
     pub(crate) async fn evicted(&self) {
         self.evicted.notified().await;
+    }
+
+    /// Notes that the connection is closed.
+    pub(crate) fn end(&self) {
+        self.ended.notify_one();
+    }
+
+    /// Returns once the connection is closed; for one that waits.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Has the connection reset when its socket is closed, rather than keep what the reader has not taken.
@@ -238,14 +251,10 @@ mod tests {
         let before = Instant::now();
         let activity = Activity::begin();
         let (opened, reason) = due(&activity);
-        assert_eq!(reason, Reason::Request);
+        assert_eq!(reason, Reason::Head);
         assert!((before..=Instant::now()).contains(&opened));
-        let sent = Instant::now();
         activity.has_read(b"GET");
-        let begun = due(&activity);
-        assert!(begun.0 >= sent && begun.1 == Reason::Head);
-        activity.has_read(b" /");
-        assert_eq!(due(&activity), begun, "the first byte counts");
+        assert_eq!(due(&activity), (opened, reason));
         let exchange = Exchange::begin(&activity);
         assert_eq!((due(&activity).1, activity.idle_since()), (Reason::Nothing, None));
         exchange.answer();
@@ -259,14 +268,20 @@ mod tests {
         let idle = due(&activity);
         assert!(idle.0 >= ended && idle.1 == Reason::Request);
         assert_eq!(activity.idle_since(), Some(idle.0));
+        let sent = Instant::now();
+        activity.has_read(b"GET");
+        let begun = due(&activity);
+        assert!(begun.0 >= sent && begun.1 == Reason::Head);
+        activity.has_read(b" /");
+        assert_eq!(due(&activity), begun, "the first byte counts");
     }
 
     #[test]
     fn frames_that_are_no_answer_are_no_progress_in_http_2() {
         let activity = Activity::begin();
-        let opened = due(&activity);
+        let (opened, _) = due(&activity);
         activity.has_read(PREFACE);
-        assert_eq!(due(&activity), opened);
+        assert_eq!(due(&activity), (opened, Reason::Request));
         let exchange = Exchange::begin(&activity);
         exchange.answer();
         let answered = due(&activity);

@@ -12,7 +12,8 @@ pub struct ServeOptions {
     pub max_connections_per_source: usize,
     /// Requests at once on one connection of HTTP/2.
     pub max_streams: u32,
-    /// The longest time from the first byte of a request to the end of its headers.
+    /// The longest time from the opening of a connection, or from the first byte of a later request, to the end of the
+    /// request's headers.
     pub head_timeout: Duration,
     /// The longest time that a connection stays open without a request.
     pub idle_timeout: Duration,

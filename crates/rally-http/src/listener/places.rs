@@ -39,11 +39,24 @@ struct Seat {
     activity: Arc<Activity>,
 }
 
-/// A place that a connection has until this is dropped.
+/// A place that a connection has until this is dropped, which is when its socket is closed.
 #[derive(Debug)]
 pub(crate) struct Place {
     number: u64,
     places: Arc<Places>,
+    activity: Arc<Activity>,
+}
+
+/// A connection that has been told to leave.
+#[derive(Debug)]
+#[must_use = "its socket is open until it has left"]
+pub(crate) struct Leaving(Arc<Activity>);
+
+impl Leaving {
+    /// Returns once its socket is closed.
+    pub(crate) async fn left(self) {
+        self.0.ended().await;
+    }
 }
 
 impl Places {
@@ -53,21 +66,28 @@ impl Places {
 
     /// A place for a connection. Where all are taken, the connection that is idle for longest has to leave: one of the
     /// same source if all of the source's are taken. `None` if no connection is idle.
-    pub(crate) fn take(self: &Arc<Self>, source: IpAddr, activity: &Arc<Activity>) -> Option<Place> {
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        source: IpAddr,
+        activity: &Arc<Activity>,
+    ) -> Option<(Place, Option<Leaving>)> {
         let mut taken = self.taken.lock();
         let of_source = taken.by_source.get(&source).map_or(0, Order::len);
-        if of_source >= self.most_per_source {
-            taken.evict(Some(source))?;
+        let leaving = if of_source >= self.most_per_source {
+            Some(taken.evict(Some(source))?)
         } else if taken.seats.len() >= self.most {
-            taken.evict(None)?;
-        }
+            Some(taken.evict(None)?)
+        } else {
+            None
+        };
         let number = taken.seat(source, Arc::clone(activity));
-        Some(Place { number, places: Arc::clone(self) })
+        let place = Place { number, places: Arc::clone(self), activity: Arc::clone(activity) };
+        Some((place, leaving))
     }
 
-    /// Closes the connection that is idle for longest.
-    pub(crate) fn make_room(&self) {
-        self.taken.lock().evict(None);
+    /// Closes the connection that is idle for longest, if any is.
+    pub(crate) fn make_room(&self) -> Option<Leaving> {
+        self.taken.lock().evict(None)
     }
 }
 
@@ -82,7 +102,7 @@ impl Taken {
     }
 
     /// Closes the connection that is idle for longest, of one source or of all.
-    fn evict(&mut self, source: Option<IpAddr>) -> Option<()> {
+    fn evict(&mut self, source: Option<IpAddr>) -> Option<Leaving> {
         for _ in 0..LOOKS {
             let order = match source {
                 Some(source) => self.by_source.get(&source)?,
@@ -92,9 +112,10 @@ impl Taken {
             let seat = self.seats.get(&number)?;
             match seat.activity.idle_since() {
                 Some(since) if since <= noted => {
-                    seat.activity.evict();
+                    let leaving = Leaving(Arc::clone(&seat.activity));
+                    leaving.0.evict();
                     self.leave(number);
-                    return Some(());
+                    return Some(leaving);
                 }
                 Some(since) => self.note(number, since),
                 None => self.note(number, Instant::now()),
@@ -129,6 +150,7 @@ impl Taken {
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.taken.lock().leave(self.number);
+        self.activity.end();
     }
 }
 
@@ -148,7 +170,7 @@ mod tests {
 
     fn connect(places: &Arc<Places>, source: IpAddr) -> Connection {
         let activity = Activity::begin();
-        let place = places.take(source, &activity);
+        let place = places.take(source, &activity).map(|(place, _)| place);
         Connection { activity, place }
     }
 
@@ -181,6 +203,17 @@ mod tests {
         let third = connect(&places, ONE);
         assert!(third.place.is_some());
         assert_eq!((is_evicted(&stranger), own.each_ref().map(is_evicted)), (false, [true, false]));
+    }
+
+    #[test]
+    fn a_connection_has_left_when_its_place_is_free() {
+        let places = Places::new(1, 1);
+        let first = connect(&places, ONE);
+        let (_second, leaving) = places.take(ONE, &Activity::begin()).unwrap();
+        let mut left = Box::pin(leaving.unwrap().left());
+        assert!((&mut left).now_or_never().is_none());
+        drop(first);
+        assert!(left.now_or_never().is_some());
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     io::Read,
     net::TcpStream,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -11,7 +12,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{running::Folder, wire::send};
+use crate::{
+    running::{Folder, Running, rally},
+    wire::send,
+};
 
 pub(crate) fn contact(email: &str) -> String {
     json!({"firstName": "Ada", "lastName": "Lovelace", "email": email}).to_string()
@@ -66,6 +70,24 @@ fn a_source_has_as_many_connections_as_was_asked_for() {
     assert_eq!(silent.read(&mut [0]).unwrap(), 0, "it has made room");
     let large = format!("[{}]", " ".repeat(1 << 20));
     assert_eq!(server.send("POST", "/api/contacts/bulk", &key, &large).0, 503);
+}
+
+#[cfg(unix)]
+#[test]
+fn connections_stay_below_the_files_that_may_be_open() {
+    let folder = Folder::new();
+    let program = rally(folder.path(), &["serve", "--json", "--listen", "127.0.0.1:0", "--store", "memory"]);
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "ulimit -n 64 && exec \"$@\"", "sh"])
+        .arg(program.get_program())
+        .args(program.get_args());
+    let server = Running::start(shell).unwrap_or_else(|log| panic!("{log}"));
+    let key = server.key();
+    let silent: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    assert_eq!(server.send("GET", "/api/contacts", &key, "").0, 200);
+    assert_eq!(server.log().matches("no connection can be accepted").count(), 0);
+    drop(silent);
 }
 
 #[cfg(target_os = "linux")]

@@ -10,6 +10,7 @@ use crate::support::ADA;
 #[test]
 fn a_request_whose_headers_do_not_end_is_given_up() {
     let server = Server::new(ServeOptions { head_timeout: SHORT, linger: SHORT, ..patient() });
+    server.connect().wait_for_end();
     let mut first = server.connect();
     first.send("GET / HTTP/1.1\r\nHost: x\r\n");
     first.wait_for_end();
@@ -23,15 +24,17 @@ fn a_request_whose_headers_do_not_end_is_given_up() {
 #[test]
 fn a_connection_without_a_request_is_closed() {
     let server = Server::new(ServeOptions { idle_timeout: SHORT, linger: SHORT, ..patient() });
-    server.connect().wait_for_end();
     let mut used = server.connect();
     used.send(server.head("GET /healthz", ""));
     used.answer();
     used.wait_for_end();
-    // A preface of HTTP/2 that does not go on is no request.
-    let mut half = server.connect();
-    half.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    half.wait_for_end();
+    // Neither a preface of HTTP/2 that does not go on nor settings are a request.
+    for settings in [&[][..], &[0, 0, 0, 4, 0, 0, 0, 0, 0]] {
+        let mut half = server.connect();
+        half.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        half.send(settings);
+        half.wait_for_end();
+    }
 }
 
 #[test]
