@@ -77,11 +77,9 @@ async fn ask_without_window(address: SocketAddr) -> Result<Vec<ResponseFuture>, 
     let mut client = h2::client::Builder::new();
     let (mut sender, connection) = client.initial_window_size(0).handshake::<_, Bytes>(stream).await?;
     tokio::spawn(connection);
-    // Keeps the connection, while the other waits until a stream is free, which a clone would not.
-    let _kept = sender.clone();
     let mut asked = Vec::new();
     for _ in 0..200 {
-        let Ok(Ok(ready)) = timeout(Duration::from_secs(1), sender.ready()).await else { break };
+        let Ok(Ok(ready)) = timeout(Duration::from_secs(1), sender.clone().ready()).await else { break };
         sender = ready;
         let request = Request::get(format!("http://{address}{GREATEST_PAGE}")).body(())?;
         asked.push(sender.send_request(request, true)?.0);

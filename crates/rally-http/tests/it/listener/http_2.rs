@@ -7,7 +7,7 @@ use h2::client::{Builder, SendRequest};
 use rally_http::{Config, ServeOptions};
 use tokio::{net::TcpStream, task::JoinHandle};
 
-use super::server::{CONTACTS, SHORT, Server, patient};
+use super::server::{CONTACTS, PATIENCE, SHORT, Server, patient};
 use crate::support::{ADA, HeldStore, Setting};
 
 /// A client whose streams take so many bytes of an answer.
@@ -108,7 +108,8 @@ fn a_connection_whose_answers_do_not_move_is_reset() {
         for answer in answers {
             taken.push(answer.await);
         }
-        assert!(client.connection.await.unwrap().is_err());
+        let ended = tokio::time::timeout(PATIENCE, client.connection).await.unwrap();
+        assert!(ended.unwrap().is_err());
     });
 }
 
@@ -118,7 +119,8 @@ fn a_connection_without_streams_is_closed() {
     server.runtime.block_on(async {
         let mut client = Client::connect(&server, 1 << 20).await;
         assert_eq!(client.status(&server, "/healthz").await, 200);
-        client.connection.await.unwrap().unwrap();
+        let ended = tokio::time::timeout(PATIENCE, client.connection).await.unwrap();
+        ended.unwrap().unwrap();
     });
 }
 

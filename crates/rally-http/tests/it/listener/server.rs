@@ -18,7 +18,7 @@ pub(crate) const LONG: Duration = Duration::from_secs(3_600);
 pub(crate) const SHORT: Duration = Duration::from_millis(100);
 
 /// The longest time that anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An API on a port.
 pub(crate) struct Server {
