@@ -120,5 +120,5 @@ fn what_the_caller_is_not_told_is_logged() {
     });
     let errors: Vec<&String> = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#)).collect();
     let [error] = errors.as_slice() else { panic!("{lines:?}") };
-    assert!(error.contains("Corrupt"), "{error}");
+    assert!(error.contains("stored data is damaged: a fault on purpose"), "{error}");
 }
