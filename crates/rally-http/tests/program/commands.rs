@@ -1,18 +1,22 @@
 use rally_store_redb::{Options, RedbStore};
+use serde_json::{Value, json};
 
-use crate::running::Folder;
+use crate::running::{Folder, admin_key, rows};
 
 #[test]
 fn tenants_and_keys_are_made_on_a_file_and_open_a_server_on_it() {
     let folder = Folder::new();
     let store = folder.store();
-    let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
-    let admin = created.lines().nth(1).unwrap();
-    assert!(created.starts_with("acme\t") && admin.starts_with("rk_live_"), "{created}");
-    assert!(folder.printed(&["tenants", "list", "--store", &store]).starts_with("acme\t"));
+    let created = rows(&folder.printed(&["tenants", "create", "acme", "--store", &store]));
+    let [header, acme] = &created[..] else { panic!("{created:?}") };
+    assert_eq!(header[..], ["SLUG", "ID", "API KEY"]);
+    let admin = acme[2].as_str();
+    assert!(acme[0] == "acme" && admin.starts_with("rk_live_"), "{created:?}");
+    let listed = rows(&folder.printed(&["tenants", "list", "--store", &store]));
+    assert_eq!(listed, [vec!["SLUG", "ID"], vec!["acme", &acme[1]]]);
     let made = folder.printed(&["keys", "create", "--store", &store, "--tenant", "acme", "--name", "robot"]);
     let server = folder.serve(&[]);
-    assert_eq!(server.ready["tenants"][0]["apiKey"], serde_json::Value::Null);
+    assert_eq!(server.ready["tenants"][0]["apiKey"], Value::Null);
     let body = r#"{"firstName":"A","lastName":"B","email":"a@x.example"}"#;
     assert_eq!(server.send("POST", "/api/contacts", made.trim(), body).0, 403);
     assert_eq!(server.send("POST", "/api/contacts", admin, body).0, 201);
@@ -29,17 +33,21 @@ fn keys_are_listed_and_revoked_and_then_open_nothing() {
     let store = folder.store();
     let of = |verb| ["keys", verb, "--store", &store, "--tenant", "acme"];
     let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
-    let made = folder.printed(&with(&of("create"), &["--name", "night\tly", "--scopes", "read,write"]));
-    let listed = folder.printed(&of("list"));
-    let lines: Vec<Vec<&str>> = listed.lines().map(|line| line.split('\t').collect()).collect();
-    let [admin, robot] = &lines[..] else { panic!("{listed}") };
-    assert_eq!(admin[2..], ["admin", "admin", "active", "never"]);
-    assert_eq!(robot[1..], [made.get(..12).unwrap(), "night ly", "read,write", "active", "never"]);
+    let expiring = ["--name", "night\tly", "--scopes", "read,write", "--expires", "2099-01-01"];
+    let made = folder.printed(&with(&of("create"), &expiring));
+    let listed = rows(&folder.printed(&of("list")));
+    let [header, admin, robot] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!(header[..], ["ID", "KEY PREFIX", "NAME", "SCOPES", "STATE", "EXPIRES AT", "LAST USED AT"]);
+    assert_eq!(admin[2..], ["admin", "admin", "active", "never", "never"]);
+    let end = "2099-01-01T00:00:00.000000Z";
+    assert_eq!(robot[1..], [made.get(..12).unwrap(), "night ly", "read,write", "active", end, "never"]);
 
-    let revoked = folder.printed(&with(&of("revoke"), &[robot[0]]));
-    assert_eq!(revoked, listed.lines().nth(1).unwrap().replace("active", "revoked") + "\n");
-    assert_eq!(folder.printed(&with(&of("revoke"), &[robot[0]])), revoked);
-    let complaint = folder.complaint(&with(&of("revoke"), &[admin[0]]));
+    let revoked = folder.printed(&with(&of("revoke"), &[&robot[0]]));
+    let mut expected = robot.clone();
+    expected[4] = "revoked".to_owned();
+    assert_eq!(rows(&revoked), [header.clone(), expected]);
+    assert_eq!(folder.printed(&with(&of("revoke"), &[&robot[0]])), revoked);
+    let complaint = folder.complaint(&with(&of("revoke"), &[&admin[0]]));
     assert!(complaint.contains("last admin credential that works; make another"), "{complaint}");
     assert!(folder.complaint(&with(&of("revoke"), &["robot"])).contains("robot"));
     let nobody = "0190c000-0000-7000-8000-000000000000";
@@ -50,11 +58,11 @@ fn keys_are_listed_and_revoked_and_then_open_nothing() {
 
     let server = folder.serve(&[]);
     assert_eq!(server.send("GET", "/api/contacts", made.trim(), "").0, 401);
-    assert_eq!(server.send("GET", "/api/contacts", created.lines().nth(1).unwrap(), "").0, 200);
+    assert_eq!(server.send("GET", "/api/contacts", &admin_key(&created), "").0, 200);
     drop(server);
-    let listed = folder.printed(&of("list"));
-    assert!(listed.lines().next().unwrap().ends_with('Z'), "{listed}");
-    assert!(listed.lines().nth(1).unwrap().ends_with("revoked\tnever"), "{listed}");
+    let listed = rows(&folder.printed(&of("list")));
+    assert!(listed[1][6].ends_with('Z'), "{listed:?}");
+    assert_eq!((listed[2][4].as_str(), listed[2][6].as_str()), ("revoked", "never"));
 }
 
 #[test]
@@ -63,14 +71,16 @@ fn a_tenants_settings_are_set_and_served() {
     let store = folder.store();
     let set = |more| with(&["tenants", "set", "--store", &store], more);
     let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
-    let (name, key) = (created.lines().next().unwrap(), created.lines().nth(1).unwrap());
+    let key = admin_key(&created);
     for (arguments, settings) in [
-        (&["acme", "--rate-limit", "7"][..], "7\tdefault"),
-        (&["acme", "--profile", "documented"], "7\tdocumented"),
-        (&["acme", "--rate-limit", "default", "--profile", "default"], "default\tdefault"),
-        (&["acme", "--rate-limit", "2", "--profile", "strict"], "2\tstrict"),
+        (&["acme", "--rate-limit", "7"][..], ["7", "default"]),
+        (&["acme", "--profile", "documented"], ["7", "documented"]),
+        (&["acme", "--rate-limit", "default", "--profile", "default"], ["default", "default"]),
+        (&["acme", "--rate-limit", "2", "--profile", "strict"], ["2", "strict"]),
     ] {
-        assert_eq!(folder.printed(&set(arguments)), format!("{name}\t{settings}\n"), "{arguments:?}");
+        let printed = rows(&folder.printed(&set(arguments)));
+        assert_eq!(printed[0][2..], ["RATE LIMIT PER MINUTE", "PROFILE"]);
+        assert_eq!(printed[1][2..], settings, "{arguments:?}");
     }
     for (arguments, mend) in [
         (&["acme"][..], "--rate-limit"),
@@ -82,7 +92,32 @@ fn a_tenants_settings_are_set_and_served() {
         assert!(complaint.contains(mend), "{arguments:?}: {complaint}");
     }
     let server = folder.serve(&[]);
-    assert_eq!(server.send("GET", "/api/contacts?nothing=1", key, "").0, 400, "the profile is strict");
+    assert_eq!(server.send("GET", "/api/contacts?nothing=1", &key, "").0, 400, "the profile is strict");
+}
+
+#[test]
+fn programs_get_a_line_of_json_for_each_row() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let printed = |command: &[&str]| -> Vec<Value> {
+        let printed = folder.printed(&with(command, &["--json", "--store", &store]));
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let created = printed(&["tenants", "create", "acme"]);
+    let id = &created[0]["id"];
+    assert!(created[0]["apiKey"].as_str().unwrap().starts_with("rk_live_"));
+    assert_eq!(printed(&["tenants", "list"]), [json!({"slug": "acme", "id": id})]);
+    let settings = json!({"slug": "acme", "id": id, "rateLimitPerMinute": 7, "profile": null});
+    assert_eq!(printed(&["tenants", "set", "acme", "--rate-limit", "7"]), [settings]);
+    let of = |verb| ["keys", verb, "--tenant", "acme"];
+    let made = printed(&with(&of("create"), &["--name", "robot"]));
+    assert!(made[0]["key"].as_str().unwrap().starts_with("rk_live_"));
+    let listed = printed(&of("list"));
+    assert_eq!((listed.len(), &listed[1]["id"], &listed[1]["lastUsedAt"]), (2, &made[0]["id"], &Value::Null));
+    let revoked = printed(&with(&of("revoke"), &[made[0]["id"].as_str().unwrap()]));
+    assert_eq!(revoked[0]["state"], "revoked");
+    let audit = printed(&["audit", "--tenant", "acme"]);
+    assert!(audit.iter().any(|entry| entry["targetId"] == made[0]["id"] && entry["source"].is_null()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Credentials from the command line, and over a restart.
 
-use crate::running::{Folder, Running};
+use crate::running::{Folder, Running, admin_key, rows};
 
 const USER: &str =
     r#"{"email":"olga@x.example","name":"Olga","scopes":"write","password":"correct horse battery"}"#;
@@ -17,7 +17,7 @@ fn a_token_outlives_a_restart_and_a_rotation_of_the_secret() {
     let folder = Folder::new();
     let store = folder.store();
     let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
-    let admin = created.lines().nth(1).unwrap();
+    let admin = &admin_key(&created);
     let server = folder.serve(&[]);
     assert_eq!(server.send("POST", "/api/users", admin, USER).0, 201);
     let old = log_in(&server);
@@ -45,24 +45,26 @@ fn what_was_done_to_keys_and_users_is_printed() {
     let folder = Folder::new();
     let store = folder.store();
     let created = folder.printed(&["tenants", "create", "acme", "--store", &store]);
-    let admin = created.lines().nth(1).unwrap();
+    let admin = &admin_key(&created);
     let server = folder.serve(&[]);
     assert_eq!(server.send("POST", "/api/users", admin, USER).0, 201);
     let wrong = LOGIN.replace("battery", "staple");
     assert_eq!(server.send("POST", "/api/auth/login", "", &wrong).0, 401);
     drop(server);
     let printed = folder.printed(&["audit", "--store", &store, "--tenant", "acme"]);
-    let lines: Vec<Vec<&str>> = printed.lines().map(|line| line.split('\t').collect()).collect();
-    let told: Vec<[&str; 3]> = lines.iter().map(|line| [line[1], line[2], line[3]]).collect();
+    let rows = rows(&printed);
+    let told: Vec<[&str; 3]> =
+        rows.iter().map(|row| [&row[1], &row[2], &row[3]].map(String::as_str)).collect();
     assert_eq!(
         told,
         [
+            ["ACTOR", "SOURCE", "ACTION"],
             ["rally", "-", "apiKey.created"],
             ["apikey:admin", "127.0.0.1", "user.created"],
             ["authentication", "127.0.0.1", "login.failed"],
         ]
     );
-    assert_eq!(lines[2][5], "olga@x.example");
+    assert_eq!(rows[3][5], "olga@x.example");
 }
 
 #[test]

@@ -86,6 +86,16 @@ pub(crate) fn rally(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// The rows of a table, the header first.
+pub(crate) fn rows(printed: &str) -> Vec<Vec<String>> {
+    printed.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+/// The key of a tenant that was just created.
+pub(crate) fn admin_key(created: &str) -> String {
+    rows(created)[1][2].clone()
+}
+
 /// Sends a process a signal.
 pub(crate) fn signal(child: &Child, name: &str) {
     let (signal, id) = (format!("-{name}"), child.id().to_string());

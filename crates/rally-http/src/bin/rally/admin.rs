@@ -4,49 +4,89 @@ use std::{
 };
 
 use rally_core::{
-    ApiKey, ApiKeyDraft, AuditEntry, Collection, Config, Engine, Environment, Error, Patch, Profile, Query,
-    Scope, Scopes, Session, TenantDraft, TenantHandle, TenantUpdate, Timestamp, schema::Resource,
+    ApiKey, ApiKeyDraft, AuditEntry, Collection, Config, Engine, Environment, Error, NewApiKey, Patch,
+    Profile, Query, Scope, Scopes, Session, TenantDraft, TenantHandle, TenantUpdate, Timestamp,
+    schema::Resource,
 };
 
 use crate::{
-    arguments::{KeysCommand, SettingsArguments, StoreArguments, TenantsCommand},
+    arguments::{CommandArguments, KeysCommand, SettingsArguments, StoreArguments, TenantsCommand},
     failure::Failure,
     store::{Location, Need, Progress},
+    table::{Cell, Form, Table},
 };
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
     match command {
-        KeysCommand::Create { store, tenant, name, scopes } => {
-            let draft = ApiKeyDraft::new(name).scopes(*scopes);
-            let made = session(&open(store, Need::Existing)?, tenant, "rally keys create")?
-                .api_keys()
-                .mint(&draft)?;
-            print(&format!("{}\n", made.key))
+        KeysCommand::Create { on, tenant, name, scopes, expires } => {
+            let mut draft = ApiKeyDraft::new(name).scopes(*scopes);
+            if let Some(end) = expires {
+                draft = draft.expires_at(*end);
+            }
+            let engine = open(&on.store, Need::Existing)?;
+            let minted = session(&engine, tenant, "rally keys create")?.api_keys().mint(&draft)?;
+            print_minted(&minted, on.form())
         }
-        KeysCommand::List { store, tenant } => {
-            let engine = open(store, Need::Existing)?;
-            list_keys(&session(&engine, tenant, "rally keys list")?)
+        KeysCommand::List { on, tenant } => {
+            let engine = open(&on.store, Need::Existing)?;
+            let (session, now) = (session(&engine, tenant, "rally keys list")?, engine.clock().now());
+            let table = Table::begin(on.form(), KEY_COLUMNS)?;
+            each(session.api_keys(), |key| table.row(key_row(key, now)))
         }
-        KeysCommand::Revoke { store, tenant, id } => {
-            let engine = open(store, Need::Existing)?;
+        KeysCommand::Revoke { on, tenant, id } => {
+            let engine = open(&on.store, Need::Existing)?;
             let revoked = session(&engine, tenant, "rally keys revoke")?.api_keys().revoke(*id)?;
-            print(&key_line(&revoked, engine.clock().now()))
+            Table::begin(on.form(), KEY_COLUMNS)?.row(key_row(&revoked, engine.clock().now()))
         }
     }
 }
 
-fn list_keys(session: &Session) -> Result<(), Failure> {
-    let now = session.engine().clock().now();
-    print_all(session.api_keys(), |key| key_line(key, now))
+/// Prints the key alone for a person or a shell's variable.
+fn print_minted(minted: &NewApiKey, form: Form) -> Result<(), Failure> {
+    if form == Form::Text {
+        return print(&format!("{}\n", minted.key));
+    }
+    let columns = ["id", "keyPrefix", "name", "scopes", "expiresAt", "key"];
+    let ApiKey { id, key_prefix, name, scopes, expires_at, .. } = &minted.model;
+    Table::begin(form, columns)?.row([
+        Cell::of(id),
+        Cell::of(key_prefix),
+        Cell::of(name),
+        Cell::of(scopes),
+        Cell::or(*expires_at, ""),
+        Cell::of(&minted.key),
+    ])
 }
 
-/// Prints a line for each record of a list.
-fn print_all<R: Resource>(records: Collection<'_, R>, line: impl Fn(&R) -> String) -> Result<(), Failure> {
+const KEY_COLUMNS: [&str; 7] = ["id", "keyPrefix", "name", "scopes", "state", "expiresAt", "lastUsedAt"];
+
+fn key_row(key: &ApiKey, now: Timestamp) -> [Cell; 7] {
+    let state = match key.expires_at {
+        _ if !key.is_active => "revoked",
+        Some(end) if end <= now => "expired",
+        _ => "active",
+    };
+    [
+        Cell::of(key.id),
+        Cell::of(&key.key_prefix),
+        Cell::of(&key.name),
+        Cell::of(key.scopes),
+        Cell::of(state),
+        Cell::or(key.expires_at, "never"),
+        Cell::or(key.last_used_at, "never"),
+    ]
+}
+
+/// Does something with each record of a list.
+fn each<R: Resource>(
+    records: Collection<'_, R>,
+    work: impl Fn(&R) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut offset = 0;
     loop {
         let page = records.list(Query::all().offset(offset))?;
         for record in &page.records {
-            print(&line(record))?;
+            work(record)?;
             offset += 1;
         }
         if !page.has_more {
@@ -61,60 +101,53 @@ pub(crate) fn rotate_secret(store: &StoreArguments, now: bool) -> Result<(), Fai
     print(&format!("{}\n", secret.id()))
 }
 
-pub(crate) fn audit(store: &StoreArguments, tenant: &str) -> Result<(), Failure> {
-    let engine = open(store, Need::Existing)?;
-    print_all(session(&engine, tenant, "rally audit")?.audit(), audit_line)
-}
-
-fn audit_line(entry: &AuditEntry) -> String {
-    let target = entry.target_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
-    let (source, detail) = (entry.source.as_deref().unwrap_or("-"), entry.detail.as_deref().unwrap_or("-"));
-    // Typed text may hold anything, and a line must stay one line.
-    let plain = |text: &str| text.replace(char::is_control, " ");
-    let (actor, detail) = (plain(&entry.actor), plain(detail));
-    format!("{}\t{actor}\t{source}\t{}\t{target}\t{detail}\n", entry.created_at, entry.action)
-}
-
-fn key_line(key: &ApiKey, now: Timestamp) -> String {
-    let state = match key.expires_at {
-        _ if !key.is_active => "revoked",
-        Some(end) if end <= now => "expired",
-        _ => "active",
-    };
-    let last_used = key.last_used_at.map_or_else(|| "never".to_owned(), |instant| instant.to_string());
-    // A name may be anything, and a line must stay one.
-    let name = key.name.replace(char::is_control, " ");
-    format!("{}\t{}\t{name}\t{}\t{state}\t{last_used}\n", key.id, key.key_prefix, key.scopes)
+pub(crate) fn audit(on: &CommandArguments, tenant: &str) -> Result<(), Failure> {
+    let engine = open(&on.store, Need::Existing)?;
+    let session = session(&engine, tenant, "rally audit")?;
+    let columns = ["createdAt", "actor", "source", "action", "targetId", "detail"];
+    let table = Table::begin(on.form(), columns)?;
+    each(session.audit(), |entry: &AuditEntry| {
+        table.row([
+            Cell::of(entry.created_at),
+            Cell::of(&entry.actor),
+            Cell::or(entry.source.as_ref(), "-"),
+            Cell::of(&entry.action),
+            Cell::or(entry.target_id, "-"),
+            Cell::or(entry.detail.as_ref(), "-"),
+        ])
+    })
 }
 
 pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
     match command {
-        TenantsCommand::List { store } => {
-            let tenants = open(store, Need::Existing)?.tenants()?;
-            let lines: Vec<String> =
-                tenants.iter().map(|tenant| format!("{}\t{}\n", tenant.slug, tenant.id)).collect();
-            print(&lines.concat())
+        TenantsCommand::List { on } => {
+            let tenants = open(&on.store, Need::Existing)?.tenants()?;
+            let table = Table::begin(on.form(), ["slug", "id"])?;
+            tenants.iter().try_for_each(|tenant| table.row([Cell::of(&tenant.slug), Cell::of(tenant.id)]))
         }
-        TenantsCommand::Create { store, slug } => {
-            let tenant = open(store, Need::Answering)?.create_tenant(&TenantDraft::new(slug))?;
+        TenantsCommand::Create { on, slug } => {
+            let tenant = open(&on.store, Need::Answering)?.create_tenant(&TenantDraft::new(slug))?;
             let key = mint_admin_key(&tenant)?;
-            print(&format!("{}\t{}\n{key}\n", tenant.slug, tenant.id))
+            let row = [Cell::of(&tenant.slug), Cell::of(tenant.id), Cell::of(key)];
+            Table::begin(on.form(), ["slug", "id", "apiKey"])?.row(row)
         }
-        TenantsCommand::Set { store, slug, settings } => {
-            set_tenant(&open(store, Need::Existing)?, slug, settings)
+        TenantsCommand::Set { on, slug, settings } => {
+            set_tenant(&open(&on.store, Need::Existing)?, slug, settings, on.form())
         }
     }
 }
 
-fn set_tenant(engine: &Engine, slug: &str, settings: &SettingsArguments) -> Result<(), Failure> {
+fn set_tenant(engine: &Engine, slug: &str, settings: &SettingsArguments, form: Form) -> Result<(), Failure> {
     let rate_limit = settings.rate_limit.clone().unwrap_or(Patch::Keep);
     let profile = settings.profile.clone().unwrap_or(Patch::Keep);
     let update = TenantUpdate::new().rate_limit_per_minute(rate_limit).profile(profile);
     let tenant = tenant(engine, slug)?.update(&update)?;
-    let rate_limit =
-        tenant.rate_limit_per_minute.map_or_else(|| "default".to_owned(), |limit| limit.to_string());
-    let profile = tenant.profile.map_or("default", Profile::as_str);
-    print(&format!("{}\t{}\t{rate_limit}\t{profile}\n", tenant.slug, tenant.id))
+    Table::begin(form, ["slug", "id", "rateLimitPerMinute", "profile"])?.row([
+        Cell::of(&tenant.slug),
+        Cell::of(tenant.id),
+        Cell::number(tenant.rate_limit_per_minute, "default"),
+        Cell::or(tenant.profile.map(Profile::as_str), "default"),
+    ])
 }
 
 /// Makes the first key of a tenant.

@@ -3,9 +3,9 @@ use std::{net::IpAddr, str::FromStr};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
-use rally_core::{ApiKey, Id, Patch, Profile, Scopes};
+use rally_core::{ApiKey, Id, Patch, Profile, Scopes, Timestamp};
 
-use crate::{listen::Addresses, log::Levels, store::Location};
+use crate::{listen::Addresses, log::Levels, store::Location, table::Form};
 
 /// A multi-tenant CRM over HTTP.
 #[derive(Debug, Parser)]
@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Print what was done to a tenant's keys, users and settings: when, who, from where, what
     Audit {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
         /// The tenant
         #[arg(long, value_name = "SLUG")]
         tenant: String,
@@ -146,6 +146,22 @@ pub(crate) struct StoreArguments {
     pub(crate) file: FileArguments,
 }
 
+/// The store that a command works on, and the form of what it prints.
+#[derive(Debug, Args)]
+pub(crate) struct CommandArguments {
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+    /// Print a line of JSON for each row
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CommandArguments {
+    pub(crate) fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+}
+
 /// The care that is taken of a file of records.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct FileArguments {
@@ -167,10 +183,10 @@ pub(crate) enum DurabilityLevel {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make an API key and print it, once
+    /// Make an API key and print it, once; with --json, its id and the rest, too
     Create {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
         /// The tenant that it opens
         #[arg(long, value_name = "SLUG")]
         tenant: String,
@@ -180,11 +196,14 @@ pub(crate) enum KeysCommand {
         /// Comma-separated: read, write, admin
         #[arg(long, default_value = "read")]
         scopes: Scopes,
+        /// The instant or the date (UTC) from which it opens nothing, such as 2027-01-01
+        #[arg(long, value_name = "INSTANT")]
+        expires: Option<Timestamp>,
     },
     /// List a tenant's API keys: id, prefix, name, scopes, state and last use
     List {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
         /// The tenant that they open
         #[arg(long, value_name = "SLUG")]
         tenant: String,
@@ -192,7 +211,7 @@ pub(crate) enum KeysCommand {
     /// Revoke an API key for good, and list it
     Revoke {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
         /// The tenant that it opens
         #[arg(long, value_name = "SLUG")]
         tenant: String,
@@ -206,19 +225,19 @@ pub(crate) enum TenantsCommand {
     /// List all tenants
     List {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
     },
     /// Create a tenant and print its admin key, once
     Create {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
         /// Its name in host names
         slug: String,
     },
     /// Change a tenant's settings, and print them; servers on the store go by them within a second
     Set {
         #[command(flatten)]
-        store: StoreArguments,
+        on: CommandArguments,
         /// Its name in host names
         slug: String,
         #[command(flatten)]

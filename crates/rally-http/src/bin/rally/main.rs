@@ -10,6 +10,7 @@ mod log;
 mod serve;
 mod signals;
 mod store;
+mod table;
 mod tenants;
 
 use std::process::ExitCode;
@@ -33,7 +34,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Keys(command) => admin::keys(&command),
         Command::Tenants(command) => admin::tenants(&command),
         Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(&store, now),
-        Command::Audit { store, tenant } => admin::audit(&store, &tenant),
+        Command::Audit { on, tenant } => admin::audit(&on, &tenant),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "rally", &mut script);
