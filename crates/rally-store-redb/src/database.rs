@@ -103,8 +103,9 @@ impl Database {
         let (open, token) = self.source.open().map_err(unavailable)?;
         head.token = token;
         let before = self.open.write().replace(open);
-        // Its readers are ended before the new one, which knows nothing of them, reuses what they read.
-        drop(before);
+        // Its readers are ended before the new one, which knows nothing of them, reuses what they read. It ends in a state
+        // that the disk has failed to keep, so that a panic of redb says nothing of the new one.
+        drop(panic::catch_unwind(AssertUnwindSafe(|| drop(before))));
         Ok(())
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Verifier {
 }
 
 /// Eight bytes a page: seven of its checksum, and the kind of its rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Expected(u64);
 
 /// The kind of a page that nothing is known of.
@@ -34,7 +34,9 @@ const UNKNOWN: u64 = 0;
 const WRITTEN: u64 = 1;
 /// The kinds of rows come behind those.
 const FIRST_KIND: u64 = 2;
-const KINDS: u64 = 1 << 8;
+const KINDS: u64 = 1 << 7;
+/// Set once the page has told of those below. It stays true, as no page is written in place.
+const HAS_TOLD: u64 = KINDS;
 
 impl Expected {
     fn new(checksum: u64, kind: u64) -> Self {
@@ -44,6 +46,17 @@ impl Expected {
     fn kind(self) -> u64 {
         self.0 % KINDS
     }
+
+    fn has_told(self) -> bool {
+        self.0 & HAS_TOLD != 0
+    }
+}
+
+/// Equal if the same bytes are expected.
+impl PartialEq for Expected {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0 ^ other.0) & !HAS_TOLD == 0
+    }
 }
 
 impl Verifier {
@@ -51,7 +64,9 @@ impl Verifier {
     pub(crate) fn begin(&self, head: &[u8]) {
         let Some(layout) = Layout::of_head(head) else { return };
         let layout = self.layout.get_or_init(|| layout);
-        pages::roots(head, layout, |claim| self.expect(layout, &claim));
+        let mut roots = Vec::new();
+        pages::roots(head, layout, |claim| roots.push(self.claimed(layout, &claim)));
+        self.set(roots.into_iter().flatten());
         if !pages::needs_recovery(head) {
             self.be_strict();
         }
@@ -71,7 +86,7 @@ impl Verifier {
             (kind, Some(rows)) => {
                 let found = pages::checksum(page, rows);
                 found.is_some_and(|checksum| Expected::new(low(checksum), kind) == expected)
-                    && pages::below(page, rows, layout, |claim| self.expect(layout, &claim)).is_some()
+                    && (expected.has_told() || self.tell(layout, offset, page, rows).is_some())
             }
             (_, None) => true,
         };
@@ -80,14 +95,27 @@ impl Verifier {
 
     /// Takes note of a page that was written.
     pub(crate) fn wrote(&self, offset: u64, page: &[u8]) {
-        if let Some(layout) = self.layout.get() {
-            self.set(layout, offset, Expected::new(xxh3_64(page), WRITTEN));
+        if let Some(number) = self.layout.get().and_then(|layout| number(layout, offset)) {
+            self.set([(number, Expected::new(xxh3_64(page), WRITTEN))]);
         }
     }
 
-    fn expect(&self, layout: &Layout, claim: &Claim) {
+    /// Takes note of what a page that is right says of those below.
+    fn tell(&self, layout: &Layout, offset: u64, page: &[u8], rows: Rows) -> Option<()> {
+        let mut below = Vec::new();
+        pages::below(page, rows, layout, |claim| below.push(self.claimed(layout, &claim)))?;
+        self.set(below.into_iter().flatten());
+        // Reading the page again tells nothing new.
+        if let Some(place) = self.expected.write().get_mut(number(layout, offset)?) {
+            place.0 |= HAS_TOLD;
+        }
+        Some(())
+    }
+
+    /// The number of a page, and what is said of it.
+    fn claimed(&self, layout: &Layout, claim: &Claim) -> Option<(usize, Expected)> {
         let kind = self.kind(claim.rows).unwrap_or(UNKNOWN);
-        self.set(layout, claim.offset, Expected::new(low(claim.checksum), kind));
+        Some((number(layout, claim.offset)?, Expected::new(low(claim.checksum), kind)))
     }
 
     fn expected(&self, layout: &Layout, offset: u64) -> Expected {
@@ -95,19 +123,17 @@ impl Verifier {
         number.and_then(|number| self.expected.read().get(number).copied()).unwrap_or_default()
     }
 
-    fn set(&self, layout: &Layout, offset: u64, expected: Expected) {
-        let Some(number) = number(layout, offset) else { return };
-        if let Some(place) = self.expected.read().get(number)
-            && *place == expected
-        {
-            return;
-        }
+    fn set(&self, pages: impl IntoIterator<Item = (usize, Expected)>) {
         let mut all = self.expected.write();
-        if all.len() <= number {
-            all.resize(number + 1, Expected::default());
-        }
-        if let Some(place) = all.get_mut(number) {
-            *place = expected;
+        for (number, expected) in pages {
+            if all.len() <= number {
+                all.resize(number + 1, Expected::default());
+            }
+            if let Some(place) = all.get_mut(number)
+                && *place != expected
+            {
+                *place = expected;
+            }
         }
     }
 
