@@ -7,7 +7,7 @@ use h2::client::{Builder, SendRequest};
 use rally_http::{Config, ServeOptions};
 use tokio::{net::TcpStream, task::JoinHandle};
 
-use super::server::{CONTACTS, PATIENCE, SHORT, Server, patient};
+use super::server::{CONTACTS, LONG, PATIENCE, SHORT, Server, patient};
 use crate::support::{ADA, HeldStore, Setting};
 
 /// A client whose streams take so many bytes of an answer.
@@ -147,7 +147,8 @@ fn a_peer_who_gives_no_sign_of_life_is_given_up() {
 #[test]
 fn a_server_that_stops_takes_no_stream_and_ends_those_that_run() {
     let store = Arc::new(HeldStore::default());
-    let mut server = Server::with(Setting { store: store.clone(), ..Setting::default() }, patient());
+    let options = ServeOptions { grace: LONG, ..patient() };
+    let mut server = Server::with(Setting { store: store.clone(), ..Setting::default() }, options);
     let mut client = server.runtime.block_on(Client::connect(&server, 1 << 20));
     let held = store.hold_next_write();
     let answer = client.ask(&server, "POST", CONTACTS, ADA);
@@ -155,6 +156,7 @@ fn a_server_that_stops_takes_no_stream_and_ends_those_that_run() {
     server.stop();
     held.release();
     assert_eq!(server.runtime.block_on(answer).unwrap().status(), 201);
-    server.runtime.block_on(client.connection).unwrap().unwrap();
+    let ended = async { tokio::time::timeout(PATIENCE, client.connection).await };
+    server.runtime.block_on(ended).unwrap().unwrap().unwrap();
     server.wait();
 }
