@@ -189,7 +189,9 @@ impl Parameters {
 fn with_plus(instant: &str) -> Cow<'_, str> {
     match instant.trim().rsplit_once(' ') {
         // A date and a time of day may have a space between them, too.
-        Some((instant, offset)) if instant.contains('T') => format!("{instant}+{offset}").into(),
+        Some((time, offset)) if time.contains(':') && offset.starts_with(|c: char| c.is_ascii_digit()) => {
+            format!("{time}+{offset}").into()
+        }
         _ => instant.into(),
     }
 }
@@ -225,10 +227,23 @@ mod tests {
             "2025-02-01 10:15:00",
             " 2025-02-01T12:15:00 02:00 ",
             "2025-02-01T10:15:00Z ",
+            "2025-02-01T12:15:00  02:00",
+            "2025-02-01T12:15:00 0200",
+            "2025-02-01 12:15:00 02:00",
+            "2025-02-01 12:15:00  0200",
+            "2025-02-01T12:15 02",
+            "2025-02-01T10:15:00 -00:00",
+            "2025-02-01T12:15:00 +02:00",
+            "2025-02-01T10:15:00 Z",
         ] {
             assert_eq!(with_plus(form).parse(), Ok(known), "{form:?}");
         }
-        assert!(with_plus("2025-02-01T12:15:00 2").parse::<Timestamp>().is_err());
+        for form in
+            ["2025-02-01T12:15:00 2", "2025-02-01 02:00 ", "2025-02-01T12:15:00   02:00", "25-02-01 10:15:00"]
+        {
+            let is_time = form == "2025-02-01 02:00 ";
+            assert_eq!(with_plus(form).parse::<Timestamp>().is_ok(), is_time, "{form:?}");
+        }
     }
 
     #[test]
