@@ -50,6 +50,30 @@ impl FromStr for Decimal {
     }
 }
 
+/// Reads the text of a JSON number that is an integer to JSON Schema, however it is written: `40`, `40.0`, `4e1`.
+/// A number that is too large for 64 bits is the greatest or the least of these.
+///
+/// # Errors
+/// [`NotAnInteger`].
+pub(crate) fn integer(text: &str) -> Result<i64, NotAnInteger> {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let magnitude = Parts::split(unsigned).map_err(|_| NotAnInteger::NotANumber)?.whole()?;
+    Ok(sign * magnitude)
+}
+
+/// Says why a text is not an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAnInteger {
+    NotANumber,
+    NotWhole,
+}
+
+/// Digits of the greatest number of 64 bits.
+const INTEGER_DIGITS: usize = 19;
+
 /// The digits of a number without a sign.
 struct Parts<'a> {
     whole: &'a str,
@@ -71,6 +95,24 @@ impl<'a> Parts<'a> {
             return Err(NotADecimal::NotANumber);
         }
         Ok(Self { whole: digits(whole)?, fraction, exponent })
+    }
+
+    /// The number, if it is whole; the greatest of 64 bits in place of a greater one.
+    fn whole(&self) -> Result<i64, NotAnInteger> {
+        let all = || self.whole.bytes().chain(self.fraction.bytes());
+        let zeros_behind = all().rev().take_while(|digit| *digit == b'0').count();
+        let significant = all().count() - zeros_behind;
+        if significant == 0 {
+            return Ok(0);
+        }
+        let length =
+            |length: usize| invariant(i64::try_from(length).ok(), "a text has fewer than 2^63 bytes");
+        let zeros = self.exponent.saturating_add(length(zeros_behind)) - length(self.fraction.len());
+        let zeros = usize::try_from(zeros).map_err(|_| NotAnInteger::NotWhole)?;
+        // Of the zeros no more are taken than make any number too large.
+        let digits = all().take(significant).chain(std::iter::repeat_n(b'0', zeros.min(INTEGER_DIGITS)));
+        let add = |number: i64, digit: u8| number.checked_mul(10)?.checked_add(i64::from(digit - b'0'));
+        Ok(digits.into_iter().try_fold(0, add).unwrap_or(i64::MAX))
     }
 
     fn magnitude(&self) -> Result<rust_decimal::Decimal, NotADecimal> {
@@ -195,6 +237,52 @@ mod tests {
         fn a_text_is_a_number_when_json_says_so(text in "[-+0-9.eE_ ]{0,8}") {
             let is_number = serde_json::from_str::<&RawValue>(&text).is_ok_and(|raw| raw.get() == text);
             prop_assert_eq!(text.parse::<Decimal>() != Err(NotADecimal::NotANumber), is_number);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_integer_is_read_however_it_is_written(number in any::<i32>(), zeros in 0_usize..40, shift in 0_usize..40) {
+            let number = i64::from(number);
+            let plain = number.to_string();
+            // A number that begins with a zero has no more digits before its point.
+            let shifted = format!("{plain}{}e-{shift}", "0".repeat(if number == 0 { 0 } else { shift }));
+            for text in [plain.clone(), format!("{plain}.{}", "0".repeat(zeros + 1)), shifted] {
+                prop_assert_eq!(integer(&text), Ok(number), "{}", text);
+            }
+            prop_assert_eq!(integer(&format!("{plain}.{}1", "0".repeat(zeros))), Err(NotAnInteger::NotWhole));
+        }
+    }
+
+    #[test]
+    fn integers_are_what_json_schema_says() {
+        for (text, number) in [
+            ("40", 40),
+            ("40.0", 40),
+            ("250.000", 250),
+            ("4e1", 40),
+            ("4E+1", 40),
+            ("0.4e2", 40),
+            ("400e-1", 40),
+            ("4.05e2", 405),
+            ("-0", 0),
+            ("-0.0", 0),
+            ("0e999999999999", 0),
+            ("0.00e-999999999999", 0),
+            ("-1.0", -1),
+            ("9223372036854775807", i64::MAX),
+            ("9223372036854775808", i64::MAX),
+            ("1e19", i64::MAX),
+            ("1e999999999999999999999", i64::MAX),
+            ("-1e999999999999999999999", -i64::MAX),
+        ] {
+            assert_eq!(integer(text), Ok(number), "{text}");
+        }
+        for text in ["40.5", "4e-1", "1e-999999999999999999999", "0.1", "-0.5", "1.5e0", "405e-1"] {
+            assert_eq!(integer(text), Err(NotAnInteger::NotWhole), "{text}");
+        }
+        for text in ["", "4.", ".4", "4e", "+4", "04", "4 ", "0x4", "\"4\"", "true", "4e1.0"] {
+            assert_eq!(integer(text), Err(NotAnInteger::NotANumber), "{text}");
         }
     }
 

@@ -19,6 +19,7 @@ mod words;
 
 pub use currency::{Currency, NotACurrency};
 pub use decimal::{Decimal, NotADecimal};
+pub(crate) use decimal::{NotAnInteger, integer};
 pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{Code, Error};
 pub use faults::Faults;

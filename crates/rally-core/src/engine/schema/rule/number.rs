@@ -1,14 +1,12 @@
 use super::RuleResult;
-use crate::base::Decimal;
+use crate::base::{self, Decimal, NotAnInteger};
 
 pub(super) fn integer(raw: &str, min: i64, max: i64) -> RuleResult<'_> {
-    let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-    match raw.parse::<i64>() {
+    match base::integer(raw) {
         Ok(number) if (min..=max).contains(&number) => Ok(number.to_string().into()),
         Ok(_) => Err(format!("must be {min} to {max}").into()),
-        Err(_) if is_number && raw.contains(['.', 'e', 'E']) => Err("must be a whole number".into()),
-        Err(_) if is_number => Err(format!("must be {min} to {max}").into()),
-        Err(_) => Err("must be a number".into()),
+        Err(NotAnInteger::NotWhole) => Err("must be a whole number".into()),
+        Err(NotAnInteger::NotANumber) => Err("must be a number".into()),
     }
 }
 
@@ -32,7 +30,12 @@ mod tests {
         check(SCORE, "101", Err("must be 0 to 100"));
         check(SCORE, "99999999999999999999", Err("must be 0 to 100"));
         check(SCORE, "1.5", Err("must be a whole number"));
-        check(SCORE, "1e2", Err("must be a whole number"));
+        check(SCORE, "40.0", Ok("40"));
+        check(SCORE, "4e1", Ok("40"));
+        check(SCORE, "1e2", Ok("100"));
+        check(SCORE, "1e3", Err("must be 0 to 100"));
+        check(SCORE, "1e-1", Err("must be a whole number"));
+        check(SCORE, "1e999999999", Err("must be 0 to 100"));
         check(SCORE, r#""48""#, Err("must be a number"));
         check(SCORE, "true", Err("must be a number"));
     }
