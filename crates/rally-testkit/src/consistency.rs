@@ -170,7 +170,8 @@ fn alive(feed: &[FeedEntry]) -> Alive {
 }
 
 fn owns_its_key(session: &Session, kind: Kind, record: &Listed) {
-    let text = |name: &str| record.members[name].as_str().map(str::to_uppercase);
+    // Of `ß`, the capital is one letter, too; as two it would be another mailbox.
+    let text = |name: &str| record.members[name].as_str().map(|text| text.replace('ß', "ẞ").to_uppercase());
     let refused = match kind {
         Kind::Contact => {
             let email = text("email").expect("a contact has one");

@@ -12,6 +12,8 @@ pub const FEED_PAGE: usize = 1_000;
 pub const SHORT_TEXT: usize = 255;
 /// Characters of an e-mail address (RFC 5321, path length less its brackets).
 pub const EMAIL: usize = 254;
+/// Bytes of the part of an e-mail address before the `@` (RFC 5321, in UTF-8 as RFC 6531 has it).
+pub const EMAIL_LOCAL_BYTES: usize = 64;
 /// Characters of a URL.
 pub const URL: usize = 2_048;
 /// Bytes of notes, a body or a description.

@@ -15,6 +15,7 @@ mod scope;
 mod tags;
 mod time_zone;
 mod timestamp;
+pub(crate) mod unicode;
 mod words;
 
 pub use currency::{Currency, NotACurrency};

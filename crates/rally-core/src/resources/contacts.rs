@@ -60,7 +60,7 @@ resource! {
         required last_name: String = stored(LAST_NAME, "lastName", SHORT).searched();
         /// Both names, a space between them.
         read full_name: String = computed("fullName", FULL, full_name).searched();
-        /// E-mail address as it was typed; unique in the tenant, compared without regard to case.
+        /// E-mail address as it was typed; unique in the tenant, where spellings of one mailbox are the same.
         required email: String =
             stored(EMAIL, "email", Rule::Email).natural_key(fold_email).filtered().searched(), filter EMAIL;
         /// Telephone number.

@@ -15,7 +15,7 @@ use super::{
     users::{self, Account},
 };
 use crate::{
-    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp},
+    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, unicode},
     engine::{
         keys::spaces,
         session::{Caller, Engine, Session},
@@ -180,7 +180,7 @@ fn verify(password: &str, hash: &str) -> Result<bool, StoreError> {
         // Argon2 would call any password wrong.
         return Err(damaged(password_hash::Error::EncodingInvalid));
     }
-    match Argon2::default().verify_password(password.as_bytes(), &hash) {
+    match Argon2::default().verify_password(unicode::normal_password(password).as_bytes(), &hash) {
         Ok(()) => Ok(true),
         Err(password_hash::Error::PasswordInvalid) => Ok(false),
         Err(cause) => Err(damaged(cause)),

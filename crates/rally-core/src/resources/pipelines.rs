@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::{deals, define};
 use crate::{
-    base::{Code, Error, Faults, Id, Kind, Patch, Profile, Scope, TenantId, Timestamp, limits},
+    base::{Code, Error, Faults, Id, Kind, Patch, Profile, Scope, TenantId, Timestamp, limits, unicode},
     engine::{
         codec::{Bytes, RecordParts, Slot},
-        keys::{IndexedValue, fold},
+        keys::IndexedValue,
         schema::{
-            self, Body, IndexNumber, InputValue, Model, Resource, Row, Rule, Searchable, Shape, ValueFaults,
-            array, object, read_bool, read_stored, stored,
+            self, Body, IndexNumber, InputValue, Model, Resource, Row, Rule, Searchable, Shape, UNSEEN,
+            ValueFaults, array, object, read_bool, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
         write::{self, Answer, Change, Creatable, Definition, Editable, Revision, Rules, Transaction},
@@ -295,13 +295,17 @@ fn put_together(
             pipeline.wrong.add(&at("id"), "is given twice");
         }
         let name = match given_or(draft.name, known.map(|known| known.name.clone())) {
-            Some(name) if !name.is_empty() => name,
+            Some(name) if unicode::is_visible(&name) => name,
+            Some(name) if !name.is_empty() => {
+                pipeline.wrong.add(&at("name"), UNSEEN);
+                continue;
+            }
             _ => {
                 pipeline.wrong.add(&at("name"), "is required");
                 continue;
             }
         };
-        if !names.insert(fold(&name)) {
+        if !names.insert(unicode::fold_name(&name)) {
             pipeline.wrong.add(&at("name"), "is the name of another stage");
         }
         let outcome = given_or(draft.outcome, known.map(|known| known.outcome));

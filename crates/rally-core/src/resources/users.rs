@@ -46,8 +46,8 @@ resource! {
         read id: Id<User> = schema::id();
         /// The tenant that it belongs to.
         read tenant_id: TenantId = schema::tenant_id();
-        /// The address that the user logs in with, as it was typed; unique in the tenant, compared without regard to
-        /// case.
+        /// The address that the user logs in with, as it was typed; unique in the tenant, where spellings of one
+        /// mailbox are the same.
         required email: String = stored(EMAIL, "email", Rule::Email).natural_key(fold_email).searched();
         /// Name.
         required name: String = stored(NAME, "name", SHORT).searched();

@@ -171,19 +171,6 @@ fn an_email_is_unique_whatever_its_case_and_the_answer_names_the_owner() {
 }
 
 #[test]
-fn emails_are_compared_by_full_case_folding() {
-    let world = World::new();
-    let taken = |email: &str| match world.acme.contacts().create(&ContactDraft::new("B", "C", email)) {
-        Ok(_) => false,
-        Err(error) => error.is_duplicate(),
-    };
-    world.add("ΝΙΚΟΣ@x.example");
-    assert!(taken("νικος@x.example") && taken("νικοσ@x.example"));
-    world.add("straße@x.example");
-    assert!(taken("STRASSE@x.example"));
-}
-
-#[test]
 fn the_largest_contact_fits_the_least_store() {
     let world = World::new();
     let quotes = |count| "\"".repeat(count);

@@ -10,14 +10,14 @@ fn a_contact_is_found_by_its_email_in_any_spelling() {
     let id = world.add("Straße@x.example");
     let contacts = world.acme.contacts();
     let view = world.acme.view().unwrap();
-    for spelling in ["Straße@x.example", "STRASSE@X.EXAMPLE", " strasse@x.example\n"] {
+    for spelling in ["Straße@x.example", "STRAẞE@X.EXAMPLE", " straße@x.example\n"] {
         let found = contacts.find(spelling).unwrap().unwrap();
         assert_eq!(found, world.get(id), "{spelling}");
         assert_eq!(view.contacts().find(spelling).unwrap().unwrap(), found);
         let within = world.acme.write(|tx| tx.contacts().find(spelling)).unwrap();
         assert_eq!(within.unwrap(), found);
     }
-    for spelling in ["", " ", "nobody@x.example", "straße", &"x".repeat(100_000)] {
+    for spelling in ["", " ", "nobody@x.example", "strasse@x.example", "straße", &"x".repeat(100_000)] {
         assert_eq!(contacts.find(spelling).unwrap(), None, "{spelling}");
     }
     let other = tenant(&world.engine, "other");
@@ -57,7 +57,7 @@ fn a_user_is_found_by_its_email_in_any_spelling() {
     let world = World::new();
     let users = world.acme.users();
     let id = users.create(&UserDraft::new("Straße@x.example", "Olga").password("correct horse")).unwrap().id;
-    for spelling in ["Straße@x.example", " STRASSE@X.example "] {
+    for spelling in ["Straße@x.example", " STRAẞE@X.example "] {
         let found = users.find(spelling).unwrap().unwrap();
         assert_eq!((found.id, found.email.as_str()), (id, "Straße@x.example"));
         assert!(!format!("{found:?}").contains("argon2"));

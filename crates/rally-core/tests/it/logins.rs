@@ -51,6 +51,37 @@ fn a_password_opens_the_users_tenant_with_the_users_scope() {
 }
 
 #[test]
+fn a_password_is_the_same_however_its_letters_are_composed() {
+    let world = World::new();
+    for (email, set, typed, other) in [
+        ("a@x.example", "élan vital, ja", "e\u{301}lan vital, ja", "elan vital, ja"),
+        ("b@x.example", "e\u{301}lan vital, ja", "élan vital, ja", "Élan vital, ja"),
+        (
+            "c@x.example",
+            "한국어 비밀번호 하나둘",
+            "한국어\u{A0}비밀번호\u{3000}하나둘",
+            "한국어비밀번호하나둘",
+        ),
+    ] {
+        join(&world.acme, &UserDraft::new(email, "Olga").password(set));
+        for same in [set, typed] {
+            assert!(log_in(&world.engine, email, same).is_ok(), "{same}");
+        }
+        assert!(log_in(&world.engine, email, other).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn an_address_is_known_with_its_domain_in_unicode_and_in_ascii() {
+    let world = World::new();
+    join(&world.acme, &olga("olga@münchen.example"));
+    for email in ["olga@xn--mnchen-3ya.example", "OLGA@MÜNCHEN.example"] {
+        assert!(log_in(&world.engine, email, SECRET).is_ok(), "{email}");
+    }
+    assert!(log_in(&world.engine, "olga@munchen.example", SECRET).is_err());
+}
+
+#[test]
 fn an_address_is_known_in_any_case_and_between_blanks() {
     let world = World::new();
     join(&world.acme, &olga("Olga@X.example"));

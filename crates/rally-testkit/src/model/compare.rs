@@ -3,8 +3,8 @@ use std::{collections::BTreeMap, rc::Rc};
 use rally_core::{FeedPosition, FeedQuery, Id, Kind, Session, Timestamp};
 
 use super::{
-    sample::{Around, Body, unquote},
-    state::{Record, State, folded},
+    sample::{Around, Body, LEFT_OPEN, unquote},
+    state::{Record, State, folded, mailbox},
     table::{Member, Values, members},
     view::{Sums, millionths},
 };
@@ -116,8 +116,9 @@ fn some_value(member: &Member, state: &State, kind: Kind, random: &mut Random) -
         let tag = tags(&kept).pop()?;
         return Some((format!(" {tag}"), tag));
     }
-    // An empty value is kept, and no value at all for a key.
-    let is_asked = json != "null" && (kept != "\"\"" || member.values == Values::Text);
+    // An empty value is kept of a text alone; of all else it is none, and none is asked for.
+    let is_asked =
+        json != "null" && (json != LEFT_OPEN && kept != LEFT_OPEN || member.values == Values::Text);
     is_asked.then(|| (unquote(&json), kept))
 }
 
@@ -138,11 +139,21 @@ fn search(query: &mut Asked, found: &mut Vec<Rc<Record>>, state: &State, kind: K
     if random.once_in(3) {
         asked = asked.to_uppercase();
     }
-    let beginning = asked.trim().to_lowercase();
+    let beginning = searched(asked.trim());
     query.search = Some(asked);
     found.retain(|record| {
-        names.iter().any(|name| unquote(&state.value(name, record)).to_lowercase().starts_with(&beginning))
+        names.iter().any(|member| {
+            let text = unquote(&state.value(member, record));
+            let is_address = member.values == Values::Email;
+            searched(&text).starts_with(&beginning) || is_address && mailbox(&text).starts_with(&beginning)
+        })
     });
+}
+
+/// Form in which names are searched, as far as samples go.
+fn searched(text: &str) -> String {
+    let pairs = [("e\u{301}", "é"), ("a\u{308}", "ä"), ("i\u{307}", "i"), ("ı", "i"), ("ß", "ss")];
+    pairs.iter().fold(text.to_lowercase(), |text, (one, other)| text.replace(one, other))
 }
 
 /// A filter that the kind does not have, or a value that no member has.

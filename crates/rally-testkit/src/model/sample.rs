@@ -34,6 +34,10 @@ pub(super) struct Around<'a> {
     pub(super) record: Option<&'a Record>,
 }
 
+/// What forms send for a member that is left open: no value in the documented profile, a fault in the strict one, unless
+/// the member is free text.
+pub(super) const LEFT_OPEN: &str = "\"\"";
+
 pub(super) fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }
@@ -63,7 +67,9 @@ impl Body {
 
     /// True when it gives a member a value.
     pub(super) fn gives(&self, name: &str) -> bool {
-        self.given.iter().any(|given| given.name == name && given.kept.is_some() && given.json != "null")
+        let is_value =
+            |given: &Given| given.kept.is_some() && given.json != "null" && given.json != LEFT_OPEN;
+        self.given.iter().any(|given| given.name == name && is_value(given))
     }
 
     /// Random values for the members that are written and that `chosen` chooses.
@@ -95,7 +101,11 @@ impl Body {
         self.given.retain(|given| !keys.contains(&given.name));
         for &key in keys {
             let kept = record.members[key].clone();
-            let kept = if key == "email" && random.once_in(2) { kept.to_uppercase() } else { kept };
+            let kept = if key == "email" && random.once_in(2) {
+                kept.replace('ß', "ẞ").to_uppercase()
+            } else {
+                kept
+            };
             self.given.push(Given { name: key, place: key, json: kept.clone(), kept: Some(kept) });
         }
         self
@@ -120,6 +130,11 @@ impl Body {
         };
         if is_without || !member.is_required && random.once_in(6) {
             return none();
+        }
+        let is_free_text = matches!(member.values, Values::Text | Values::TagLine | Values::Scopes);
+        if !member.is_required && !is_free_text && random.once_in(15) {
+            let kept = if around.own.is_strict() { None } else { Some(member.default.to_owned()) };
+            return given(LEFT_OPEN, kept);
         }
         let (json, kept) = match member.values {
             Values::StageOfPipeline => self.stage(around, random),
@@ -149,21 +164,22 @@ fn same(json: String) -> (String, String) {
 fn good(values: Values, random: &mut Random) -> (String, String) {
     let number = random.below(60);
     match values {
-        Values::Email if random.once_in(3) => spaced(&format!("É{number}@X.example")),
-        Values::Email => same(quote(&format!("c{number}@x.example"))),
+        Values::Email => spaced(&address(number, random)),
         Values::Domain if random.once_in(3) => {
             (quote(&format!("HTTPS://www.D{number}.Example./a?b")), quote(&format!("d{number}.example")))
         }
         Values::Domain => same(quote(&format!("d{number}.example"))),
         Values::Url => same(quote(&format!("https://x.example/{number}"))),
-        Values::Number(most) => same(random.below(most + 1).to_string()),
+        Values::Number(most) => number_up_to(most, random),
         Values::Decimal => same(random.one_of(&["0", "10.00", "-3.5", "123456789.1234", "0.99"]).to_owned()),
         Values::Flag => same(random.one_of(&["true", "false"]).to_owned()),
         Values::Word(words) => same(quote(random.one_of(words))),
         Values::TagLine => (quote(&format!(" a,, b{number} ,a")), quote(&format!("a,b{number}"))),
         Values::Tags => (format!("[\" a \",\"\",\"b{number}\",\"a\"]"), format!("[\"a\",\"b{number}\"]")),
         Values::Instant if random.once_in(2) => {
-            (quote("2025-03-01T10:00:00.5+02:00"), quote("2025-03-01T08:00:00.500000Z"))
+            let forms =
+                ["2025-03-01T10:00:00.5+02:00", "2025-03-01 10:00:00.5 +0200", "2025-03-01T08:00:00.50"];
+            (quote(random.one_of(&forms)), quote("2025-03-01T08:00:00.500000Z"))
         }
         Values::Instant => (quote("2025-03-01"), quote("2025-03-01T00:00:00.000000Z")),
         Values::Currency => same(quote(random.one_of(&["USD", "EUR", "JPY"]))),
@@ -173,6 +189,31 @@ fn good(values: Values, random: &mut Random) -> (String, String) {
         Values::Criterion => same(criterion(random)),
         _ => text(number, random),
     }
+}
+
+/// One of a few addresses, some of which are one mailbox in several spellings, and some look as if they were.
+fn address(number: usize, random: &mut Random) -> String {
+    match random.below(20) {
+        0..2 => format!("É{number}@X.example"),
+        2..4 => format!("e\u{301}{number}@x.example"),
+        4 => format!("straße{number}@x.example"),
+        5 => format!("strasse{number}@x.example"),
+        6 => format!("\u{212A}{number}@x.example"),
+        7 => format!("K{number}@x.example"),
+        8 => format!("c{number}@München.example"),
+        9 => format!("C{number}@xn--mnchen-3ya.example"),
+        _ => format!("c{number}@x.example"),
+    }
+}
+
+fn number_up_to(most: usize, random: &mut Random) -> (String, String) {
+    let kept = random.below(most + 1).to_string();
+    let json = match random.below(8) {
+        0 => format!("{kept}.0"),
+        1 => format!("{kept}.0e0"),
+        _ => kept.clone(),
+    };
+    (json, kept)
 }
 
 fn spaced(text: &str) -> (String, String) {
@@ -185,7 +226,9 @@ fn text(number: usize, random: &mut Random) -> (String, String) {
         0 => spaced(""),
         1 => same(quote(&format!("\"{number}\"\n\t\\ é 😀"))),
         2..6 => spaced(&format!("A name of more letters than most have {number}")),
-        6..9 => spaced(&format!("Änne {number}")),
+        6..8 => spaced(&format!("Änne {number}")),
+        8 => spaced(&format!("A\u{308}nne {number}")),
+        9 => spaced(&format!("{}lk {number}", random.one_of(&["İ", "I", "ı", "i"]))),
         _ => spaced(&format!("N{}", number % 20)),
     }
 }

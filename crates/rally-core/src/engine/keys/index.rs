@@ -7,12 +7,11 @@
 
 use std::borrow::Cow;
 
-use unicase::UniCase;
 use uuid::Uuid;
 
 use super::{IndexedValue, spaces};
 use crate::{
-    base::{Kind, Profile, Tags},
+    base::{Kind, Profile, Tags, unicode::fold_name},
     engine::schema::{
         IndexNumber, Member, Model, Record, Rule, ValueFaults, ValueSource, quote, reference_id, unquote,
     },
@@ -209,17 +208,12 @@ fn move_searched(
 /// The search key of a name. One that is found by its natural key needs none.
 fn search_key(kind: Kind, member: &Member, id: Uuid, json: &[u8]) -> Result<Option<Key>, StoreError> {
     let text = unquote(json)?;
-    let folded = fold(&text);
+    let folded = fold_name(&text);
     let is_natural = member.natural_key.and_then(|natural| natural(&text)).is_some_and(|key| key == folded);
     if folded.is_empty() || is_natural {
         return Ok(None);
     }
     Ok(Some(spaces::search(kind, beginning(&folded)).byte(0).uuid(id)))
-}
-
-/// The form in which names are compared: case-folded (Unicode, full folding).
-pub(crate) fn fold(text: &str) -> String {
-    UniCase::new(text).to_folded_case()
 }
 
 /// The part of a folded text that the index keeps.
@@ -233,7 +227,7 @@ pub(crate) fn begins(model: &Model, record: &Record<'_>, folded: &str) -> Result
         let text = unquote(&value(member, Some(record))?)?;
         // A natural key can fold otherwise than a name, as a domain does to ASCII; a search finds both.
         let natural = member.natural_key.and_then(|natural| natural(&text));
-        if fold(&text).starts_with(folded) || natural.is_some_and(|key| key.starts_with(folded)) {
+        if fold_name(&text).starts_with(folded) || natural.is_some_and(|key| key.starts_with(folded)) {
             return Ok(true);
         }
     }

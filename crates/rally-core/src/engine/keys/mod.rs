@@ -6,8 +6,7 @@ pub(crate) mod spaces;
 
 pub(crate) use self::{
     index::{
-        asked, asked_json, beginning, begins, damaged_key, fold, has_value, id_behind, indexed_value,
-        move_keys,
+        asked, asked_json, beginning, begins, damaged_key, has_value, id_behind, indexed_value, move_keys,
     },
     sequence::{Order, Place, Sequence},
     spaces::{IndexedValue, MARK_EVERY},

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::selection::{Condition, Selection};
 use crate::{
-    base::{Error, Faults, Profile, Timestamp, limits},
+    base::{Error, Faults, Profile, Timestamp, limits, unicode::fold_name},
     engine::{
         keys,
         schema::{Model, Resource, Rule, Searchable, quote, text_of},
@@ -42,7 +42,7 @@ pub struct Search(String);
 pub struct Query<R> {
     /// Only records for which this holds.
     pub filter: Filter<R>,
-    /// Only records with a name that begins with this, in any letter case.
+    /// Only records with a name that begins with this, in any letter case and composition.
     pub search: Option<Search>,
     /// Only records that changed after this instant, in the order of their last change; without it, all in the order of
     /// their creation.
@@ -192,7 +192,7 @@ impl Search {
         const NAME: Rule = Rule::Text { characters: limits::SHORT_TEXT };
         let raw = quote(text);
         let read = NAME.read(&raw, Profile::Strict).map_err(|wrong| wrong.into_faults())?;
-        let folded = keys::fold(&text_of(&read));
+        let folded = fold_name(&text_of(&read));
         if folded.is_empty() { Ok(None) } else { Ok(Some(Self(folded))) }
     }
 }
@@ -231,8 +231,8 @@ impl<R> Query<R> {
         self
     }
 
-    /// Only records with a name that begins with a text, in any letter case. The names of a resource are its members
-    /// with [`Member::searched`](field@crate::schema::Member::searched).
+    /// Only records with a name that begins with a text, in any letter case, however its accents were typed, and with
+    /// every `i` the same, dotted or not: `ilk` finds İlker. The names of a resource are its members with [`Member::searched`](field@crate::schema::Member::searched).
     ///
     /// ```
     /// # use rally_core::*;

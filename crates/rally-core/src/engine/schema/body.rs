@@ -7,7 +7,7 @@ use serde_json::{error::Category, value::RawValue};
 
 use super::{
     Given, Member, Model, Slots,
-    rule::{InputValue, Name, ValueFaults},
+    rule::{InputValue, Name, Rule, UNSEEN, ValueFaults, is_visible},
 };
 use crate::{
     base::{Code, Error, Faults, Profile},
@@ -71,6 +71,10 @@ impl<'a> Body<'a> {
             match self.input(slot) {
                 InputValue::Missing => {}
                 InputValue::Null => *value = Cow::Borrowed(""),
+                InputValue::Value(new) if is_unseen_name(member, new) => {
+                    faults.add(member.name, UNSEEN);
+                    continue;
+                }
                 InputValue::Value(new) => value.clone_from(new),
                 InputValue::Fault => continue,
             }
@@ -125,10 +129,10 @@ impl<'a> Body<'a> {
         match model.named(name) {
             Some(member) if member.access.is_written() => {
                 let Some(slot) = member.slot() else { return };
-                let read = if raw == "null" {
-                    Ok(InputValue::Null)
-                } else {
+                let read = if member.required && raw != "null" {
                     member.rule.read(raw, profile).map(InputValue::Value)
+                } else {
+                    member.rule.read_optional(raw, profile)
                 };
                 *self.input_mut(slot) = if self.mentions(slot) {
                     self.faults.add(name, "is given twice");
@@ -142,6 +146,12 @@ impl<'a> Body<'a> {
             _ => {}
         }
     }
+}
+
+/// True for a text that is not empty, and in which nothing is seen, as the name that every record of a resource has.
+fn is_unseen_name(member: &Member, value: &str) -> bool {
+    let is_name = member.always && matches!(member.rule, Rule::Text { .. });
+    is_name && value != "\"\"" && !is_visible(value)
 }
 
 fn at_fault<'a>(faults: &mut Faults, name: &str, wrong: ValueFaults) -> InputValue<'a> {

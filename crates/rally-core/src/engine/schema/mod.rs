@@ -23,8 +23,8 @@ pub(crate) use self::{
     record::{NULL, Record},
     resource::sealed::Sealed,
     rule::{
-        InputValue, ValueFaults, array, fold_domain, fold_email, object, quote, read_bool, read_stored,
-        reference_id, text_of, unquote,
+        InputValue, UNSEEN, ValueFaults, array, fold_domain, fold_email, object, quote, read_bool,
+        read_stored, reference_id, text_of, unquote,
     },
     slots::Slots,
 };

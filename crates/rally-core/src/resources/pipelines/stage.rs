@@ -20,7 +20,7 @@ closed_set! {
 pub struct PipelineStage {
     /// Identity of the stage.
     pub id: Id<PipelineStage>,
-    /// Name; no other stage of the pipeline has it, in any letter case.
+    /// Name; no other stage of the pipeline has it, in any spelling that a search takes for the same.
     pub name: String,
     /// Place in the pipeline, from 1 up.
     pub order: u8,

@@ -1,6 +1,10 @@
+use idna::{
+    AsciiDenyList,
+    uts46::{Hyphens, Uts46},
+};
 use url::Host;
 
-use super::{RuleResult, ValueFaults, quote, text::text};
+use super::{RuleResult, ValueFaults, email::domain_in_ascii, quote, text::text};
 use crate::base::limits;
 
 /// The text of a domain or of a URL becomes the domain in lower case.
@@ -26,18 +30,34 @@ struct Domain {
 
 impl Domain {
     fn parse(text: &str) -> Option<Self> {
-        let lower = text.trim().to_lowercase();
-        let text = without_www(host(&lower));
-        // Percent signs and the like, which the parser of URLs would decode.
-        let is_plain = text.chars().all(|c| !c.is_ascii() || is_label_character(c) || c == '.');
-        let Ok(Host::Domain(ascii)) = Host::parse(text) else { return None };
-        let is_short = ascii.len() <= limits::DOMAIN && text.chars().count() <= limits::DOMAIN;
-        let is_domain = is_plain && is_short && ascii.contains('.') && ascii.split('.').all(is_label);
-        is_domain.then(|| Self { text: text.to_owned(), ascii })
+        let mapped = mapped(host(text.trim()))?;
+        let text = without_www(mapped.strip_suffix('.').unwrap_or(&mapped));
+        let ascii = domain_in_ascii(text)?;
+        // Numbers alone are an IPv4 address, in one of its spellings.
+        let is_domain = ascii.contains('.') && matches!(Host::parse(&ascii), Ok(Host::Domain(_)));
+        let is_short = text.chars().count() <= limits::DOMAIN;
+        if is_domain && is_short {
+            Some(Self { text: text.to_owned(), ascii: ascii.into_owned() })
+        } else {
+            None
+        }
     }
 }
 
-/// Host of a URL in lower case: the URL without scheme, user, port, path and final dot.
+/// The letters of a domain as UTS 46 maps them: small, composed, without those that are not seen. Labels in ASCII stay
+/// as they are, but in small letters: who writes `xn--…` gets it back.
+fn mapped(host: &str) -> Option<String> {
+    let label = |label: &str| {
+        if label.is_ascii() {
+            return Some(label.to_ascii_lowercase());
+        }
+        let (text, result) = Uts46::new().to_unicode(label.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow);
+        result.ok().map(|()| text.into_owned())
+    };
+    Some(host.split('.').map(label).collect::<Option<Vec<_>>>()?.join("."))
+}
+
+/// Host of a URL: the URL without scheme, user, port and path.
 fn host(url: &str) -> &str {
     let rest = match url.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => rest,
@@ -45,11 +65,10 @@ fn host(url: &str) -> &str {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.rsplit_once(':') {
+    match host.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => host,
-    };
-    host.strip_suffix('.').unwrap_or(host)
+    }
 }
 
 /// Removes `www.`, unless only a top-level domain would be left.
@@ -60,20 +79,10 @@ fn without_www(mut host: &str) -> &str {
     host
 }
 
-/// The scheme of a URL in lower case (RFC 3986, section 3.1).
+/// The scheme of a URL (RFC 3986, section 3.1).
 fn is_scheme(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(fits)
-}
-
-/// A label of a host name in ASCII (RFC 1123, section 2.1).
-fn is_label(label: &str) -> bool {
-    let edges = label.starts_with('-') || label.ends_with('-');
-    (1..=63).contains(&label.len()) && label.chars().all(is_label_character) && !edges
-}
-
-const fn is_label_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-'
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(fits)
 }
 
 #[cfg(test)]
@@ -95,7 +104,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_domain_that_was_read_is_read_as_itself(
-            text in "(http://|x@)?(www\\.|WWW\\.){0,2}[A-Cäß@:/.-]{1,8}(\\.[a-c]{1,3}){0,2}\\.?(:[0-9]{1,2})?",
+            text in "(http://|x@)?(www\\.|WWW\\.|ｗww。){0,2}[A-CäßΣ\u{AD}@:/.-]{1,8}([.。][a-c]{1,3}){0,2}[.。]?(:[0-9]{1,2})?",
         ) {
             if let Some(once) = Domain::parse(&text) {
                 let twice = Domain::parse(&once.text).unwrap();
@@ -126,6 +135,26 @@ mod tests {
         domain("MÜNCHEN.example", Some("münchen.example"));
         domain("xn--mnchen-3ya.example", Some("xn--mnchen-3ya.example"));
         domain("例え.example", Some("例え.example"));
+    }
+
+    #[test]
+    fn letters_that_are_not_seen_are_left_out_and_others_mapped() {
+        for text in [
+            "ac\u{AD}me.example",
+            "\u{AD}acme.example\u{AD}",
+            "acme\u{200B}.example",
+            "ac\u{2060}me.example",
+            "acme.exam\u{FEFF}ple",
+            "ａｃｍｅ.example",
+            "acme。example",
+            "ｗｗｗ.acme.example。",
+            "https://ac\u{AD}me.example/so\u{AD}ft",
+        ] {
+            domain(text, Some("acme.example"));
+        }
+        domain("mu\u{308}nchen.example", Some("münchen.example"));
+        domain("\u{AD}.example", None);
+        domain("acme.\u{AD}", None);
     }
 
     #[test]

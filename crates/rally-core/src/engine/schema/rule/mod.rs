@@ -2,6 +2,7 @@
 //! what is wrong with it and where.
 
 mod domain;
+mod email;
 mod number;
 mod object;
 mod tag;
@@ -16,8 +17,9 @@ use serde::Deserialize;
 pub use self::object::Shape;
 pub(crate) use self::{
     domain::fold_domain,
+    email::fold_email,
     object::{InputValue, array, object},
-    text::fold_email,
+    text::{UNSEEN, is_visible},
 };
 pub(crate) use self::{
     object::Name,
@@ -39,7 +41,7 @@ pub enum Rule {
     },
     /// Text of at most [`LONG_TEXT_BYTES`](crate::limits::LONG_TEXT_BYTES).
     LongText,
-    /// An e-mail address (RFC 5321), kept as typed.
+    /// An e-mail address (RFC 5321, in any script as RFC 6532 has it), kept as typed.
     Email,
     /// An absolute `http` or `https` URL.
     Url,
@@ -93,7 +95,7 @@ impl Rule {
         match self {
             Rule::Text { characters } => text::short_text(raw, *characters),
             Rule::LongText => text::long_text(raw),
-            Rule::Email => text::email(raw),
+            Rule::Email => email::email(raw),
             Rule::Url => text::url(raw),
             Rule::Integer { min, max } => number::integer(raw, *min, *max),
             Rule::Decimal => number::decimal(raw),
@@ -116,6 +118,24 @@ impl Rule {
 }
 
 impl Rule {
+    /// Reads the JSON text of a member that may have no value. In the documented profile an empty string is none, unless
+    /// the member is free text: forms and spreadsheets have nothing else to say that a date or an id is left open.
+    pub(crate) fn read_optional<'a>(
+        &self,
+        raw: &'a str,
+        profile: Profile,
+    ) -> Result<InputValue<'a>, ValueFaults> {
+        let is_none = raw == "null" || profile == Profile::Documented && self.is_left_open_by(raw);
+        if is_none { Ok(InputValue::Null) } else { self.read(raw, profile).map(InputValue::Value) }
+    }
+
+    fn is_left_open_by(&self, raw: &str) -> bool {
+        let is_free_text = matches!(self, Rule::Text { .. } | Rule::LongText | Rule::TagLine | Rule::Tag);
+        // Of a credential nothing is guessed: neither that it is to have no password, nor the default scope.
+        let is_of_credential = matches!(self, Rule::Password | Rule::Scopes);
+        !is_free_text && !is_of_credential && text::text(raw).is_ok_and(|text| text.value.is_empty())
+    }
+
     /// Turns the JSON text of a host's value into the JSON text that is stored. Only tags differ from the JSON API:
     /// the Rust type is a list in any case, and an empty list is no value, as a host reads both the same.
     pub(crate) fn read_typed<'a>(&self, raw: &'a str) -> Result<Option<Cow<'a, str>>, ValueFaults> {

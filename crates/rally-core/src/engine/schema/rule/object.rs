@@ -36,7 +36,7 @@ impl<'a> InputValue<'a> {
     }
 }
 
-/// Reads a JSON object: the value of each of the members, in their order, and all faults.
+/// Reads a JSON object: the value of each of the members, in their order, and all faults. No member is required here.
 pub(crate) fn object<'a, const N: usize>(
     raw: &'a str,
     profile: Profile,
@@ -75,16 +75,10 @@ fn member<'a>(
         wrong.add(&place(name), "is given twice");
         return InputValue::Fault;
     }
-    if raw == "null" {
-        return InputValue::Null;
-    }
-    match rule.read(raw, profile) {
-        Ok(value) => InputValue::Value(value),
-        Err(inner) => {
-            wrong.add_all(&place(name), inner);
-            InputValue::Fault
-        }
-    }
+    rule.read_optional(raw, profile).unwrap_or_else(|inner| {
+        wrong.add_all(&place(name), inner);
+        InputValue::Fault
+    })
 }
 
 fn place(name: &str) -> String {
@@ -207,5 +201,12 @@ mod tests {
         let raw = r#"[{"name":"a","rank":1}]"#;
         check(Profile::Strict, raw, Err(&[("[0].rank", "is not a member")]));
         check(Profile::Documented, raw, Ok(r#"[{"name":"a","score":null}]"#));
+    }
+
+    #[test]
+    fn an_empty_string_for_what_is_no_text_is_no_value_in_the_documented_profile() {
+        let raw = r#"[{"name":"","score":" "}]"#;
+        check(Profile::Documented, raw, Ok(r#"[{"name":"","score":null}]"#));
+        check(Profile::Strict, raw, Err(&[("[0].score", "must be a number")]));
     }
 }

@@ -8,7 +8,7 @@ use super::{
     quote,
     text::{text, within},
 };
-use crate::base::limits;
+use crate::base::{limits, unicode};
 
 /// Tags separated by commas, in one string.
 pub(super) fn tag_line(raw: &str) -> RuleResult<'_> {
@@ -65,6 +65,9 @@ impl<'a> TagList<'a> {
         if tag.is_empty() || self.0.contains(&tag) {
             return Ok(());
         }
+        if !unicode::is_visible(&tag) {
+            return Err("has a tag without a character that can be seen".into());
+        }
         // Before the next one is looked for among all others.
         if self.0.len() == limits::TAGS {
             return Err(format!("must not have more than {} tags", limits::TAGS).into());
@@ -112,6 +115,18 @@ mod tests {
         let mut wrong = ValueFaults::at("[1]", "must be a string");
         wrong.add("[3]", "must be a string");
         assert_eq!(Rule::Tags.read(r#"["a",5,"b",null]"#, Profile::Strict), Err(wrong));
+    }
+
+    #[test]
+    fn a_tag_can_be_seen() {
+        for raw in ["\"a,\u{200B}\"", "\"\u{3164}\"", "\"\u{AD},a\""] {
+            check(Rule::TagLine, raw, Err("has a tag without a character that can be seen"));
+            check(
+                Rule::Tags,
+                &format!("[{raw}]").replace("a,", "").replace(",a", ""),
+                Err("has a tag without a character that can be seen"),
+            );
+        }
     }
 
     #[test]

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use email_address::{EmailAddress, Options};
-use unicase::UniCase;
 use url::Url;
 
-use super::{RuleResult, ValueFaults, quote};
-use crate::base::limits;
+use super::{RuleResult, ValueFaults, quote, text_of};
+use crate::base::{limits, unicode};
 
 /// A JSON string: as it was sent, and the text that it means.
 pub(super) struct Text<'a> {
@@ -67,20 +65,6 @@ pub(super) fn long_text(raw: &str) -> RuleResult<'_> {
     Ok(text.into_json())
 }
 
-pub(super) fn email(raw: &str) -> RuleResult<'_> {
-    let text = within(text(raw)?, limits::EMAIL)?;
-    let options = Options::default().without_display_text().without_domain_literal();
-    match EmailAddress::parse_with_options(&text.value, options) {
-        Ok(_) => Ok(text.into_json()),
-        Err(_) => Err("is not an e-mail address".into()),
-    }
-}
-
-/// The form in which e-mail addresses are compared: case-folded (Unicode, full folding).
-pub(crate) fn fold_email(email: &str) -> Option<String> {
-    if email.is_empty() { None } else { Some(UniCase::new(email).to_folded_case()) }
-}
-
 pub(super) fn url(raw: &str) -> RuleResult<'_> {
     let text = within(text(raw)?, limits::URL)?;
     match Url::parse(&text.value) {
@@ -99,9 +83,18 @@ pub(super) fn slug(raw: &str) -> RuleResult<'_> {
     Ok(text.into_json())
 }
 
-/// Keeps every character: the password that is set must equal the one that is typed at a login.
+/// Phrase about a text of blanks and characters that are not drawn.
+pub(crate) const UNSEEN: &str = "must have a character that can be seen";
+
+/// True when a reader sees something of the text that a rule has made JSON of.
+pub(crate) fn is_visible(json: &str) -> bool {
+    unicode::is_visible(&text_of(json))
+}
+
+/// Keeps every character, in the form in which a login compares them.
 pub(super) fn password(raw: &str) -> RuleResult<'_> {
     let value = unescape(raw)?;
+    let value = unicode::normal_password(&value);
     let lengths = limits::PASSWORD_MIN..=limits::PASSWORD_MAX;
     if !lengths.contains(&value.chars().count()) {
         return Err(format!("must be {} to {} characters long", lengths.start(), lengths.end()).into());
@@ -146,11 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn emails_and_urls_are_checked_and_kept_as_typed() {
-        check(Rule::Email, r#"" A.b+c@X.example ""#, Ok(r#""A.b+c@X.example""#));
-        for raw in [r#""x""#, r#""@x""#, r#""a@""#, r#""a b@x.example""#, r#""A <a@x.example>""#, r#""""#] {
-            check(Rule::Email, raw, Err("is not an e-mail address"));
-        }
+    fn urls_are_checked_and_kept_as_typed() {
         check(Rule::Url, r#""https://x.example/a?b=c""#, Ok(r#""https://x.example/a?b=c""#));
         for raw in [r#""x.example""#, r#""javascript:alert(1)""#, r#""https://""#, r#""ftp://x.example""#] {
             check(Rule::Url, raw, Err("is not a URL that begins with https:// or http://"));
@@ -174,6 +163,11 @@ mod tests {
             check(Rule::Password, &quote(&raw), Err("must be 12 to 128 characters long"));
         }
         check(Rule::Password, "123456789012", Err("must be a string"));
+        // Composed or not, with any kind of blank: one password, of one length.
+        check(Rule::Password, &quote(&"e\u{301}".repeat(12)), Ok(&quote(&"é".repeat(12))));
+        check(Rule::Password, &quote(&"e\u{301}".repeat(11)), Err("must be 12 to 128 characters long"));
+        check(Rule::Password, &quote("Ångström\u{A0}\u{3000}ｆ１"), Ok(&quote("Ångström  f1")));
+        check(Rule::Password, &quote(&"\u{FDFA}".repeat(8)), Err("must be 12 to 128 characters long"));
         check(Rule::Password, r#""\ud83d12345678901""#, Err("holds half of a surrogate pair"));
     }
 }
