@@ -65,7 +65,7 @@ pub use engine::{
         Atomicity, Bulk, BulkItem, Caller, Collection, Config, Engine, FeedChanges, Follow, FollowedChange,
         Records, Session, TransactionCollection, View, ViewCollection, WriteOptions,
     },
-    write::{Deleted, IdempotencyKey, Transaction, WriteOutcome, Written},
+    write::{Deleted, IdempotencyKey, Transaction, Unless, WriteOutcome, Written},
 };
 pub use resources::{
     Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, ApiKey, ApiKeyDraft, ApiKeyUpdate,

@@ -10,7 +10,7 @@ use crate::{
     answer,
     app::App,
     call::Call,
-    conditional::IfMatch,
+    conditional::{IfMatch, Preconditions},
     limits,
     parameters::{self, ListParameters},
     problem::Problem,
@@ -151,7 +151,7 @@ async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
         .await
 }
 
-/// Updates one record by `write`, if it is at one of the versions that the caller names.
+/// Updates one record by `write`, if the preconditions of the request hold.
 pub(crate) async fn change<R: Editable>(
     State(app): State<App>,
     mut call: Call,
@@ -161,10 +161,8 @@ pub(crate) async fn change<R: Editable>(
     let answered = app.write(move || {
         call.take_no_parameters()?;
         let idempotency_key = call.idempotency_key(&json)?;
-        let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
-            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            write(&call, &json, &options)
-        })?;
+        let preconditions = Preconditions::of(&call.headers)?;
+        let written = preconditions.attempt(idempotency_key, |options| write(&call, &json, options))?;
         answer::written(&call, &written)
     });
     Ok(answered.await?)
@@ -175,10 +173,9 @@ async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> An
         call.session.require(R::WRITE)?;
         call.take_no_parameters()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
-        let deleted = IfMatch::of(&call.headers)?.attempt(|if_version| {
-            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            R::of(&call.session).delete_with(id, &options)
-        })?;
+        let preconditions = Preconditions::of(&call.headers)?;
+        let deleted = preconditions
+            .attempt(idempotency_key, |options| R::of(&call.session).delete_with(id, options))?;
         Ok(answer::deleted(&deleted))
     });
     Ok(answered.await?)
@@ -188,15 +185,13 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.write(move || {
         call.take_no_parameters()?;
-        let if_match = IfMatch::of(&call.headers)?;
-        if if_match == IfMatch::Any {
+        let preconditions = Preconditions::of(&call.headers)?;
+        if preconditions.if_match == IfMatch::Any {
             return Err(Faults::one("If-Match", "must name a version here").into());
         }
         let idempotency_key = call.idempotency_key(&json)?;
-        let written = if_match.attempt(|if_version| {
-            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            R::of(&call.session).json().upsert(&json, &options)
-        })?;
+        let written = preconditions
+            .attempt(idempotency_key, |options| R::of(&call.session).json().upsert(&json, options))?;
         answer::written(&call, &written)
     });
     Ok(answered.await?)

@@ -9,7 +9,7 @@ use crate::{
     answer,
     app::App,
     call::Call,
-    conditional::IfMatch,
+    conditional::Preconditions,
     crud::{Served, list_route, patch_route},
     limits,
     openapi::{draft, reference},
@@ -50,7 +50,7 @@ static REVOKE_API_KEY: Special = Special {
     summary: "Revoke an API key for good; its record stays",
     description: None,
     scope: Some(ApiKey::WRITE),
-    parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
+    parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
     body: None,
     answer: ResponseSpec {
         status: 200,
@@ -86,10 +86,9 @@ async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, 
         call.session.require(ApiKey::WRITE)?;
         call.take_no_parameters()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
-        let written = IfMatch::of(&call.headers)?.attempt(|if_version| {
-            let options = WriteOptions { if_version, idempotency_key: idempotency_key.clone() };
-            ApiKey::of(&call.session).json().revoke(id, &options)
-        })?;
+        let preconditions = Preconditions::of(&call.headers)?;
+        let written = preconditions
+            .attempt(idempotency_key, |options| ApiKey::of(&call.session).json().revoke(id, options))?;
         answer::written(&call, &written)
     });
     Ok(answered.await?)

@@ -90,3 +90,19 @@ fn whoever_wants_no_record_gets_none() {
         ""
     );
 }
+
+#[test]
+fn a_tag_is_a_quoted_string_with_commas_and_stars_in_it() {
+    let api = Api::new();
+    let id = api.add("ada@x.example");
+    let tag = api.get(&at(&id)).send().header("ETag").to_owned();
+    for other in
+        [r#""a,*,b""#, r#""*""#, r#"W/"*""#, &tag.replacen('"', "\"x,", 1), r#"*, "a""#, r#""a", *"#, "**"]
+    {
+        api.delete(&at(&id)).header("If-Match", other).send().is(412);
+    }
+    api.get(&at(&id)).header("If-None-Match", r#""a,*,b""#).send().is(200);
+    api.get(&at(&id)).header("If-None-Match", &format!(r#""a,*,b", {tag}"#)).send().is(304);
+    let two_lines = api.delete(&at(&id)).header("If-Match", r#""a,*,b""#).another("If-Match", &tag);
+    two_lines.send().is(200);
+}

@@ -1,6 +1,6 @@
 use crate::{
     base::{TenantId, Timestamp},
-    engine::write::IdempotencyKey,
+    engine::write::{IdempotencyKey, Precondition, Unless},
 };
 
 /// Conditions of a write, besides its content.
@@ -8,6 +8,8 @@ use crate::{
 pub struct WriteOptions {
     /// The write happens only if the record's last change is of this instant.
     pub if_version: Option<Timestamp>,
+    /// The write does not happen if it meets such a version of the record.
+    pub unless: Unless,
     /// The write happens only once for this key.
     pub idempotency_key: Option<IdempotencyKey>,
 }
@@ -32,6 +34,25 @@ impl WriteOptions {
         self
     }
 
+    /// Does not write if it meets such a version of the record. An upsert unless there is one creates only.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let if_new = WriteOptions::default().unless(Unless::Exists);
+    /// let ada = ContactDraft::new("Ada", "Lovelace", "ada@x.example");
+    /// assert_eq!(acme.contacts().upsert_with(&ada, &if_new)?.outcome, WriteOutcome::Created);
+    /// let error = acme.contacts().upsert_with(&ada, &if_new).unwrap_err();
+    /// assert_eq!(error.code(), Code::PreconditionFailed);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn unless(mut self, unless: Unless) -> Self {
+        self.unless = unless;
+        self
+    }
+
     /// Writes only once for a key.
     ///
     /// ```
@@ -48,6 +69,10 @@ impl WriteOptions {
     pub fn once(mut self, key: IdempotencyKey) -> Self {
         self.idempotency_key = Some(key);
         self
+    }
+
+    pub(crate) const fn precondition(&self) -> Precondition<'_> {
+        Precondition { if_version: self.if_version, unless: &self.unless }
     }
 
     /// These options where tenants share one set of idempotency keys.

@@ -11,8 +11,8 @@ use crate::{
     engine::{
         schema::{Body, Given, Keyed, Resource, Row},
         write::{
-            self, Answer, Creatable, Definition, Draft, Editable, IdempotencyKey, Transaction, Update,
-            Upsertable, Written,
+            self, Answer, Creatable, Definition, Draft, Editable, IdempotencyKey, Precondition, Transaction,
+            Update, Upsertable, Written,
         },
     },
 };
@@ -196,7 +196,7 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
         let body = self.body(update.given())?;
         let id = id.as_uuid();
         let written = self.run(Written::typed, |transaction, definition| {
-            write::update(transaction, definition, id, &body, None)
+            write::update(transaction, definition, id, &body, Precondition::NONE)
         })?;
         Ok(written.record)
     }
@@ -226,7 +226,7 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
     ) -> Result<Written<R>, Error> {
         let body = self.body(update.given())?;
         self.run(Written::typed, |transaction, definition| {
-            write::update(transaction, definition, id.as_uuid(), &body, Some(version))
+            write::update(transaction, definition, id.as_uuid(), &body, Precondition::version(version))
         })
     }
 
@@ -293,7 +293,7 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// # Errors
     /// Those of `Collection::delete`.
     pub fn delete(&mut self, id: Id<R>) -> Result<(), Error> {
-        self.delete_at(id, None)
+        self.delete_when(id, Precondition::NONE)
     }
 
     /// [`delete`](Self::delete) of a record that is still at a version, the instant of its last change.
@@ -312,14 +312,15 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// # Errors
     /// Those of `delete`, and [`Code::PreconditionFailed`](crate::Code::PreconditionFailed).
     pub fn delete_if(&mut self, id: Id<R>, version: Timestamp) -> Result<(), Error> {
-        self.delete_at(id, Some(version))
+        self.delete_when(id, Precondition::version(version))
     }
 
-    fn delete_at(&mut self, id: Id<R>, version: Option<Timestamp>) -> Result<(), Error> {
+    fn delete_when(&mut self, id: Id<R>, precondition: Precondition<'_>) -> Result<(), Error> {
         self.transaction.require(R::WRITE)?;
         let definition = definition::<R>(self.transaction.tenant());
-        let delete =
-            |transaction: &mut Transaction<'_>| write::delete(transaction, definition, id.as_uuid(), version);
+        let delete = |transaction: &mut Transaction<'_>| {
+            write::delete(transaction, definition, id.as_uuid(), precondition)
+        };
         self.transaction.verb(delete).map(drop)
     }
 }
@@ -344,7 +345,7 @@ impl<R: Upsertable> TransactionCollection<'_, '_, R> {
     pub fn upsert(&mut self, draft: &impl Draft<R>) -> Result<Written<R>, Error> {
         let body = self.body(draft.given())?;
         self.run(Written::typed, |transaction, definition| {
-            write::upsert(transaction, definition, R::matched_by(), &body, None)
+            write::upsert(transaction, definition, R::matched_by(), &body, Precondition::NONE)
         })
     }
 }
@@ -361,7 +362,9 @@ impl<R: Editable> TransactionJson<'_, '_, R> {
     pub fn update(&mut self, id: Id<R>, json: &[u8]) -> Result<Written<Row<R>>, Error> {
         let body = self.body(json)?;
         let id = id.as_uuid();
-        self.0.run(Ok, |transaction, definition| write::update(transaction, definition, id, &body, None))
+        self.0.run(Ok, |transaction, definition| {
+            write::update(transaction, definition, id, &body, Precondition::NONE)
+        })
     }
 
     fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
@@ -390,7 +393,7 @@ impl<R: Upsertable> TransactionJson<'_, '_, R> {
     pub fn upsert(&mut self, json: &[u8]) -> Result<Written<Row<R>>, Error> {
         let body = self.body(json)?;
         self.0.run(Ok, |transaction, definition| {
-            write::upsert(transaction, definition, R::matched_by(), &body, None)
+            write::upsert(transaction, definition, R::matched_by(), &body, Precondition::NONE)
         })
     }
 }

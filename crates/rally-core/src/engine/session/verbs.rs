@@ -10,8 +10,8 @@ use crate::{
     engine::{
         schema::{Body, Given, Resource, Row, TenantInfo, items},
         write::{
-            self, Answer, Bulkable, Creatable, Definition, Deleted, Draft, Editable, ItemAnswer, Transaction,
-            Upsertable, Work, Written,
+            self, Answer, Bulkable, Creatable, Definition, Deleted, Draft, Editable, ItemAnswer,
+            Precondition, Transaction, Upsertable, Work, Written,
         },
     },
 };
@@ -116,10 +116,10 @@ impl<'s, R: Editable> Verbs<'s, R> {
         body: &Body<'_>,
         options: &WriteOptions,
     ) -> Result<Written<Row<R>>, Error> {
-        let (definition, version) = (self.definition(), options.if_version);
+        let definition = self.definition();
         let options = options.for_act::<R>("update", Some(id.as_uuid()));
         self.write_one(Some(id), &options, body, &mut |transaction| {
-            write::update(transaction, definition, id.as_uuid(), body, version)
+            write::update(transaction, definition, id.as_uuid(), body, options.precondition())
         })
     }
 
@@ -165,14 +165,14 @@ impl<R: Creatable> Verbs<'_, R> {
 
     pub(super) fn delete(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
         self.session.require(R::WRITE)?;
-        let (definition, version) = (self.definition(), options.if_version);
+        let definition = self.definition();
         let options = options.for_act::<R>("delete", Some(id.as_uuid()));
         let id = id.as_uuid();
         let reads = || write::keys_ahead(definition.model, Some(id), []);
         let key = options.idempotency_key.as_ref();
-        let committed = self
-            .session
-            .commit(key, &reads, &mut |transaction| write::delete(transaction, definition, id, version))?;
+        let committed = self.session.commit(key, &reads, &mut |transaction| {
+            write::delete(transaction, definition, id, options.precondition())
+        })?;
         match committed.answer {
             Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: committed.replayed }),
             _ => Err(Answer::of_another_kind()),
@@ -182,10 +182,10 @@ impl<R: Creatable> Verbs<'_, R> {
 
 impl<R: Upsertable> Verbs<'_, R> {
     pub(super) fn upsert(&self, body: &Body<'_>, options: &WriteOptions) -> Result<Written<Row<R>>, Error> {
-        let (definition, version) = (self.definition(), options.if_version);
+        let definition = self.definition();
         let options = options.for_act::<R>("upsert", None);
         self.write_one(None, &options, body, &mut |transaction| {
-            write::upsert(transaction, definition, R::matched_by(), body, version)
+            write::upsert(transaction, definition, R::matched_by(), body, options.precondition())
         })
     }
 
@@ -198,7 +198,7 @@ impl<R: Upsertable> Verbs<'_, R> {
         let definition = self.definition();
         let reads = || write::keys_ahead(definition.model, None, bodies.iter().flatten());
         self.each("upsert", bodies, atomicity, options, &reads, |transaction, body| {
-            write::upsert(transaction, definition, R::matched_by(), body, None)
+            write::upsert(transaction, definition, R::matched_by(), body, Precondition::NONE)
         })
     }
 }

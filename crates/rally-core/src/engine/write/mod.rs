@@ -8,6 +8,7 @@ mod definition;
 mod idempotency;
 mod matched_by;
 mod path;
+mod precondition;
 mod resource;
 mod revision;
 mod secrets;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         Committed, Work, Write, create, create_checked, delete, existing, keys_ahead, set_member,
         set_silently, update, upsert,
     },
+    precondition::Precondition,
     revision::Revision,
     secrets::read_secrets,
     transaction::Origin,
@@ -32,6 +34,7 @@ pub use self::{
     definition::Definition,
     idempotency::IdempotencyKey,
     matched_by::MatchedBy,
+    precondition::Unless,
     resource::{Bulkable, Creatable, Draft, Editable, Update, Upsertable},
     transaction::Transaction,
 };

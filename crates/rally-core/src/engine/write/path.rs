@@ -2,7 +2,7 @@
 //!
 //! 1. [`Write::run`]: an idempotency key is marked as under way, and the store is asked for the tenant's newest state.
 //! 2. [`build`]: on that state a transaction begins. A key that was used before is answered by its kept answer.
-//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found at the version asked for, the
+//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found in the state asked for, the
 //!    members of the body replace its own, and the resource's rules complete and check the revision.
 //! 4. [`commit_revision`]: natural keys are checked, and [`change_record`] makes the change, from which all else follows
 //!    (`consequences`); then the resource's own consequences follow.
@@ -11,8 +11,8 @@
 use uuid::Uuid;
 
 use super::{
-    Answer, Change, Definition, IdempotencyKey, MatchedBy, Origin, Revision, Transaction, UnderWay,
-    WriteOutcome, consequences, idempotency,
+    Answer, Change, Definition, IdempotencyKey, MatchedBy, Origin, Precondition, Revision, Transaction,
+    UnderWay, WriteOutcome, consequences, idempotency,
 };
 use crate::{
     base::{Code, Error, Faults, Kind, Timestamp, invariant, limits},
@@ -121,9 +121,9 @@ pub(crate) fn update(
     definition: Definition,
     id: Uuid,
     body: &Body<'_>,
-    if_version: Option<Timestamp>,
+    precondition: Precondition<'_>,
 ) -> Result<Answer, Error> {
-    let record = existing(transaction, definition.kind(), id, if_version)?;
+    let record = existing(transaction, definition.kind(), id, precondition)?;
     let (old, new) = Revision::update(transaction, definition, id, &record, body)?.into_members()?;
     commit_revision(transaction, definition, Some((id, &record)), &old, &new)
 }
@@ -134,17 +134,22 @@ pub(crate) fn upsert(
     definition: Definition,
     matched_by: MatchedBy,
     body: &Body<'_>,
-    if_version: Option<Timestamp>,
+    precondition: Precondition<'_>,
 ) -> Result<Answer, Error> {
     let missing = matched_by.missing(definition.model, body);
     if !missing.is_empty() {
         return Err(incomplete(transaction, definition, body, &missing));
     }
     match matched_by.find(transaction, definition.model, body)?.as_slice() {
-        [id] => update(transaction, definition, *id, body, if_version),
-        [] if if_version.is_some() => Err(stale()),
-        [] => create(transaction, definition, body),
-        several => Err(ambiguous(definition.kind(), several.to_vec())),
+        [id] => update(transaction, definition, *id, body, precondition),
+        [] => {
+            precondition.check_absent()?;
+            create(transaction, definition, body)
+        }
+        several => {
+            precondition.check_several()?;
+            Err(ambiguous(definition.kind(), several.to_vec()))
+        }
     }
 }
 
@@ -156,7 +161,7 @@ pub(crate) fn set_member(
     slot: Slot,
     json: &str,
 ) -> Result<Answer, Error> {
-    let record = existing(transaction, definition.kind(), id, None)?;
+    let record = existing(transaction, definition.kind(), id, Precondition::NONE)?;
     let old = Slots::read(&RecordParts::read(&record)?)?;
     let mut new = old.clone();
     new.set(slot, json.to_owned());
@@ -171,7 +176,7 @@ pub(crate) fn set_silently(
     slot: Slot,
     json: &str,
 ) -> Result<(), Error> {
-    let record = existing(transaction, definition.kind(), id, None)?;
+    let record = existing(transaction, definition.kind(), id, Precondition::NONE)?;
     let parts = RecordParts::read(&record)?;
     let mut members = Slots::read(&parts)?;
     members.set(slot, json.to_owned());
@@ -186,9 +191,9 @@ pub(crate) fn delete(
     transaction: &mut Transaction<'_>,
     definition: Definition,
     id: Uuid,
-    if_version: Option<Timestamp>,
+    precondition: Precondition<'_>,
 ) -> Result<Answer, Error> {
-    let record = existing(transaction, definition.kind(), id, if_version)?;
+    let record = existing(transaction, definition.kind(), id, precondition)?;
     (definition.rules.check_delete)(transaction, id, &record)?;
     // References go first, each with an instant of its own, so that the feed never tells of a reference after the
     // deletion of the record that it leads to.
@@ -308,18 +313,16 @@ fn clear_reference(
     change_record(transaction, definition, id, at, (Some(&record), Some(&after)))
 }
 
-/// The record with an id, if it is at the version asked for.
+/// The record with an id, if it is in the state asked for.
 pub(crate) fn existing(
     transaction: &Transaction<'_>,
     kind: Kind,
     id: Uuid,
-    if_version: Option<Timestamp>,
+    precondition: Precondition<'_>,
 ) -> Result<Bytes, Error> {
     let record = transaction.find(kind, id)?.ok_or_else(|| Error::not_found(kind.noun()))?;
-    match if_version {
-        Some(version) if RecordParts::read(&record)?.updated_at != version => Err(stale()),
-        _ => Ok(record),
-    }
+    precondition.check(&record)?;
+    Ok(record)
 }
 
 fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, members: &Slots<'_>) -> Bytes {
@@ -381,10 +384,6 @@ fn incomplete(
 fn ambiguous(kind: Kind, matching: Vec<Uuid>) -> Error {
     let detail = format!("several {} match; change one of them by its id", kind.plural());
     Error::new(Code::Ambiguous, detail).with_matching(matching)
-}
-
-fn stale() -> Error {
-    Error::new(Code::PreconditionFailed, "the record is not at this version any more; read it anew")
 }
 
 fn too_many_links(kind: Kind) -> Error {

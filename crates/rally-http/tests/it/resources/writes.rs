@@ -4,7 +4,7 @@ use axum::http::Method;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use super::{Act, RESOURCES, Resource, operations};
+use super::{Act, Operation, RESOURCES, Resource, operations};
 use crate::support::{World, with};
 
 #[test]
@@ -281,5 +281,51 @@ fn an_upsert_creates_and_then_updates() {
             (same.body.as_str(), same.header("ETag")),
             (updated.body.as_str(), updated.header("ETag"))
         );
+    }
+}
+
+#[test]
+fn a_write_that_is_meant_for_no_record_leaves_one_alone() {
+    let world = World::new();
+    let is_asked = |operation: &&Operation| matches!(operation.act, Act::Change | Act::Delete | Act::Upsert);
+    let all = operations();
+    let asked: Vec<&Operation> = all.iter().filter(is_asked).collect();
+    assert!(asked.len() >= 20, "{}", asked.len());
+    for operation in asked {
+        let case = operation.case(&world);
+        let path = if case.record.contains("settings") { "/api/v1/settings" } else { case.record.as_str() };
+        let before = world.get(path).send().is(200);
+        let tag = before.header("ETag").to_owned();
+        for none in ["*", &tag, &format!("W/{tag}"), &format!("\"a,*,b\", {tag}")] {
+            let answer = case.ask(&world).header("If-None-Match", none).send();
+            assert_eq!(answer.status, 412, "{} {} {none}", case.method, case.path);
+            assert_eq!(answer.value()["code"], "precondition_failed");
+            assert_eq!(world.get(path).send().body, before.body);
+        }
+        let malformed = case.ask(&world).header("If-None-Match", "1a2b").send().told();
+        assert_eq!(
+            malformed,
+            "400 validation: If-None-Match must be *, or entity tags in double quotes that are separated by commas"
+        );
+        case.ask(&world).header("If-None-Match", "\"1\", \"*\"").send().is(operation.status);
+    }
+    let key = world.post("/api/v1/api-keys", r#"{"name":"k"}"#).send().is(201).header("Location").to_owned();
+    world.patch(&key, r#"{"name":"l"}"#).header("If-None-Match", "*").send().is(412);
+    world.delete(&key).header("If-None-Match", "*").send().is(412);
+    world.delete(&key).send().is(200);
+}
+
+#[test]
+fn a_write_that_is_meant_for_no_record_creates_one() {
+    let world = World::new();
+    for resource in RESOURCES.iter().filter(|resource| resource.upsert) {
+        let body = resource.body(&world, "1");
+        let upsert = || world.put(&resource.at("upsert"), &body).header("If-None-Match", "*").send();
+        let id = upsert().is(201).id();
+        upsert().is(412);
+        world.delete(&resource.at(&id)).send().is(200);
+        world.delete(&resource.at(&id)).header("If-None-Match", "*").send().is(404);
+        world.put(&resource.at(&id), "{}").header("If-None-Match", "*").send().is(404);
+        upsert().is(201);
     }
 }
