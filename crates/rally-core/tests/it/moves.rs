@@ -60,19 +60,45 @@ fn a_move_takes_the_stages_probability_unless_one_is_given() {
 }
 
 #[test]
-fn a_move_to_the_same_stage_changes_nothing() {
+fn a_move_to_the_same_stage_without_another_probability_changes_nothing() {
     let world = World::new();
     let id = add(&world, &world.lead("Deal").probability(99)).id;
     let lead = world.stage("Lead");
-    for to in [StageMove::to(lead), StageMove::to(lead).probability(5)] {
+    for to in [StageMove::to(lead), StageMove::to(lead).probability(99)] {
         let options = WriteOptions::default();
         let written = world.without_trace(|| world.acme.deals().move_with(id, to, &options)).unwrap();
         assert_eq!((written.outcome, written.record.probability), (WriteOutcome::Unchanged, 99));
     }
-    let body = json!({"stageId": lead, "probability": null});
-    let written = world.without_trace(|| move_json(&world, id, &body)).unwrap();
-    let probability = written.record.read().unwrap().probability;
-    assert_eq!((written.outcome, probability), (WriteOutcome::Unchanged, 99));
+    for probability in [json!(null), json!(""), json!(99), json!(99.0)] {
+        let body = json!({"stageId": lead, "probability": probability});
+        let written = world.without_trace(|| move_json(&world, id, &body)).unwrap();
+        let probability = written.record.read().unwrap().probability;
+        assert_eq!((written.outcome, probability), (WriteOutcome::Unchanged, 99), "{body}");
+    }
+}
+
+#[test]
+fn a_move_to_the_same_stage_sets_another_probability() {
+    let world = World::new();
+    let (open, won) = (add(&world, &world.lead("Open")).id, add(&world, &world.lead("Won")).id);
+    let closed = world.acme.deals().move_to(won, world.stage("Closed Won")).unwrap();
+    let before = changes_after(&world.acme, 0).len();
+    for (id, stage, probability) in [(open, "Lead", 5), (open, "Lead", 0), (won, "Closed Won", 95)] {
+        world.clock.advance(1_000_000);
+        let to = StageMove::to(world.stage(stage)).probability(probability);
+        let written = world.acme.deals().move_with(id, to, &WriteOptions::default()).unwrap();
+        assert_eq!((written.outcome, written.record.probability), (WriteOutcome::Updated, probability));
+    }
+    let won = world.acme.deals().get(won).unwrap();
+    assert_eq!((won.probability, won.status), (95, Won));
+    assert_eq!(won.actual_close_date, closed.actual_close_date, "it was closed when it was won");
+    assert_eq!(changes_after(&world.acme, u64::try_from(before).unwrap()).len(), 3);
+    let moves = [(open, StageMove::to(world.stage("Lead")).probability(33))];
+    world.acme.deals().move_many(&moves, AllOrNothing).unwrap();
+    assert_eq!(world.acme.deals().get(open).unwrap().probability, 33);
+    let moved =
+        world.acme.write(|tx| tx.deals().move_to(open, StageMove::to(world.stage("Lead")).probability(34)));
+    assert_eq!(moved.unwrap().probability, 34);
 }
 
 #[test]

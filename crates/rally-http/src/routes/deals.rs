@@ -21,7 +21,7 @@ static MOVE_DEAL: Special = Special {
     summary: "Move a deal to another stage of its pipeline",
     description: None,
     scope: Some(Deal::WRITE),
-    parameters: &["Id", "IfMatch", "IdempotencyKey", "Prefer"],
+    parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
     body: Some("StageMove"),
     answer: ResponseSpec {
         status: 200,
@@ -62,7 +62,7 @@ fn stage_move() -> Value {
                 "type": ["integer", "null"],
                 "minimum": 0,
                 "maximum": 100,
-                "description": "Without it, that of the stage",
+                "description": "Without it, that of the stage; a deal that is in the stage already keeps its own",
             },
         },
     })

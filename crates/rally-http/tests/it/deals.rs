@@ -225,16 +225,28 @@ fn a_put_to_another_stage_does_what_a_move_does() {
 }
 
 #[test]
-fn a_move_to_the_same_stage_changes_nothing() {
+fn a_move_to_the_same_stage_changes_the_probability_that_it_gives_and_nothing_else() {
     let world = World::new();
     let deal = world.post(PATH, &with(DEAL, "probability", 33)).send().is(201);
     let count = feed(&world);
     world.api.clock.advance(1_000_000);
-    for body in [r#"{"stageId":"<qualified>"}"#, r#"{"stageId":"<qualified>","probability":90}"#] {
-        let moved = world.patch(&format!("{PATH}/{}/stage", deal.id()), body).send().is(200);
-        assert_eq!((&moved.body, moved.header("ETag")), (&deal.body, deal.header("ETag")));
+    let moved = |body: &str| world.patch(&format!("{PATH}/{}/stage", deal.id()), body).send().is(200);
+    for body in [
+        r#"{"stageId":"<qualified>"}"#,
+        r#"{"stageId":"<qualified>","probability":33}"#,
+        r#"{"stageId":"<qualified>","probability":null}"#,
+        r#"{"stageId":"<qualified>","probability":""}"#,
+    ] {
+        let same = moved(body);
+        assert_eq!((&same.body, same.header("ETag")), (&deal.body, deal.header("ETag")), "{body}");
     }
     assert_eq!(feed(&world), count);
+    let (before, changed) = (deal.value(), moved(r#"{"stageId":"<qualified>","probability":90}"#).value());
+    for (member, value) in before.as_object().unwrap() {
+        let is_changed = matches!(member.as_str(), "probability" | "updatedAt");
+        assert_eq!(changed[member] != *value, is_changed, "{member}");
+    }
+    assert_eq!((&changed["probability"], feed(&world)), (&90.into(), count + 1));
 }
 
 #[test]

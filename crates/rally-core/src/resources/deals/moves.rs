@@ -72,7 +72,7 @@ impl From<Id<PipelineStage>> for StageMove {
 impl Collection<'_, Deal> {
     /// Moves a deal to another stage of its pipeline. Its probability becomes the stage's, unless the move sets one. A
     /// deal that enters a won or lost stage is closed at that instant; one that is moved back to an open stage is open
-    /// again. A move to the stage that the deal is in changes nothing.
+    /// again. A move to the stage that the deal is in changes nothing but the probability, if it sets one.
     ///
     /// ```
     /// # use rally_core::*;
@@ -268,11 +268,12 @@ fn move_in(
     options: &WriteOptions,
 ) -> Result<Answer, Error> {
     let id = id.as_uuid();
-    let bytes = write::existing(transaction, Kind::Deal, id, options.if_version)?;
+    let bytes = write::existing(transaction, Kind::Deal, id, options.precondition())?;
     let deal = Record::read(transaction.tenant().id, id, &bytes)?;
-    let is_there = body.value(STAGE_ID).map(str::as_bytes) == Some(deal.slot(STAGE_ID));
-    if body.faults.is_empty() && is_there {
+    let stays = body.value(STAGE_ID).map(str::as_bytes) == Some(deal.slot(STAGE_ID));
+    // Without a probability the stage's would be set in place of one that was chosen.
+    if body.faults.is_empty() && stays && body.value(PROBABILITY).is_none() {
         return Ok(Answer::written(WriteOutcome::Unchanged, id, bytes.clone()));
     }
-    write::update(transaction, definition, id, body, options.if_version)
+    write::update(transaction, definition, id, body, options.precondition())
 }
