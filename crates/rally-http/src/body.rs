@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     budget::{Budget, Holder},
     config::Config,
+    header_list::{split, unquoted},
     problem::{Failure, Problem},
 };
 
@@ -100,8 +101,9 @@ impl Pace {
 
 /// Refuses any type but JSON. A body without a type is taken for JSON, as many small clients send none.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(unsupported("send the body without a Content-Encoding"));
+    if !is_plain(headers) {
+        let detail = "send the body as it is, without a Content-Encoding other than identity";
+        return Err(Problem::new(Failure::UnsupportedContentCoding, detail));
     }
     match headers.get(header::CONTENT_TYPE) {
         Some(kind) if !kind.to_str().is_ok_and(is_json) => {
@@ -111,19 +113,29 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// True for a body that is not coded: `identity` says so, and names no coding.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_ENCODING).iter().all(|line| {
+        let codings = line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        codings.into_iter().all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+    })
+}
+
 fn is_json(kind: &str) -> bool {
-    let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
-    let essence = essence.trim().to_ascii_lowercase();
+    let mut parts = split(kind, ';');
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_json =
         essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    is_json && parameters.split(';').all(is_no_other_charset)
+    is_json && parts.all(is_no_other_charset)
 }
+
+/// Names of charsets in which JSON that we take is written; `utf8` is no registered one, and common.
+const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 
 fn is_no_other_charset(parameter: &str) -> bool {
     match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            let value = value.trim().trim_matches('"');
-            value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii")
+            CHARSETS.contains(&unquoted(value).to_ascii_lowercase().as_str())
         }
         _ => true,
     }
@@ -147,6 +159,8 @@ fn unsupported(detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderValue, header::CONTENT_ENCODING};
+
     use super::*;
 
     #[test]
@@ -165,14 +179,47 @@ mod tests {
             "application/json",
             "Application/JSON; charset=UTF-8",
             "application/json;charset=\"utf-8\"",
+            "application/json; charset=utf8",
+            "application/json; Charset=\"UTF8\"",
+            "application/json; charset=US-ASCII",
+            "application/json; a=\"b; charset=latin1\"",
+            "application/json; charset=utf-8; charset=utf8",
+            "application/json;",
             "application/merge-patch+json",
         ] {
             assert!(is_json(kind), "{kind}");
         }
-        for kind in
-            ["text/plain", "application/xml", "application/json; charset=latin1", "json", "", "text/json"]
-        {
+        for kind in [
+            "text/plain",
+            "application/xml",
+            "application/json; charset=latin1",
+            "application/json; charset=utf-16",
+            "application/json; charset=utf80",
+            "application/json; charset=",
+            "application/json; charset=utf8; charset=latin1",
+            "json",
+            "",
+            "text/json",
+        ] {
             assert!(!is_json(kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn identity_is_no_coding() {
+        let is_taken = |lines: &[&'static str]| {
+            let lines = lines.iter().map(|line| (CONTENT_ENCODING, HeaderValue::from_static(line)));
+            is_plain(&lines.collect::<HeaderMap>())
+        };
+        let taken: [&[&str]; 5] =
+            [&[], &["identity"], &["Identity"], &[""], &["identity, IDENTITY", "identity"]];
+        for lines in taken {
+            assert!(is_taken(lines), "{lines:?}");
+        }
+        let refused: [&[&str]; 6] =
+            [&["gzip"], &["identity, gzip"], &["identity", "br"], &["x-gzip"], &["*"], &["identity;q=1"]];
+        for lines in refused {
+            assert!(!is_taken(lines), "{lines:?}");
         }
     }
 }

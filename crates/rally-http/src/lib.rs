@@ -34,6 +34,7 @@ mod crud;
 mod docs;
 mod forwarded;
 mod hashing;
+mod header_list;
 mod host;
 mod lifecycle;
 pub mod limits;

@@ -1,16 +1,18 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::header_list::{split, unquoted};
+
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// True if the caller asks for no record in the answer (RFC 7240, section 4.2). Of two preferences the first counts.
 pub(crate) fn wants_minimal(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(PREFER).into_iter().filter_map(|line| line.to_str().ok());
-    let preferences = lines.flat_map(|line| line.split(',')).map(|preference| {
-        let (preference, _parameters) = preference.split_once(';').unwrap_or((preference, ""));
-        preference.split_once('=').map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+    let preferences = lines.flat_map(|line| split(line, ',')).filter_map(|preference| {
+        let (name, value) = split(preference, ';').next()?.split_once('=')?;
+        Some((name.trim(), unquoted(value)))
     });
-    let mut returns = preferences.flatten().filter(|(name, _)| name.eq_ignore_ascii_case("return"));
+    let mut returns = preferences.filter(|(name, _)| name.eq_ignore_ascii_case("return"));
     returns.next().is_some_and(|(_, value)| value.eq_ignore_ascii_case("minimal"))
 }
 
@@ -40,5 +42,8 @@ mod tests {
         check(&["wait=5", "return=minimal"], true);
         check(&["return=representation, return=minimal"], false);
         check(&["minimal"], false);
+        check(&[r#"a="b, return=minimal""#], false);
+        check(&[r#"a="b; \", c", return=minimal"#], true);
+        check(&[r#"a; b="c, d", return=minimal"#], true);
     }
 }

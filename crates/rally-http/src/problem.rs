@@ -36,27 +36,30 @@ pub(crate) enum Failure {
     PayloadTooLarge,
     /// The body is not of the type that the path takes.
     UnsupportedMediaType,
+    /// The body is compressed or otherwise coded, which no path takes.
+    UnsupportedContentCoding,
     /// There is no room for the request at present.
     Busy,
 }
 
 impl Failure {
     /// Every kind.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::RateLimited,
         Self::MethodNotAllowed,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
+        Self::UnsupportedContentCoding,
         Self::Busy,
     ];
 
-    /// The name that callers see as `code`.
+    /// The name that callers see as `code`; two kinds may share one.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::RateLimited => "rate_limited",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PayloadTooLarge => "payload_too_large",
-            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => "unsupported_media_type",
             Self::Busy => Code::Unavailable.name(),
         }
     }
@@ -66,7 +69,7 @@ impl Failure {
             Self::RateLimited => "Too many requests",
             Self::MethodNotAllowed => "Method not allowed",
             Self::PayloadTooLarge => "Body too large",
-            Self::UnsupportedMediaType => "Unsupported media type",
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => "Unsupported media type",
             Self::Busy => title(Code::Unavailable),
         }
     }
@@ -76,7 +79,7 @@ impl Failure {
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -93,18 +96,23 @@ impl Problem {
         Error::new(Code::NotFound, "there is nothing at this path").into()
     }
 
-    fn header(&self) -> Option<(HeaderName, &'static str)> {
-        match self {
-            Self::Engine(error) => header_of(error),
-            Self::Protocol(Failure::Busy, _) => Some((header::RETRY_AFTER, "1")),
-            Self::Protocol(..) => None,
-        }
-    }
-
     fn status(&self) -> StatusCode {
         match self {
             Self::Engine(error) => status(error),
             Self::Protocol(failure, _) => failure.status(),
+        }
+    }
+
+    /// The header by which a response says more than its status.
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Engine(error) => header_of(error),
+            // What a 415 that is about the coding must have, and one that is about the type must not (RFC 9110, 12.5.3).
+            Self::Protocol(Failure::UnsupportedContentCoding, _) => {
+                Some((header::ACCEPT_ENCODING, "identity"))
+            }
+            Self::Protocol(Failure::Busy, _) => Some((header::RETRY_AFTER, "1")),
+            Self::Protocol(..) => None,
         }
     }
 

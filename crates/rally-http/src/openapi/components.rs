@@ -67,6 +67,11 @@ fn header_parameters() -> Value {
     json!({
         "IfMatch": header("If-Match", "The `ETag` of the version to change; if the record has another, the answer is 412", &text),
         "IfNoneMatch": header("If-None-Match", "The `ETag` of a known version; if the record still has it, the answer is 304", &text),
+        "IfNoneMatchWrite": header(
+            "If-None-Match",
+            "`*` to write only if there is no such record, or the `ETag`s of versions not to change; else the answer is 412",
+            &text,
+        ),
         "IdempotencyKey": header(
             "Idempotency-Key",
             &format!("Repeated within {} hours, the write happens once", limits::IDEMPOTENCY_HOURS),
@@ -99,6 +104,7 @@ pub(super) fn headers() -> Value {
         "X-Total-Count": answer("The number of records in all, if `count=true`", "integer"),
         "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request", "string"),
         "Preference-Applied": answer("The preference that was honoured", "string"),
+        "Accept-Encoding": answer("`identity` if the body was compressed, which is not read", "string"),
         "WWW-Authenticate": answer("The kinds of credential that are accepted", "string"),
     })
 }
@@ -117,9 +123,9 @@ pub(super) fn responses() -> Value {
         "Forbidden": problem("The scope is too small; `requiredScope` names the missing one", &[]),
         "NotFound": problem("This tenant has no such record", &[]),
         "Conflict": problem("A request with this `Idempotency-Key` is still running", &[]),
-        "PreconditionFailed": problem("The record is not at the version named in `If-Match`", &[]),
+        "PreconditionFailed": problem("The record is not in the state that `If-Match` or `If-None-Match` asks for", &[]),
         "PayloadTooLarge": problem("The body is too large", &[]),
-        "UnsupportedMediaType": problem("The body is not JSON", &[]),
+        "UnsupportedMediaType": problem("The body is not JSON, or is compressed", &["Accept-Encoding"]),
         "IdempotencyMismatch": problem("This `Idempotency-Key` was used for another request", &[]),
         "TooManyRequests": problem("The requests of this minute are spent", &["Retry-After"]),
         "Internal": problem("A fault of the server's own; the log has it under `traceId`", &[]),

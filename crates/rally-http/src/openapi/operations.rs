@@ -20,10 +20,11 @@ const FAILURES: [(&str, &str); 5] = [
 ];
 
 /// Responses that follow from a parameter.
-const BY_PARAMETER: [(&str, &str, &str); 6] = [
+const BY_PARAMETER: [(&str, &str, &str); 7] = [
     ("Id", "404", "NotFound"),
     ("IfMatch", "412", "PreconditionFailed"),
     ("IfNoneMatch", "304", "NotModified"),
+    ("IfNoneMatchWrite", "412", "PreconditionFailed"),
     ("IdempotencyKey", "409", "Conflict"),
     ("IdempotencyKey", "422", "IdempotencyMismatch"),
     ("Prefer", "204", "NoContent"),
@@ -158,9 +159,11 @@ fn parameters(verb: Verb) -> Vec<&'static str> {
         Verb::List => vec!["Limit", "Offset", "UpdatedSince", "Count", "Fields"],
         Verb::Get | Verb::GetPart => vec!["Id", "Fields", "IfNoneMatch"],
         Verb::Create => vec!["IdempotencyKey", "Prefer"],
-        Verb::Put | Verb::Patch | Verb::PutPart => vec!["Id", "IfMatch", "IdempotencyKey", "Prefer"],
-        Verb::Delete => vec!["Id", "IfMatch", "IdempotencyKey"],
-        Verb::Upsert => vec!["IfMatch", "IdempotencyKey", "Prefer"],
+        Verb::Put | Verb::Patch | Verb::PutPart => {
+            vec!["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"]
+        }
+        Verb::Delete => vec!["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey"],
+        Verb::Upsert => vec!["IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
         Verb::Bulk => vec!["Atomic", "IdempotencyKey"],
     }
 }
@@ -175,7 +178,8 @@ fn filters(model: &Model) -> Vec<Value> {
         let searched = model.members().iter().filter(|member| member.searched).map(|member| member.name);
         let names = searched.collect::<Vec<_>>().join(", ");
         let description = format!(
-            "Only records with a member that begins with this text, in either case of letters: {names}"
+            "Only records with a member that begins with this text, in either case of letters, composed or not, with i \
+             and dotless i the same: {names}"
         );
         all.push(query("q", &description, &json!({ "type": "string", "maxLength": limits::SHORT_TEXT })));
     }
