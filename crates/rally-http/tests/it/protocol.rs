@@ -126,11 +126,31 @@ fn a_body_is_json() {
         assert_eq!(told(kind), told("text/plain"), "{kind}");
     }
     let packed = api.post(CONTACTS, ADA).header("Content-Encoding", "gzip").send();
-    assert_snapshot!(packed.told(), @"415 unsupported_media_type: send the body without a Content-Encoding");
+    assert_snapshot!(packed.told(), @"415 unsupported_media_type: send the body as it is, without a Content-Encoding other than identity");
     api.post(CONTACTS, ADA).header("Content-Type", "application/json; charset=UTF-8").send().is(201);
     api.ask(Method::POST, CONTACTS).body(ADA.replace("ada", "b")).send().is(201);
     let vendor = api.post(CONTACTS, ADA.replace("ada", "c")).header("Content-Type", "application/vnd.x+json");
     vendor.send().is(201);
+}
+
+#[test]
+fn a_body_may_say_that_it_is_not_coded() {
+    let api = Api::new();
+    let send = |number: usize, name: &'static str, value: &str| {
+        api.post(CONTACTS, ADA.replace("ada", &format!("a{number}"))).header(name, value).send()
+    };
+    for (number, coding) in ["identity", "Identity", "", "identity, identity"].into_iter().enumerate() {
+        send(number, "Content-Encoding", coding).is(201);
+    }
+    for coding in ["gzip", "x-gzip", "br", "deflate", "identity, gzip", "zstd", "*"] {
+        let answer = send(9, "Content-Encoding", coding).is(415);
+        assert_eq!(answer.header("Accept-Encoding"), "identity", "{coding}");
+    }
+    for (number, charset) in ["utf8", "UTF8", "\"utf8\"", "utf-8", "us-ascii"].into_iter().enumerate() {
+        send(10 + number, "Content-Type", &format!("application/json; charset={charset}")).is(201);
+    }
+    let answer = send(20, "Content-Type", "application/json; charset=utf-16").is(415);
+    assert_eq!(answer.header("Accept-Encoding"), "", "the coding is none of its faults");
 }
 
 #[test]

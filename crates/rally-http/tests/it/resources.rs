@@ -4,6 +4,7 @@ mod document;
 mod lists;
 mod strict;
 mod table;
+mod values;
 mod writes;
 
 use axum::http::Method;
