@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rally_core::{
     Activity, ActivityDraft, ActivityType, Atomicity, Code, Collection, Company, CompanyDraft, Contact,
-    ContactUpdate, Deal, DealUpdate, FeedPosition, FeedQuery, Id, Kind, Session, User, UserDraft,
+    ContactUpdate, Deal, DealUpdate, FeedPosition, FeedQuery, Id, Kind, Query, Session, User, UserDraft,
     WriteOptions, limits,
     schema::{Creatable, Resource},
     store::MemoryStore,
@@ -266,4 +266,26 @@ fn a_deletion_costs_what_names_the_record_and_not_its_square() {
         assert!(more <= 5 * some, "{some} entries for 1,000 and {more} for 4,000");
         assert!(more <= 10 * 4_000, "{more} entries for 4,000");
     }
+}
+
+#[test]
+fn a_deletion_reads_the_records_that_name_the_deleted_one_many_at_once() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone());
+    let contact = world.add("a@x.example");
+    add_many(&world, 4_000, &note().contact_id(contact));
+    let other = world.add("b@x.example");
+    // Blocks of the list by last change then hold records of both.
+    add_many(&world, 4_000, &note().contact_id(other));
+    store.reset();
+    world.acme.contacts().delete(contact).unwrap();
+    let scans = store.counts().scans;
+    assert!(
+        scans <= 50,
+        "{scans} scans for 4,000 records, which are as many round trips on a store behind a network"
+    );
+    assert_eq!(world.acme.activities().count(Activity::CONTACT_ID.is(other)).unwrap(), 4_000);
+    assert_eq!(world.acme.activities().count(Query::all()).unwrap(), 8_000);
+    let newest = world.acme.activities().list(Query::all().offset(7_999)).unwrap().records;
+    assert_eq!(newest.len(), 1);
 }

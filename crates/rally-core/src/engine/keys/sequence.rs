@@ -17,6 +17,9 @@ use crate::{
 /// Entries, or blocks of the level below, that fill a block.
 const FANOUT: u8 = 64;
 
+/// Closed blocks that are read at once, at most, where many entries are removed.
+const BLOCKS_READ: usize = 256;
+
 /// The order of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Order {
@@ -97,20 +100,22 @@ impl Sequence {
         Ok(())
     }
 
-    /// Removes an entry that is in the sequence.
-    pub(crate) fn remove(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
-        let key = self.entry_bytes(entry);
+    /// Removes entries that are in the sequence, given in ascending order. Blocks that hold several of them are read and
+    /// written once.
+    pub(crate) fn remove(&mut self, overlay: &mut Overlay<'_>, entries: &[Key]) -> Result<(), StoreError> {
+        let keys: Vec<Vec<u8>> = entries.iter().map(|entry| self.entry_bytes(entry)).collect();
         for level in 0..self.spine.open.len() {
             // A level's open block holds all entries from its first one on; earlier entries are in closed blocks.
-            match self.spine.open.get_mut(level) {
-                Some(open) if !open.first.is_empty() && open.first <= key => {
-                    match open.count.checked_sub(1) {
-                        Some(count) => open.count = count,
-                        None => return Err(self.damaged("a block without entries")),
-                    }
+            let mut closed = keys.as_slice();
+            if let Some(open) = self.spine.open.get_mut(level).filter(|open| !open.first.is_empty()) {
+                closed = before(&keys, &open.first);
+                let here = count(keys.len() - closed.len());
+                match open.count.checked_sub(here) {
+                    Some(left) => open.count = left,
+                    None => return Err(self.damaged("a block without entries")),
                 }
-                _ => self.count_one_less(overlay, level, &key)?,
             }
+            self.count_less(overlay, level, closed)?;
         }
         Ok(())
     }
@@ -174,17 +179,56 @@ impl Sequence {
         }
     }
 
-    /// Takes one entry off the count of the closed block that holds it.
-    fn count_one_less(&self, overlay: &mut Overlay<'_>, level: usize, key: &[u8]) -> Result<(), StoreError> {
+    /// Takes entries off the counts of the closed blocks that hold them.
+    fn count_less(
+        &self,
+        overlay: &mut Overlay<'_>,
+        level: usize,
+        keys: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
         let prefix = self.nodes_prefix(level);
-        let upto = KeyRange::prefix(&prefix).until(prefix.clone().bytes(key).successor());
-        let found = overlay.scan(&upto, Direction::Backward, 1)?.into_iter().next();
-        let Entry { key: place, value } = found.ok_or_else(|| self.damaged("an entry in no block"))?;
-        let node: NodeV1 = codec::decode(&value)?;
-        match node.count.checked_sub(1) {
+        let mut rest = keys;
+        while let [first, others @ ..] = rest {
+            let last = others.last().unwrap_or(first);
+            let blocks = self.blocks_of(overlay, &prefix, first, last)?;
+            for (place, block) in blocks.iter().enumerate() {
+                let held = match blocks.get(place + 1) {
+                    Some(next) => before(rest, next.key.after(&prefix).unwrap_or_default()),
+                    // There may be blocks behind this one that were not read.
+                    None if blocks.len() == BLOCKS_READ => break,
+                    None => rest,
+                };
+                rest = rest.get(held.len()..).unwrap_or_default();
+                self.take_off(overlay, block, count(held.len()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first closed blocks from the one that holds one key to the one that holds another, at most [`BLOCKS_READ`].
+    fn blocks_of(
+        &self,
+        overlay: &Overlay<'_>,
+        prefix: &Key,
+        first: &[u8],
+        last: &[u8],
+    ) -> Result<Vec<Entry>, StoreError> {
+        let upto = |key: &[u8]| KeyRange::prefix(prefix).until(prefix.clone().bytes(key).successor());
+        let found = overlay.scan(&upto(first), Direction::Backward, 1)?;
+        match found.first() {
+            None => Err(self.damaged("an entry in no block")),
+            Some(_) if first == last => Ok(found),
+            Some(block) => overlay.scan(&upto(last).from(block.key.clone()), Direction::Forward, BLOCKS_READ),
+        }
+    }
+
+    fn take_off(&self, overlay: &mut Overlay<'_>, block: &Entry, held: u64) -> Result<(), StoreError> {
+        let node: NodeV1 = codec::decode(&block.value)?;
+        match node.count.checked_sub(held) {
+            _ if held == 0 => {}
             None => return Err(self.damaged("a block without entries")),
-            Some(0) => overlay.delete(place),
-            Some(count) => overlay.put(place, codec::encode(&NodeV1 { count })?),
+            Some(0) => overlay.delete(block.key.clone()),
+            Some(count) => overlay.put(block.key.clone(), codec::encode(&NodeV1 { count })?),
         }
         Ok(())
     }
@@ -267,6 +311,12 @@ impl Sequence {
             what: format!("the sequence {:?} of {}: {how}", self.order, self.kind.plural()),
         }
     }
+}
+
+/// The keys that are less than one, of keys in ascending order.
+fn before<'k>(keys: &'k [Vec<u8>], first: &[u8]) -> &'k [Vec<u8>] {
+    let (before, _) = keys.split_at(keys.partition_point(|key| key.as_slice() < first));
+    before
 }
 
 /// A block: the key of the entry that it was opened with, and the number of entries still in it.

@@ -17,6 +17,8 @@ pub(crate) struct Change<'a> {
     pub(crate) before: Option<Record<'a>>,
     /// The record after; `None` if it is deleted.
     pub(crate) after: Option<Record<'a>>,
+    /// True when the record is on the list by last change no more: it has left it together with others.
+    pub(crate) has_left_its_place: bool,
 }
 
 impl<'a> Change<'a> {

@@ -37,7 +37,7 @@ fn move_in_creation_order(transaction: &mut Transaction<'_>, change: &Change<'_>
     match change.action() {
         Action::Inserted => transaction.append(change.definition.kind(), Order::Created, &key),
         Action::Updated => Ok(()),
-        Action::Deleted => transaction.remove(change.definition.kind(), Order::Created, &key),
+        Action::Deleted => transaction.remove(change.definition.kind(), Order::Created, &[key]),
     }
 }
 
@@ -57,17 +57,29 @@ fn move_keys(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(
 /// The list by last change holds each record at its latest version.
 fn move_in_change_order(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
     let kind = change.definition.kind();
-    if let Some(before) = &change.before {
-        // No two changes of a tenant share an instant, so the instant alone finds the entry.
-        let key = spaces::updated(kind, before.parts.updated_at);
-        transaction.remove(kind, Order::Updated, &key)?;
-        transaction.overlay.delete(key);
+    if let Some(before) = &change.before
+        && !change.has_left_its_place
+    {
+        leave_change_order(transaction, kind, &[before.parts.updated_at])?;
     }
     if change.after.is_some() {
         let key = spaces::updated(kind, change.at);
         transaction.append(kind, Order::Updated, &key)?;
         transaction.overlay.put(key, change.id.into_bytes().to_vec());
     }
+    Ok(())
+}
+
+/// Takes versions of records, in ascending order, off the list by last change.
+pub(super) fn leave_change_order(
+    transaction: &mut Transaction<'_>,
+    kind: Kind,
+    versions: &[Timestamp],
+) -> Result<(), StoreError> {
+    // No two changes of a tenant share an instant, so the instant alone finds the entry.
+    let keys: Vec<Key> = versions.iter().map(|version| spaces::updated(kind, *version)).collect();
+    transaction.remove(kind, Order::Updated, &keys)?;
+    keys.into_iter().for_each(|key| transaction.overlay.delete(key));
     Ok(())
 }
 

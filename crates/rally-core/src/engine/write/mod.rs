@@ -5,6 +5,7 @@ mod answer;
 mod change;
 mod consequences;
 mod definition;
+mod detach;
 mod idempotency;
 mod matched_by;
 mod path;

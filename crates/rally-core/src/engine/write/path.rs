@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::{
     Answer, Change, Definition, IdempotencyKey, MatchedBy, Origin, Precondition, Revision, Transaction,
-    UnderWay, WriteOutcome, consequences, idempotency,
+    UnderWay, WriteOutcome, consequences, detach, idempotency,
 };
 use crate::{
-    base::{Code, Error, Faults, Kind, Timestamp, invariant, limits},
+    base::{Code, Error, Faults, Kind, Timestamp, invariant},
     engine::{
         codec::{self, Bytes, RecordParts, Slot},
-        keys::{IndexedValue, Sequence, spaces},
-        schema::{Body, IndexNumber, Member, Model, Record, Rule, Slots, reference_id, text_of},
+        keys::{Sequence, spaces},
+        schema::{Body, Member, Model, Record, Rule, Slots, reference_id, text_of},
     },
     store::{Abort, Batch, Commit, Key, Snapshot, Store, StoreError},
 };
@@ -197,7 +197,7 @@ pub(crate) fn delete(
     (definition.rules.check_delete)(transaction, id, &record)?;
     // References go first, each with an instant of its own, so that the feed never tells of a reference after the
     // deletion of the record that it leads to.
-    clear_references(transaction, definition, id)?;
+    detach::clear_references(transaction, definition, id)?;
     let at = transaction.tick()?;
     change_record(transaction, definition, id, at, (Some(&record), None))?;
     Ok(Answer::Deleted { id })
@@ -240,7 +240,8 @@ fn change_record(
 ) -> Result<(), Error> {
     let tenant = transaction.tenant().id;
     let read = |bytes: Option<_>| bytes.map(|bytes: &'_ Bytes| Record::read(tenant, id, bytes)).transpose();
-    let change = Change { definition, id, at, before: read(before)?, after: read(after)? };
+    let (before, record) = (read(before)?, read(after)?);
+    let change = Change { definition, id, at, before, after: record, has_left_its_place: false };
     consequences::apply(transaction, &change, after)
 }
 
@@ -267,52 +268,6 @@ fn check_natural_keys(
     Ok(())
 }
 
-/// Clears the references to a record that is going to be deleted.
-fn clear_references(
-    transaction: &mut Transaction<'_>,
-    definition: Definition,
-    id: Uuid,
-) -> Result<(), Error> {
-    let links = (definition.links)(definition.kind());
-    let mut references = Vec::new();
-    for link in &links {
-        // All references are found before one is cleared: a host's transaction may go on after a refused verb, which
-        // must have changed nothing.
-        let left = limits::LINKS - references.len();
-        let value = IndexedValue::id(id);
-        let found = transaction.indexed(link.from.kind(), IndexNumber::of(link.slot), value, left + 1)?;
-        if found.len() > left {
-            return Err(too_many_links(definition.kind()));
-        }
-        references.extend(found.into_iter().map(|from| (link, from)));
-    }
-    let records = references.iter().map(|(link, from)| spaces::record(link.from.kind(), *from));
-    let newest = links.iter().map(|link| spaces::newest(link.from.kind(), IndexNumber::of(link.slot), id));
-    transaction.prefetch(&records.chain(newest).collect::<Vec<_>>())?;
-    for (link, from) in references {
-        clear_reference(transaction, link.from, from, link.slot)?;
-    }
-    Ok(())
-}
-
-/// Clears a reference. The rules of the record's resource do not run: they check what callers send.
-fn clear_reference(
-    transaction: &mut Transaction<'_>,
-    definition: Definition,
-    id: Uuid,
-    slot: Slot,
-) -> Result<(), Error> {
-    let kind = definition.kind();
-    let record = transaction.find(kind, id)?.ok_or_else(|| damaged_link(kind))?;
-    let parts = RecordParts::read(&record)?;
-    let mut members = Slots::read(&parts)?;
-    members.set(slot, "");
-    let definition = definition.of_tenant(transaction.tenant());
-    let at = transaction.tick()?;
-    let after = encode(definition.model, parts.created_at, at, &members);
-    change_record(transaction, definition, id, at, (Some(&record), Some(&after)))
-}
-
 /// The record with an id, if it is in the state asked for.
 pub(crate) fn existing(
     transaction: &Transaction<'_>,
@@ -325,7 +280,12 @@ pub(crate) fn existing(
     Ok(record)
 }
 
-fn encode(model: &Model, created_at: Timestamp, updated_at: Timestamp, members: &Slots<'_>) -> Bytes {
+pub(super) fn encode(
+    model: &Model,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    members: &Slots<'_>,
+) -> Bytes {
     codec::encode_record(created_at, updated_at, members.first(model.slot_count()))
 }
 
@@ -384,16 +344,6 @@ fn incomplete(
 fn ambiguous(kind: Kind, matching: Vec<Uuid>) -> Error {
     let detail = format!("several {} match; change one of them by its id", kind.plural());
     Error::new(Code::Ambiguous, detail).with_matching(matching)
-}
-
-fn too_many_links(kind: Kind) -> Error {
-    let most = limits::LINKS;
-    let detail = format!("more than {most} records name this {kind}; change some of them first");
-    Error::new(Code::LimitExceeded, detail)
-}
-
-fn damaged_link(kind: Kind) -> StoreError {
-    StoreError::Corrupt { what: format!("an index that names no {kind}") }
 }
 
 fn duplicate(kind: Kind, member: &Member, existing: Uuid) -> Error {

@@ -189,9 +189,9 @@ impl<'s> Transaction<'s> {
         self.with_sequence(kind, order, |sequence, overlay| sequence.append(overlay, key))
     }
 
-    /// Removes an entry of a sequence.
-    pub(super) fn remove(&mut self, kind: Kind, order: Order, key: &Key) -> Result<(), StoreError> {
-        self.with_sequence(kind, order, |sequence, overlay| sequence.remove(overlay, key))
+    /// Removes entries of a sequence, given in ascending order.
+    pub(super) fn remove(&mut self, kind: Kind, order: Order, keys: &[Key]) -> Result<(), StoreError> {
+        self.with_sequence(kind, order, |sequence, overlay| sequence.remove(overlay, keys))
     }
 
     fn with_sequence(
