@@ -10,7 +10,7 @@ use std::{
 
 use rally_benches::fixture;
 use rally_core::{
-    ApiKeyDraft, Atomicity, Config, Engine, Environment, Scope, Scopes, Session, TenantDraft, WriteOptions,
+    ApiKeyDraft, Atomicity, Config, Engine, Environment, Scope, Session, TenantDraft, WriteOptions,
     store::Store,
 };
 use rally_http::WorkOn;
@@ -61,7 +61,12 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
         let config = rally_http::Config { work_on, ..rally_http::Config::default() };
-        runtime.spawn(rally_http::serve(listener, engine, config, std::future::pending()));
+        let router = rally_http::router(engine, config);
+        let options = rally_http::ServeOptions {
+            max_connections_per_source: 2_000,
+            ..rally_http::ServeOptions::default()
+        };
+        runtime.spawn(rally_http::serve(listener, router, options, std::future::pending()));
         let next = AtomicU64::new(sizes.records.max(FEW));
         Some(Self { address, flood, flood_key, victim_key, next, _runtime: runtime, _place: place })
     }
@@ -138,8 +143,7 @@ fn open(store: &str) -> Option<(Arc<dyn Store>, Place, WorkOn)> {
 fn tenant(engine: &Engine, name: &str) -> (Session, String) {
     let tenant = engine.create_tenant(&TenantDraft::new(name).rate_limit_per_minute(0)).expect("a tenant");
     let session = tenant.trusted_session("bench").expect("a session");
-    let scopes = Scopes::from_iter([Scope::Read, Scope::Write, Scope::Admin]);
-    let key = session.api_keys().mint(&ApiKeyDraft::new("bench").scopes(scopes)).expect("a key");
+    let key = session.api_keys().mint(&ApiKeyDraft::new("bench").scopes(Scope::Admin)).expect("a key");
     (session, key.key)
 }
 

@@ -4,8 +4,8 @@ use axum::body::Bytes;
 use rally_core::Engine;
 
 use crate::{
-    anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, logins::Logins,
-    proxies::ProxyWatch, readiness::Readiness, request_id::RequestIds, tokens::Tokens,
+    anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, lanes::Lanes,
+    logins::Logins, proxies::ProxyWatch, readiness::Readiness, request_id::RequestIds, tokens::Tokens,
 };
 
 /// The state that all requests share.
@@ -18,6 +18,7 @@ struct Shared {
     config: Config,
     anonymous: AnonymousCallers,
     hashing: Hashing,
+    lanes: Lanes,
     logins: Logins,
     tokens: Tokens,
     proxies: ProxyWatch,
@@ -30,11 +31,12 @@ struct Shared {
 impl App {
     /// The state before the first request. `document` returns the JSON of the OpenAPI document.
     pub(crate) fn new(engine: Engine, config: Config, document: fn() -> Bytes) -> Self {
-        let hashing = Hashing::new(config.passwords_waiting);
+        let hashing = Hashing::new(config.passwords_at_once, config.passwords_waiting);
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(config.failed_credentials_per_minute),
             logins: Logins::new(engine.clone(), hashing.clone(), config.failed_credentials_per_minute),
             hashing,
+            lanes: Lanes::new(&config),
             tokens: Tokens::new(engine.clone()),
             proxies: ProxyWatch::default(),
             readiness: Readiness::default(),
@@ -59,9 +61,13 @@ impl App {
     }
 
     /// The turns at hashing passwords.
-    #[expect(dead_code, reason = "writes of users take turns next")]
     pub(crate) fn hashing(&self) -> &Hashing {
         &self.0.hashing
+    }
+
+    /// The lanes of the engine's work.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.0.lanes
     }
 
     pub(crate) fn logins(&self) -> &Logins {

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     body::{self, Terms},
     budget::Holder,
+    lanes::Party,
     parameters::Parameters,
     problem::Problem,
     query,
@@ -43,6 +44,11 @@ impl FromRequest<App> for Call {
 }
 
 impl Call {
+    /// The party that the engine works for.
+    pub(crate) fn party(&self) -> Party {
+        Party::Tenant(self.session.tenant().id)
+    }
+
     /// The members that the tenant's records of a type have.
     pub(crate) fn model<R: Resource>(&self) -> &'static Model {
         self.session.tenant().model::<R>()

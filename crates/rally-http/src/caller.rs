@@ -1,6 +1,9 @@
 //! The caller of a request: its credential, the tenant that its host names, and the requests that it has left.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use axum::{
     extract::{ConnectInfo, Request},
@@ -12,6 +15,7 @@ use crate::{
     anonymous::Passage,
     app::App,
     forwarded::{self, Client},
+    lanes::{Party, Work},
     problem::{Failure, Problem},
     tokens::Tokens,
 };
@@ -46,6 +50,16 @@ impl Credential {
             _ => None,
         }
     }
+
+    /// The party that it is looked up for: each credential takes turns with the others.
+    fn party(&self) -> Party {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            Self::ApiKey(text) | Self::Token(text) => text.hash(&mut hasher),
+            Self::None => {}
+        }
+        Party::Stranger(hasher.finish())
+    }
 }
 
 impl App {
@@ -78,14 +92,15 @@ impl App {
         claim: Claim,
         allowance: &mut Option<Allowance>,
     ) -> Result<Session, Problem> {
-        let (app, source) = (self.clone(), claim.source);
+        let (app, source, party) = (self.clone(), claim.source, claim.credential.party());
         let passage =
             self.anonymous().pass(source, claim.credential.to_look_up(), self.engine().clock().now());
         if let Passage::Refused(spent) = passage {
             *allowance = Some(spent);
             return Err(too_many(&spent, false));
         }
-        let (admitted, claim) = self.read(move || Ok((app.count_in(&claim), claim))).await?;
+        let (admitted, claim) =
+            self.run(Work::Read, party, move || Ok((app.count_in(&claim), claim))).await?;
         let (credential, now) = (claim.credential.to_look_up(), self.engine().clock().now());
         *allowance = match &admitted {
             Ok((_, taken)) => {
@@ -111,7 +126,8 @@ impl App {
 
     /// Notes that the caller's key was used. A failure is logged, and the request goes on.
     async fn note_use(&self, session: Session) {
-        if let Err(error) = self.write(move || session.note_use()).await {
+        let party = Party::Tenant(session.tenant().id);
+        if let Err(error) = self.run(Work::Write, party, move || session.note_use()).await {
             tracing::warn!(?error, "the use of a key was not noted");
         }
     }

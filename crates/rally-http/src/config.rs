@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use ipnet::IpNet;
 
@@ -14,6 +14,9 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Requests without a valid credential a minute and source address, and as many failed logins; 0 for no limit.
     pub failed_credentials_per_minute: u32,
+    /// Passwords that are hashed at once, for logins and for users that are written; at least 1. Each takes a processor
+    /// and 19 MiB for some tens of milliseconds.
+    pub passwords_at_once: usize,
     /// Requests that may wait for a turn at hashing a password; callers with a credential, and sources that have logged in
     /// to the account lately, have as many places of their own.
     pub passwords_waiting: usize,
@@ -32,9 +35,41 @@ pub struct Config {
     pub query_bytes: usize,
     /// The threads that the engine works on.
     pub work_on: WorkOn,
+    /// Reads that cost little, where [`work_on`](Self::work_on) has threads for them: a record, a page at an offset.
+    pub reads: LaneOptions,
+    /// Reads whose cost follows what they look through: searches, filters, sums, the feed.
+    pub long_reads: LaneOptions,
+    /// Writes. They wait for the disk or for the database much more than they compute.
+    pub writes: LaneOptions,
 }
 
-/// The threads that the engine works on.
+/// Bounds of one kind of work. Tenants take turns at it; what finds no place to wait is answered 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneOptions {
+    /// Work that is done at once; at least 1.
+    pub at_once: usize,
+    /// Work of one tenant that is done at once; at least 1. Less than `at_once`, or one tenant can hold up all others.
+    pub at_once_a_tenant: usize,
+    /// Requests that wait.
+    pub waiting: usize,
+    /// Requests of one tenant that wait.
+    pub waiting_a_tenant: usize,
+}
+
+impl LaneOptions {
+    /// So much at once, half of it for one tenant.
+    const fn at_once(at_once: usize) -> Self {
+        Self {
+            at_once,
+            at_once_a_tenant: at_once / 2,
+            waiting: limits::WAITING,
+            waiting_a_tenant: limits::WAITING_A_TENANT,
+        }
+    }
+}
+
+/// The threads that the engine works on. Reads that look through much, writes of many records and writes that hash a
+/// password are always done on others than those that serve connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WorkOn {
     /// Threads that may wait: for a store whose reads wait too, such as one behind a network.
@@ -49,10 +84,13 @@ pub enum WorkOn {
 
 impl Default for Config {
     fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
         Self {
             host_suffixes: vec!["localhost".to_owned()],
             trusted_proxies: Vec::new(),
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
+            // One processor is left, so that the API goes on.
+            passwords_at_once: processors.saturating_sub(1).max(1),
             passwords_waiting: limits::PASSWORDS_WAITING,
             cors_origins: Vec::new(),
             body_budget: limits::BODY_BUDGET,
@@ -61,6 +99,10 @@ impl Default for Config {
             body_bytes_per_second: limits::BODY_BYTES_PER_SECOND,
             query_bytes: limits::QUERY_BYTES,
             work_on: WorkOn::BlockingThreads,
+            reads: LaneOptions::at_once(limits::AT_ONCE),
+            // They compute, so more than there are processors would only take time from each other and from the rest.
+            long_reads: LaneOptions::at_once(processors.max(2)),
+            writes: LaneOptions::at_once(limits::AT_ONCE),
         }
     }
 }

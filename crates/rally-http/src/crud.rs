@@ -2,15 +2,19 @@
 
 use axum::{extract::State, response::Response};
 use rally_core::{
-    Collection, Error, Faults, Page, Session, WriteOptions, Written,
+    Collection, Error, Faults, Kind, Page, Session, WriteOptions, Written,
     schema::{Bulkable, Creatable, Editable, Resource, Row, Upsertable},
 };
+
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     answer,
     app::App,
     call::Call,
     conditional::{IfMatch, Preconditions},
+    hashing::{Asker, Turn},
+    lanes::Work,
     limits,
     parameters::{self, ListParameters},
     problem::Problem,
@@ -88,9 +92,10 @@ fn operation<R: Served + Editable>(verb: Verb) -> Operation {
 }
 
 async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
-    let answered = app.read(move || {
-        call.session.require(R::READ)?;
-        let asked = parameters::list_query::<R>(call.parameters()?, call.model::<R>())?;
+    call.session.require(R::READ)?;
+    let asked = parameters::list_query::<R>(call.parameters()?, call.model::<R>())?;
+    let work = if asked.list.query.is_all() { Work::Read } else { Work::LongRead };
+    let answered = app.run(work, call.party(), move || {
         let page = R::of(&call.session).json().list(&asked.list)?;
         let mut response = answer::page(&page, &asked.fields)?;
         answer::write_links(&mut response, &call.path(), &links(&call, &asked, &page)?)?;
@@ -125,7 +130,7 @@ fn links<R>(
 }
 
 async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
-    let answered = app.read(move || {
+    let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(R::READ)?;
         let fields = parameters::fields(call.parameters()?, call.model::<R>())?;
         let row = R::of(&call.session).json().get(call.id()?)?;
@@ -136,7 +141,9 @@ async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
 
 async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.write(move || {
+    let (work, turn) = work_on::<R>(&app, &call.session, &json).await?;
+    let answered = app.run(work, call.party(), move || {
+        let _turn = turn;
         call.take_no_parameters()?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
@@ -158,7 +165,9 @@ pub(crate) async fn change<R: Editable>(
     write: WriteOfJson<R>,
 ) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.write(move || {
+    let (work, turn) = work_on::<R>(&app, &call.session, &json).await?;
+    let answered = app.run(work, call.party(), move || {
+        let _turn = turn;
         call.take_no_parameters()?;
         let idempotency_key = call.idempotency_key(&json)?;
         let preconditions = Preconditions::of(&call.headers)?;
@@ -168,8 +177,31 @@ pub(crate) async fn change<R: Editable>(
     Ok(answered.await?)
 }
 
+/// The kind of work that the write of a record is, and the turn at hashing that it needs.
+async fn work_on<R: Editable>(
+    app: &App,
+    session: &Session,
+    json: &[u8],
+) -> Result<(Work, Option<Turn>), Error> {
+    if R::KIND != Kind::User || !has_password(json) {
+        return Ok((Work::Write, None));
+    }
+    let turn = app.hashing().turn(Asker::authenticated(session)).await?;
+    Ok((Work::LongWrite, Some(turn)))
+}
+
+/// True unless the body is JSON that gives no password.
+fn has_password(json: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Given {
+        password: Option<IgnoredAny>,
+    }
+    let given: Result<Given, _> = serde_json::from_slice(json);
+    given.map_or(true, |given| given.password.is_some())
+}
+
 async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> Answered {
-    let answered = app.write(move || {
+    let answered = app.run(Work::LongWrite, call.party(), move || {
         call.session.require(R::WRITE)?;
         call.take_no_parameters()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
@@ -183,7 +215,7 @@ async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> An
 
 async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.write(move || {
+    let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
         let preconditions = Preconditions::of(&call.headers)?;
         if preconditions.if_match == IfMatch::Any {
@@ -199,7 +231,7 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
 
 async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BULK_BODY_BYTES).await?;
-    let answered = app.write(move || {
+    let answered = app.run(Work::LongWrite, call.party(), move || {
         let atomicity = parameters::atomicity(call.parameters()?)?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };

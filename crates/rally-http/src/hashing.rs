@@ -3,7 +3,7 @@
 mod asker;
 mod line;
 
-use std::{fmt, sync::Arc, thread};
+use std::{fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use rally_core::{Code, Error};
@@ -32,13 +32,9 @@ struct State {
 pub(crate) struct Turn(Arc<Shared>);
 
 impl Hashing {
-    /// Turns on all processors but one, so that the API goes on. Of those of each standing at most `most_waiting` wait.
-    pub(crate) fn new(most_waiting: usize) -> Self {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self::with(processors.saturating_sub(1).max(1), most_waiting)
-    }
-
-    fn with(at_once: usize, most_waiting: usize) -> Self {
+    /// At most `at_once` turns at once, and one at least. Of those of each standing at most `most_waiting` wait.
+    pub(crate) fn new(at_once: usize, most_waiting: usize) -> Self {
+        let at_once = at_once.max(1);
         let state = State { running: 0, line: Line::new(most_waiting) };
         Self(Arc::new(Shared { at_once, state: Mutex::new(state) }))
     }
@@ -111,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_passes_to_the_next_when_it_is_dropped() {
-        let hashing = Hashing::with(1, 2);
+        let hashing = Hashing::new(1, 2);
         let first = hashing.turn(asker(Standing::Unknown, 1)).await.unwrap();
         let mut second = pin!(hashing.turn(asker(Standing::Unknown, 2)));
         assert!((&mut second).now_or_never().is_none());
@@ -125,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_who_leaves_while_waiting_holds_nobody_up() {
-        let hashing = Hashing::with(1, 2);
+        let hashing = Hashing::new(1, 2);
         let first = hashing.turn(asker(Standing::Unknown, 1)).await.unwrap();
         {
             let mut leaving = pin!(hashing.turn(asker(Standing::Unknown, 2)));
@@ -139,7 +135,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_who_leaves_when_called_gives_the_turn_to_the_next() {
-        let hashing = Hashing::with(1, 2);
+        let hashing = Hashing::new(1, 2);
         let first = hashing.turn(asker(Standing::Unknown, 1)).await.unwrap();
         let mut leaving = Box::pin(hashing.turn(asker(Standing::Unknown, 2)));
         let mut third = pin!(hashing.turn(asker(Standing::Unknown, 3)));
@@ -151,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_too_many_is_told_so_and_the_known_have_places_of_their_own() {
-        let hashing = Hashing::with(1, 2);
+        let hashing = Hashing::new(1, 2);
         let _first = hashing.turn(asker(Standing::Unknown, 1)).await.unwrap();
         let mut waiting: Vec<_> =
             (2..4).map(|number| Box::pin(hashing.turn(asker(Standing::Unknown, number)))).collect();

@@ -36,6 +36,7 @@ mod forwarded;
 mod hashing;
 mod header_list;
 mod host;
+mod lanes;
 mod lifecycle;
 pub mod limits;
 mod listener;
@@ -57,7 +58,7 @@ mod run;
 pub mod testing;
 mod tokens;
 
-pub use config::{Config, WorkOn};
+pub use config::{Config, LaneOptions, WorkOn};
 pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, raise_descriptor_limit, serve};
 pub use router::router;

@@ -62,6 +62,12 @@ pub const VALID_CREDENTIAL_MICROS: i64 = 600_000_000;
 /// Unknown credentials that are looked up in the store for a source when its requests without a valid one are spent, as a
 /// multiple of these.
 pub const LOOKUPS_BEYOND_FAILURES: u32 = 10;
+/// Reads of a store behind a network, and writes, that are done at once; of one tenant half as many.
+pub const AT_ONCE: usize = 64;
+/// Requests that wait for one kind of work.
+pub const WAITING: usize = 4_096;
+/// Requests of one tenant that wait for one kind of work.
+pub const WAITING_A_TENANT: usize = 256;
 /// Requests without a valid credential a minute and source address; failed logins are counted apart, to the same number.
 pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;
 /// The time for which the store's answer to a check of readiness stands, in microseconds.

@@ -1,36 +1,30 @@
 use rally_core::Error;
 
-use crate::{app::App, blocking::on_blocking_thread, config::WorkOn};
+use crate::{
+    app::App,
+    blocking::on_blocking_thread,
+    lanes::{Party, Work},
+};
 
 /// The only way from a request to the engine.
 impl App {
-    /// Runs the engine's work on a read, on a thread that may wait if reads of the store do.
-    pub(crate) async fn read<T: Send + 'static>(
+    /// Does some of the engine's work when it is the party's turn, on a thread that may wait as long as such work does.
+    ///
+    /// # Errors
+    /// Those of the work, and [`Code::Unavailable`](rally_core::Code::Unavailable) when too many wait for a turn.
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        work: Work,
+        party: Party,
+        act: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        match self.config().work_on {
-            WorkOn::ServingThread | WorkOn::BlockingThreadsForWrites => work(),
-            WorkOn::BlockingThreads => on_blocking_thread(work).await,
-        }
-    }
-
-    /// Runs the engine's work on a read that may take long, on a thread that no other request waits for.
-    pub(crate) async fn read_much<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        self.write(work).await
-    }
-
-    /// Runs the engine's work on a write, on a thread that may wait if writes of the store do.
-    pub(crate) async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        match self.config().work_on {
-            WorkOn::ServingThread => work(),
-            WorkOn::BlockingThreads | WorkOn::BlockingThreadsForWrites => on_blocking_thread(work).await,
-        }
+        let Some(lane) = self.lanes().of(work) else { return act() };
+        let place = lane.place(party).await?;
+        on_blocking_thread(move || {
+            let done = act();
+            drop(place);
+            done
+        })
+        .await
     }
 }

@@ -20,7 +20,6 @@ pub(crate) enum Standing {
     Unknown,
 }
 
-#[expect(dead_code, reason = "writes of users take turns next")]
 impl Asker {
     /// The holder of a credential.
     pub(crate) fn authenticated(session: &Session) -> Self {

@@ -11,6 +11,7 @@ use crate::{
     call::Call,
     conditional::Preconditions,
     crud::{Served, list_route, patch_route},
+    lanes::Work,
     limits,
     openapi::{draft, reference},
     problem::Problem,
@@ -69,7 +70,7 @@ impl Served for ApiKey {
 
 async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
     let json = call.json(ApiKey::WRITE, limits::BODY_BYTES).await?;
-    let answered = app.write(move || {
+    let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };
@@ -82,7 +83,7 @@ async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Respon
 }
 
 async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.write(move || {
+    let answered = app.run(Work::Write, call.party(), move || {
         call.session.require(ApiKey::WRITE)?;
         call.take_no_parameters()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);

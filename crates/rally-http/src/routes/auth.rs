@@ -14,6 +14,7 @@ use crate::{
     call::Call,
     caller::{source, write_allowance},
     credentials::Credentials,
+    lanes::{Party, Work},
     limits,
     logins::{Attempt, Refused},
     openapi::{instant, reference},
@@ -105,8 +106,8 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
 }
 
 async fn answered(app: App, session: Session) -> Result<Response, Problem> {
-    let signer = app.clone();
-    let body = app.write(move || {
+    let (signer, party) = (app.clone(), Party::Tenant(session.tenant().id));
+    let body = app.run(Work::Write, party, move || {
         let Caller::User { id, .. } = session.caller() else { return Err(Error::unauthorized()) };
         let token = signer.tokens().sign(&session)?;
         let mut user = Vec::new();
@@ -121,7 +122,7 @@ async fn answered(app: App, session: Session) -> Result<Response, Problem> {
 }
 
 async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.read(move || {
+    let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Scope::Read)?;
         call.take_no_parameters()?;
         Ok(answer::json(StatusCode::OK, Value::from(caller(&call.session)).to_string().into_bytes()))

@@ -9,6 +9,7 @@ use crate::{
     answer,
     app::App,
     docs,
+    lanes::{Party, Work},
     problem::Problem,
     route::{Method, Operation, Page, Route, Schema},
 };
@@ -86,7 +87,7 @@ async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
     let asking = app.clone();
     let ask = async move {
         let engine = asking.engine().clone();
-        asking.read(move || engine.ready()).await
+        asking.run(Work::Read, Party::Operator, move || engine.ready()).await
     };
     app.readiness().check(app.engine(), ask).await?;
     Ok(uncached(answer::json(StatusCode::OK, r#"{"status":"ready"}"#)))

@@ -7,6 +7,7 @@ use crate::{
     app::App,
     call::Call,
     crud::{Served, crud},
+    lanes::Work,
     problem::Problem,
     route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
@@ -41,7 +42,7 @@ impl Served for Pipeline {
 }
 
 async fn forecast(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.read_much(move || {
+    let answered = app.run(Work::LongRead, call.party(), move || {
         call.session.require(Pipeline::READ)?;
         call.take_no_parameters()?;
         let forecast = call.session.pipelines().forecast(call.id()?)?;

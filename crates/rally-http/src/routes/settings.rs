@@ -6,6 +6,7 @@ use crate::{
     app::App,
     call::Call,
     crud::change,
+    lanes::Work,
     parameters,
     problem::Problem,
     route::{Method, Operation, Route, Verb},
@@ -20,7 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn get_settings(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.read(move || {
+    let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Settings::READ)?;
         let fields = parameters::fields(call.parameters()?, call.model::<Settings>())?;
         answer::record(&call, &call.session.settings_row()?, &fields)

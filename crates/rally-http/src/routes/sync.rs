@@ -6,6 +6,7 @@ use crate::{
     answer,
     app::App,
     call::Call,
+    lanes::Work,
     openapi::instant,
     parameters::Parameters,
     problem::Problem,
@@ -40,7 +41,7 @@ static LIST_CHANGES: Special = Special {
 };
 
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.read(move || {
+    let answered = app.run(Work::LongRead, call.party(), move || {
         call.session.require(Scope::Read)?;
         let FeedParameters { feed, fields, ignored } = feed_query(call.parameters()?)?;
         let changes = call.session.changes(&feed)?;

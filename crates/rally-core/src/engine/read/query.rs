@@ -121,6 +121,12 @@ impl<R> Filter<R> {
         Self { conditions: Vec::new(), faults: Faults::new(), of: PhantomData }
     }
 
+    /// True when it has no condition.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.conditions.is_empty() && self.faults.is_empty()
+    }
+
     fn of(name: &str, condition: Result<Condition, Faults>) -> Self {
         let mut filter = Self::all();
         match condition {
@@ -211,6 +217,12 @@ impl<R> Query<R> {
     #[must_use]
     pub const fn all() -> Self {
         Self { filter: Filter::all(), search: None, updated_since: None }
+    }
+
+    /// True when it asks for all records, in the order of their creation: a page of them costs the page.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.filter.is_all() && self.search.is_none() && self.updated_since.is_none()
     }
 
     /// Adds a filter; records must also match it.
