@@ -42,6 +42,12 @@ pub const IDEMPOTENCY_KEY: usize = 255;
 pub const IDEMPOTENCY_HOURS: i64 = 24;
 /// Characters of a tenant's slug: one DNS label (RFC 1035).
 pub const SLUG: usize = 63;
+/// Entries of one hour in a tenant's audit trail for logins that have succeeded: one for each source and user.
+pub const LOGINS_NOTED_PER_HOUR: u32 = 1_000;
+/// Entries of one hour in a tenant's audit trail for logins that have failed: one for each source and address tried.
+pub const FAILED_LOGINS_NOTED_PER_HOUR: u32 = 100;
+/// Days for which entries for logins are kept.
+pub const LOGINS_NOTED_DAYS: u32 = 90;
 /// Requests a minute of a tenant without a setting of its own.
 pub const REQUESTS_PER_MINUTE: u32 = 1_000;
 /// Seconds for which a token opens a session.

@@ -1,10 +1,14 @@
-//! The audit trail: administrative acts on keys, users and settings, with the caller, the time and the address.
-//! Entries are written in the act's own transaction, and never changed afterwards.
+//! The audit trail: administrative acts on keys, users and settings, and logins, with the caller, the time and the address.
+//! Entries are written in the act's own transaction, and never changed afterwards, but for the number of logins of the
+//! hour that runs.
+
+mod logins;
 
 use std::sync::LazyLock;
 
 use uuid::Uuid;
 
+pub(super) use self::logins::{note_failure, note_success};
 use super::define;
 use crate::{
     base::{Action, Error, Id, Kind, Scope, Timestamp, limits},
@@ -21,6 +25,7 @@ const ACTOR: Slot = Slot::new(1);
 const SOURCE: Slot = Slot::new(2);
 const TARGET_ID: Slot = Slot::new(3);
 const DETAIL: Slot = Slot::new(4);
+const COUNT: Slot = Slot::new(5);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::AuditEntry, &AuditEntry::members()));
@@ -33,7 +38,7 @@ resource! {
         /// Identity of the entry.
         read id: Id<AuditEntry> = schema::id();
         /// The act: `apiKey.created` or `.updated` (also when a key is revoked), `user.created`, `.updated` or
-        /// `.deleted`, `settings.updated`, `login.failed`.
+        /// `.deleted`, `settings.updated`, `tenant.updated` (by the host), `login.succeeded`, `login.failed`.
         read action: String = stored(ACTION, "action", SHORT).read_only().filtered(), filter ACTION;
         /// The caller: a user's e-mail, `apikey:` and a key's name, or a host's name.
         read actor: String = stored(ACTOR, "actor", SHORT).read_only().filtered(), filter ACTOR;
@@ -44,8 +49,16 @@ resource! {
             stored(TARGET_ID, "targetId", Rule::Id).read_only().filtered(), filter TARGET_ID;
         /// The members that were changed, or the address that a login was tried with.
         read_optional detail: String = stored(DETAIL, "detail", Rule::LongText).read_only();
-        /// The instant of the act.
+        /// The number of logins of the hour that the entry stands for, if it is of logins: those of one source at one account,
+        /// or, of the actor `others`, those that found no room in the hour.
+        read_optional count: u64 =
+            stored(COUNT, "count", Rule::Integer { min: 1, max: limits::COUNT }).read_only();
+        /// The instant of the act; of the first one, if there are several.
         read created_at: Timestamp = schema::created_at();
+    }
+    hidden {
+        logins::by_sum();
+        logins::by_hour();
     }
 }
 
@@ -76,7 +89,8 @@ pub(super) fn note(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Re
         Action::Inserted => "created",
         action => action.as_str(),
     };
-    add(transaction, &format!("{noun}.{done}"), Some(change.id), &change.changed_names().join(", "))
+    let (action, detail) = (format!("{noun}.{done}"), change.changed_names().join(", "));
+    add(transaction, &Entry { target: Some(change.id), detail: &detail, ..Entry::of(&action) })
 }
 
 /// Notes a change of the tenant's settings.
@@ -84,36 +98,53 @@ pub(super) fn note_settings(session: &Session, changed: &[&str]) -> Result<(), E
     apart(session, "settings.updated", &changed.join(", "))
 }
 
-/// Notes a failed login.
-pub(super) fn note_failed_login(session: &Session, email: &str) -> Result<(), Error> {
-    let email: String = email.chars().take(limits::EMAIL).collect();
-    apart(session, "login.failed", &email)
+/// Notes a change of the tenant by the host.
+pub(super) fn note_tenant(session: &Session, changed: &[&str]) -> Result<(), Error> {
+    apart(session, "tenant.updated", &changed.join(", "))
 }
 
 /// Notes an act that is no change of a record of the tenant's.
 fn apart(session: &Session, action: &str, detail: &str) -> Result<(), Error> {
-    session.write(|transaction| add(transaction, action, None, detail))
+    session.write(|transaction| add(transaction, &Entry { detail, ..Entry::of(action) }))
 }
 
-fn add(
-    transaction: &mut Transaction<'_>,
-    action: &str,
+/// An entry that is about to be made, by the caller of the transaction if it names no other.
+#[derive(Clone, Copy)]
+struct Entry<'e> {
+    action: &'e str,
+    actor: Option<&'e str>,
+    /// True for an entry that stands for several sources.
+    is_sourceless: bool,
     target: Option<Uuid>,
-    detail: &str,
-) -> Result<(), Error> {
+    /// Empty for none.
+    detail: &'e str,
+    /// 0 for an act that is not counted.
+    count: u32,
+}
+
+impl<'e> Entry<'e> {
+    fn of(action: &'e str) -> Self {
+        Self { action, actor: None, is_sourceless: false, target: None, detail: "", count: 0 }
+    }
+}
+
+fn add(transaction: &mut Transaction<'_>, entry: &Entry<'_>) -> Result<(), Error> {
     let origin = transaction.origin();
-    let actor: String = origin.actor.chars().take(limits::SHORT_TEXT).collect();
+    let actor: String = entry.actor.unwrap_or(&origin.actor).chars().take(limits::SHORT_TEXT).collect();
     let mut members = Slots::default();
-    members.set(ACTION, quote(action));
+    members.set(ACTION, quote(entry.action));
     members.set(ACTOR, quote(&actor));
-    if let Some(source) = origin.source {
+    if let Some(source) = origin.source.filter(|_| !entry.is_sourceless) {
         members.set(SOURCE, quote(&source.to_string()));
     }
-    if let Some(target) = target {
+    if let Some(target) = entry.target {
         members.set(TARGET_ID, quote(&target.to_string()));
     }
-    if !detail.is_empty() {
-        members.set(DETAIL, quote(detail));
+    if !entry.detail.is_empty() {
+        members.set(DETAIL, quote(entry.detail));
+    }
+    if entry.count > 0 {
+        members.set(COUNT, entry.count.to_string());
     }
     write::create_checked(transaction, AuditEntry::definition(), &members).map(drop)
 }

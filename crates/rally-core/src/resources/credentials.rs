@@ -64,7 +64,8 @@ impl Engine {
     /// Opens a session for a user of the tenant with a slug, by e-mail address and password. It takes as long if there
     /// is no such user or tenant.
     ///
-    /// `source` is the caller's address, for the audit trail. Hashing the password takes long on purpose: some tens of
+    /// The login is in the audit trail, whether it succeeds or not: nobody logs in while that cannot be written. `source` is
+    /// the caller's address. Hashing the password takes long on purpose: some tens of
     /// milliseconds and 19 MiB (argon2id, as OWASP advises). A host that offers this to anonymous callers limits how
     /// often they call it.
     ///
@@ -92,9 +93,13 @@ impl Engine {
         let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
         let is_right = verify(password, hash.unwrap_or(NOBODYS_HASH))? && hash.is_some();
         if let Some(account) = account.filter(|account| is_right && account.is_active) {
-            return Ok(self.opened(&lookup, account).called_from(source));
+            let session = self.opened(&lookup, account).called_from(source);
+            if let Caller::User { id, .. } = session.caller() {
+                audit::note_success(&session, *id)?;
+            }
+            return Ok(session);
         }
-        audit::note_failed_login(&lookup, email)?;
+        audit::note_failure(&lookup, email)?;
         Err(Error::new(Code::Unauthorized, "the tenant, the e-mail address or the password is wrong"))
     }
 

@@ -1,14 +1,14 @@
 use std::{fmt, ops::Deref, sync::LazyLock};
 
-use super::{define, pipelines};
+use super::{audit, define, pipelines};
 use crate::{
     base::{Code, Currency, Error, Id, Kind, Profile, Scope, TenantId, TimeZone, Timestamp, limits},
     engine::{
         codec::Slot,
         read::Query,
         schema::{self, Keyed, Member, Model, Resource, Row, Rule, TenantInfo, stored},
-        session::{Caller, Collection, Engine, Session, resource},
-        write::{self, Creatable, Definition, Editable, Rules},
+        session::{Caller, Collection, Engine, Session, Verbs, WriteOptions, resource},
+        write::{self, Creatable, Definition, Editable, Rules, Update, WriteOutcome},
     },
 };
 
@@ -106,14 +106,14 @@ impl TenantHandle {
         Ok(Session::open(self.engine.clone(), info, caller, Scope::Admin))
     }
 
-    /// Changes the tenant. Sessions that are opened from now on go by its new settings, on other servers of the store
+    /// Changes the tenant, which its audit trail notes as done by the host under the name `by`. Sessions that are opened from now on go by its new settings, on other servers of the store
     /// within a second.
     ///
     /// ```
     /// # use rally_core::*;
     /// # let engine = Engine::new(store::MemoryStore::new());
     /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
-    /// engine.tenant("acme")?.update(&TenantUpdate::new().default_currency(Currency::EUR))?;
+    /// engine.tenant("acme")?.update("docs", &TenantUpdate::new().default_currency(Currency::EUR))?;
     /// let later = engine.tenant("acme")?.trusted_session("docs")?;
     /// assert_eq!(later.tenant().default_currency, Currency::EUR);
     /// assert_eq!(acme.tenant().default_currency, Currency::USD, "a session goes on as it was opened");
@@ -122,12 +122,23 @@ impl TenantHandle {
     ///
     /// # Errors
     /// [`Code::Validation`], or [`Code::Duplicate`] when another tenant has the slug.
-    pub fn update(&self, update: &TenantUpdate) -> Result<Tenant, Error> {
+    pub fn update(&self, by: &str, update: &TenantUpdate) -> Result<Tenant, Error> {
         let id = Id::from_uuid(self.tenant.id.as_uuid());
-        let changed = self.engine.directory().tenants().update(id, update);
+        let (directory, options) = (self.engine.directory(), WriteOptions::default());
+        let verbs = Verbs::<Tenant>::new(&directory);
+        let body = verbs.body(update.given())?;
+        let changed = verbs.update(id, &body, &options);
         // It may be unknown whether it was changed.
         self.engine.forget_tenant(self.tenant.id);
-        changed
+        let changed = changed?;
+        if changed.outcome == WriteOutcome::Updated {
+            let named =
+                MODEL.stored().filter(|(slot, _)| body.mentions(*slot)).map(|(_, member)| member.name);
+            let noted = audit::note_tenant(&self.trusted_session(by)?, &named.collect::<Vec<_>>());
+            // The tenant has changed even if this fails.
+            noted.map_err(Error::with_unknown_outcome)?;
+        }
+        Ok(changed.typed_after_commit()?.record)
     }
 
     /// The tenant's record.

@@ -3,9 +3,10 @@
 use std::{net::IpAddr, sync::Arc};
 
 use rally_core::{
-    ActivityDraft, ActivityType, ApiKeyDraft, ApiKeyUpdate, AuditEntry, Code, CompanyDraft, ContactUpdate,
-    DealUpdate, PipelineDraft, PipelineStageDraft, Query, Scope, Session, SettingsUpdate, TimeZone,
-    UserDraft, UserUpdate, WriteOptions, store::MemoryStore,
+    ActivityDraft, ActivityType, ApiKeyDraft, ApiKeyUpdate, AuditEntry, Code, CompanyDraft, Config,
+    ContactUpdate, DealUpdate, PipelineDraft, PipelineStageDraft, Profile, Query, Scope, Session,
+    SettingsUpdate, TenantId, TenantUpdate, TimeZone, UserDraft, UserUpdate, WriteOptions,
+    store::MemoryStore,
 };
 use rally_testkit::{FaultyStore, WriteFault};
 use serde_json::json;
@@ -60,14 +61,15 @@ fn every_act_is_told_with_who_did_it_from_where_and_to_what() {
     let targets: Vec<_> = entries(&world.acme).into_iter().map(|entry| entry.target_id).collect();
     let (robot, olga, second, gone) =
         (robot.model.id.as_uuid(), olga.as_uuid(), second.as_uuid(), gone.as_uuid());
-    let expected = [robot, olga, olga, second, second, second].map(Some).into_iter();
+    let expected = [robot, olga, olga, olga, second, second, second].map(Some).into_iter();
     let expected: Vec<_> = expected.chain([None, None, None, Some(gone), Some(gone)]).collect();
     assert_eq!(targets, expected);
 }
 
-const EXPECTED: [&str; 11] = [
+const EXPECTED: [&str; 12] = [
     "apiKey.created | host | ::1 | ",
     "user.created | apikey:robot | 192.0.2.7 | ",
+    "login.succeeded | o@x.example | 192.0.2.7 | ",
     "user.updated | o@x.example | 192.0.2.7 | name, password",
     "apiKey.created | o@x.example | 192.0.2.7 | ",
     "apiKey.updated | o@x.example | 192.0.2.7 | name, scopes",
@@ -201,4 +203,135 @@ fn a_change_that_is_answered_again_is_told_once() {
         assert_eq!(put.replayed, replayed);
     }
     assert_eq!(lines(&world.acme).len(), 2);
+}
+
+/// The entries of logins as what was done, by whom, from where, with which address, and how often.
+fn logins(session: &Session) -> Vec<String> {
+    let view = session.view().unwrap();
+    let all = view.audit().all(Query::all()).unwrap().map(Result::unwrap);
+    let line = |entry: AuditEntry| {
+        let source = entry.source.unwrap_or_default();
+        let detail = entry.detail.unwrap_or_default();
+        format!("{} {} {source} {detail} {}", entry.action, entry.actor, entry.count.unwrap_or(0))
+    };
+    all.filter(|entry| entry.action.starts_with("login.")).map(line).collect()
+}
+
+fn try_to_log_in(world: &World, email: &str, password: &str, source: u8) {
+    let source = IpAddr::from([192, 0, 2, source]);
+    drop(world.engine.log_in("acme", email, password, Some(source)));
+}
+
+/// A world in which little is noted of an hour, and not for long, with a user who can log in.
+fn brief() -> World {
+    let config = Config {
+        logins_noted_per_hour: 2,
+        failed_logins_noted_per_hour: 3,
+        logins_noted_days: 2,
+        ..Config::default()
+    };
+    let world = World::with(Arc::new(MemoryStore::new()), config);
+    world.acme.users().create(&user("o@x.example").password(SECRET)).unwrap();
+    world
+}
+
+#[test]
+fn logins_of_an_hour_are_one_entry_a_source_and_account() {
+    let world = brief();
+    for _ in 0..3 {
+        try_to_log_in(&world, "o@x.example", "wrong", 1);
+        try_to_log_in(&world, "O@X.example", "wrong", 1);
+        try_to_log_in(&world, "o@x.example", SECRET, 1);
+    }
+    try_to_log_in(&world, "o@x.example", "wrong", 2);
+    assert_eq!(
+        logins(&world.acme),
+        [
+            "login.failed authentication 192.0.2.1 o@x.example 6",
+            "login.succeeded o@x.example 192.0.2.1  3",
+            "login.failed authentication 192.0.2.2 o@x.example 1",
+        ]
+    );
+    world.clock.advance(3_600_000_000);
+    try_to_log_in(&world, "o@x.example", "wrong", 1);
+    assert_eq!(logins(&world.acme)[3..], ["login.failed authentication 192.0.2.1 o@x.example 1"]);
+    assert_eq!(world.acme.last_change().unwrap().0, 0, "the feed has none of it");
+}
+
+#[test]
+fn whoever_tries_many_addresses_from_many_places_fills_no_store() {
+    let world = brief();
+    for number in 0..40 {
+        try_to_log_in(&world, &format!("{number}@x.example"), "wrong", number);
+    }
+    assert_eq!(
+        logins(&world.acme),
+        [
+            "login.failed authentication 192.0.2.0 0@x.example 1",
+            "login.failed authentication 192.0.2.1 1@x.example 1",
+            "login.failed authentication 192.0.2.2 2@x.example 1",
+            "login.failed others   37",
+        ]
+    );
+    for source in 0..4 {
+        try_to_log_in(&world, "o@x.example", SECRET, source);
+    }
+    assert_eq!(
+        logins(&world.acme)[4..],
+        [
+            "login.succeeded o@x.example 192.0.2.0  1",
+            "login.succeeded o@x.example 192.0.2.1  1",
+            "login.succeeded others   2",
+        ],
+        "failures take no room from successes"
+    );
+}
+
+#[test]
+fn old_logins_are_forgotten_and_other_acts_are_not() {
+    let world = brief();
+    let acts = entries(&world.acme).len();
+    let mut most = 0;
+    for _ in 0..20 {
+        for number in 0..3 {
+            try_to_log_in(&world, &format!("{number}@x.example"), "wrong", number);
+        }
+        most = most.max(logins(&world.acme).len());
+        world.clock.advance(24 * 3_600_000_000);
+    }
+    assert!((6..=12).contains(&most), "{most}");
+    let first = entries(&world.acme).remove(acts);
+    let oldest = world.engine.clock().now().plus_micros(-4 * 24 * 3_600_000_000);
+    assert!(first.created_at > oldest, "{first:?}");
+    assert_eq!(entries(&world.acme)[..acts].len(), acts);
+    assert_eq!(entries(&world.acme)[0].action, "user.created");
+}
+
+#[test]
+fn attempts_at_tenants_that_are_none_are_bounded_like_others() {
+    let world = brief();
+    let before = world.stored(TenantId::DIRECTORY).len();
+    for number in 0..4 {
+        world.engine.log_in("nowhere", &format!("{number}@x.example"), "x", None).unwrap_err();
+    }
+    let filled = world.stored(TenantId::DIRECTORY).len();
+    assert!(filled > before);
+    for number in 4..20 {
+        world.engine.log_in("elsewhere", &format!("{number}@x.example"), "x", None).unwrap_err();
+    }
+    assert_eq!(world.stored(TenantId::DIRECTORY).len(), filled);
+}
+
+#[test]
+fn what_the_host_changes_of_a_tenant_is_told_in_its_trail() {
+    let world = World::new();
+    let acme = world.engine.tenant("acme").unwrap();
+    let update = TenantUpdate::new().rate_limit_per_minute(7u32).profile(Profile::Strict);
+    acme.update("rally tenants set", &update).unwrap();
+    acme.update("rally tenants set", &update).unwrap();
+    acme.update("rally tenants set", &TenantUpdate::new().slug("a b")).unwrap_err();
+    assert_eq!(
+        lines(&world.acme),
+        ["tenant.updated | rally tenants set | here | rateLimitPerMinute, profile"]
+    );
 }

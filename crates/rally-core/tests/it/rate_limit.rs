@@ -85,7 +85,7 @@ impl Fleet {
 
     fn set_limit(&self, limit: u32) {
         let acme = self.servers[0].engine.tenant("acme").unwrap();
-        acme.update(&TenantUpdate::new().rate_limit_per_minute(limit)).unwrap();
+        acme.update("host", &TenantUpdate::new().rate_limit_per_minute(limit)).unwrap();
         self.advance(1_000_000);
     }
 }
@@ -297,7 +297,7 @@ fn tenants_on_a_shared_store_have_limits_of_their_own_or_none() {
     let is_granted = |session| world.engine.take_request(session).unwrap().unwrap().granted;
     assert_eq!([acme, acme, acme, &other].map(is_granted), [true, true, false, true]);
     let handle = world.engine.tenant("acme").unwrap();
-    handle.update(&TenantUpdate::new().rate_limit_per_minute(0u32)).unwrap();
+    handle.update("host", &TenantUpdate::new().rate_limit_per_minute(0u32)).unwrap();
     let free = handle.trusted_session("host").unwrap();
     assert_eq!(world.engine.take_request(&free).unwrap(), None);
 }

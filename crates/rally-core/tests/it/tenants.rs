@@ -69,7 +69,7 @@ fn settings_change_here_at_once_and_on_every_server_within_a_second() {
         (session.tenant().requests_per_minute, session.tenant().profile)
     };
     assert_eq!(settings(&there), (1_000, Profile::Documented));
-    let change = |update: TenantUpdate| world.engine.tenant("acme").unwrap().update(&update).unwrap();
+    let change = |update: TenantUpdate| world.engine.tenant("acme").unwrap().update("host", &update).unwrap();
     let tenant = change(TenantUpdate::new().rate_limit_per_minute(7u32).profile(Profile::Strict));
     assert_eq!((tenant.rate_limit_per_minute, tenant.profile), (Some(7), Some(Profile::Strict)));
     assert_eq!(settings(&world.engine), (7, Profile::Strict));
@@ -87,7 +87,7 @@ fn settings_that_cannot_be_are_refused() {
     let world = World::new();
     let acme = world.engine.tenant("acme").unwrap();
     let wrong = TenantUpdate::new().rate_limit_per_minute(u32::MAX).name("x".repeat(256)).slug("a b");
-    let error = acme.update(&wrong).unwrap_err();
+    let error = acme.update("host", &wrong).unwrap_err();
     assert_eq!((told(&error).0, told(&error).1.len()), ("validation", 3));
     assert_eq!(*world.engine.tenant("acme").unwrap(), *acme);
 }
@@ -109,7 +109,7 @@ fn a_tenant_whose_pipeline_could_not_be_made_gets_it_when_it_is_first_asked_for(
 fn a_session_goes_by_the_settings_that_it_was_opened_with() {
     let world = World::new();
     let strict = TenantUpdate::new().profile(Profile::Strict);
-    world.engine.tenant("acme").unwrap().update(&strict).unwrap();
+    world.engine.tenant("acme").unwrap().update("host", &strict).unwrap();
     assert_eq!(world.acme.tenant().profile, Profile::Documented);
     assert_eq!(anew(&world.engine, "acme").tenant().profile, Profile::Strict);
 }

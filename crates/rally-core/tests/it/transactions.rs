@@ -314,7 +314,7 @@ fn a_user_is_made_in_a_transaction_and_logs_in_behind_it() {
     assert_eq!(world.get(contact).owner_id, Some(user));
     let trail = world.acme.audit().list(Query::all()).unwrap().records;
     let acts: Vec<_> = trail.iter().map(|entry| (entry.action.as_str(), entry.target_id)).collect();
-    assert_eq!(acts, [("user.created", Some(user.as_uuid()))]);
+    assert_eq!(acts, ["user.created", "login.succeeded"].map(|act| (act, Some(user.as_uuid()))));
     let error = world.engine.log_in("acme", "o@x.example", "wrong horse battery", None).unwrap_err();
     assert_eq!(error.code(), Code::Unauthorized);
 }

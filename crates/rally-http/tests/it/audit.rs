@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Api;
+use crate::{callers::PASSWORD, support::Api};
 
 const AUDIT: &str = "/api/v1/audit";
 
@@ -47,7 +47,30 @@ fn each_administrative_act_is_noted_with_who_did_it_and_from_where() {
     assert!(!body.contains("horse") && !body.contains("argon2id"));
     let of_key = api.get(&format!("{AUDIT}?targetId={key}&count=true")).send();
     assert_eq!(of_key.header("X-Total-Count"), "3");
-    assert_eq!(api.get(&format!("{AUDIT}?action=login.failed")).send().items().len(), 1);
+    let failed = api.get(&format!("{AUDIT}?action=login.failed")).send().items();
+    assert_eq!((failed.len(), &failed[0]["count"]), (1, &json!(1)));
+}
+
+#[test]
+fn logins_are_noted_as_sums_of_an_hour() {
+    let api = Api::new();
+    api.add_user("acme", "ada@x.example", "read");
+    for (password, times) in [("wrong", 3), (PASSWORD, 2)] {
+        for _ in 0..times {
+            api.log_in("acme", "ada@x.example", password).from("192.0.2.7:1").send();
+        }
+    }
+    let logins = api.get(&format!("{AUDIT}?fields=action,actor,source,detail,count")).send().is(200).items();
+    let logins: Vec<&Value> =
+        logins.iter().filter(|entry| entry["action"].as_str().unwrap().starts_with("login")).collect();
+    let failed = json!({
+        "action": "login.failed", "actor": "authentication", "source": "192.0.2.7",
+        "detail": "ada@x.example", "count": 3
+    });
+    let succeeded = json!({
+        "action": "login.succeeded", "actor": "ada@x.example", "source": "192.0.2.7", "detail": null, "count": 2
+    });
+    assert_eq!(logins, [&failed, &succeeded]);
 }
 
 #[test]

@@ -50,7 +50,10 @@ fn what_was_done_to_keys_and_users_is_printed() {
     assert_eq!(server.send("POST", "/api/users", admin, USER).0, 201);
     let wrong = LOGIN.replace("battery", "staple");
     assert_eq!(server.send("POST", "/api/auth/login", "", &wrong).0, 401);
+    log_in(&server);
+    log_in(&server);
     drop(server);
+    folder.printed(&["tenants", "set", "acme", "--rate-limit", "5000", "--store", &store]);
     let printed = folder.printed(&["audit", "--store", &store, "--tenant", "acme"]);
     let rows = rows(&printed);
     let told: Vec<[&str; 3]> =
@@ -62,9 +65,13 @@ fn what_was_done_to_keys_and_users_is_printed() {
             ["rally", "-", "apiKey.created"],
             ["apikey:admin", "127.0.0.1", "user.created"],
             ["authentication", "127.0.0.1", "login.failed"],
+            ["olga@x.example", "127.0.0.1", "login.succeeded"],
+            ["rally tenants set", "-", "tenant.updated"],
         ]
     );
-    assert_eq!(rows[3][5], "olga@x.example");
+    assert_eq!(rows[3][5..], ["olga@x.example", "1"]);
+    assert_eq!(rows[4][5..], ["-", "2"]);
+    assert_eq!(rows[5][5..], ["rateLimitPerMinute", "-"]);
 }
 
 #[test]

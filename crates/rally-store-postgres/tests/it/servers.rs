@@ -97,7 +97,7 @@ fn a_revoked_key_is_refused_at_once_and_settings_and_uses_are_known_within_a_sec
     assert_eq!(refused.to_string(), there.authenticate("nonsense").unwrap_err().to_string());
 
     let update = TenantUpdate::new().rate_limit_per_minute(7);
-    here.tenant("acme").unwrap().update(&update).unwrap();
+    here.tenant("acme").unwrap().update("host", &update).unwrap();
     clock.advance(1_000_000);
     let session = there.authenticate(&fleet.key).unwrap();
     assert_eq!(there.take_request(&session).unwrap().unwrap().limit, 7);

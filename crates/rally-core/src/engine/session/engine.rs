@@ -77,6 +77,12 @@ pub struct Config {
     pub profile: Profile,
     /// True when keys are made for tests: they begin with `rk_test_` instead of `rk_live_`.
     pub test_keys: bool,
+    /// Entries of one hour in a tenant's audit trail for logins that have succeeded; later ones of the hour share one.
+    pub logins_noted_per_hour: u32,
+    /// Entries of one hour in a tenant's audit trail for logins that have failed; later ones of the hour share one.
+    pub failed_logins_noted_per_hour: u32,
+    /// Days for which entries for logins are kept.
+    pub logins_noted_days: u32,
 }
 
 impl Default for Config {
@@ -85,6 +91,9 @@ impl Default for Config {
             requests_per_minute: limits::REQUESTS_PER_MINUTE,
             profile: Profile::Documented,
             test_keys: false,
+            logins_noted_per_hour: limits::LOGINS_NOTED_PER_HOUR,
+            failed_logins_noted_per_hour: limits::FAILED_LOGINS_NOTED_PER_HOUR,
+            logins_noted_days: limits::LOGINS_NOTED_DAYS,
         }
     }
 }

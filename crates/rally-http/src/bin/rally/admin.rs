@@ -104,7 +104,7 @@ pub(crate) fn rotate_secret(store: &StoreArguments, now: bool) -> Result<(), Fai
 pub(crate) fn audit(on: &CommandArguments, tenant: &str) -> Result<(), Failure> {
     let engine = open(&on.store, Need::Existing)?;
     let session = session(&engine, tenant, "rally audit")?;
-    let columns = ["createdAt", "actor", "source", "action", "targetId", "detail"];
+    let columns = ["createdAt", "actor", "source", "action", "targetId", "detail", "count"];
     let table = Table::begin(on.form(), columns)?;
     each(session.audit(), |entry: &AuditEntry| {
         table.row([
@@ -114,6 +114,7 @@ pub(crate) fn audit(on: &CommandArguments, tenant: &str) -> Result<(), Failure> 
             Cell::of(&entry.action),
             Cell::or(entry.target_id, "-"),
             Cell::or(entry.detail.as_ref(), "-"),
+            Cell::number(entry.count, "-"),
         ])
     })
 }
@@ -141,7 +142,7 @@ fn set_tenant(engine: &Engine, slug: &str, settings: &SettingsArguments, form: F
     let rate_limit = settings.rate_limit.clone().unwrap_or(Patch::Keep);
     let profile = settings.profile.clone().unwrap_or(Patch::Keep);
     let update = TenantUpdate::new().rate_limit_per_minute(rate_limit).profile(profile);
-    let tenant = tenant(engine, slug)?.update(&update)?;
+    let tenant = tenant(engine, slug)?.update("rally tenants set", &update)?;
     Table::begin(form, ["slug", "id", "rateLimitPerMinute", "profile"])?.row([
         Cell::of(&tenant.slug),
         Cell::of(tenant.id),

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// The secrets that tokens of logins are signed with
     #[command(subcommand)]
     Secrets(SecretsCommand),
-    /// Print what was done to a tenant's keys, users and settings: when, who, from where, what
+    /// Print what was done to a tenant's keys, users and settings, and who logged in: when, who, from where, what, how often
     Audit {
         #[command(flatten)]
         on: CommandArguments,

@@ -59,7 +59,12 @@ pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
         )));
     }
     let common = &arguments.common;
-    let config = Config { requests_per_minute: common.rate_limit, profile: Profile::Strict, test_keys: true };
+    let config = Config {
+        requests_per_minute: common.rate_limit,
+        profile: Profile::Strict,
+        test_keys: true,
+        ..Config::default()
+    };
     let input = if arguments.exit_with_stdin { StandardInput::Watched } else { StandardInput::Ignored };
     let server = Server { store: StoreArguments::memory(), listen: &arguments.listen, config, input, common };
     // A test reads what it has asked for, and a line for each request is in its way.
