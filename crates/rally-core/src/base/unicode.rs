@@ -20,9 +20,9 @@ const TWINS_OF_ASCII: [char; 3] = ['\u{212A}', '\u{37E}', '\u{1FEF}'];
 /// Symbols that are drawn as nothing: the Braille pattern without dots, and a note without a head.
 const BLANK_SYMBOLS: [char; 2] = ['\u{2800}', '\u{1D159}'];
 
-/// Kind of a character in a text that has no ASCII alone.
+/// Part that a character has in what a reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum Visibility {
     /// It is seen by itself: a letter, a digit, a symbol.
     Visible,
     /// It is seen with the one before it, such as an accent or a vowel sign.
@@ -35,34 +35,34 @@ pub(crate) enum Shape {
     Unknown,
 }
 
-impl Shape {
+impl Visibility {
     pub(crate) fn of(c: char) -> Self {
         let is_selector = CodePointSetData::new::<VariationSelector>().contains(c);
         if is_selector || JOINERS.contains(&c) {
-            return Shape::Joining;
+            return Visibility::Joining;
         }
         if CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c) || BLANK_SYMBOLS.contains(&c) {
-            return Shape::Unseen;
+            return Visibility::Unseen;
         }
         match CodePointMapData::<GeneralCategory>::new().get(c) {
             GeneralCategory::NonspacingMark
             | GeneralCategory::SpacingMark
-            | GeneralCategory::EnclosingMark => Shape::Mark,
+            | GeneralCategory::EnclosingMark => Visibility::Mark,
             GeneralCategory::SpaceSeparator
             | GeneralCategory::LineSeparator
             | GeneralCategory::ParagraphSeparator
             | GeneralCategory::Control
             | GeneralCategory::Format
-            | GeneralCategory::Surrogate => Shape::Unseen,
-            GeneralCategory::PrivateUse | GeneralCategory::Unassigned => Shape::Unknown,
-            _ => Shape::Visible,
+            | GeneralCategory::Surrogate => Visibility::Unseen,
+            GeneralCategory::PrivateUse | GeneralCategory::Unassigned => Visibility::Unknown,
+            _ => Visibility::Visible,
         }
     }
 }
 
 /// True when a reader sees something of a text.
 pub(crate) fn is_visible(text: &str) -> bool {
-    let is_seen = |c: char| matches!(Shape::of(c), Shape::Visible | Shape::Unknown);
+    let is_seen = |c: char| matches!(Visibility::of(c), Visibility::Visible | Visibility::Unknown);
     text.chars().any(|c| if c.is_ascii() { c.is_ascii_graphic() } else { is_seen(c) })
 }
 

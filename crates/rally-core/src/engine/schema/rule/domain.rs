@@ -23,6 +23,9 @@ pub(crate) fn fold_domain(text: &str) -> Option<String> {
     Domain::parse(text).map(|domain| domain.ascii)
 }
 
+/// Bytes of the longest text that could be a domain.
+const LONGEST: usize = 4 * limits::DOMAIN;
+
 struct Domain {
     text: String,
     ascii: String,
@@ -30,7 +33,8 @@ struct Domain {
 
 impl Domain {
     fn parse(text: &str) -> Option<Self> {
-        let mapped = mapped(host(text.trim()))?;
+        let host = Some(host(text.trim())).filter(|host| host.len() <= LONGEST)?;
+        let mapped = mapped(host)?;
         let text = without_www(mapped.strip_suffix('.').unwrap_or(&mapped));
         let ascii = domain_in_ascii(text)?;
         // Numbers alone are an IPv4 address, in one of its spellings.
@@ -155,6 +159,8 @@ mod tests {
         domain("mu\u{308}nchen.example", Some("münchen.example"));
         domain("\u{AD}.example", None);
         domain("acme.\u{AD}", None);
+        domain(&format!("{}acme.example", "\u{AD}".repeat(500)), Some("acme.example"));
+        domain(&format!("{}acme.example", "\u{AD}".repeat(501)), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::base::{
     limits,
-    unicode::{JOINERS, Shape, fold_mailbox},
+    unicode::{JOINERS, Visibility, fold_mailbox},
 };
 
 pub(super) fn email(raw: &str) -> RuleResult<'_> {
@@ -30,6 +30,9 @@ pub(crate) fn fold_email(email: &str) -> Option<String> {
     Address::parse(email).map(|address| format!("{}@{}", fold_mailbox(address.local), address.domain))
 }
 
+/// Bytes of the longest text that could be an address.
+const LONGEST: usize = 4 * limits::EMAIL;
+
 struct Address<'a> {
     local: &'a str,
     /// In ASCII and lower case.
@@ -38,7 +41,8 @@ struct Address<'a> {
 
 impl<'a> Address<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        let (local, domain) = text.rsplit_once('@')?;
+        // Of a login the text may be as long as a body; no mapping is tried on that.
+        let (local, domain) = text.rsplit_once('@').filter(|_| text.len() <= LONGEST)?;
         let domain = domain_in_ascii(domain)?;
         let is_short = local.len() <= limits::EMAIL_LOCAL_BYTES;
         if is_short && local.chars().all(is_taken_alone) && is_spelt(local) && is_address(local, &domain) {
@@ -57,13 +61,13 @@ pub(super) fn domain_in_ascii(domain: &str) -> Option<Cow<'_, str>> {
 
 /// RFC 6532 takes any character beyond ASCII. Those that nobody sees would make two addresses of what looks like one.
 fn is_taken_alone(c: char) -> bool {
-    c.is_ascii() || matches!(Shape::of(c), Shape::Visible | Shape::Mark | Shape::Joining)
+    c.is_ascii() || matches!(Visibility::of(c), Visibility::Visible | Visibility::Mark | Visibility::Joining)
 }
 
 /// True when each mark and each joiner stands where it can belong to a letter.
 fn is_spelt(local: &str) -> bool {
-    let is_mark = |c: char| Shape::of(c) == Shape::Mark;
-    let is_joining = |c: char| Shape::of(c) == Shape::Joining;
+    let is_mark = |c: char| Visibility::of(c) == Visibility::Mark;
+    let is_joining = |c: char| Visibility::of(c) == Visibility::Joining;
     let is_joined = |run: &str| !run.starts_with(is_joining) && !run.ends_with(JOINERS);
     !local.split('.').any(|atom| atom.starts_with(is_mark))
         && local.split(|c: char| c.is_ascii()).all(is_joined)
@@ -213,6 +217,13 @@ mod tests {
         same("info@x。example", "info@x.example");
         same("info@so\u{AD}ft.example", "info@soft.example");
         same("jose\u{301}@x.example", "JOSÉ@x.example");
+    }
+
+    #[test]
+    fn a_text_that_is_far_too_long_is_not_tried() {
+        let padded = |hyphens: usize| format!("a@so{}ft.example", "\u{AD}".repeat(hyphens));
+        assert_eq!(fold_email(&padded(500)).as_deref(), Some("a@soft.example"));
+        assert_eq!(fold_email(&padded(502)), None);
     }
 
     #[test]
