@@ -1,30 +1,29 @@
 //! Swagger UI out of the program itself, so that reading the documentation needs no network. A file is unpacked at its
 //! first request, and all answers share its bytes.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::collections::BTreeMap;
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, header},
     response::Response,
 };
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use parking_lot::RwLock;
 use rally_core::Error;
-use utoipa_swagger_ui::Config;
+use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
+use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 
-/// The file that the page is made of.
-const INDEX: &str = "index.html";
+/// The page itself, whose parts are below it.
+const PAGE: &str = include_str!("docs/index.html");
+/// The script that starts the page.
+const INITIALIZER: &str = include_str!("docs/initializer.js");
+/// The name of that script, under which the archive has one for another document.
+const INITIALIZER_NAME: &str = "swagger-initializer.js";
+/// Bytes of a file at most; the largest has 1.5 million.
+const FILE_BYTES: u64 = 4 << 20;
 
-static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    // The page is at `/docs`, so the document is beside it, under whatever path a host has put both. Without a
-    // validator no document is sent to one on the internet.
-    Arc::new(Config::from("openapi.json").validator_url("none"))
-});
-
-/// The files that were asked for, of which there are few, and the page itself under the empty name.
+/// The files that were asked for, of which there are few.
 static UNPACKED: RwLock<BTreeMap<String, Unpacked>> = RwLock::new(BTreeMap::new());
 
 #[derive(Clone)]
@@ -34,15 +33,14 @@ struct Unpacked {
 }
 
 /// The page itself.
-pub(crate) fn page() -> Result<Response, Error> {
-    let page = unpacked("", unpack_page)?;
-    page.map(Unpacked::into_response).ok_or_else(|| Error::internal("Swagger UI has no page"))
+pub(crate) fn page() -> Response {
+    Unpacked::of_text(PAGE, "text/html; charset=utf-8").into_response()
 }
 
 /// A part of the page.
 pub(crate) fn file(name: &str) -> Result<Option<Response>, Error> {
-    if name.is_empty() {
-        return Ok(None);
+    if name == INITIALIZER_NAME {
+        return Ok(Some(Unpacked::of_text(INITIALIZER, content_type(name)).into_response()));
     }
     Ok(unpacked(name, || unpack(name))?.map(Unpacked::into_response))
 }
@@ -58,25 +56,61 @@ fn unpacked(
     Ok(Some(UNPACKED.write().entry(name.to_owned()).or_insert(made).clone()))
 }
 
-fn unpack_page() -> Result<Option<Unpacked>, Error> {
-    let Some(file) = unpack(INDEX)? else { return Ok(None) };
-    let html = String::from_utf8(file.bytes.into()).map_err(Error::internal)?;
-    // Its parts are named as beside it, and are below it.
-    let html = html.replace("=\"./", "=\"docs/").replace("href=\"index.css\"", "href=\"docs/index.css\"");
-    Ok(Some(Unpacked {
-        bytes: html.into(),
-        content_type: HeaderValue::from_static("text/html; charset=utf-8"),
-    }))
+/// The file of the archive with a name; `None` for a name that no file of the page has.
+fn unpack(name: &str) -> Result<Option<Unpacked>, Error> {
+    let archive = ZipArchive::from_slice(SWAGGER_UI_VENDORED).map_err(damaged)?;
+    let mut entries = archive.entries();
+    while let Some(entry) = entries.next_entry().map_err(damaged)? {
+        if is_part(entry.file_path().as_ref(), name) {
+            let bytes = inflate(&archive, &entry)?;
+            let content_type = HeaderValue::from_static(content_type(name));
+            return Ok(Some(Unpacked { bytes: bytes.into(), content_type }));
+        }
+    }
+    Ok(None)
 }
 
-fn unpack(name: &str) -> Result<Option<Unpacked>, Error> {
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG));
-    let Some(file) = file.map_err(|error| Error::internal(error.to_string()))? else { return Ok(None) };
-    let content_type = HeaderValue::from_str(&file.content_type).map_err(Error::internal)?;
-    Ok(Some(Unpacked { bytes: file.bytes.into_owned().into(), content_type }))
+/// True if the path of a file in the archive is that of a part of the page: `swagger-ui-5.32.6/dist/swagger-ui.css`.
+fn is_part(path: &[u8], name: &str) -> bool {
+    let below = path.splitn(2, |byte| *byte == b'/').nth(1).and_then(|path| path.strip_prefix(b"dist/"));
+    !name.is_empty() && below == Some(name.as_bytes())
+}
+
+fn inflate(
+    archive: &ZipSliceArchive<&[u8]>,
+    entry: &rawzip::ZipFileHeaderRecord<'_>,
+) -> Result<Vec<u8>, Error> {
+    let data = archive.get_entry(entry.wayfinder()).map_err(damaged)?.data();
+    if entry.compression_method() == CompressionMethod::STORE {
+        return Ok(data.to_vec());
+    }
+    let limit = entry.uncompressed_size_hint().min(FILE_BYTES);
+    let limit = usize::try_from(limit).map_err(Error::internal)?;
+    decompress_to_vec_with_limit(data, limit).map_err(damaged)
+}
+
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Error::internal(format!("the archive of Swagger UI is damaged: {error}"))
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.') {
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "html")) => "text/html; charset=utf-8",
+        Some((_, "png")) => "image/png",
+        _ => "application/octet-stream",
+    }
 }
 
 impl Unpacked {
+    fn of_text(text: &'static str, content_type: &'static str) -> Self {
+        Self {
+            bytes: Bytes::from_static(text.as_bytes()),
+            content_type: HeaderValue::from_static(content_type),
+        }
+    }
+
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.bytes));
         let headers = response.headers_mut();
