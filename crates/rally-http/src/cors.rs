@@ -17,12 +17,14 @@ const REQUEST_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-const RESPONSE_HEADERS: [HeaderName; 10] = [
+const RESPONSE_HEADERS: [HeaderName; 12] = [
     header::ETAG,
     header::LINK,
     header::LOCATION,
     header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
     HeaderName::from_static("idempotent-replayed"),
+    HeaderName::from_static("preference-applied"),
     HeaderName::from_static("x-ratelimit-limit"),
     HeaderName::from_static("x-ratelimit-remaining"),
     HeaderName::from_static("x-ratelimit-reset"),

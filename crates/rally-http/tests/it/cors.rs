@@ -58,7 +58,16 @@ fn a_page_sees_the_headers_that_it_needs_on_refusals_too() {
         api.get(CONTACTS).key("").header("Origin", APP).send().is(401),
     ] {
         let exposed = answer.header("Access-Control-Expose-Headers");
-        for name in ["etag", "link", "location", "retry-after", "x-ratelimit-remaining", "x-total-count"] {
+        for name in [
+            "etag",
+            "link",
+            "location",
+            "preference-applied",
+            "retry-after",
+            "www-authenticate",
+            "x-ratelimit-remaining",
+            "x-total-count",
+        ] {
             assert!(exposed.contains(name), "{name}");
         }
         assert_eq!(answer.header("Access-Control-Allow-Origin"), APP);
