@@ -15,10 +15,12 @@
 //! ```
 
 pub use crate::{
-    base::RoundRobin,
+    base::{ClosedSet, RoundRobin},
     engine::{
         read::Search,
-        schema::{Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape},
+        schema::{
+            Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape, ShapeMember,
+        },
         session::{Allowance, JsonCollection, Limiter, Rows, TransactionJson, ViewRows},
         write::{Bulkable, Creatable, Definition, Draft, Editable, MatchedBy, Update, Upsertable},
     },

@@ -6,6 +6,8 @@ use rally_core::{Code, Error, Faults, limits::SHORT_TEXT};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json, value::RawValue};
 
+use crate::openapi::told;
+
 /// The credentials of a user who logs in.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Credentials {
@@ -43,14 +45,17 @@ impl Credentials {
 
     /// The schema of the body.
     pub(crate) fn schema() -> Value {
+        let email = json!({ "type": "string", "minLength": 1, "maxLength": SHORT_TEXT });
+        let password = json!({ "type": "string", "format": "password", "minLength": 1, "writeOnly": true });
+        let tenant = json!({ "type": ["string", "null"], "maxLength": SHORT_TEXT });
         json!({
             "type": "object",
-            "description": "The credentials of a user",
+            "description": "The credentials of a user.",
             "required": ["email", "password"],
             "properties": {
-                "email": { "type": "string", "minLength": 1, "maxLength": SHORT_TEXT },
-                "password": { "type": "string", "format": "password", "writeOnly": true },
-                "tenant": { "type": ["string", "null"], "maxLength": SHORT_TEXT },
+                "email": told(email, "The user's address.", json!("mary@analytical.example")),
+                "password": told(password, "The user's password.", json!("correct horse battery")),
+                "tenant": told(tenant, "The tenant's slug, if the host does not name it.", json!("acme")),
             },
         })
     }

@@ -70,7 +70,7 @@ pub(crate) fn part<R: Served + Editable>(path: &str) -> Vec<Route> {
 /// Create, or update the record that matches.
 pub(crate) fn upsert<R: Served + Upsertable>() -> Vec<Route> {
     let path = format!("{}/upsert", all::<R>());
-    vec![Route::new(Method::Put, &path, upsert_one::<R>, operation::<R>(Verb::Upsert))]
+    vec![Route::new(Method::Put, &path, upsert_one::<R>, Operation::upserting::<R>(R::NOUN))]
 }
 
 /// Create many in one request.

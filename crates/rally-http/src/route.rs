@@ -3,8 +3,8 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use rally_core::{
-    Kind, Scope,
-    schema::{Editable, Model, Resource},
+    Scope,
+    schema::{Editable, MatchedBy, Model, Resource, Upsertable},
 };
 use serde_json::Value;
 
@@ -33,11 +33,23 @@ pub(crate) enum Method {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Operation {
     /// A verb on records of a kind.
-    Records { verb: Verb, noun: &'static str, kind: Kind, model: &'static Model, scope: Scope },
+    Records(Records),
     /// An operation that one resource alone has.
     Special(&'static Special),
     /// A page for the operator of the server.
     Page(&'static Page),
+}
+
+/// A verb on records of a kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records {
+    pub(crate) verb: Verb,
+    /// The name of one record.
+    pub(crate) noun: &'static str,
+    pub(crate) model: &'static Model,
+    pub(crate) scope: Scope,
+    /// The members by which an upsert finds its record.
+    pub(crate) matched_by: Option<MatchedBy>,
 }
 
 /// An operation that one resource alone has. The file of the resource holds its description.
@@ -46,16 +58,23 @@ pub(crate) struct Special {
     /// The operation's id in the document.
     pub(crate) id: &'static str,
     pub(crate) summary: &'static str,
-    pub(crate) description: Option<&'static str>,
+    pub(crate) description: &'static str,
     /// The scope that it needs; `None` for one that asks for no credential.
     pub(crate) scope: Option<Scope>,
     /// Names of parameters among the document's components.
     pub(crate) parameters: &'static [&'static str],
-    /// The name of the body's schema.
-    pub(crate) body: Option<&'static str>,
+    pub(crate) body: Option<BodySpec>,
     pub(crate) answer: ResponseSpec,
     /// Schemas that it adds to the document.
     pub(crate) schemas: &'static [Schema],
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub(crate) struct BodySpec {
+    /// The name of its schema.
+    pub(crate) schema: &'static str,
+    pub(crate) example: fn() -> Value,
 }
 
 /// The response to a request that succeeds.
@@ -64,6 +83,8 @@ pub(crate) struct ResponseSpec {
     pub(crate) status: u16,
     pub(crate) description: &'static str,
     pub(crate) body: AnswerBody,
+    /// An example of the body, or of one element of it.
+    pub(crate) example: fn() -> Value,
     /// Headers beside those of every response.
     pub(crate) headers: &'static [&'static str],
 }
@@ -81,9 +102,11 @@ pub(crate) struct Page {
     /// The operation's id in the document.
     pub(crate) id: &'static str,
     pub(crate) summary: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) content_type: &'static str,
     /// The schema of the page, if it is JSON of a fixed form.
     pub(crate) schema: Option<&'static Schema>,
+    pub(crate) example: fn() -> Value,
     /// Responses to failures, by their names among the document's components.
     pub(crate) failures: &'static [(&'static str, &'static str)],
 }
@@ -150,12 +173,18 @@ impl Operation {
     /// A verb on records that are called `noun` and can be written.
     pub(crate) fn on<R: Editable>(verb: Verb, noun: &'static str) -> Self {
         let scope = if verb.is_read() { R::READ } else { R::WRITE };
-        Self::Records { verb, noun, kind: R::KIND, model: R::model(), scope }
+        Self::Records(Records { verb, noun, model: R::model(), scope, matched_by: None })
     }
 
     /// A verb that reads records that are called `noun`.
     pub(crate) fn reading<R: Resource>(verb: Verb, noun: &'static str) -> Self {
-        Self::Records { verb, noun, kind: R::KIND, model: R::model(), scope: R::READ }
+        Self::Records(Records { verb, noun, model: R::model(), scope: R::READ, matched_by: None })
+    }
+
+    /// An upsert of records that are called `noun`.
+    pub(crate) fn upserting<R: Upsertable>(noun: &'static str) -> Self {
+        let matched_by = Some(R::matched_by());
+        Self::Records(Records { verb: Verb::Upsert, noun, model: R::model(), scope: R::WRITE, matched_by })
     }
 }
 

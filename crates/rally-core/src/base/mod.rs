@@ -35,5 +35,5 @@ pub use scope::{Scope, Scopes, UnknownScope};
 pub use tags::Tags;
 pub use time_zone::{NotATimeZone, TimeZone};
 pub use timestamp::{NotAnInstant, Timestamp};
-pub use words::{Action, Profile, UnknownWord};
+pub use words::{Action, ClosedSet, Profile, UnknownWord};
 pub(crate) use words::{closed_set, read_text};

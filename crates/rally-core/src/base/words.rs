@@ -15,18 +15,39 @@ impl UnknownWord {
     }
 }
 
+/// A closed set of words, as documentation has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedSet {
+    /// The name of the type.
+    pub name: &'static str,
+    /// Every word.
+    pub words: &'static [&'static str],
+    /// The meaning of the set and of each word, as Markdown.
+    pub description: &'static str,
+}
+
 /// Declares an enum whose values are words, each stated once: rules, JSON and documentation are made of them.
 macro_rules! closed_set {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$value_doc:meta])* $value:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
+    (
+        $(#[doc = $doc:literal])*
+        pub enum $name:ident { $($(#[doc = $value_doc:literal])* $value:ident = $word:literal,)+ }
+    ) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$value_doc])* $value,)+ }
+        pub enum $name { $($(#[doc = $value_doc])* $value,)+ }
 
         impl $name {
             /// Every value, in the order of the words.
             pub const ALL: &'static [$name] = &[$($name::$value),+];
             /// Every word.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
+            /// The set with its documentation.
+            #[doc(hidden)]
+            pub const SET: $crate::base::ClosedSet = $crate::base::ClosedSet {
+                name: stringify!($name),
+                words: Self::WORDS,
+                description: concat!($($doc,)* $("\n* `", $word, "`:", $($value_doc,)*)+),
+            };
 
             /// The word, as it is written in JSON.
             #[must_use]

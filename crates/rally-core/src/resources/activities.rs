@@ -97,7 +97,7 @@ resource! {
         read tenant_id: TenantId = schema::tenant_id();
         /// Type of the activity.
         required activity_type: ActivityType =
-            stored(ACTIVITY_TYPE, "activityType", Rule::Choice(ActivityType::WORDS)).filtered(), filter ACTIVITY_TYPE;
+            stored(ACTIVITY_TYPE, "activityType", Rule::Choice(ActivityType::SET)).filtered(), filter ACTIVITY_TYPE;
         /// Subject.
         required subject: String = stored(Slot::new(1), "subject", SHORT).searched();
         /// Free text.
@@ -117,13 +117,13 @@ resource! {
         optional due_date: Timestamp = stored(DUE_DATE, "dueDate", Rule::Instant);
         /// Priority.
         optional priority: Priority =
-            stored(Slot::new(8), "priority", Rule::Choice(Priority::WORDS)).filtered(), filter PRIORITY;
+            stored(Slot::new(8), "priority", Rule::Choice(Priority::SET)).filtered(), filter PRIORITY;
         /// Status; `pending` unless it is set.
         defaulted status: ActivityStatus =
-            stored(STATUS, "status", Rule::Choice(ActivityStatus::WORDS)).default(PENDING).filtered(), filter STATUS;
+            stored(STATUS, "status", Rule::Choice(ActivityStatus::SET)).default(PENDING).filtered(), filter STATUS;
         /// Direction of a call.
         optional call_direction: CallDirection =
-            stored(Slot::new(10), "callDirection", Rule::Choice(CallDirection::WORDS));
+            stored(Slot::new(10), "callDirection", Rule::Choice(CallDirection::SET));
         /// Outcome of a call.
         optional call_outcome: String = stored(Slot::new(11), "callOutcome", SHORT);
         /// Length of a call, in seconds.

@@ -34,8 +34,7 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::ApiKey, &ApiKe
 
 /// The members of a draft: without `isActive`, as a new key is active.
 static DRAFT: LazyLock<Model> = LazyLock::new(|| {
-    let is_active = |member: &Member| member.name == "isActive";
-    let drafted = |member: Member| if is_active(&member) { member.read_only() } else { member };
+    let drafted = |member: Member| if member.updated_only { member.read_only() } else { member };
     Model::new(Kind::ApiKey, &ApiKey::members().into_iter().map(drafted).collect::<Vec<_>>())
 });
 

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
-use serde_json::json;
 
 use super::{Deal, deals, define};
 use crate::{
@@ -11,8 +10,8 @@ use crate::{
     engine::{
         codec::Slot,
         schema::{
-            self, InputValue, Member, Model, NULL, Record, Resource, Row, Rule, Shape, ValueFaults,
-            computed_optional, object, quote, read_stored, stored,
+            self, InputValue, Member, Model, NULL, Record, Resource, Row, Rule, Shape, ShapeMember,
+            ValueFaults, computed_optional, object, quote, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, View, ViewCollection, resource},
         write::{Definition, Editable, Revision, Rules, Transaction},
@@ -57,7 +56,7 @@ resource! {
         defaulted need: Criterion as CriterionUpdate = stored(CRITERIA[2], "need", CRITERION).default(UNRATED);
         /// Timeline: the date is known.
         defaulted timeline: Criterion as CriterionUpdate = stored(CRITERIA[3], "timeline", CRITERION).default(UNRATED);
-        /// Sum of the ratings as a percentage of the greatest possible sum; `None` before the first rating.
+        /// Sum of the ratings as a percentage of the greatest possible sum; no value before the first rating.
         read_optional score: u8 = computed_optional("score", SCORE, write_score);
         /// Free text.
         optional notes: String = stored(NOTES, "notes", Rule::LongText);
@@ -265,20 +264,22 @@ fn rating(json: &[u8]) -> Result<u32, StoreError> {
     Ok(criterion.rating.map_or(0, u32::from))
 }
 
-const CRITERION: Rule = Rule::Shape(&Shape { read: read_criterion, schema: schema_of_criterion });
+const CRITERION: Rule = Rule::Shape(&Shape {
+    read: read_criterion,
+    name: "BantCriterion",
+    description: "An answer to one of the four questions.",
+    members: &[
+        ShapeMember::new("rating", "0 none, 1 weak, 2 fair, 3 strong.", RATING),
+        ShapeMember::new("notes", "Free text.", Rule::LongText),
+    ],
+    list: None,
+});
 
-fn schema_of_criterion() -> String {
-    let rating = "0 none, 1 weak, 2 fair, 3 strong";
-    json!({"type": "object", "properties": {
-        "rating": {"type": ["integer", "null"], "minimum": 0, "maximum": BEST, "description": rating},
-        "notes": {"type": ["string", "null"]},
-    }})
-    .to_string()
-}
+const RATING: Rule = Rule::Integer { min: 0, max: BEST };
 
 /// Reads a criterion. Members that are left out stay left out.
 fn read_criterion(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
-    let rules = [("rating", Rule::Integer { min: 0, max: BEST }), ("notes", Rule::LongText)];
+    let rules = [("rating", RATING), ("notes", Rule::LongText)];
     let (members, wrong) = object(raw, profile, rules);
     let given = rules.iter().zip(&members).filter_map(|((name, _), given)| match given {
         InputValue::Value(json) => Some(format!("\"{name}\":{json}")),

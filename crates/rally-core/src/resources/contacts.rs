@@ -76,7 +76,7 @@ resource! {
             stored(Slot::new(7), "companyId", Rule::Reference(Kind::Company)).filtered(), filter COMPANY_ID;
         /// Progress of the contact; `lead` unless it is set.
         defaulted lifecycle_stage: LifecycleStage =
-            stored(Slot::new(8), "lifecycleStage", Rule::Choice(LifecycleStage::WORDS))
+            stored(Slot::new(8), "lifecycleStage", Rule::Choice(LifecycleStage::SET))
                 .default(LifecycleStage::Lead.json())
                 .filtered(), filter LIFECYCLE_STAGE;
         /// Source of the contact.

@@ -125,7 +125,7 @@ resource! {
             stored(ACTUAL_CLOSE_DATE, "actualCloseDate", Rule::Instant).read_only();
         /// Status: the outcome of its stage.
         read status: DealStatus =
-            stored(STATUS, "status", Rule::Choice(DealStatus::WORDS)).always().read_only().filtered(), filter STATUS;
+            stored(STATUS, "status", Rule::Choice(DealStatus::SET)).always().read_only().filtered(), filter STATUS;
         /// Free text.
         optional notes: String = stored(Slot::new(11), "notes", Rule::LongText);
         /// The user responsible.

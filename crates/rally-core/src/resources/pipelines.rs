@@ -4,7 +4,7 @@ use std::{
 };
 
 use serde::{Deserialize, Deserializer};
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{deals, define};
@@ -14,8 +14,8 @@ use crate::{
         codec::{Bytes, RecordParts, Slot},
         keys::IndexedValue,
         schema::{
-            self, Body, IndexNumber, InputValue, Model, Resource, Row, Rule, Searchable, Shape, UNSEEN,
-            ValueFaults, array, object, read_bool, read_stored, stored,
+            self, Body, IndexNumber, InputValue, Model, Resource, Row, Rule, Searchable, Shape, ShapeMember,
+            UNSEEN, ValueFaults, array, object, read_bool, read_stored, stored,
         },
         session::{Collection, Session, TransactionCollection, ViewCollection, resource},
         write::{self, Answer, Change, Creatable, Definition, Editable, Revision, Rules, Transaction},
@@ -392,31 +392,57 @@ struct GivenStage {
     outcome: Given<StageOutcome>,
 }
 
-const LIST: Shape = Shape { read: read_stages, schema: schema_of_stages };
+const LIST: Shape = Shape {
+    read: read_stages,
+    name: "Stage",
+    description: "A stage of a pipeline.",
+    members: &[ID_OF_STAGE, NAME_OF_STAGE, ORDER, PROBABILITY, OUTCOME],
+    list: Some((1, limits::STAGES)),
+};
 
-fn schema_of_stages() -> String {
-    let id = "A stage that the pipeline has; a new one has none yet";
-    json!({"type": "array", "minItems": 1, "maxItems": limits::STAGES, "items": {"type": "object", "properties": {
-        "id": {"type": "string", "format": "uuid", "description": id},
-        "name": {"type": "string", "minLength": 1, "maxLength": limits::SHORT_TEXT},
-        "order": {"type": "integer", "minimum": 1, "maximum": limits::STAGES, "readOnly": true},
-        "probability": {"type": "integer", "minimum": 0, "maximum": 100},
-        "outcome": {"type": "string", "enum": StageOutcome::WORDS},
-    }}})
-    .to_string()
-}
+const ID_OF_STAGE: ShapeMember =
+    ShapeMember::new("id", "Identity of the stage; a new one has none yet.", Rule::Id).always();
 
-/// Members of a stage that callers give; its order is its place in the list.
+const NAME_OF_STAGE: ShapeMember =
+    ShapeMember::new("name", "Name; no other stage of the pipeline has it, in any letter case.", SHORT)
+        .required();
+
+const ORDER: ShapeMember =
+    ShapeMember::new("order", "Place in the pipeline, from 1 up.", Rule::Integer { min: 1, max: 50 })
+        .read_only();
+
+const PROBABILITY: ShapeMember = ShapeMember::new(
+    "probability",
+    "Probability that a deal which comes to it is won, 0 to 100; 100 for a new won stage and 0 for another \
+                  unless it is set.",
+    Rule::Integer { min: 0, max: 100 },
+)
+.always();
+
+const OUTCOME: ShapeMember = ShapeMember::new(
+    "outcome",
+    "Outcome: the status of the deals in it; `open` unless it is set.",
+    Rule::Choice(StageOutcome::SET),
+)
+.always();
+
+/// Members of a stage as they are read; its order is its place in the list, whatever a caller gives.
 const MEMBERS: [(&str, Rule); 5] = [
-    ("id", Rule::Id),
-    ("name", SHORT),
-    ("probability", Rule::Integer { min: 0, max: 100 }),
-    ("outcome", Rule::Choice(StageOutcome::WORDS)),
+    ("id", ID_OF_STAGE.rule),
+    ("name", NAME_OF_STAGE.rule),
+    ("probability", PROBABILITY.rule),
+    ("outcome", OUTCOME.rule),
     ("order", Rule::Shape(&ANYTHING)),
 ];
 
 /// Any JSON value, for a member that callers may not write.
-const ANYTHING: Shape = Shape { read: |raw, _| Ok(raw.to_owned()), schema: || "{}".to_owned() };
+const ANYTHING: Shape = Shape {
+    read: |raw, _| Ok(raw.to_owned()),
+    name: "Anything",
+    description: "Any value.",
+    members: &[],
+    list: None,
+};
 
 /// Reads a list of stages. Members that are left out are completed later, from the stages that the pipeline has.
 fn read_stages(raw: &str, profile: Profile) -> Result<String, ValueFaults> {

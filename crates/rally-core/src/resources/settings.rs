@@ -41,7 +41,7 @@ resource! {
         defaulted rate_limit_per_minute: u32 =
             stored(RATE_LIMIT, "rateLimitPerMinute", tenants::RATE).always();
         /// Strictness of reading requests; the engine's unless it is set.
-        defaulted profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::WORDS)).always();
+        defaulted profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::SET)).always();
     }
 }
 

@@ -49,7 +49,7 @@ resource! {
         /// Requests a minute, 0 for no limit; the engine's unless they are set.
         optional rate_limit_per_minute: u32 = stored(RATE_LIMIT, "rateLimitPerMinute", RATE);
         /// Strictness of reading requests; the engine's unless it is set.
-        optional profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::WORDS));
+        optional profile: Profile = stored(PROFILE, "profile", Rule::Choice(Profile::SET));
         /// Name; the slug unless it is set.
         optional name: String = stored(NAME, "name", SHORT);
         /// Time zone.

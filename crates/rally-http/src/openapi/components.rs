@@ -1,111 +1,190 @@
+//! Parameters, headers, responses and kinds of credential that operations share.
+
 use rally_core::{Kind, limits};
 use serde_json::{Value, json};
 
-use super::schemas::{instant, reference};
+use super::{
+    examples::{ETAG, ID, INSTANT},
+    values::{count, instant, integer, reference, uuid},
+};
 
 pub(super) fn parameters() -> Value {
     let mut all = query_parameters();
-    if let (Some(all), Value::Object(headers)) = (all.as_object_mut(), header_parameters()) {
-        all.extend(headers);
+    for more in [feed_parameters(), header_parameters()] {
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+            all.extend(more);
+        }
     }
     all
 }
 
 fn query_parameters() -> Value {
-    let feed: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.plural()).collect();
+    let offset = with_default(count(0), &json!(0));
     json!({
         "Id": {
-            "name": "id", "in": "path", "required": true, "schema": { "type": "string", "format": "uuid" },
+            "name": "id",
+            "in": "path",
+            "required": true,
+            "description": "The id of the record.",
+            "schema": uuid(),
+            "example": ID,
         },
         "Limit": query(
             "limit",
-            "The most records of a page",
-            &json!({ "type": "integer", "minimum": 1, "maximum": limits::PAGE, "default": limits::PAGE }),
+            "The most records of a page.",
+            with_default(bounded(1, limits::PAGE), &json!(limits::PAGE)),
+            &json!(20),
         ),
-        "Offset": query(
-            "offset",
-            "The number of records before the page",
-            &json!({ "type": "integer", "minimum": 0, "default": 0 }),
-        ),
+        "Offset": query("offset", "The number of records before the page.", offset, &json!(40)),
         "UpdatedSince": query(
             "updatedSince",
-            "Only records that changed after this instant, in the order of their last change",
-            &instant(),
+            "Only records that changed after this instant, in the order of their last change.",
+            instant(),
+            &json!(INSTANT),
         ),
         "Count": query(
             "count",
-            "`true` for the number of all records of the list in `X-Total-Count`",
-            &json!({ "type": "boolean", "default": false }),
+            "`true` for the number of all records of the list in `X-Total-Count`.",
+            with_default(json!({ "type": "boolean" }), &json!(false)),
+            &json!(true),
         ),
-        "Fields": query("fields", "The members to answer, separated by commas", &json!({ "type": "string" })),
+        "Fields": query(
+            "fields",
+            "The members to answer, separated by commas; all of them if there is none.",
+            json!({ "type": "string" }),
+            &json!("id"),
+        ),
         "Atomic": query(
             "atomic",
-            "`true` to create no record if one item is invalid",
-            &json!({ "type": "boolean", "default": false }),
+            "`true` to create no record if one item is invalid.",
+            with_default(json!({ "type": "boolean" }), &json!(false)),
+            &json!(true),
         ),
-        "Since": query("since", "Only changes after this instant; this or `after` is required", &instant()),
+    })
+}
+
+fn feed_parameters() -> Value {
+    let feed: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.plural()).collect();
+    let mut since = query(
+        "since",
+        "Only changes after this instant; this or `after` is required.",
+        instant(),
+        &json!(INSTANT),
+    );
+    // The one optional parameter that the page of the documentation is to send without being asked.
+    if let Some(members) = since.as_object_mut() {
+        members.insert("example".to_owned(), json!(INSTANT));
+    }
+    json!({
+        "Since": since,
         "After": query(
             "after",
-            "Only changes after the one with this id, instead of `since`",
-            &json!({ "type": "integer", "minimum": 0 }),
+            "Only changes after the one with this id, instead of `since`.",
+            count(0),
+            &json!(1042),
         ),
         "Entities": query(
             "entities",
-            &format!("The kinds of record, separated by commas, of {}; without it, all of them", feed.join(", ")),
-            &json!({ "type": "string" }),
+            &format!("The kinds of record, separated by commas, of {}; without it, all of them.", feed.join(", ")),
+            json!({ "type": "string" }),
+            &json!("contacts,deals"),
         ),
         "FeedLimit": query(
             "limit",
-            "The most changes of a page",
-            &json!({ "type": "integer", "minimum": 1, "maximum": limits::FEED_PAGE, "default": limits::FEED_PAGE }),
+            "The most changes of a page.",
+            with_default(bounded(1, limits::FEED_PAGE), &json!(limits::FEED_PAGE)),
+            &json!(500),
         ),
     })
 }
 
 fn header_parameters() -> Value {
-    let text = json!({ "type": "string" });
+    let text = || json!({ "type": "string" });
+    let key = json!({ "type": "string", "minLength": 1, "maxLength": limits::IDEMPOTENCY_KEY });
     json!({
-        "IfMatch": header("If-Match", "The `ETag` of the version to change; if the record has another, the answer is 412", &text),
-        "IfNoneMatch": header("If-None-Match", "The `ETag` of a known version; if the record still has it, the answer is 304", &text),
+        "IfMatch": header(
+            "If-Match",
+            "The `ETag` of the version to change; if the record has another, the answer is 412.",
+            text(),
+            &json!(ETAG),
+        ),
+        "IfNoneMatch": header(
+            "If-None-Match",
+            "The `ETag` of a known version; if the record still has it, the answer is 304.",
+            text(),
+            &json!(ETAG),
+        ),
         "IfNoneMatchWrite": header(
             "If-None-Match",
-            "`*` to write only if there is no such record, or the `ETag`s of versions not to change; else the answer is 412",
-            &text,
+            "`*` to write only if there is no such record, or the `ETag`s of versions not to change; else the answer is \
+             412.",
+            text(),
+            &json!("*"),
         ),
         "IdempotencyKey": header(
             "Idempotency-Key",
-            &format!("Repeated within {} hours, the write happens once", limits::IDEMPOTENCY_HOURS),
-            &json!({ "type": "string", "minLength": 1, "maxLength": limits::IDEMPOTENCY_KEY }),
+            &format!("Repeated within {} hours, the write happens once.", limits::IDEMPOTENCY_HOURS),
+            key,
+            &json!("9f2c6c1e-import-row-17"),
         ),
-        "Prefer": header("Prefer", "`return=minimal` for an answer without a body", &text),
+        "Prefer": header("Prefer", "`return=minimal` for an answer without a body.", text(), &json!("return=minimal")),
     })
 }
 
-pub(super) fn query(name: &str, description: &str, schema: &Value) -> Value {
-    json!({ "name": name, "in": "query", "description": description, "schema": schema })
+/// The schema of a whole number from `min` to one of the limits.
+fn bounded(min: i64, max: usize) -> Value {
+    integer(min, i64::try_from(max).unwrap_or(i64::MAX))
 }
 
-fn header(name: &str, description: &str, schema: &Value) -> Value {
-    json!({ "name": name, "in": "header", "description": description, "schema": schema })
+fn with_default(mut schema: Value, default: &Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("default".to_owned(), default.clone());
+    }
+    schema
+}
+
+/// A parameter of the query, with an example in its schema: one beside it would be sent by the page of the
+/// documentation, wanted or not.
+pub(super) fn query(name: &str, description: &str, schema: Value, example: &Value) -> Value {
+    parameter("query", name, description, schema, example)
+}
+
+fn header(name: &str, description: &str, schema: Value, example: &Value) -> Value {
+    parameter("header", name, description, schema, example)
+}
+
+fn parameter(place: &str, name: &str, description: &str, mut schema: Value, example: &Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.insert("examples".to_owned(), json!([example]));
+    }
+    json!({ "name": name, "in": place, "description": description, "schema": schema })
 }
 
 pub(super) fn headers() -> Value {
-    let answer =
-        |description: &str, kind: &str| json!({ "description": description, "schema": { "type": kind } });
+    let answer = |description: &str, schema: Value, example: Value| json!({ "description": description, "schema": schema, "example": example });
+    let text = || json!({ "type": "string" });
     json!({
-        "X-Request-Id": answer("The request's id, sent by the caller or made here; `traceId` in problems", "string"),
-        "X-RateLimit-Limit": answer("Requests that a minute has in all", "integer"),
-        "X-RateLimit-Remaining": answer("Requests left in this minute", "integer"),
-        "X-RateLimit-Reset": answer("The beginning of the next minute, in Unix seconds", "integer"),
-        "Retry-After": answer("Seconds to wait", "integer"),
-        "ETag": answer("The version of the record", "string"),
-        "Location": answer("The path of the new record", "string"),
-        "Link": answer("Other pages (RFC 8288): `first`, `prev` and `next`", "string"),
-        "X-Total-Count": answer("The number of records in all, if `count=true`", "integer"),
-        "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request", "string"),
-        "Preference-Applied": answer("The preference that was honoured", "string"),
-        "Accept-Encoding": answer("`identity` if the body was compressed, which is not read", "string"),
-        "WWW-Authenticate": answer("The kinds of credential that are accepted", "string"),
+        "X-Request-Id": answer("The request's id, sent by the caller or made here; `traceId` in problems.", text(), json!("0f3c1f7a")),
+        "X-RateLimit-Limit": answer("Requests that a minute has in all.", count(0), json!(1000)),
+        "X-RateLimit-Remaining": answer("Requests left in this minute.", count(0), json!(997)),
+        "X-RateLimit-Reset": answer("The beginning of the next minute, in Unix seconds.", count(0), json!(1_738_404_960)),
+        "Retry-After": answer("Seconds to wait.", count(0), json!(17)),
+        "ETag": answer("The version of the record.", text(), json!(ETAG)),
+        "Location": answer("The path of the new record.", text(), json!(format!("/api/v1/contacts/{ID}"))),
+        "Link": answer(
+            "Other pages (RFC 8288): `first`, `prev` and `next`.",
+            text(),
+            json!("</api/v1/contacts?offset=0>; rel=\"first\", </api/v1/contacts?offset=100>; rel=\"next\""),
+        ),
+        "X-Total-Count": answer("The number of records in all, if `count=true`.", count(0), json!(4711)),
+        "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request.", text(), json!("true")),
+        "Preference-Applied": answer("The preference that was honoured.", text(), json!("return=minimal")),
+        "Accept-Encoding": answer(
+            "`identity` if the body was compressed, which is not read.",
+            text(),
+            json!("identity"),
+        ),
+        "WWW-Authenticate": answer("The kinds of credential that are accepted.", text(), json!("Bearer")),
     })
 }
 
@@ -116,39 +195,154 @@ pub(super) fn header_references(names: &[&str]) -> Value {
     all.map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect()
 }
 
+/// Each response to a failure: its name, its meaning, the headers that it has besides, and the problem of its example as
+/// status, code, title and detail.
+type Failures = [(
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    (u16, &'static str, &'static str, &'static str),
+)];
+
+const FAILURES: &Failures = &[
+    (
+        "BadRequest",
+        "The request is invalid, or a limit is passed.",
+        &[],
+        (400, "validation", "Invalid input", "limit must be a whole number from 1 to 100"),
+    ),
+    (
+        "Unauthorized",
+        "No valid credential.",
+        &["WWW-Authenticate"],
+        (
+            401,
+            "unauthorized",
+            "Unauthorized",
+            "the credential is missing, malformed, unknown, expired or revoked",
+        ),
+    ),
+    (
+        "Forbidden",
+        "The scope is too small; `requiredScope` names the missing one.",
+        &[],
+        (403, "forbidden", "Forbidden", "the scope of the credential is too small"),
+    ),
+    (
+        "NotFound",
+        "This tenant has no such record.",
+        &[],
+        (404, "not_found", "Not found", "there is no such contact"),
+    ),
+    (
+        "Conflict",
+        "A request with this `Idempotency-Key` is still running.",
+        &[],
+        (409, "conflict", "Conflict", "a request with this Idempotency-Key is still running"),
+    ),
+    (
+        "PreconditionFailed",
+        "The record is not in the state that `If-Match` or `If-None-Match` asks for.",
+        &[],
+        (412, "precondition_failed", "Precondition failed", "the record is at another version"),
+    ),
+    (
+        "PayloadTooLarge",
+        "The body is too large.",
+        &[],
+        (413, "payload_too_large", "Body too large", "the body is larger than 1048576 bytes"),
+    ),
+    (
+        "UnsupportedMediaType",
+        "The body is not JSON, or is compressed.",
+        &["Accept-Encoding"],
+        (415, "unsupported_media_type", "Unsupported media type", "send the body as application/json"),
+    ),
+    (
+        "IdempotencyMismatch",
+        "This `Idempotency-Key` was used for another request.",
+        &[],
+        (
+            422,
+            "idempotency_mismatch",
+            "Idempotency key reused",
+            "this Idempotency-Key was used for another request",
+        ),
+    ),
+    (
+        "TooManyRequests",
+        "The requests of this minute are spent: the tenant's, or without a valid credential those of the caller's address. \
+         The headers have the figures of that limit.",
+        &["Retry-After"],
+        (429, "rate_limited", "Too many requests", "the requests of this minute are spent"),
+    ),
+    (
+        "Internal",
+        "A fault of the server's own; the log has it under `traceId`.",
+        &[],
+        (500, "internal", "Internal error", "the server has failed"),
+    ),
+    (
+        "Unavailable",
+        "The store cannot answer at present, or there is no room for the request.",
+        &["Retry-After"],
+        (503, "unavailable", "Not available at present", "the store cannot answer at present; try again"),
+    ),
+];
+
 pub(super) fn responses() -> Value {
-    json!({
-        "BadRequest": problem("The request is invalid, or a limit is passed", &[]),
-        "Unauthorized": problem("No valid credential", &["WWW-Authenticate"]),
-        "Forbidden": problem("The scope is too small; `requiredScope` names the missing one", &[]),
-        "NotFound": problem("This tenant has no such record", &[]),
-        "Conflict": problem("A request with this `Idempotency-Key` is still running", &[]),
-        "PreconditionFailed": problem("The record is not in the state that `If-Match` or `If-None-Match` asks for", &[]),
-        "PayloadTooLarge": problem("The body is too large", &[]),
-        "UnsupportedMediaType": problem("The body is not JSON, or is compressed", &["Accept-Encoding"]),
-        "IdempotencyMismatch": problem("This `Idempotency-Key` was used for another request", &[]),
-        "TooManyRequests": problem("The requests of this minute are spent", &["Retry-After"]),
-        "Internal": problem("A fault of the server's own; the log has it under `traceId`", &[]),
-        "Unavailable": problem("The store cannot answer at present", &["Retry-After"]),
-        "NotModified": { "description": "The caller already has this version", "headers": header_references(&["ETag"]) },
-        "NoContent": {
-            "description": "The write succeeded, and the caller asked for no body",
-            "headers": header_references(&["ETag", "Location", "Preference-Applied"]),
-        },
-    })
+    let mut all: serde_json::Map<String, Value> = FAILURES
+        .iter()
+        .map(|(name, meaning, headers, (status, code, title, detail))| {
+            let example = json!({
+                "type": format!("https://rally.example/problems/{code}"),
+                "title": title,
+                "status": status,
+                "code": code,
+                "detail": detail,
+                "instance": "/api/v1/contacts",
+                "traceId": "0f3c1f7a",
+            });
+            ((*name).to_owned(), problem(meaning, headers, &example))
+        })
+        .collect();
+    let unchanged = header_references(&["ETag"]);
+    let written = header_references(&["ETag", "Location", "Preference-Applied"]);
+    let empty = [
+        (
+            "NotModified",
+            json!({ "description": "The caller already has this version.", "headers": unchanged }),
+        ),
+        (
+            "NoContent",
+            json!({ "description": "The write succeeded, and the caller asked for no body.", "headers": written }),
+        ),
+    ];
+    all.extend(empty.map(|(name, response)| (name.to_owned(), response)));
+    all.into()
 }
 
-fn problem(description: &str, headers: &[&str]) -> Value {
+fn problem(description: &str, headers: &[&str], example: &Value) -> Value {
     json!({
         "description": description,
         "headers": header_references(headers),
-        "content": { "application/problem+json": { "schema": reference("Problem") } },
+        "content": { "application/problem+json": { "schema": reference("Problem"), "example": example } },
     })
 }
 
 pub(super) fn security_schemes() -> Value {
     json!({
-        "ApiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
-        "Bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+        "ApiKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Api-Key",
+            "description": "An API key: `rally keys create` prints one, and so does `createApiKey`.",
+        },
+        "Bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The token of a user: `logIn` answers one.",
+        },
     })
 }

@@ -1,14 +1,19 @@
+//! The operations of the routes.
+
 use rally_core::{
-    Kind, Scope, limits,
+    Scope, limits,
     schema::{Member, Model},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
     components::{header_references, query},
-    schemas::{self, reference, with_article},
+    examples,
+    names::{self, in_code, plural, sentence, with_article},
+    rules,
+    values::reference,
 };
-use crate::route::{AnswerBody, Operation, Page, ResponseSpec, Route, Special, Verb};
+use crate::route::{AnswerBody, Operation, Page, Records, ResponseSpec, Route, Special, Verb};
 
 /// Responses to failures of every request under `/api`.
 const FAILURES: [(&str, &str); 5] = [
@@ -44,12 +49,23 @@ pub(super) fn tag(route: &Route) -> &str {
     }
 }
 
+/// The texts of an operation.
+struct Told<'a> {
+    id: &'a str,
+    summary: &'a str,
+    description: &'a str,
+}
+
+/// A body with an example of it.
+struct Example {
+    schema: Value,
+    value: Value,
+}
+
 /// The operation of a route, as the document has it.
 pub(super) fn describe(route: &Route) -> Value {
-    let mut members = match route.operation {
-        Operation::Records { verb, noun, kind, model, scope } => {
-            records(verb, noun, kind, model, (scope, route.path.contains("{id}")))
-        }
+    let mut members = match &route.operation {
+        Operation::Records(records) => self::records(records, route.path.contains("{id}")),
         Operation::Special(special) => self::special(special),
         Operation::Page(page) => self::page(page),
     };
@@ -57,25 +73,21 @@ pub(super) fn describe(route: &Route) -> Value {
     members.into()
 }
 
-fn records(
-    verb: Verb,
-    noun: &str,
-    kind: Kind,
-    model: &Model,
-    (scope, has_id): (Scope, bool),
-) -> Map<String, Value> {
-    let name = schemas::name(noun);
-    let (id, summary) = called(verb, noun, kind);
+fn records(records: &Records, has_id: bool) -> Map<String, Value> {
+    let Records { verb, noun, model, scope, .. } = *records;
+    let (id, summary) = called(verb, noun);
+    let description = meaning(records);
     let mut names = parameters(verb);
     names.retain(|name| has_id || *name != "Id");
-    let body = body(verb, &name);
+    let body = body(records);
     let mut responses = failures(Some(scope), &names, body.is_some());
-    responses.extend(answers(verb, &name).map(|(status, response)| (status.to_owned(), response)));
+    responses.extend(answers(records).into_iter().map(|(status, response)| (status.to_owned(), response)));
     let mut parameters = parameter_references(&names);
     if verb == Verb::List {
-        parameters.extend(filters(model));
+        parameters.extend(filters(model, noun));
     }
-    operation(&id, &summary, Some(scope), parameters, body, responses)
+    let told = Told { id: &id, summary: &summary, description: &description };
+    operation(&told, Some(scope), parameters, body, responses)
 }
 
 fn special(special: &Special) -> Map<String, Value> {
@@ -83,26 +95,25 @@ fn special(special: &Special) -> Map<String, Value> {
     let mut responses = failures(*scope, parameters, body.is_some());
     responses.insert(answer.status.to_string(), success(answer));
     let parameters = parameter_references(parameters);
-    let mut members = operation(id, summary, *scope, parameters, body.map(reference), responses);
-    members.extend(description.map(|description| ("description".to_owned(), json!(description))));
-    members
+    let body = body.as_ref().map(|body| Example { schema: reference(body.schema), value: (body.example)() });
+    operation(&Told { id, summary, description }, *scope, parameters, body, responses)
 }
 
 fn operation(
-    id: &str,
-    summary: &str,
+    told: &Told<'_>,
     scope: Option<Scope>,
     parameters: Vec<Value>,
-    body: Option<Value>,
+    body: Option<Example>,
     responses: Map<String, Value>,
 ) -> Map<String, Value> {
-    let security = match scope {
-        Some(_) => json!([{ "ApiKey": [] }, { "Bearer": [] }]),
-        None => json!([]),
+    let (security, needed) = match scope {
+        Some(scope) => (json!([{ "ApiKey": [] }, { "Bearer": [] }]), format!("Needs the scope `{scope}`.")),
+        None => (json!([]), "Needs no credential.".to_owned()),
     };
     let mut members = Map::from_iter([
-        ("operationId".to_owned(), json!(id)),
-        ("summary".to_owned(), json!(summary)),
+        ("operationId".to_owned(), json!(told.id)),
+        ("summary".to_owned(), json!(told.summary)),
+        ("description".to_owned(), json!(format!("{}\n\n{needed}", told.description))),
         ("security".to_owned(), security),
         ("responses".to_owned(), responses.into()),
     ]);
@@ -112,9 +123,9 @@ fn operation(
     if !parameters.is_empty() {
         members.insert("parameters".to_owned(), parameters.into());
     }
-    if let Some(body) = body {
-        let content = json!({ "required": true, "content": { "application/json": { "schema": body } } });
-        members.insert("requestBody".to_owned(), content);
+    if let Some(Example { schema, value }) = body {
+        let content = json!({ "application/json": { "schema": schema, "example": value } });
+        members.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
     }
     members
 }
@@ -122,35 +133,71 @@ fn operation(
 fn page(page: &Page) -> Map<String, Value> {
     let schema = match page.schema {
         Some(schema) => reference(schema.name),
-        None => json!({}),
+        None => json!({ "type": if page.content_type == "application/json" { "object" } else { "string" } }),
     };
-    let content = json!({ page.content_type: { "schema": schema } });
-    let success = json!({ "description": page.summary, "content": content });
+    let content = json!({ page.content_type: { "schema": schema, "example": (page.example)() } });
+    let success = json!({ "description": format!("{}.", page.summary), "content": content });
     let failures =
         page.failures.iter().map(|(status, name)| ((*status).to_owned(), response_reference(name)));
     let mut responses: Map<String, Value> = failures.collect();
     responses.insert("200".to_owned(), success);
-    operation(page.id, page.summary, None, Vec::new(), None, responses)
+    responses.insert("400".to_owned(), response_reference("BadRequest"));
+    let told = Told { id: page.id, summary: page.summary, description: page.description };
+    operation(&told, None, Vec::new(), None, responses)
 }
 
 /// The id and the summary of a verb on records.
-fn called(verb: Verb, noun: &str, kind: Kind) -> (String, String) {
-    let (name, plural) = (schemas::name(noun), schemas::plural(noun));
+fn called(verb: Verb, noun: &str) -> (String, String) {
+    let (name, many) = (names::name(noun), plural(noun));
     let one = with_article(noun);
     match verb {
-        Verb::List => (format!("list{}", schemas::name(kind.plural())), format!("List {plural}")),
+        Verb::List => (format!("list{}", names::name(&many)), format!("List {many}")),
         Verb::Create => (format!("create{name}"), format!("Create {one}")),
         Verb::Get => (format!("get{name}"), format!("Get {one}")),
         Verb::Put => (format!("update{name}"), format!("Update {one}")),
         Verb::Patch => (format!("patch{name}"), format!("Update {one}, as `PUT` does")),
-        Verb::Delete => (format!("delete{name}"), format!("Delete {one} and clear the references to it")),
+        Verb::Delete => (format!("delete{name}"), format!("Delete {one}")),
         Verb::Upsert => (format!("upsert{name}"), format!("Create {one}, or update the one that matches")),
-        Verb::Bulk => (
-            format!("create{}", schemas::name(kind.plural())),
-            format!("Create 1 to {} {plural}", limits::BULK_ITEMS),
-        ),
+        Verb::Bulk => {
+            (format!("create{}", names::name(&many)), format!("Create 1 to {} {many}", limits::BULK_ITEMS))
+        }
         Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
         Verb::PutPart => (format!("update{name}"), format!("Update the {noun}")),
+    }
+}
+
+/// The meaning of a verb on records, in sentences.
+fn meaning(records: &Records) -> String {
+    let Records { verb, noun, model, matched_by, .. } = *records;
+    let one = with_article(noun);
+    match verb {
+        Verb::List => format!(
+            "{} in the order of their creation, or with `updatedSince` in the order of their last change. The filters all \
+             apply at once. `Link` has the address of the next page.",
+            sentence(&plural(noun))
+        ),
+        Verb::Create => format!(
+            "Creates {one} with the members of the body. `Location` has its path, and `ETag` its version."
+        ),
+        Verb::Get | Verb::GetPart => "`ETag` has the version of the record.".to_owned(),
+        Verb::Put | Verb::Patch | Verb::PutPart => "A member that is left out stays as it is, and `null` clears one. An \
+             update that changes nothing leaves `updatedAt` and the feed as they are."
+            .to_owned(),
+        Verb::Delete => format!(
+            "References to the {noun} become null, and the feed has each of these updates. There is no such {noun} from \
+             then on, so a second request is answered 404."
+        ),
+        Verb::Upsert => {
+            let keys = matched_by.map(|matched_by| matched_by.names(model)).unwrap_or_default();
+            format!(
+                "Updates the {noun} that has the same {keys} as the body, as `PUT` does. If there is none, it creates \
+                 {one}, and the body must have all that a new one needs.",
+                keys = in_code(&keys)
+            )
+        }
+        Verb::Bulk => "Each item is created by itself: an invalid one has an `error` among the results, and the others are \
+             created in one transaction. `atomic=true` creates all of them or none."
+            .to_owned(),
     }
 }
 
@@ -169,9 +216,15 @@ fn parameters(verb: Verb) -> Vec<&'static str> {
 }
 
 /// The parameters that filter the list of one resource.
-fn filters(model: &Model) -> Vec<Value> {
+fn filters(model: &Model, noun: &str) -> Vec<Value> {
     let filter = |(parameter, member): (&str, &Member)| {
-        query(parameter, "Only records with this value", &schemas::filter(&member.rule))
+        let description =
+            format!("Only records with this {}.", if parameter == "tag" { "tag" } else { member.name });
+        let example = match parameter {
+            "tag" => json!("partner"),
+            _ => examples::of_member(noun, member.name),
+        };
+        query(parameter, &description, rules::filter(&member.rule), &example)
     };
     let mut all: Vec<Value> = model.filters().map(filter).collect();
     if model.is_searched() {
@@ -179,9 +232,10 @@ fn filters(model: &Model) -> Vec<Value> {
         let names = searched.collect::<Vec<_>>().join(", ");
         let description = format!(
             "Only records with a member that begins with this text, in either case of letters, composed or not, with i \
-             and dotless i the same: {names}"
+             and dotless i the same: {names}."
         );
-        all.push(query("q", &description, &json!({ "type": "string", "maxLength": limits::SHORT_TEXT })));
+        let schema = json!({ "type": "string", "maxLength": limits::SHORT_TEXT });
+        all.push(query("q", &description, schema, &json!("ana")));
     }
     all
 }
@@ -190,51 +244,72 @@ fn parameter_references(names: &[&str]) -> Vec<Value> {
     names.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })).collect()
 }
 
-fn body(verb: Verb, name: &str) -> Option<Value> {
-    match verb {
-        Verb::List | Verb::Get | Verb::GetPart | Verb::Delete => None,
-        Verb::Create => Some(reference(&format!("{name}Draft"))),
-        // An upsert that updates needs the natural key alone, so the schema requires no member.
-        Verb::Put | Verb::Patch | Verb::PutPart | Verb::Upsert => Some(reference(&format!("{name}Change"))),
-        Verb::Bulk => Some(json!({
-            "type": "array",
-            "minItems": 1,
-            "maxItems": limits::BULK_ITEMS,
-            "items": reference(&format!("{name}Draft")),
-        })),
-    }
+fn body(records: &Records) -> Option<Example> {
+    let Records { verb, noun, model, .. } = *records;
+    let name = names::name(noun);
+    let draft = || (reference(&format!("{name}Draft")), examples::draft(model, noun));
+    let (schema, value) = match verb {
+        Verb::List | Verb::Get | Verb::GetPart | Verb::Delete => return None,
+        Verb::Create => draft(),
+        Verb::Upsert => (reference(&format!("{name}Upsert")), examples::draft(model, noun)),
+        Verb::Put | Verb::Patch | Verb::PutPart => {
+            (reference(&format!("{name}Change")), examples::change(model, noun))
+        }
+        Verb::Bulk => {
+            let (items, value) = draft();
+            let array =
+                json!({ "type": "array", "minItems": 1, "maxItems": limits::BULK_ITEMS, "items": items });
+            (array, json!([value]))
+        }
+    };
+    Some(Example { schema, value })
 }
 
 /// Responses to requests that succeed with a body.
-fn answers(verb: Verb, name: &str) -> impl Iterator<Item = (&'static str, Value)> {
+fn answers(records: &Records) -> Vec<(&'static str, Value)> {
     const CREATED: &[&str] = &["ETag", "Location", "Idempotent-Replayed"];
     const UPDATED: &[&str] = &["ETag", "Idempotent-Replayed"];
     const REPLAYED: &[&str] = &["Idempotent-Replayed"];
-    let (whole, fields) = (reference(name), reference(&format!("{name}Fields")));
-    let created = response("The record was created", &whole, CREATED);
-    let all = match verb {
+    let Records { verb, noun, model, .. } = *records;
+    let name = names::name(noun);
+    let (whole, fields) = (reference(&name), reference(&format!("{name}Fields")));
+    let example = || examples::whole(model, noun);
+    let record = |description: &str, schema: &Value, headers: &[&str]| {
+        response(description, schema, &example(), headers)
+    };
+    match verb {
         Verb::List => {
             let page = json!({ "type": "array", "items": fields });
-            vec![("200", response("A page of the list", &page, &["Link", "X-Total-Count"]))]
+            vec![(
+                "200",
+                response("A page of the list.", &page, &json!([example()]), &["Link", "X-Total-Count"]),
+            )]
         }
-        Verb::Get | Verb::GetPart => vec![("200", response("The record", &fields, &["ETag"]))],
-        Verb::Create => vec![("201", created)],
+        Verb::Get | Verb::GetPart => vec![("200", record("The record.", &fields, &["ETag"]))],
+        Verb::Create => vec![("201", record("The record was created.", &whole, CREATED))],
         Verb::Put | Verb::Patch | Verb::PutPart => {
-            vec![("200", response("The record as it is now", &whole, UPDATED))]
+            vec![("200", record("The record as it is now.", &whole, UPDATED))]
         }
-        Verb::Upsert => {
-            vec![("200", response("The record that matched, updated", &whole, UPDATED)), ("201", created)]
+        Verb::Upsert => vec![
+            ("200", record("The record that matched, updated.", &whole, UPDATED)),
+            ("201", record("The record was created.", &whole, CREATED)),
+        ],
+        Verb::Delete => {
+            let deleted = json!({ "id": examples::ID, "deleted": true });
+            vec![("200", response("The record was deleted.", &reference("Deleted"), &deleted, REPLAYED))]
         }
-        Verb::Delete => vec![("200", response("The record was deleted", &reference("Deleted"), REPLAYED))],
         Verb::Bulk => {
             let results = reference("BulkResult");
+            let (created, mixed) = (examples::bulk(false), examples::bulk(true));
             vec![
-                ("200", response("Some items are invalid; the others were created", &results, REPLAYED)),
-                ("201", response("All records were created", &results, REPLAYED)),
+                (
+                    "200",
+                    response("Some items are invalid; the others were created.", &results, &mixed, REPLAYED),
+                ),
+                ("201", response("All records were created.", &results, &created, REPLAYED)),
             ]
         }
-    };
-    all.into_iter()
+    }
 }
 
 /// Responses without a body of their own: to failures, and by what the parameters ask for.
@@ -259,17 +334,18 @@ fn response_reference(name: &str) -> Value {
 }
 
 fn success(answer: &ResponseSpec) -> Value {
-    let schema = match answer.body {
-        AnswerBody::One(name) => reference(name),
-        AnswerBody::ListOf(name) => json!({ "type": "array", "items": reference(name) }),
+    let example = (answer.example)();
+    let (schema, example) = match answer.body {
+        AnswerBody::One(name) => (reference(name), example),
+        AnswerBody::ListOf(name) => (json!({ "type": "array", "items": reference(name) }), json!([example])),
     };
-    response(answer.description, &schema, answer.headers)
+    response(answer.description, &schema, &example, answer.headers)
 }
 
-fn response(description: &str, schema: &Value, headers: &[&str]) -> Value {
+fn response(description: &str, schema: &Value, example: &Value, headers: &[&str]) -> Value {
     json!({
         "description": description,
         "headers": header_references(headers),
-        "content": { "application/json": { "schema": schema } },
+        "content": { "application/json": { "schema": schema, "example": example } },
     })
 }

@@ -1,102 +1,134 @@
-use rally_core::{
-    Code, Scope, limits,
-    schema::{Access, Member, Model, Rule},
-};
+//! Schemas of the models of resources.
+
+use rally_core::schema::{Access, Member, Model, Rule};
 use serde_json::{Map, Value, json};
 
-use crate::{problem::Failure, route::Verb};
+use super::{
+    examples,
+    names::{in_code, name, sentence, with_article},
+    rules::{self, Use, ruled},
+    values::{or_null, told},
+};
+use crate::route::{Records, Verb};
 
-/// The use of a schema, which says which members it has.
+/// The purpose of a schema, which says which members it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum Form<'a> {
     /// The body that creates a record.
     Draft,
-    /// The body that updates one.
-    Change,
+    /// The body that updates one, with the members that it must give.
+    Change(&'a [&'a str]),
     /// A response with every member.
     Whole,
     /// A response with the members that `fields` names.
     Fields,
 }
 
-/// The name of a schema: `Contact` for a contact.
-pub(super) fn name(noun: &str) -> String {
-    noun.split(' ').map(capitalized).collect()
-}
-
-fn capitalized(word: &str) -> String {
-    let mut letters = word.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters.as_str().to_lowercase().chars()).collect()
-}
-
-/// A reference to a schema of the document.
-pub(crate) fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-/// Adds the schemas that a verb names.
-pub(super) fn add(schemas: &mut Map<String, Value>, noun: &str, verb: Verb, model: &Model) {
-    let name = name(noun);
-    match verb {
-        Verb::List | Verb::Get | Verb::GetPart => {
-            let fields = format!("The members of the {noun} that `fields` names; without it, all of them");
-            let whole = object(model, Form::Whole, &format!("The {noun}"));
-            schemas.insert(format!("{name}Fields"), object(model, Form::Fields, &fields));
-            schemas.insert(name, whole);
+impl Form<'_> {
+    fn used(self) -> Use {
+        match self {
+            Self::Draft | Self::Change(_) => Use::Body,
+            Self::Whole | Self::Fields => Use::Answer,
         }
-        Verb::Create => {
-            schemas.insert(format!("{name}Draft"), draft(model, noun));
+    }
+
+    fn has(self, member: &Member) -> bool {
+        match (member.access, self.used()) {
+            (Access::Open, _) => self != Self::Draft || !member.updated_only,
+            (Access::ReadOnly, used) => used == Use::Answer,
+            (Access::WriteOnly, used) => used == Use::Body,
+            (Access::Hidden, _) => false,
         }
-        Verb::Put | Verb::Patch | Verb::PutPart => {
-            let change =
-                format!("An update of the {noun}: a member that is left out stays, `null` clears one");
-            schemas.insert(format!("{name}Change"), object(model, Form::Change, &change));
+    }
+
+    fn requires(self, member: &Member) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Draft => member.required,
+            Self::Change(names) => names.contains(&member.name),
+            Self::Fields => false,
         }
-        Verb::Delete | Verb::Upsert | Verb::Bulk => {}
+    }
+
+    /// True if the member is never null: a record without a value has the default.
+    fn has_value(self, member: &Member) -> bool {
+        let is_given = match self {
+            Self::Change(names) => names.contains(&member.name),
+            Self::Draft => false,
+            Self::Whole | Self::Fields => member.always,
+        };
+        member.required || is_given
     }
 }
 
-/// The plural of a noun.
-pub(super) fn plural(noun: &str) -> String {
-    match noun.strip_suffix('y') {
-        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ => format!("{noun}s"),
+/// Adds the schemas that a verb names.
+pub(super) fn add(schemas: &mut Map<String, Value>, records: &Records) {
+    let Records { verb, noun, model, matched_by, .. } = *records;
+    let name = name(noun);
+    let mut insert = |name: String, form: Form<'_>, description: &str| {
+        add_named(schemas, model, form);
+        schemas.insert(name, object(model, noun, form, description));
+    };
+    match verb {
+        Verb::List | Verb::Get | Verb::GetPart => {
+            let fields = format!("The members of the {noun} that `fields` names; without it, all of them.");
+            insert(format!("{name}Fields"), Form::Fields, &fields);
+        }
+        Verb::Create => {
+            let description = format!("The members of {} to create.", with_article(noun));
+            insert(format!("{name}Draft"), Form::Draft, &description);
+            insert(name, Form::Whole, &format!("The {noun}."));
+        }
+        Verb::Put | Verb::Patch | Verb::PutPart => {
+            let change =
+                format!("An update of the {noun}: a member that is left out stays, `null` clears one.");
+            insert(format!("{name}Change"), Form::Change(&[]), &change);
+            insert(name, Form::Whole, &format!("The {noun}."));
+        }
+        Verb::Upsert => {
+            let keys = matched_by.map(|matched_by| matched_by.names(model)).unwrap_or_default();
+            let upsert = format!(
+                "{} to create, or the members to update of the one that has the same {}.",
+                sentence(&with_article(noun)),
+                in_code(&keys)
+            );
+            insert(format!("{name}Upsert"), Form::Change(&keys), &upsert);
+        }
+        Verb::Delete | Verb::Bulk => {}
     }
 }
 
 /// The schema of the body that creates a record.
 pub(crate) fn draft(model: &Model, noun: &str) -> Value {
-    object(model, Form::Draft, &format!("The members of {} to create", with_article(noun)))
+    object(model, noun, Form::Draft, &format!("The members of {} to create.", with_article(noun)))
 }
 
-/// A noun with its indefinite article: `an API key`.
-pub(super) fn with_article(noun: &str) -> String {
-    let is_vowel = |letter: char| matches!(letter.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o');
-    let article = if noun.starts_with(is_vowel) { "an" } else { "a" };
-    format!("{article} {noun}")
+/// The schema of a record with every member, and with members beside those of its model, which may be left out.
+pub(crate) fn whole_with(model: &Model, noun: &str, description: &str, added: Value) -> Value {
+    let mut schema = object(model, noun, Form::Whole, description);
+    if let (Some(properties), Value::Object(added)) =
+        (schema.get_mut("properties").and_then(Value::as_object_mut), added)
+    {
+        properties.extend(added);
+    }
+    schema
 }
 
-fn object(model: &Model, form: Form, description: &str) -> Value {
-    let is_answer = matches!(form, Form::Whole | Form::Fields);
-    let is_part = |member: &&Member| match member.access {
-        Access::Open => true,
-        Access::ReadOnly => is_answer,
-        Access::WriteOnly => !is_answer,
-        Access::Hidden => false,
-    };
-    let members: Vec<&Member> = model.members().iter().filter(is_part).collect();
+fn members<'m>(model: &'m Model, form: Form<'m>) -> impl Iterator<Item = &'m Member> {
+    model.members().iter().filter(move |member| form.has(member))
+}
+
+fn add_named(schemas: &mut Map<String, Value>, model: &Model, form: Form<'_>) {
+    for member in model.members().iter().filter(|member| form.has(member)) {
+        rules::add_named(schemas, &member.rule, form.used());
+    }
+}
+
+fn object(model: &Model, noun: &str, form: Form<'_>, description: &str) -> Value {
     let properties: Map<String, Value> =
-        members.iter().map(|member| (member.name.to_owned(), property(member, form))).collect();
-    let required: Vec<&str> = members
-        .iter()
-        .filter(|member| match form {
-            Form::Whole => true,
-            Form::Draft => member.required,
-            Form::Change | Form::Fields => false,
-        })
-        .map(|member| member.name)
-        .collect();
+        members(model, form).map(|member| (member.name.to_owned(), property(member, noun, form))).collect();
+    let required: Vec<&str> =
+        members(model, form).filter(|member| form.requires(member)).map(|member| member.name).collect();
     let mut schema = json!({ "type": "object", "description": description, "properties": properties });
     if !required.is_empty() {
         set(&mut schema, "required", json!(required));
@@ -104,121 +136,38 @@ fn object(model: &Model, form: Form, description: &str) -> Value {
     schema
 }
 
-fn property(member: &Member, form: Form) -> Value {
-    let is_answer = matches!(form, Form::Whole | Form::Fields);
-    let mut schema = rule(&member.rule);
+fn property(member: &Member, noun: &str, form: Form<'_>) -> Value {
+    let ruled = ruled(&member.rule, form.used());
+    let mut schema = if form.has_value(member) { ruled.schema } else { or_null(ruled.schema) };
     if member.access == Access::ReadOnly {
         set(&mut schema, "readOnly", json!(true));
     }
-    if member.required && member.access == Access::Open && matches!(member.rule, Rule::Text { .. }) {
+    if member.required && form.used() == Use::Body && matches!(member.rule, Rule::Text { .. }) {
         set(&mut schema, "minLength", json!(1));
+        set(&mut schema, "pattern", json!("\\S"));
     }
-    let default = member.default.map(parse);
-    // A record without a value has the default, so it is never answered as null.
-    let always_has_value = member.required || (is_answer && member.always);
-    if !always_has_value {
-        allow_null(&mut schema);
-    }
-    if let Some(default) = default.filter(|_| form == Form::Draft) {
-        set(&mut schema, "default", default);
-    }
-    schema
+    let description = format!("{}{}", member.description, note(member, form, &ruled.note));
+    let example = match form.used() {
+        Use::Body => examples::of_member(noun, member.name),
+        Use::Answer => examples::of_member_answered(noun, member.name),
+    };
+    told(schema, &description, example)
 }
 
-/// The schema of a filter's value: for tags, of one tag.
-pub(super) fn filter(of: &Rule) -> Value {
-    match of {
-        Rule::TagLine | Rule::Tags => rule(&Rule::Tag),
-        other => rule(other),
+/// Sentences behind the meaning of a member: on its values, and on the one that it has if none is given. That is no
+/// `default` of the schema, of which some generators make a member that must be given.
+fn note(member: &Member, form: Form<'_>, of_rule: &str) -> String {
+    let mut note = String::new();
+    if !of_rule.is_empty() {
+        note = format!(" {of_rule}");
     }
-}
-
-fn rule(rule: &Rule) -> Value {
-    match rule {
-        Rule::Text { characters } => json!({ "type": "string", "maxLength": characters }),
-        Rule::LongText => json!({
-            "type": "string",
-            "maxLength": limits::LONG_TEXT_BYTES,
-            "description": format!("At most {} bytes of UTF-8", limits::LONG_TEXT_BYTES),
-        }),
-        Rule::Email => json!({ "type": "string", "format": "email", "maxLength": limits::EMAIL }),
-        Rule::Url => json!({ "type": "string", "format": "uri", "maxLength": limits::URL }),
-        Rule::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
-        Rule::Decimal => json!({
-            "type": "number",
-            "description": format!("Exact, of at most {} digits", limits::DECIMAL_DIGITS),
-        }),
-        Rule::Boolean => json!({ "type": "boolean" }),
-        Rule::Choice(words) => json!({ "type": "string", "enum": words }),
-        Rule::Id => json!({ "type": "string", "format": "uuid" }),
-        Rule::Reference(kind) => json!({
-            "type": "string",
-            "format": "uuid",
-            "description": format!("The id of a {}", kind.noun()),
-        }),
-        Rule::TagLine => json!({
-            "type": "string",
-            "description": format!(
-                "Tags separated by commas, at most {} of at most {} characters",
-                limits::TAGS,
-                limits::TAG
-            ),
-        }),
-        Rule::Tags => json!({ "type": "array", "items": tag(), "maxItems": limits::TAGS }),
-        Rule::Tag => tag(),
-        Rule::Instant => instant(),
-        Rule::Scopes => json!({ "type": "string", "description": "Scopes separated by commas" }),
-        Rule::Slug => json!({
-            "type": "string",
-            "maxLength": limits::SLUG,
-            "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
-        }),
-        Rule::Domain => json!({
-            "type": "string",
-            "maxLength": limits::DOMAIN,
-            "description": "A domain in lower case; a URL becomes its domain",
-        }),
-        Rule::Currency => json!({
-            "type": "string",
-            "pattern": "^[A-Z]{3}$",
-            "description": "A currency code of ISO 4217",
-        }),
-        Rule::TimeZone => json!({
-            "type": "string",
-            "description": "A time zone of the IANA database, such as Europe/Berlin",
-        }),
-        Rule::Password => json!({
-            "type": "string",
-            "format": "password",
-            "minLength": limits::PASSWORD_MIN,
-            "maxLength": limits::PASSWORD_MAX,
-            "writeOnly": true,
-        }),
-        Rule::Shape(shape) => parse(&(shape.schema)()),
-    }
-}
-
-/// The value of JSON text in the sources of a resource.
-#[expect(clippy::expect_used, reason = "the document's test parses every such text")]
-fn parse(json: &str) -> Value {
-    serde_json::from_str(json).expect("a default or a schema in a model is JSON")
-}
-
-fn tag() -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": limits::TAG })
-}
-
-/// The schema of an instant.
-pub(crate) fn instant() -> Value {
-    json!({ "type": "string", "format": "date-time" })
-}
-
-fn allow_null(schema: &mut Value) {
-    if let Some(kind) = schema.get("type").cloned() {
-        set(schema, "type", json!([kind, "null"]));
-    }
-    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-        words.push(Value::Null);
+    match member.default.map(|default| default.trim_matches('"')) {
+        Some(default)
+            if form == Form::Draft && !default.starts_with('{') && !member.description.contains("unless") =>
+        {
+            format!("{note} `{default}` unless it is set.")
+        }
+        _ => note,
     }
 }
 
@@ -226,84 +175,4 @@ fn set(schema: &mut Value, key: &str, value: Value) {
     if let Some(schema) = schema.as_object_mut() {
         schema.insert(key.to_owned(), value);
     }
-}
-
-/// The schemas that operations of several resources have.
-pub(super) fn shared() -> Map<String, Value> {
-    [("Problem", problem()), ("Deleted", deleted()), ("BulkResult", bulk_result())]
-        .map(|(name, schema)| (name.to_owned(), schema))
-        .into_iter()
-        .collect()
-}
-
-fn problem() -> Value {
-    let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.name()).collect();
-    for code in Failure::ALL.map(Failure::name) {
-        if !codes.contains(&code) {
-            codes.push(code);
-        }
-    }
-    json!({
-        "type": "object",
-        "description": "A failure (RFC 9457)",
-        "required": ["type", "title", "status", "code", "detail"],
-        "properties": {
-            "type": { "type": "string", "format": "uri" },
-            "title": { "type": "string" },
-            "status": { "type": "integer" },
-            "code": { "type": "string", "enum": codes },
-            "detail": { "type": "string" },
-            "instance": { "type": "string", "description": "The path; left out of the items of a bulk" },
-            "traceId": { "type": "string", "description": "`X-Request-Id`; left out of the items of a bulk" },
-            "errors": {
-                "type": "object",
-                "description": "The faults of each member or parameter",
-                "additionalProperties": { "type": "array", "items": { "type": "string" } },
-            },
-            "matchingIds": {
-                "type": "array",
-                "description": "The records that match, of which there must be one",
-                "items": { "type": "string", "format": "uuid" },
-            },
-            "existingId": { "type": "string", "format": "uuid", "description": "The record that has the natural key" },
-            "requiredScope": { "type": "string", "enum": Scope::WORDS },
-            "oldestChangedAt": instant(),
-        },
-    })
-}
-
-fn deleted() -> Value {
-    json!({
-        "type": "object",
-        "required": ["id", "deleted"],
-        "properties": {
-            "id": { "type": "string", "format": "uuid" },
-            "deleted": { "type": "boolean", "const": true },
-        },
-    })
-}
-
-fn bulk_result() -> Value {
-    json!({
-        "type": "object",
-        "required": ["created", "failed", "results"],
-        "properties": {
-            "created": { "type": "integer", "minimum": 0 },
-            "failed": { "type": "integer", "minimum": 0 },
-            "results": {
-                "type": "array",
-                "description": "A result for each item, in the order of the items",
-                "items": {
-                    "type": "object",
-                    "required": ["index", "status"],
-                    "properties": {
-                        "index": { "type": "integer", "minimum": 0 },
-                        "status": { "type": "integer" },
-                        "id": { "type": "string", "format": "uuid" },
-                        "error": reference("Problem"),
-                    },
-                },
-            },
-        },
-    })
 }

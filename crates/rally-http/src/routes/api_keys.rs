@@ -13,10 +13,13 @@ use crate::{
     crud::{Served, list_route, patch_route},
     lanes::Work,
     limits,
-    openapi::{draft, reference},
+    openapi::{draft, draft_example, example, told, whole_with},
     problem::Problem,
-    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
+    route::{AnswerBody, BodySpec, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
+
+/// A key that no server knows.
+const KEY: &str = "rk_live_7Kd2mQ8vXzT4pLr9WnB3cYhJ6sFg1aEuDo5iVtN0";
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
@@ -29,15 +32,16 @@ pub(crate) fn routes() -> Vec<Route> {
 
 static CREATE_API_KEY: Special = Special {
     id: "createApiKey",
-    summary: "Create an API key, which this answer alone shows",
-    description: None,
+    summary: "Create an API key",
+    description: "This answer alone shows the key. A caller cannot give it a higher scope than its own.",
     scope: Some(ApiKey::WRITE),
     parameters: &["IdempotencyKey"],
-    body: Some("ApiKeyDraft"),
+    body: Some(BodySpec { schema: "ApiKeyDraft", example: || draft_example(ApiKey::model(), ApiKey::NOUN) }),
     answer: ResponseSpec {
         status: 201,
-        description: "The API key was created",
+        description: "The API key was created.",
         body: AnswerBody::One("NewApiKey"),
+        example: new_api_key_example,
         headers: &["ETag", "Location", "Idempotent-Replayed"],
     },
     schemas: &[
@@ -48,15 +52,16 @@ static CREATE_API_KEY: Special = Special {
 
 static REVOKE_API_KEY: Special = Special {
     id: "revokeApiKey",
-    summary: "Revoke an API key for good; its record stays",
-    description: None,
+    summary: "Revoke an API key",
+    description: "Every server refuses the key from then on, for good; its record stays.",
     scope: Some(ApiKey::WRITE),
     parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
     body: None,
     answer: ResponseSpec {
         status: 200,
-        description: "The record as it is now",
+        description: "The record as it is now.",
         body: AnswerBody::One("ApiKey"),
+        example: || example(ApiKey::model(), ApiKey::NOUN),
         headers: &["ETag", "Idempotent-Replayed"],
     },
     schemas: &[],
@@ -96,6 +101,15 @@ async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, 
 }
 
 fn new_api_key() -> Value {
-    let key = json!({ "type": "string", "description": "The whole key; left out of the answer to a repeated request" });
-    json!({ "allOf": [reference("ApiKey"), { "type": "object", "properties": { "key": key } }] })
+    let key = json!({ "type": "string" });
+    let key = told(key, "The whole key; left out of the answer to a repeated request.", json!(KEY));
+    whole_with(ApiKey::model(), ApiKey::NOUN, "An API key that was just created.", json!({ "key": key }))
+}
+
+fn new_api_key_example() -> Value {
+    let mut record = example(ApiKey::model(), ApiKey::NOUN);
+    if let Some(members) = record.as_object_mut() {
+        members.insert("key".to_owned(), json!(KEY));
+    }
+    record
 }

@@ -3,7 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rally_core::{Caller, Error, Faults, Id, Scope, Session, User};
+use rally_core::{Caller, Error, Faults, Id, Scope, Session, User, schema::Resource};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -14,12 +14,13 @@ use crate::{
     call::Call,
     caller::{source, write_allowance},
     credentials::Credentials,
+    crud::Served,
     lanes::{Party, Work},
     limits,
     logins::{Attempt, Refused},
-    openapi::{instant, reference},
+    openapi::{ID, INSTANT, example, instant, reference, told, uuid},
     problem::Problem,
-    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
+    route::{AnswerBody, BodySpec, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 /// The path of the one route under `/api` that asks for no credential.
@@ -35,36 +36,46 @@ pub(crate) fn routes() -> Vec<Route> {
 static LOG_IN_USER: Special = Special {
     id: "logIn",
     summary: "Log a user in",
-    description: Some("The tenant is the one that the host names, or else `tenant`."),
+    description: "The tenant is the one that the host names, or else `tenant`. The answer to a wrong password is that to an unknown \
+                  user.",
     scope: None,
     parameters: &[],
-    body: Some("LogIn"),
+    body: Some(BodySpec {
+        schema: "LogIn",
+        example: || json!({ "email": EMAIL, "password": "correct horse battery", "tenant": "acme" }),
+    }),
     answer: ResponseSpec {
         status: 200,
-        description: "A token for the user",
+        description: "A token for the user.",
         body: AnswerBody::One("Token"),
+        example: token_example,
         headers: &[],
     },
     schemas: &[
         Schema { name: "LogIn", json: Credentials::schema },
         Schema { name: "Token", json: token_schema },
+        Schema { name: "TokenType", json: token_type },
     ],
 };
 
 static GET_CALLER: Special = Special {
     id: "getCaller",
     summary: "Get the caller's own name and scope",
-    description: None,
+    description: "The user or the API key that the credential of the request belongs to.",
     scope: Some(Scope::Read),
     parameters: &[],
     body: None,
     answer: ResponseSpec {
         status: 200,
-        description: "The user or the API key that the credential belongs to",
+        description: "The user or the API key that the credential belongs to.",
         body: AnswerBody::One("Caller"),
+        example: caller_example,
         headers: &[],
     },
-    schemas: &[Schema { name: "Caller", json: caller_schema }],
+    schemas: &[
+        Schema { name: "Caller", json: caller_schema },
+        Schema { name: "CallerKind", json: caller_kind },
+    ],
 };
 
 async fn log_in(State(app): State<App>, request: Request) -> Response {
@@ -153,32 +164,69 @@ fn caller(session: &Session) -> Map<String, Value> {
     members
 }
 
+/// The name of a user in examples.
+const EMAIL: &str = "mary@analytical.example";
+/// The beginning of a token in examples.
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9…";
+
 fn token_schema() -> Value {
+    let text = json!({ "type": "string" });
+    let user = example(User::model(), User::NOUN);
     json!({
         "type": "object",
+        "description": "The token of a user who has logged in.",
         "required": ["token", "tokenType", "expiresAt", "user"],
         "properties": {
-            "token": { "type": "string", "description": "For `Authorization: Bearer`" },
-            "tokenType": { "type": "string", "const": "Bearer" },
-            "expiresAt": instant(),
-            "user": reference("User"),
+            "token": told(text, "For `Authorization: Bearer`.", json!(TOKEN)),
+            "tokenType": told(reference("TokenType"), "The kind of the token.", json!("Bearer")),
+            "expiresAt": told(instant(), "The instant at which it expires.", json!(INSTANT)),
+            "user": told(reference("User"), "The user.", user),
         },
     })
 }
 
+fn token_type() -> Value {
+    json!({ "type": "string", "enum": ["Bearer"], "description": "The kind of a token." })
+}
+
+fn token_example() -> Value {
+    let user = example(User::model(), User::NOUN);
+    json!({ "token": TOKEN, "tokenType": "Bearer", "expiresAt": INSTANT, "user": user })
+}
+
 fn caller_schema() -> Value {
+    let text = || json!({ "type": "string" });
+    let email = json!({ "type": "string", "format": "email" });
     json!({
         "type": "object",
+        "description": "The caller of a request.",
         "required": ["kind", "id", "name", "scopes", "tenantId", "tenantSlug"],
         "properties": {
-            "kind": { "type": "string", "enum": ["user", "apiKey"] },
-            "id": { "type": "string", "format": "uuid" },
-            "name": { "type": "string" },
-            "email": { "type": "string", "format": "email" },
-            "scopes": { "type": "string", "description": "Scopes separated by commas" },
-            "tenantId": { "type": "string", "format": "uuid" },
-            "tenantSlug": { "type": "string" },
-            "expiresAt": instant(),
+            "kind": told(reference("CallerKind"), "The kind of the caller.", json!("user")),
+            "id": told(uuid(), "The user or the API key.", json!(ID)),
+            "name": told(text(), "Its name.", json!("Mary Somerville")),
+            "email": told(email, "The address of a user.", json!(EMAIL)),
+            "scopes": told(text(), "Its scopes, separated by commas.", json!("read,write")),
+            "tenantId": told(uuid(), "The tenant that it belongs to.", json!(ID)),
+            "tenantSlug": told(text(), "The slug of the tenant.", json!("acme")),
+            "expiresAt": told(instant(), "The instant at which the credential expires.", json!(INSTANT)),
         },
+    })
+}
+
+fn caller_kind() -> Value {
+    json!({ "type": "string", "enum": ["user", "apiKey"], "description": "The kind of a caller." })
+}
+
+fn caller_example() -> Value {
+    json!({
+        "kind": "user",
+        "id": ID,
+        "name": "Mary Somerville",
+        "email": EMAIL,
+        "scopes": "read,write",
+        "tenantId": ID,
+        "tenantSlug": "acme",
+        "expiresAt": INSTANT,
     })
 }

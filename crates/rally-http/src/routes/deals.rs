@@ -1,13 +1,17 @@
 use axum::{extract::State, response::Response};
-use rally_core::{Bant, Collection, Deal, Session, schema::Editable};
+use rally_core::{
+    Bant, Collection, Deal, Session,
+    schema::{Editable, Resource},
+};
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
     call::Call,
     crud::{Served, bulk, change, crud, part, upsert},
+    openapi::{ID, example, integer, or_null, told, uuid},
     problem::Problem,
-    route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
+    route::{AnswerBody, BodySpec, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -19,14 +23,16 @@ pub(crate) fn routes() -> Vec<Route> {
 static MOVE_DEAL: Special = Special {
     id: "moveDeal",
     summary: "Move a deal to another stage of its pipeline",
-    description: None,
+    description: "The probability becomes that of the stage unless one is given, and the status the outcome of the stage. \
+                  Entering a stage that is won or lost sets `actualCloseDate`; leaving it clears it.",
     scope: Some(Deal::WRITE),
     parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
-    body: Some("StageMove"),
+    body: Some(BodySpec { schema: "StageMove", example: || json!({ "stageId": ID, "probability": 80 }) }),
     answer: ResponseSpec {
         status: 200,
-        description: "The deal as it is now",
+        description: "The deal as it is now.",
         body: AnswerBody::One("Deal"),
+        example: || example(Deal::model(), Deal::NOUN),
         headers: &["ETag", "Idempotent-Replayed"],
     },
     schemas: &[Schema { name: "StageMove", json: stage_move }],
@@ -54,16 +60,15 @@ async fn move_deal(app: State<App>, call: Call) -> Result<Response, Problem> {
 fn stage_move() -> Value {
     json!({
         "type": "object",
-        "description": "The stage to move a deal to",
+        "description": "The stage to move a deal to.",
         "required": ["stageId"],
         "properties": {
-            "stageId": { "type": "string", "format": "uuid", "description": "A stage of the deal's pipeline" },
-            "probability": {
-                "type": ["integer", "null"],
-                "minimum": 0,
-                "maximum": 100,
-                "description": "Without it, that of the stage; a deal that is in the stage already keeps its own",
-            },
+            "stageId": told(uuid(), "A stage of the deal's pipeline.", json!(ID)),
+            "probability": told(
+                or_null(integer(0, 100)),
+                "Probability of being won; that of the stage unless it is set. A deal that is in the stage already keeps its own.",
+                json!(80),
+            ),
         },
     })
 }

@@ -3,13 +3,14 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     answer,
     app::App,
     docs,
     lanes::{Party, Work},
+    openapi::told,
     problem::Problem,
     route::{Method, Operation, Page, Route, Schema},
 };
@@ -36,47 +37,64 @@ pub(crate) fn assets() -> Vec<Route> {
 static HEALTH_PAGE: Page = Page {
     id: "checkHealth",
     summary: "Check that the process answers",
+    description: "The answer is the same whatever the store does.",
     content_type: "application/json",
     schema: Some(&STATUS),
+    example: || json!({ "status": "ok" }),
     failures: &[],
 };
 
 static READINESS_PAGE: Page = Page {
     id: "checkReadiness",
-    summary: "Check that the store answers; an answer stands for a second",
+    summary: "Check that the store answers",
+    description: "An answer stands for a second, so that probes cost the store little.",
     content_type: "application/json",
     schema: Some(&STATUS),
+    example: || json!({ "status": "ready" }),
     failures: &[("503", "Unavailable")],
 };
 
 static DOCUMENT: Page = Page {
     id: "getOpenApi",
     summary: "Get this document",
+    description: "OpenAPI 3.1, as JSON.",
     content_type: "application/json",
     schema: None,
+    example: || json!({ "openapi": "3.1.0", "info": { "title": "Rally" } }),
     failures: &[],
 };
 
 static DOCS: Page = Page {
     id: "getDocs",
     summary: "Get this document as a page",
+    description: "A page on which operations can be tried out. It needs nothing from elsewhere.",
     content_type: "text/html",
     schema: None,
+    example: || json!("<!DOCTYPE html>"),
     failures: &[],
 };
 
 static DOCS_FILE: Page = Page {
     id: "getDocsFile",
     summary: "Get a file of the page",
+    description: "Scripts and styles.",
     content_type: "*/*",
     schema: None,
+    example: || json!(""),
     failures: &[],
 };
 
-static STATUS: Schema = Schema {
-    name: "Status",
-    json: || json!({ "type": "object", "properties": { "status": { "type": "string" } } }),
-};
+static STATUS: Schema = Schema { name: "Status", json: status_schema };
+
+fn status_schema() -> Value {
+    let status = told(json!({ "type": "string" }), "`ok`, or `ready`.", json!("ok"));
+    json!({
+        "type": "object",
+        "description": "The state of the server.",
+        "required": ["status"],
+        "properties": { "status": status },
+    })
+}
 
 /// The answer of a process that runs, whatever its store does.
 pub(crate) fn healthy() -> Response {
@@ -97,8 +115,8 @@ async fn document(State(app): State<App>) -> Response {
     answer::json(StatusCode::OK, app.document())
 }
 
-async fn docs_page() -> Result<Response, Problem> {
-    Ok(docs::page()?)
+async fn docs_page() -> Response {
+    docs::page()
 }
 
 async fn docs_file(uri: Uri) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     call::Call,
     lanes::Work,
-    openapi::instant,
+    openapi::{ID, INSTANT, closed_set, count, instant, reference, told, uuid},
     parameters::Parameters,
     problem::Problem,
     query,
@@ -27,17 +27,23 @@ pub(crate) fn routes() -> Vec<Route> {
 static LIST_CHANGES: Special = Special {
     id: "listChanges",
     summary: "List changes",
-    description: Some("Reading on from the last `changedAt` never skips a change and never repeats one."),
+    description: "Reading on from the last `changedAt` never skips a change and never repeats one. `Link` has the address \
+                  of the next page.",
     scope: Some(Scope::Read),
     parameters: &["Since", "After", "Entities", "FeedLimit", "Fields"],
     body: None,
     answer: ResponseSpec {
         status: 200,
-        description: "The next changes, oldest first",
+        description: "The next changes, oldest first.",
         body: AnswerBody::ListOf("FeedEntry"),
+        example: feed_example,
         headers: &["Link"],
     },
-    schemas: &[Schema { name: "FeedEntry", json: feed_entry }],
+    schemas: &[
+        Schema { name: "FeedEntry", json: feed_entry },
+        Schema { name: "EntityType", json: entity_type },
+        Schema { name: "Action", json: action },
+    ],
 };
 
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
@@ -170,19 +176,38 @@ fn names(list: Option<&str>) -> impl Iterator<Item = &str> {
 }
 
 fn feed_entry() -> Value {
-    let kinds: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.noun()).collect();
-    let properties = json!({
-        "id": { "type": "integer", "minimum": 1 },
-        "entityType": { "type": "string", "enum": kinds },
-        "entityId": { "type": "string", "format": "uuid" },
-        "action": { "type": "string", "enum": Action::WORDS },
-        "changedAt": instant(),
-        "changedBy": { "type": ["string", "null"], "description": "A user's e-mail, or `apikey:` and a key's name" },
-    });
+    let caller = json!({ "type": ["string", "null"] });
     json!({
         "type": "object",
-        "description": "The members of a change that `fields` names; without it, all of them",
-        "properties": properties,
+        "description": "The members of a change that `fields` names; without it, all of them.",
+        "properties": {
+            "id": told(count(1), "The number of the change.", json!(1042)),
+            "entityType": told(reference("EntityType"), "The kind of the record.", json!("contact")),
+            "entityId": told(uuid(), "The record.", json!(ID)),
+            "action": told(reference("Action"), "The kind of the change.", json!("updated")),
+            "changedAt": told(instant(), "The instant of the change.", json!(INSTANT)),
+            "changedBy": told(caller, "A user's e-mail, or `apikey:` and a key's name.", json!("apikey:import")),
+        },
+    })
+}
+
+fn entity_type() -> Value {
+    let kinds: Vec<&str> = Kind::IN_FEED.iter().map(|kind| kind.noun()).collect();
+    json!({ "type": "string", "enum": kinds, "description": "The kind of a record in the feed." })
+}
+
+fn action() -> Value {
+    closed_set(Action::SET).1
+}
+
+fn feed_example() -> Value {
+    json!({
+        "id": 1042,
+        "entityType": "contact",
+        "entityId": ID,
+        "action": "updated",
+        "changedAt": INSTANT,
+        "changedBy": "apikey:import",
     })
 }
 

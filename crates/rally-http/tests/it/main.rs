@@ -19,6 +19,7 @@ mod contacts;
 mod cors;
 mod credentials;
 mod deals;
+mod document;
 mod fairness;
 mod forwarded;
 mod hosting;

@@ -144,7 +144,7 @@ fn the_docs_are_a_page_that_needs_nothing_from_elsewhere() {
     }
     assert!(!page.body.contains("http"), "{}", page.body);
     let start = api.get("/docs/swagger-initializer.js").send().is(200);
-    assert!(start.body.contains(r#""url": "openapi.json""#), "{}", start.body);
-    assert!(start.body.contains(r#""validatorUrl": "none""#), "{}", start.body);
+    assert!(start.body.contains(r#"url: "openapi.json""#), "{}", start.body);
+    assert!(start.body.contains(r#"validatorUrl: "none""#), "{}", start.body);
     api.get("/docs/nothing").send().is(404);
 }

@@ -267,8 +267,13 @@ mod tests {
 
     #[test]
     fn a_fault_inside_a_value_is_told_by_its_path() {
-        let shape =
-            &Shape { read: |_, _| Err(ValueFaults::at("[2].name", "is required")), schema: String::new };
+        let shape = &Shape {
+            read: |_, _| Err(ValueFaults::at("[2].name", "is required")),
+            name: "Stage",
+            description: "",
+            members: &[],
+            list: None,
+        };
         let model = Model::new(Kind::Pipeline, &[stored(Slot::new(0), "stages", Rule::Shape(shape))]);
         let body = Body::read(&model, br#"{"stages":[]}"#, Profile::Strict, "the body").unwrap();
         assert_eq!(body.faults, Faults::one("stages[2].name", "is required"));

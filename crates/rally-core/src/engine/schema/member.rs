@@ -20,6 +20,10 @@ pub struct Member {
     pub filter: Option<&'static str>,
     /// True when a list can be searched by the beginnings of its values.
     pub searched: bool,
+    /// True when only an update may give it.
+    pub updated_only: bool,
+    /// The meaning, in documentation.
+    pub description: &'static str,
     pub(crate) source: ValueSource,
     pub(crate) natural_key: Option<Fold>,
     pub(crate) index: Option<IndexNumber>,
@@ -104,6 +108,8 @@ const fn member(name: &'static str, access: Access, rule: Rule, source: ValueSou
         default: None,
         filter: None,
         searched: false,
+        updated_only: false,
+        description: "",
         source,
         natural_key: None,
         index: None,
@@ -224,6 +230,18 @@ impl Member {
     /// Lets lists be searched by the beginnings of its values.
     pub(crate) const fn searched(mut self) -> Self {
         self.searched = true;
+        self
+    }
+
+    /// Lets only an update give it.
+    pub(crate) const fn updated_only(mut self) -> Self {
+        self.updated_only = true;
+        self
+    }
+
+    /// Says what it means.
+    pub(crate) const fn described(mut self, description: &'static str) -> Self {
+        self.description = description;
         self
     }
 

@@ -35,6 +35,6 @@ pub use self::{
     model::Model,
     resource::{Keyed, Resource, Searchable},
     row::Row,
-    rule::{Rule, Shape},
+    rule::{Rule, Shape, ShapeMember},
     tenant::TenantInfo,
 };

@@ -27,7 +27,8 @@ use crate::{
 ///
 /// `filter NAME` behind the member is the constant by which lists are filtered; `filter NAME of Type` if its values
 /// are of another type than the member. `Type as Input` is for a member that is set to another type than it is read
-/// as. Members in `written` are set and never read; those in `hidden` are the engine's.
+/// as. Members in `written` are set and never read; those in `hidden` are the engine's. The documentation of a row is that
+/// of the member for callers of the JSON API, too.
 macro_rules! resource {
     (
         $(#[$doc:meta])*
@@ -65,11 +66,11 @@ macro_rules! resource {
     (
         @read [$(#[$doc:meta])*] $name:ident
         {$(
-            $(#[$row_doc:meta])*
+            $(#[doc = $row_doc:literal])*
             $need:ident $field:ident: $type:ty $(as $input:ty)? = $member:expr
             $(, filter $filter:ident $(of $filter_type:ty)?)?;
         )*}
-        {$($(#[$written_doc:meta])* $written:ident: $written_type:ty = $written_member:expr;)*}
+        {$($(#[doc = $written_doc:literal])* $written:ident: $written_type:ty = $written_member:expr;)*}
         [$({$($hidden:expr;)*})?]
     ) => {
         $(#[$doc])*
@@ -77,7 +78,7 @@ macro_rules! resource {
         #[serde(rename_all = "camelCase")]
         #[non_exhaustive]
         pub struct $name {
-            $($(#[$row_doc])* pub $field: $crate::engine::session::read_type!($need $type),)*
+            $($(#[doc = $row_doc])* pub $field: $crate::engine::session::read_type!($need $type),)*
         }
 
         impl $crate::engine::schema::Sealed for $name {}
@@ -86,8 +87,8 @@ macro_rules! resource {
             /// The members, in the order in which they are written.
             fn members() -> Vec<$crate::engine::schema::Member> {
                 vec![
-                    $($crate::engine::session::needed!($need $member),)*
-                    $($written_member.write_only(),)*
+                    $($crate::engine::session::needed!($need $member).described(concat!($($row_doc),*)),)*
+                    $($written_member.write_only().described(concat!($($written_doc),*)),)*
                     $($($hidden,)*)?
                 ]
             }
@@ -117,11 +118,11 @@ macro_rules! resource {
     (
         @draft [$(#[$doc:meta])*] $draft:ident $name:ident
         {$(
-            $(#[$row_doc:meta])*
+            $(#[doc = $row_doc:literal])*
             $need:ident $field:ident: $type:ty $(as $input:ty)? = $member:expr
             $(, filter $filter:ident $(of $filter_type:ty)?)?;
         )*}
-        {$($(#[$written_doc:meta])* $written:ident: $written_type:ty = $written_member:expr;)*}
+        {$($(#[doc = $written_doc:literal])* $written:ident: $written_type:ty = $written_member:expr;)*}
     ) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
@@ -133,10 +134,10 @@ macro_rules! resource {
                 [] $({$need $field $crate::engine::session::input_type!($type $(as $input)?), $member})*
             }
             $($crate::engine::session::setter! {
-                draft [$(#[$row_doc])*] $need $field $crate::engine::session::input_type!($type $(as $input)?), $member
+                draft [$(#[doc = $row_doc])*] $need $field $crate::engine::session::input_type!($type $(as $input)?), $member
             })*
             $($crate::engine::session::setter! {
-                draft [$(#[$written_doc])*] optional $written $written_type, $written_member
+                draft [$(#[doc = $written_doc])*] optional $written $written_type, $written_member
             })*
         }
 
@@ -146,11 +147,11 @@ macro_rules! resource {
     (
         @update [$(#[$doc:meta])*] $update:ident $name:ident
         {$(
-            $(#[$row_doc:meta])*
+            $(#[doc = $row_doc:literal])*
             $need:ident $field:ident: $type:ty $(as $input:ty)? = $member:expr
             $(, filter $filter:ident $(of $filter_type:ty)?)?;
         )*}
-        {$($(#[$written_doc:meta])* $written:ident: $written_type:ty = $written_member:expr;)*}
+        {$($(#[doc = $written_doc:literal])* $written:ident: $written_type:ty = $written_member:expr;)*}
     ) => {
         $(#[$doc])*
         #[derive(Clone, Default, PartialEq, Eq)]
@@ -164,10 +165,10 @@ macro_rules! resource {
             }
 
             $($crate::engine::session::setter! {
-                update [$(#[$row_doc])*] $need $field $crate::engine::session::input_type!($type $(as $input)?), $member
+                update [$(#[doc = $row_doc])*] $need $field $crate::engine::session::input_type!($type $(as $input)?), $member
             })*
             $($crate::engine::session::setter! {
-                update [$(#[$written_doc])*] optional $written $written_type, $written_member
+                update [$(#[doc = $written_doc])*] optional $written $written_type, $written_member
             })*
         }
 
@@ -186,6 +187,9 @@ macro_rules! read_type {
 macro_rules! needed {
     (required $member:expr) => {
         $member.required()
+    };
+    (updated $member:expr) => {
+        $member.updated_only()
     };
     ($need:ident $member:expr) => {
         $member

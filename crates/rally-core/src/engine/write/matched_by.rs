@@ -35,8 +35,13 @@ impl MatchedBy {
     /// Names of the members that a body would have to give a value and leaves without one.
     pub(crate) fn missing(self, model: &Model, body: &Body<'_>) -> Vec<&'static str> {
         let is_missing = |slot: &Slot| body.value(*slot).is_none_or(|text| text == "\"\"");
-        let name = |slot: &Slot| model.stored().find(|(at, _)| at == slot).map(|(_, member)| member.name);
-        self.slots().iter().filter(|slot| is_missing(slot)).filter_map(name).collect()
+        self.slots().iter().filter(|slot| is_missing(slot)).filter_map(|slot| name(model, *slot)).collect()
+    }
+
+    /// Names of the members that a body must give.
+    #[must_use]
+    pub fn names(self, model: &Model) -> Vec<&'static str> {
+        self.slots().iter().filter_map(|slot| name(model, *slot)).collect()
     }
 
     fn slots(&self) -> &[Slot] {
@@ -67,4 +72,8 @@ impl MatchedBy {
             }
         }
     }
+}
+
+fn name(model: &Model, slot: Slot) -> Option<&'static str> {
+    model.stored().find(|(at, _)| *at == slot).map(|(_, member)| member.name)
 }

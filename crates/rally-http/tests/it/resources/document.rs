@@ -35,6 +35,10 @@ impl Document {
 
     /// The places in a value that its schema does not describe.
     fn unknown(&self, schema: &Value, value: &Value, place: &str) -> Vec<String> {
+        let schema = match schema["oneOf"].as_array() {
+            Some(schemas) => schemas.iter().find(|of| (of["type"] == "null") == value.is_null()).unwrap(),
+            None => schema,
+        };
         let schema = self.resolve(schema);
         if !is_of_type(schema, value) {
             return vec![format!("{place} is {value}, not {}", schema["type"])];

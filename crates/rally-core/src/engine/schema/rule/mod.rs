@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-pub use self::object::Shape;
+pub use self::object::{Shape, ShapeMember};
 pub(crate) use self::{
     domain::fold_domain,
     email::fold_email,
@@ -27,7 +27,7 @@ pub(crate) use self::{
     word::{read_bool, reference_id},
 };
 use crate::{
-    base::{Kind, Profile, invariant},
+    base::{ClosedSet, Kind, Profile, invariant},
     store::StoreError,
 };
 
@@ -57,7 +57,7 @@ pub enum Rule {
     /// True or false.
     Boolean,
     /// One of a few words.
-    Choice(&'static [&'static str]),
+    Choice(ClosedSet),
     /// The id of a record of this tenant.
     Reference(Kind),
     /// Any id.
@@ -100,7 +100,7 @@ impl Rule {
             Rule::Integer { min, max } => number::integer(raw, *min, *max),
             Rule::Decimal => number::decimal(raw),
             Rule::Boolean => word::boolean(raw),
-            Rule::Choice(words) => word::choice(raw, words),
+            Rule::Choice(set) => word::choice(raw, set.words),
             Rule::Reference(_) | Rule::Id => word::reference(raw),
             Rule::TagLine => tag::tag_line(raw),
             Rule::Tags => tag::tags(raw),

@@ -13,8 +13,53 @@ use crate::base::Profile;
 pub struct Shape {
     /// Turns the JSON text of a value, which is not `null`, into the JSON text that is stored.
     pub(crate) read: fn(&str, Profile) -> Result<String, ValueFaults>,
-    /// Makes the JSON Schema of the value, as JSON text.
-    pub schema: fn() -> String,
+    /// The name of the object, in documentation.
+    pub name: &'static str,
+    /// The meaning of the object, in documentation.
+    pub description: &'static str,
+    /// The members of the object, in the order in which they are written.
+    pub members: &'static [ShapeMember],
+    /// The least and the greatest number of objects, if the value is an array of them.
+    pub list: Option<(usize, usize)>,
+}
+
+/// A member of an object that one resource alone has.
+#[derive(Clone, Copy, Debug)]
+pub struct ShapeMember {
+    /// The name in JSON.
+    pub name: &'static str,
+    /// The meaning, in documentation.
+    pub description: &'static str,
+    /// The values that it can have.
+    pub rule: Rule,
+    /// True when only the engine writes it.
+    pub read_only: bool,
+    /// True when a body must give it.
+    pub required: bool,
+    /// True when it has a value wherever it is read.
+    pub always: bool,
+}
+
+impl ShapeMember {
+    /// A member that a body may leave out and that may have no value.
+    pub(crate) const fn new(name: &'static str, description: &'static str, rule: Rule) -> Self {
+        Self { name, description, rule, read_only: false, required: false, always: false }
+    }
+
+    /// Makes it one that every body gives and that always has a value.
+    pub(crate) const fn required(self) -> Self {
+        Self { required: true, always: true, ..self }
+    }
+
+    /// Makes it always have a value.
+    pub(crate) const fn always(self) -> Self {
+        Self { always: true, ..self }
+    }
+
+    /// Lets only the engine write it.
+    pub(crate) const fn read_only(self) -> Self {
+        Self { read_only: true, always: true, ..self }
+    }
 }
 
 /// The value of a member in a body or in an object within it.
@@ -132,7 +177,8 @@ mod tests {
     use super::*;
 
     /// `[{name, score?}]`, stored with both.
-    const ROWS: Rule = Rule::Shape(&Shape { read: rows, schema: String::new });
+    const ROWS: Rule =
+        Rule::Shape(&Shape { read: rows, name: "Row", description: "", members: &[], list: None });
 
     fn rows(raw: &str, profile: Profile) -> Result<String, ValueFaults> {
         let mut wrong = ValueFaults::none();

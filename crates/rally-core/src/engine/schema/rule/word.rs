@@ -80,12 +80,14 @@ pub(super) fn scopes(raw: &str) -> RuleResult<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::{Rule, check};
-    use crate::base::Kind;
+    use crate::base::{ClosedSet, Kind};
+
+    const TWO: ClosedSet = ClosedSet { name: "Two", words: &["lead", "customer"], description: "" };
 
     #[test]
     fn words_and_ids_are_canonical() {
-        check(Rule::Choice(&["lead", "customer"]), r#""lead""#, Ok(r#""lead""#));
-        check(Rule::Choice(&["lead", "customer"]), r#""Lead""#, Err("must be one of lead, customer"));
+        check(Rule::Choice(TWO), r#""lead""#, Ok(r#""lead""#));
+        check(Rule::Choice(TWO), r#""Lead""#, Err("must be one of lead, customer"));
         check(
             Rule::Reference(Kind::Company),
             r#""0191E3A2-9F00-7ABC-8DEF-0123456789AB""#,
