@@ -59,7 +59,7 @@ pub use base::{
     Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
 };
 pub use engine::{
-    read::{FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, ListQuery, Page, Query},
+    read::{FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, ListPosition, ListQuery, Page, Query},
     schema::TenantInfo,
     session::{
         Atomicity, Bulk, BulkItem, Caller, Collection, Config, Engine, FeedChanges, Follow, FollowedChange,

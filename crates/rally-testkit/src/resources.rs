@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rally_core::{
-    Collection, Error, Filter, Id, Kind, ListQuery, Page, Profile, Query, Session, TenantInfo, Timestamp,
-    View, ViewCollection, limits,
+    Collection, Error, Filter, Id, Kind, ListPosition, ListQuery, Page, Profile, Query, Session, TenantInfo,
+    Timestamp, View, ViewCollection, limits,
     schema::{Fields, Resource, Row, Search},
 };
 use uuid::Uuid;
@@ -67,7 +67,9 @@ pub(crate) fn visit_view<V: VisitView>(view: &View<'_>, kind: Kind, visitor: V) 
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) limit: usize,
+    pub(crate) after: Option<Uuid>,
     pub(crate) offset: u64,
+    pub(crate) not_behind: Option<ListPosition>,
     pub(crate) count: bool,
     pub(crate) updated_since: Option<Timestamp>,
     pub(crate) filters: BTreeMap<String, String>,
@@ -78,7 +80,9 @@ impl Default for Asked {
     fn default() -> Self {
         Self {
             limit: limits::PAGE,
+            after: None,
             offset: 0,
+            not_behind: None,
             count: false,
             updated_since: None,
             filters: BTreeMap::new(),
@@ -105,6 +109,7 @@ pub(crate) struct Texts {
     pub(crate) rows: Vec<String>,
     pub(crate) has_more: bool,
     pub(crate) total: Option<u64>,
+    pub(crate) end: Option<ListPosition>,
 }
 
 pub(crate) fn list(session: &Session, kind: Kind, asked: &Asked) -> Result<Texts, Error> {
@@ -137,10 +142,16 @@ impl Visit for List<'_> {
 
     fn visit<R: Resource>(self, records: Collection<'_, R>) -> Self::Output {
         let Self(session, asked) = self;
-        let query = asked.query::<R>(session.tenant())?.limit(asked.limit).offset(asked.offset);
-        let query = ListQuery { count: asked.count, ..query };
-        let Page { records, has_more, total } = records.json().list(&query)?;
-        Ok(Texts { rows: records.iter().map(text).collect(), has_more, total })
+        let query = ListQuery {
+            limit: asked.limit,
+            after: asked.after.map(Id::from_uuid),
+            offset: asked.offset,
+            not_behind: asked.not_behind,
+            count: asked.count,
+            ..asked.query::<R>(session.tenant())?.into()
+        };
+        let Page { records, has_more, total, end } = records.json().list(&query)?;
+        Ok(Texts { rows: records.iter().map(text).collect(), has_more, total, end })
     }
 }
 

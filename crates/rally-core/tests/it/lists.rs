@@ -1,6 +1,6 @@
 use rally_core::{
-    Contact, ContactUpdate, Id, ListQuery, Page, Profile, Query,
-    schema::{Fields, Resource},
+    Contact, ContactUpdate, Id, ListQuery, Page, Profile, Query, Timestamp,
+    schema::{Fields, Resource, Search},
 };
 
 use crate::support::{World, told};
@@ -161,5 +161,75 @@ fn a_limit_outside_1_to_100_is_refused_of_hosts_too() {
     for limit in [0, 101] {
         let error = world.acme.contacts().list(Query::all().limit(limit)).unwrap_err();
         assert_eq!(told(&error).1, ["limit must be a whole number from 1 to 100"]);
+    }
+}
+
+#[test]
+fn a_list_goes_on_behind_a_record_whether_it_is_still_there_or_not() {
+    let world = world_of(7);
+    let ids = rows_of_everyone(&world);
+    world.acme.contacts().delete(ids[2]).unwrap();
+    let behind = |id, offset| list(&world, Query::all().limit(2).after(id).offset(offset).counted());
+    for known in [1, 2] {
+        let page = behind(ids[known], 0);
+        assert_eq!(emails(&page), ["c3@x.example", "c4@x.example"]);
+        assert_eq!((page.has_more, page.total), (true, Some(6)), "the total is of the whole list");
+    }
+    assert_eq!(emails(&behind(ids[1], 2)), ["c5@x.example", "c6@x.example"]);
+    let last = behind(ids[6], 0);
+    assert_eq!((last.records.len(), last.has_more, last.end), (0, false, None));
+    for (id, first) in [(0, "c0@x.example"), (u128::MAX, "")] {
+        let page = behind(Id::from_uuid(uuid::Uuid::from_u128(id)), 0);
+        assert_eq!(emails(&page).first().map_or("", String::as_str), first);
+    }
+}
+
+#[test]
+fn a_filtered_list_goes_on_behind_a_record_that_need_not_be_in_it() {
+    let world = world_of(6);
+    let ids = rows_of_everyone(&world);
+    for number in [0, 2, 4, 5] {
+        let update = ContactUpdate::new().lead_source("web");
+        world.acme.contacts().update(ids[number], &update).unwrap();
+    }
+    let web = || Query::from(Contact::LEAD_SOURCE.is("web"));
+    let page = list(&world, web().limit(1).after(ids[1]).counted());
+    assert_eq!((emails(&page), page.has_more, page.total), (vec!["c2@x.example".to_owned()], true, Some(4)));
+    let searched = Query { search: Search::parse("lovel").unwrap(), ..web() };
+    assert_eq!(emails(&list(&world, searched.limit(9).after(ids[2]).offset(1))), ["c5@x.example"]);
+}
+
+#[test]
+fn a_page_begins_at_the_end_of_the_one_before_if_counting_leads_behind_it() {
+    let world = world_of(9);
+    let ids = rows_of_everyone(&world);
+    let first = list(&world, Query::all().limit(4));
+    world.acme.contacts().delete(ids[1]).unwrap();
+    let next = |query: Query<Contact>, end| list(&world, query.limit(2).offset(4).not_behind(end));
+    assert_eq!(emails(&next(Query::all(), None)), ["c5@x.example", "c6@x.example"]);
+    assert_eq!(emails(&next(Query::all(), first.end)), ["c4@x.example", "c5@x.example"]);
+    let later = list(&world, Query::all().limit(8)).end;
+    assert_eq!(emails(&next(Query::all(), later)), ["c5@x.example", "c6@x.example"], "counting is earlier");
+    let changed = Query::all().updated_since(Timestamp::MIN);
+    let first = list(&world, changed.clone().limit(4));
+    call(&world, ids[0]);
+    call(&world, ids[2]);
+    assert_eq!(emails(&next(changed.clone(), None))[0], "c7@x.example");
+    assert_eq!(emails(&next(changed, first.end)), ["c5@x.example", "c6@x.example"]);
+}
+
+#[test]
+fn places_of_another_order_are_refused() {
+    let world = world_of(2);
+    let error = |query: ListQuery<Contact>| told(&world.acme.contacts().list(query).unwrap_err()).1;
+    let since = Query::all().updated_since(Timestamp::MIN);
+    assert_eq!(
+        error(since.clone().limit(1).after(rows_of_everyone(&world)[0])),
+        ["after must not be given with updatedSince, whose list goes on by updatedSince"]
+    );
+    let [created, changed] = [Query::all(), since].map(|query| (query.clone(), list(&world, query).end));
+    for (query, end) in [(created.0, changed.1), (changed.0, created.1)] {
+        let told = error(query.limit(1).offset(1).not_behind(end));
+        assert_eq!(told, ["notBehind is a place in a list of another order"]);
     }
 }

@@ -31,12 +31,27 @@ fn a_page_costs_the_same_at_any_offset_and_a_total_is_one_read() {
         let read = entries_read(&store, &world, Query::all().offset(offset).counted());
         assert!(read <= MOST, "offset {offset} reads {read} entries");
     }
+    let page = world.acme.contacts().list(Query::all().offset(4_000)).unwrap();
+    for query in [
+        Query::all().after(page.records[99].id),
+        Query::all().after(page.records[99].id).offset(3_000),
+        Query::all().offset(4_100).not_behind(page.end),
+        Query::all().offset(4_050).not_behind(page.end),
+        Query::all().offset(8_000).not_behind(page.end),
+    ] {
+        let read = entries_read(&store, &world, query.counted());
+        assert!(read <= 2 * MOST, "a page that goes on behind a record reads {read} entries");
+    }
     let middle = world.acme.contacts().list(Query::all().offset(5_000).limit(1)).unwrap();
     let since = middle.records[0].updated_at;
     for offset in [0, 1, 2_500, 4_998] {
         let read = entries_read(&store, &world, Query::all().updated_since(since).offset(offset).counted());
         assert!(read <= 2 * MOST + 100, "offset {offset} reads {read} entries");
     }
+    let page = world.acme.contacts().list(Query::all().updated_since(since).offset(2_500)).unwrap();
+    let next = Query::all().updated_since(since).offset(2_600).not_behind(page.end);
+    let read = entries_read(&store, &world, next.counted());
+    assert!(read <= 2 * MOST + 100, "a page that goes on behind a change reads {read} entries");
     let one = Query::all().limit(1).counted();
     assert!(entries_read(&store, &world, one) <= 3, "one read for the total");
 }

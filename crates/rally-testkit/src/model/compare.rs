@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use rally_core::{FeedPosition, FeedQuery, Id, Kind, Session, Timestamp};
+use uuid::Uuid;
 
 use super::{
     sample::{Around, Body, LEFT_OPEN, unquote},
@@ -60,19 +61,49 @@ fn list(session: &Session, state: &State, kind: Kind, random: &mut Random) {
     let most = if random.once_in(5) { 100 } else { 10 };
     query.limit = 1 + random.below(most);
     query.offset = number(random.below(found.len() + 2));
-    same_page(session, state, kind, &query, &found);
+    let start = start(session, kind, &mut query, &found, random);
+    same_page(session, state, kind, &query, &found, start);
     if random.once_in(3) {
         let walked = resources::walk(session, kind, &query).expect("a list is walked");
         assert_eq!(walked, texts(state, kind, &found), "{kind} {query:?}");
     }
 }
 
-fn same_page(session: &Session, state: &State, kind: Kind, query: &Asked, all: &[Rc<Record>]) {
+/// The number of records before a page by offset, which may go on behind a record, or at the end of another page.
+fn start(
+    session: &Session,
+    kind: Kind,
+    query: &mut Asked,
+    found: &[Rc<Record>],
+    random: &mut Random,
+) -> usize {
+    let mut first = 0;
+    if query.updated_since.is_none() && random.once_in(3) {
+        let known = found.get(random.below(found.len() + 1));
+        let mut after = known.map_or(0, |record| record.id.as_u128());
+        // As if the record had gone meanwhile.
+        after = if random.once_in(2) { after } else { after.saturating_add(1) };
+        query.after = Some(Uuid::from_u128(after));
+        first = found.partition_point(|record| record.id.as_u128() <= after);
+    }
+    let counted = first + usize::try_from(query.offset).expect("a small number");
+    if query.offset > 0 && random.once_in(3) {
+        let last = random.below(found.len() + 1);
+        let page = Asked { limit: 1, after: None, offset: number(last), ..query.clone() };
+        query.not_behind = resources::list(session, kind, &page).expect("a list is answered").end;
+        if query.not_behind.is_some() {
+            return counted.min(first.max(last + 1));
+        }
+    }
+    counted
+}
+
+fn same_page(session: &Session, state: &State, kind: Kind, query: &Asked, all: &[Rc<Record>], start: usize) {
     let page = resources::list(session, kind, query).expect("a list is answered");
-    let offset = all.len().min(usize::try_from(query.offset).expect("a small number"));
-    let expected = &all[offset..all.len().min(offset + query.limit)];
+    let start = all.len().min(start);
+    let expected = &all[start..all.len().min(start + query.limit)];
     assert_eq!(page.rows, texts(state, kind, expected), "{kind} {query:?}");
-    assert_eq!(page.has_more, all.len() > offset + query.limit, "{kind} {query:?}");
+    assert_eq!(page.has_more, all.len() > start + query.limit, "{kind} {query:?}");
     assert_eq!(page.total, query.count.then(|| number(all.len())), "{kind} {query:?}");
 }
 

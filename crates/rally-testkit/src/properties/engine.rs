@@ -28,7 +28,7 @@ pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
     ]
 }
 
-fn tenant(store: Arc<dyn Store>) -> Session {
+pub(super) fn tenant(store: Arc<dyn Store>) -> Session {
     let (environment, _) = environment(7);
     let engine = Engine::with(store, environment, Config::default());
     let acme = engine.create_tenant(&TenantDraft::new("acme")).expect("a new store has no tenant");

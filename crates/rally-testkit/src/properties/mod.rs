@@ -15,6 +15,7 @@ mod read;
 mod scan;
 mod snapshot;
 mod threads;
+mod walks;
 mod write;
 
 use std::{any::type_name, fmt, sync::Arc};
@@ -48,10 +49,12 @@ pub fn of_a_store() -> Vec<Property<Arc<dyn Store>>> {
     .collect()
 }
 
-/// The promises of an engine's views, transactions and feed on a store. The subject must be fresh.
+/// The promises of an engine's views, transactions, feed and lists on a store. The subject must be fresh.
 #[must_use]
 pub fn of_an_engine() -> Vec<Property<Arc<dyn Store>>> {
-    engine::properties()
+    let mut all = engine::properties();
+    all.extend(walks::properties());
+    all
 }
 
 /// The further promises of a store that keeps one file. Nothing may be at the path yet.

@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::query::check_limit;
+use super::list_query::check_limit;
 use crate::{
     base::{Action, Error, Kind, Timestamp, clamp, limits},
     engine::{

@@ -7,17 +7,17 @@
 use uuid::Uuid;
 
 use super::{
-    ListQuery, Page,
+    ListPosition, ListQuery, Page,
     reader::{AT_ONCE, Reader, ids_of, page},
     selection::{Ids, Selection},
 };
 use crate::{
-    base::{Error, Timestamp, count},
+    base::{Error, Id, Timestamp, count},
     engine::{
-        keys::{Order, Sequence, spaces},
+        keys::{Order, Sequence, damaged_key, spaces},
         schema::{Resource, Row},
     },
-    store::{Direction, Key, KeyRange},
+    store::{Direction, Key, KeyRange, StoreError, read_instant},
 };
 
 /// Names that may be read in any case before looking at the records is taken to cost less.
@@ -29,21 +29,38 @@ const ENTRIES_A_RECORD: u64 = 8;
 /// The part of a list that a query asks for, filled while the list is walked.
 struct PageWindow<'q, R> {
     query: &'q ListQuery<R>,
+    /// The place behind which the part begins to be counted.
+    after: Option<ListPosition>,
+    /// Records of the whole list so far.
+    total: u64,
+    /// Those behind `after`.
     seen: u64,
     ids: Vec<Uuid>,
 }
 
 impl<'q, R> PageWindow<'q, R> {
     fn of(query: &'q ListQuery<R>) -> Self {
-        Self { query, seen: 0, ids: Vec::new() }
+        let after = query.after.map(|id| ListPosition::created(id.as_uuid()));
+        Self { query, after, total: 0, seen: 0, ids: Vec::new() }
     }
 
     /// Takes the next record of the list if it is in the window.
-    fn pass(&mut self, id: Uuid) {
-        if self.seen >= self.query.offset && self.ids.len() <= self.query.limit {
+    fn pass(&mut self, id: Uuid, place: ListPosition) {
+        self.total += 1;
+        if self.after.is_some_and(|after| place <= after) {
+            return;
+        }
+        let is_behind_last_page = self.query.not_behind.is_some_and(|end| place > end);
+        if (self.seen >= self.query.offset || is_behind_last_page) && self.ids.len() <= self.query.limit {
             self.ids.push(id);
         }
         self.seen += 1;
+    }
+
+    /// The id that the walk of a list by creation may begin behind.
+    fn starts_after(&self) -> Option<Uuid> {
+        // A total counts the records before the page, too.
+        if self.query.count { None } else { self.query.after.map(Id::as_uuid) }
     }
 
     /// True when the rest of the list need not be read: the page is complete, and one more record tells that the list
@@ -70,10 +87,11 @@ impl<R: Resource> Reader<'_, R> {
         let most = if query.count { u64::MAX } else { names };
         match selection.ids(self.tenant.id, self.snapshot, most)? {
             Some(mut ids) => {
+                ids.start_after(window.starts_after());
                 while !window.is_full()
                     && let Some(id) = ids.next()?
                 {
-                    window.pass(id);
+                    window.pass(id, ListPosition::created(id));
                 }
             }
             None => match selection.ids_by_values(self.snapshot)? {
@@ -91,12 +109,14 @@ impl<R: Resource> Reader<'_, R> {
         mut ids: Ids<'_>,
         window: &mut PageWindow<'_, R>,
     ) -> Result<(), Error> {
+        ids.start_after(window.starts_after());
         while !window.is_full() {
             let some = ids.next_many(AT_ONCE)?;
             if some.is_empty() {
                 break;
             }
-            self.pass_rows(selection, &some, window)?;
+            let places = some.iter().map(|id| (*id, ListPosition::created(*id)));
+            self.pass_rows(selection, &places.collect::<Vec<_>>(), window)?;
         }
         Ok(())
     }
@@ -108,13 +128,17 @@ impl<R: Resource> Reader<'_, R> {
         window: &mut PageWindow<'_, R>,
     ) -> Result<(), Error> {
         let mut range = KeyRange::prefix(&spaces::records(R::KIND));
+        if let Some(id) = window.starts_after() {
+            range = range.from(ListPosition::created(id).behind(R::KIND));
+        }
         while !window.is_full() {
             let entries = self.snapshot.scan(&range, Direction::Forward, AT_ONCE)?;
             let Some(last) = entries.last() else { break };
             range = range.from(last.key.successor());
             for row in self.rows_of_records(entries)? {
                 if selection.holds(&row.record()?)? {
-                    window.pass(row.id().as_uuid());
+                    let id = row.id().as_uuid();
+                    window.pass(id, ListPosition::created(id));
                 }
             }
         }
@@ -124,12 +148,13 @@ impl<R: Resource> Reader<'_, R> {
     fn pass_rows(
         &self,
         selection: &Selection<'_>,
-        ids: &[Uuid],
+        listed: &[(Uuid, ListPosition)],
         window: &mut PageWindow<'_, R>,
     ) -> Result<(), Error> {
-        for (id, row) in ids.iter().zip(self.rows(ids)?) {
+        let ids: Vec<Uuid> = listed.iter().map(|(id, _)| *id).collect();
+        for ((id, place), row) in listed.iter().zip(self.rows(&ids)?) {
             if selection.holds(&row.record()?)? {
-                window.pass(*id);
+                window.pass(*id, *place);
             }
         }
         Ok(())
@@ -151,11 +176,12 @@ impl<R: Resource> Reader<'_, R> {
         let mut window = PageWindow::of(query);
         match ids.map_or(Ok(None), |ids| ids.at_most(changed))? {
             Some(ids) if costs_less(&ids, changed) => {
-                self.changed_of(&ids, since)?.into_iter().for_each(|id| window.pass(id));
+                let changed = self.changed_of(&ids, since)?.into_iter();
+                changed.for_each(|(instant, id)| window.pass(id, ListPosition::changed(instant)));
             }
             Some(ids) => self.pass_changed(start, &mut window, |changed, window| {
-                let selected = changed.iter().filter(|id| ids.binary_search(id).is_ok());
-                selected.for_each(|id| window.pass(*id));
+                let selected = changed.iter().filter(|(id, _)| ids.binary_search(id).is_ok());
+                selected.for_each(|(id, place)| window.pass(*id, *place));
                 Ok(())
             })?,
             None => self.pass_changed(start, &mut window, |changed, window| {
@@ -166,7 +192,7 @@ impl<R: Resource> Reader<'_, R> {
     }
 
     /// The changed ones of some records, in the order of their change.
-    fn changed_of(&self, ids: &[Uuid], since: Timestamp) -> Result<Vec<Uuid>, Error> {
+    fn changed_of(&self, ids: &[Uuid], since: Timestamp) -> Result<Vec<(Timestamp, Uuid)>, Error> {
         let mut changed = Vec::new();
         for ids in ids.chunks(AT_ONCE) {
             for (id, row) in ids.iter().zip(self.rows(ids)?) {
@@ -177,7 +203,7 @@ impl<R: Resource> Reader<'_, R> {
             }
         }
         changed.sort_unstable();
-        Ok(changed.into_iter().map(|(_, id)| id).collect())
+        Ok(changed)
     }
 
     /// Walks the changed records in the order of their change, a chunk at a time.
@@ -185,20 +211,25 @@ impl<R: Resource> Reader<'_, R> {
         &self,
         start: Key,
         window: &mut PageWindow<'w, R>,
-        mut pass: impl FnMut(&[Uuid], &mut PageWindow<'w, R>) -> Result<(), Error>,
+        mut pass: impl FnMut(&[(Uuid, ListPosition)], &mut PageWindow<'w, R>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut range = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
+        let all = spaces::all_updated(R::KIND);
+        let mut range = KeyRange::prefix(&all).from(start);
         while !window.is_full() {
             let entries = self.snapshot.scan(&range, Direction::Forward, AT_ONCE)?;
             let Some(last) = entries.last() else { break };
             range = range.from(last.key.successor());
-            pass(&ids_of(&entries)?, window)?;
+            let changed = entries.iter().zip(ids_of(&entries)?).map(|(entry, id)| {
+                let instant = entry.key.after(&all).and_then(read_instant).ok_or_else(damaged_key)?;
+                Ok((id, ListPosition::changed(instant)))
+            });
+            pass(&changed.collect::<Result<Vec<_>, StoreError>>()?, window)?;
         }
         Ok(())
     }
 
     fn page_of(&self, window: PageWindow<'_, R>) -> Result<Page<Row<R>>, Error> {
-        let total = if window.query.count { Some(window.seen) } else { None };
+        let total = if window.query.count { Some(window.total) } else { None };
         Ok(page(self.rows(&window.ids)?, window.query.limit, total))
     }
 }

@@ -2,6 +2,8 @@
 
 mod feed;
 mod filtered;
+mod list_query;
+mod position;
 mod query;
 mod reader;
 mod selection;
@@ -9,7 +11,9 @@ mod walk;
 
 pub use self::{
     feed::{FeedEntry, FeedPosition, FeedQuery},
-    query::{Filter, Filterable, ListQuery, Query, Search},
+    list_query::ListQuery,
+    position::ListPosition,
+    query::{Filter, Filterable, Query, Search},
     reader::Page,
 };
 pub(crate) use self::{

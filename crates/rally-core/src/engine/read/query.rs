@@ -4,9 +4,12 @@ use std::{fmt, marker::PhantomData};
 
 use serde::Serialize;
 
-use super::selection::{Condition, Selection};
+use super::{
+    ListQuery,
+    selection::{Condition, Selection},
+};
 use crate::{
-    base::{Error, Faults, Profile, Timestamp, limits, unicode::fold_name},
+    base::{Error, Faults, Id, Profile, Timestamp, limits, unicode::fold_name},
     engine::{
         keys,
         schema::{Model, Resource, Rule, Searchable, quote, text_of},
@@ -47,20 +50,6 @@ pub struct Query<R> {
     /// Only records that changed after this instant, in the order of their last change; without it, all in the order of
     /// their creation.
     pub updated_since: Option<Timestamp>,
-}
-
-/// The part of a list that is asked for.
-pub struct ListQuery<R> {
-    /// The records of the whole list.
-    pub query: Query<R>,
-    /// The most records of the page; 1 to [`limits::PAGE`].
-    pub limit: usize,
-    /// Records to skip first.
-    pub offset: u64,
-    /// True to count the records of the whole list.
-    pub count: bool,
-    /// True to leave out members that are read from other records, such as their names: they are then `null`.
-    pub without_joined: bool,
 }
 
 impl<R: Resource, T: Serialize> Filterable<R, T> {
@@ -316,6 +305,21 @@ impl<R> Query<R> {
         ListQuery::from(self).offset(offset)
     }
 
+    /// The part of the list behind a record, in the order of creation: see [`ListQuery::after`].
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert!(acme.contacts().list(Query::all().after(ada.id))?.records.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn after(self, id: Id<R>) -> ListQuery<R> {
+        ListQuery::from(self).after(id)
+    }
+
     /// The first part of the list, and the number of records in the whole list.
     ///
     /// ```
@@ -344,83 +348,15 @@ impl<R> Query<R> {
     }
 }
 
-impl<R> ListQuery<R> {
-    /// At most `limit` records; 1 to [`limits::PAGE`].
-    ///
-    /// ```
-    /// # use rally_core::*;
-    /// assert_eq!(ListQuery::from(Contact::TAG.is("math")).limit(20).limit, 20);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub const fn limit(mut self, limit: usize) -> Self {
-        self.limit = limit;
-        self
-    }
-
-    /// Skips the first `offset` records.
-    ///
-    /// ```
-    /// # use rally_core::*;
-    /// let third_page = Query::<Contact>::all().limit(20).offset(40);
-    /// assert_eq!((third_page.limit, third_page.offset), (20, 40));
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub const fn offset(mut self, offset: u64) -> Self {
-        self.offset = offset;
-        self
-    }
-
-    /// Counts the records of the whole list.
-    ///
-    /// ```
-    /// # use rally_core::*;
-    /// assert!(Query::<Contact>::all().limit(20).counted().count);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub const fn counted(mut self) -> Self {
-        self.count = true;
-        self
-    }
-}
-
-/// Checks the limit that a caller sets to a page of a list or of the feed.
-pub(crate) fn check_limit(limit: usize, most: usize) -> Result<(), Error> {
-    if (1..=most).contains(&limit) {
-        return Ok(());
-    }
-    Err(Faults::one("limit", format!("must be a whole number from 1 to {most}")).into())
-}
-
 impl<R> Default for Query<R> {
     fn default() -> Self {
         Self::all()
     }
 }
 
-impl<R> Default for ListQuery<R> {
-    fn default() -> Self {
-        Query::all().into()
-    }
-}
-
 impl<R> From<Filter<R>> for Query<R> {
     fn from(filter: Filter<R>) -> Self {
         Self { filter, ..Self::all() }
-    }
-}
-
-impl<R> From<Query<R>> for ListQuery<R> {
-    fn from(query: Query<R>) -> Self {
-        Self { query, limit: limits::PAGE, offset: 0, count: false, without_joined: false }
-    }
-}
-
-impl<R> From<Filter<R>> for ListQuery<R> {
-    fn from(filter: Filter<R>) -> Self {
-        Query::from(filter).into()
     }
 }
 
@@ -451,23 +387,6 @@ impl<R> fmt::Debug for Query<R> {
             .field("search", &self.search)
             .field("updated_since", &self.updated_since)
             .finish()
-    }
-}
-
-impl<R> Clone for ListQuery<R> {
-    fn clone(&self) -> Self {
-        Self { query: self.query.clone(), ..*self }
-    }
-}
-
-impl<R> fmt::Debug for ListQuery<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ListQuery")
-            .field("query", &self.query)
-            .field("limit", &self.limit)
-            .field("offset", &self.offset)
-            .field("count", &self.count)
-            .finish_non_exhaustive()
     }
 }
 

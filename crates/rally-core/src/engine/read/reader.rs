@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use super::{ListQuery, query::check_limit, selection::Ids};
+use super::{ListPosition, ListQuery, selection::Ids};
 use crate::{
-    base::{Error, Timestamp, limits},
+    base::{Error, Timestamp},
     engine::{
         codec::{Bytes, Slot},
         keys::{IndexedValue, Order, Place, Sequence, damaged_key, spaces},
@@ -40,6 +40,8 @@ pub struct Page<T> {
     pub has_more: bool,
     /// The number of records in the whole list, if it was asked for.
     pub total: Option<u64>,
+    /// The place of the last record, behind which the next page begins; `None` for a page without records.
+    pub end: Option<ListPosition>,
 }
 
 /// Records of a chunk, where a list has to look at records to know which of them it has.
@@ -78,8 +80,7 @@ impl<'v, R: Resource> Reader<'v, R> {
 
     /// Part of a list. Page and total are of the same moment.
     pub(crate) fn list(&self, query: &ListQuery<R>) -> Result<Page<Row<R>>, Error> {
-        check_limit(query.limit, limits::PAGE)?;
-        query.query.check()?;
+        query.check()?;
         let selection = query.query.selection(self.model());
         let mut page = match (selection, query.query.updated_since) {
             (None, None) => self.list_created(query),
@@ -87,6 +88,8 @@ impl<'v, R: Resource> Reader<'v, R> {
             (Some(selection), None) => self.list_selected(query, &selection),
             (Some(selection), Some(since)) => self.list_selected_updated(query, since, &selection),
         }?;
+        let is_by_change = query.query.updated_since.is_some();
+        page.end = page.records.last().map(|row| ListPosition::of(row, is_by_change)).transpose()?;
         if !query.without_joined {
             self.join(&mut page.records)?;
         }
@@ -130,24 +133,30 @@ impl<'v, R: Resource> Reader<'v, R> {
 
     fn list_created(&self, query: &ListQuery<R>) -> Result<Page<Row<R>>, Error> {
         let all = spaces::records(R::KIND);
+        let start = query.after.map(|id| ListPosition::created(id.as_uuid()).behind(R::KIND));
+        let start = start.unwrap_or_else(|| all.clone());
         let sequence = match (query.offset, query.count) {
             (0, false) => None,
             _ => Some(Sequence::load(R::KIND, Order::Created, self.snapshot)?),
         };
         let total = sequence.as_ref().filter(|_| query.count).map(Sequence::len);
-        let entries = match &sequence {
-            Some(sequence) if query.offset > 0 => match sequence.locate(self.snapshot, query.offset)? {
-                Some(place) => self.entries_from(&all, &place, query.limit)?,
-                None => Vec::new(),
-            },
-            _ => self.snapshot.scan(&KeyRange::prefix(&all), Direction::Forward, query.limit + 1)?,
+        let place = match &sequence {
+            Some(sequence) if query.offset > 0 => {
+                let before = match query.after {
+                    Some(_) => sequence.rank(self.snapshot, &start)?,
+                    None => 0,
+                };
+                self.place_of_page(sequence, query, start, before)?
+            }
+            _ => Some(Place { from: start, skip: 0 }),
         };
+        let entries = self.entries_from(&all, place, query.limit)?;
         Ok(page(self.rows_of_records(entries)?, query.limit, total))
     }
 
     fn list_updated(&self, query: &ListQuery<R>, since: Timestamp) -> Result<Page<Row<R>>, Error> {
         let all = spaces::all_updated(R::KIND);
-        let start = spaces::updated(R::KIND, since).successor();
+        let start = ListPosition::changed(since).behind(R::KIND);
         let (mut place, mut total) = (Some(Place { from: start.clone(), skip: 0 }), None);
         if query.offset > 0 || query.count {
             let sequence = Sequence::load(R::KIND, Order::Updated, self.snapshot)?;
@@ -156,20 +165,36 @@ impl<'v, R: Resource> Reader<'v, R> {
                 total = Some(sequence.len().saturating_sub(before));
             }
             if query.offset > 0 {
-                place = sequence.locate(self.snapshot, before.saturating_add(query.offset))?;
+                place = self.place_of_page(&sequence, query, start, before)?;
             }
         }
-        let entries = match place {
-            Some(place) => self.entries_from(&all, &place, query.limit)?,
-            None => Vec::new(),
-        };
-        let rows = self.rows(&ids_of(&entries)?)?;
+        let rows = self.rows(&ids_of(&self.entries_from(&all, place, query.limit)?)?)?;
         Ok(page(rows, query.limit, total))
     }
 
+    /// The place of a page by offset, in a list that begins at `start` behind `before` entries of its sequence: where
+    /// counting leads, or at the end of the page before if that is earlier.
+    fn place_of_page(
+        &self,
+        sequence: &Sequence,
+        query: &ListQuery<R>,
+        start: Key,
+        before: u64,
+    ) -> Result<Option<Place>, StoreError> {
+        let counted = before.saturating_add(query.offset);
+        if let Some(end) = query.not_behind {
+            let from = end.behind(R::KIND).max(start);
+            if sequence.rank(self.snapshot, &from)? <= counted {
+                return Ok(Some(Place { from, skip: 0 }));
+            }
+        }
+        sequence.locate(self.snapshot, counted)
+    }
+
     /// The entries from a place on: `limit` of them, and one more to tell that the list goes on.
-    fn entries_from(&self, all: &Key, place: &Place, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let range = KeyRange::prefix(all).from(place.from.clone());
+    fn entries_from(&self, all: &Key, place: Option<Place>, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let Some(place) = place else { return Ok(Vec::new()) };
+        let range = KeyRange::prefix(all).from(place.from);
         let most = place.skip.saturating_add(limit + 1);
         let mut entries = self.snapshot.scan(&range, Direction::Forward, most)?;
         entries.drain(..place.skip.min(entries.len()));
@@ -216,7 +241,7 @@ impl<T> Page<T> {
     /// The same page with each record converted.
     pub(crate) fn try_map<U>(self, read: impl FnMut(T) -> Result<U, Error>) -> Result<Page<U>, Error> {
         let records = self.records.into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(Page { records, has_more: self.has_more, total: self.total })
+        Ok(Page { records, has_more: self.has_more, total: self.total, end: self.end })
     }
 }
 
@@ -227,5 +252,5 @@ pub(super) fn ids_of(entries: &[Entry]) -> Result<Vec<Uuid>, StoreError> {
 pub(super) fn page<T>(mut records: Vec<T>, limit: usize, total: Option<u64>) -> Page<T> {
     let has_more = records.len() > limit;
     records.truncate(limit);
-    Page { records, has_more, total }
+    Page { records, has_more, total, end: None }
 }

@@ -242,6 +242,13 @@ impl<'s> Ids<'s> {
         Self::among(vec![Stream::on(snapshot, spaces::indexed(kind, index, value))])
     }
 
+    /// Leaves out the ids up to one.
+    pub(crate) fn start_after(&mut self, id: Option<Uuid>) {
+        if let Some(id) = id {
+            self.least = self.least.max(following(id));
+        }
+    }
+
     /// The next ids, at most `most`.
     pub(crate) fn next_many(&mut self, most: usize) -> Result<Vec<Uuid>, StoreError> {
         let mut ids = Vec::new();
@@ -266,7 +273,7 @@ impl<'s> Ids<'s> {
                 candidate = id;
             }
         }
-        self.least = Uuid::from_u128(candidate.as_u128().saturating_add(1));
+        self.least = following(candidate);
         Ok(Some(candidate))
     }
 
@@ -281,6 +288,11 @@ impl<'s> Ids<'s> {
         }
         if self.is_cut { Ok(None) } else { Ok(Some(ids)) }
     }
+}
+
+/// The least id that is greater than one; the greatest of all stands for itself, and no record has it.
+fn following(id: Uuid) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_add(1))
 }
 
 /// Ascending ids, read from an index or known already.
