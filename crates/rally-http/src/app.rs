@@ -6,6 +6,7 @@ use rally_core::Engine;
 use crate::{
     anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, lanes::Lanes,
     logins::Logins, proxies::ProxyWatch, readiness::Readiness, request_id::RequestIds, tokens::Tokens,
+    walks::Walks,
 };
 
 /// The state that all requests share.
@@ -25,6 +26,7 @@ struct Shared {
     readiness: Readiness,
     request_ids: RequestIds,
     budget: Budget,
+    walks: Walks,
     document: fn() -> Bytes,
 }
 
@@ -42,6 +44,7 @@ impl App {
             readiness: Readiness::default(),
             request_ids: RequestIds::new(),
             budget: Budget::new(config.body_budget),
+            walks: Walks::new(config.walks),
             engine,
             config,
             document,
@@ -93,6 +96,11 @@ impl App {
     /// The bytes of bodies that may be in memory.
     pub(crate) fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+
+    /// The ends of pages that were read by offset.
+    pub(crate) fn walks(&self) -> &Walks {
+        &self.0.walks
     }
 
     /// The JSON of the OpenAPI document.

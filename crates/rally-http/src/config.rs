@@ -2,7 +2,7 @@ use std::{thread, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::limits;
+use crate::{limits, walks::WalkMemory};
 
 /// Options of the HTTP interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,9 @@ pub struct Config {
     pub body_bytes_per_second: u32,
     /// Bytes of a query string at most.
     pub query_bytes: usize,
+    /// What is remembered of walks by offset, so that changes between their pages make them skip no record. Each server
+    /// remembers what it has answered itself: a walk that changes to another one goes on by counting.
+    pub walks: WalkMemory,
     /// The threads that the engine works on.
     pub work_on: WorkOn,
     /// Reads that cost little, where [`work_on`](Self::work_on) has threads for them: a record, a page at an offset.
@@ -98,6 +101,7 @@ impl Default for Config {
             body_grace: limits::BODY_GRACE,
             body_bytes_per_second: limits::BODY_BYTES_PER_SECOND,
             query_bytes: limits::QUERY_BYTES,
+            walks: WalkMemory::default(),
             work_on: WorkOn::BlockingThreads,
             reads: LaneOptions::at_once(limits::AT_ONCE),
             // They compute, so more than there are processors would only take time from each other and from the rest.

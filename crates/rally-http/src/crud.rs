@@ -93,10 +93,18 @@ fn operation<R: Served + Editable>(verb: Verb) -> Operation {
 
 async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     call.session.require(R::READ)?;
-    let asked = parameters::list_query::<R>(call.parameters()?, call.model::<R>())?;
+    let mut asked = parameters::list_query::<R>(call.parameters()?, call.model::<R>())?;
     let work = if asked.list.query.is_all() { Work::Read } else { Work::LongRead };
-    let answered = app.run(work, call.party(), move || {
+    let engine = app.clone();
+    let answered = engine.run(work, call.party(), move || {
+        let walk = app.walks().id(&call.session, R::KIND, list_of(&call, &asked.ignored)?);
+        let (walk, now) = (walk.as_ref(), app.engine().clock().now());
+        let offset = asked.list.offset;
+        asked.list.not_behind = walk.and_then(|walk| app.walks().end_before(walk, offset, now));
         let page = R::of(&call.session).json().list(&asked.list)?;
+        if let Some(walk) = walk {
+            app.walks().note(walk, &asked.list, &page, now);
+        }
         let mut response = answer::page(&page, &asked.fields)?;
         answer::write_links(&mut response, &call.path(), &links(&call, &asked, &page)?)?;
         Ok(response)
@@ -104,9 +112,20 @@ async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
     Ok(answered.await?)
 }
 
-/// The pages around one. If less than a page comes before it, the previous page begins at 0 and ends where this one
-/// begins.
-fn links<R>(
+/// The parameters that say which list is asked for, without those that say which part of it.
+fn list_of(call: &Call, ignored: &[String]) -> Result<Vec<(String, String)>, Error> {
+    let mut asked = query::pairs(call.uri.query())?;
+    asked.retain(|(name, _)| {
+        let is_of_page = matches!(name.as_str(), "offset" | "limit" | "fields" | "count");
+        !is_of_page && !ignored.contains(name)
+    });
+    Ok(asked)
+}
+
+/// The pages around one. The next one goes on behind the last record, so that changes between pages make it neither skip
+/// nor repeat any; the page before one by offset is by offset, too. If less than a page comes before it, the previous page
+/// begins at 0 and ends where this one begins.
+fn links<R: Resource>(
     call: &Call,
     asked: &ListParameters<R>,
     page: &Page<Row<R>>,
@@ -116,15 +135,20 @@ fn links<R>(
         |replaced: &[&str], added: &[(&str, &str)]| query::with(call.uri.query(), ignored, replaced, added);
     let at = |offset: u64| other(&["offset"], &[("offset", &offset.to_string())]);
     let step = u64::try_from(list.limit).map_err(Error::internal)?;
-    let mut links = vec![("first", at(0))];
+    let mut links = vec![("first", other(&["offset", "after"], &[("offset", "0")]))];
     if list.offset >= step {
         links.push(("prev", at(list.offset - step)));
     } else if list.offset > 0 {
         let rest = list.offset.to_string();
         links.push(("prev", other(&["offset", "limit"], &[("offset", "0"), ("limit", &rest)])));
     }
-    if page.has_more {
-        links.push(("next", at(list.offset.saturating_add(step))));
+    if let (true, Some(last)) = (page.has_more, page.records.last()) {
+        let next = if list.query.updated_since.is_some() {
+            ("updatedSince", last.updated_at()?.to_string())
+        } else {
+            ("after", last.id().to_string())
+        };
+        links.push(("next", other(&["offset", next.0], &[(next.0, &next.1)])));
     }
     Ok(links)
 }

@@ -57,11 +57,13 @@ mod routes;
 mod run;
 pub mod testing;
 mod tokens;
+mod walks;
 
 pub use config::{Config, LaneOptions, WorkOn};
 pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, raise_descriptor_limit, serve};
 pub use router::router;
+pub use walks::WalkMemory;
 
 /// The examples of the README are tests.
 #[cfg(all(doctest, feature = "cli"))]

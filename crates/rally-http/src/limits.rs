@@ -74,3 +74,11 @@ pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;
 pub const READINESS_MICROS: i64 = 1_000_000;
 /// The time that the store has to answer a check of readiness.
 pub const READINESS_PATIENCE: Duration = Duration::from_secs(2);
+/// Credentials whose walks by offset are remembered.
+pub const WALK_CALLERS: usize = 1_024;
+/// Lists of one credential whose walks by offset are remembered.
+pub const WALK_LISTS: usize = 16;
+/// Pages of one list whose ends are remembered.
+pub const WALK_PAGES: usize = 64;
+/// The time for which the end of a page is remembered.
+pub const WALK_LIFE: Duration = Duration::from_secs(600);

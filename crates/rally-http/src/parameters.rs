@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use rally_core::{
-    Atomicity, Error, Faults, Filter, ListQuery, Profile, Query, Timestamp, limits,
+    Atomicity, Error, Faults, Filter, Id, ListQuery, Profile, Query, Timestamp, limits,
     schema::{Fields, Model, Search},
 };
 
@@ -24,13 +24,14 @@ pub(crate) struct ListParameters<R> {
     pub(crate) ignored: Vec<String>,
 }
 
-/// Reads the parameters of a list: `limit`, `offset`, `updatedSince`, `count` and `fields`, the filters of the model and,
+/// Reads the parameters of a list: `limit`, `offset`, `after`, `updatedSince`, `count` and `fields`, the filters of the model and,
 /// if its records have names, `q`.
 ///
 /// # Errors
 /// [`Code::Validation`](rally_core::Code::Validation) with every parameter that is wrong.
 pub(crate) fn list_query<R>(mut parameters: Parameters, model: &Model) -> Result<ListParameters<R>, Error> {
     let limit = parameters.number("limit", 1, limits::PAGE).unwrap_or(limits::PAGE);
+    let after = parameters.id("after");
     let offset = parameters.offset();
     let count = parameters.flag("count");
     let query = Query {
@@ -41,7 +42,7 @@ pub(crate) fn list_query<R>(mut parameters: Parameters, model: &Model) -> Result
     let fields = parameters.fields(model);
     let ignored = parameters.finish()?;
     let without_joined = !fields.names_joined();
-    let list = ListQuery { query, limit, offset, count, without_joined };
+    let list = ListQuery { query, limit, after, offset, not_behind: None, count, without_joined };
     Ok(ListParameters { list, fields, ignored })
 }
 
@@ -117,6 +118,15 @@ impl Parameters {
                 None
             }
         }
+    }
+
+    /// Takes the id of a record.
+    fn id<R>(&mut self, name: &str) -> Option<Id<R>> {
+        let id = self.take(name)?.parse();
+        if id.is_err() {
+            self.fault(name, "is not an id");
+        }
+        id.ok()
     }
 
     fn flag(&mut self, name: &str) -> bool {
@@ -260,10 +270,12 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_by_the_names_of_the_parameters() {
-        let query = "limit=0&offset=-1&updatedSince=soon&count=yes&fields=size&page=1&ownerId=7&tag=a,b&q=";
+        let query =
+            "limit=0&after=7&offset=-1&updatedSince=soon&count=yes&fields=size&page=1&ownerId=7&tag=a,b&q=";
         assert_eq!(
             faults(&format!("{query}{}", "x".repeat(256))),
             [
+                "after is not an id",
                 "count must be true or false",
                 "fields names \"size\", which is not a member",
                 "limit must be a whole number from 1 to 100",

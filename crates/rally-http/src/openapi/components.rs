@@ -35,7 +35,20 @@ fn query_parameters() -> Value {
             with_default(bounded(1, limits::PAGE), &json!(limits::PAGE)),
             &json!(20),
         ),
-        "Offset": query("offset", "The number of records before the page.", offset, &json!(40)),
+        "Offset": query(
+            "offset",
+            "The number of records before the page. The page begins earlier, at the end of the page before, if records \
+             have left the list since the same credential read that one.",
+            offset,
+            &json!(40),
+        ),
+        "AfterRecord": query(
+            "after",
+            "Only records that were created after the one with this id, which need not be there any more. Not with \
+             `updatedSince`, whose list goes on by the `updatedAt` of its last record.",
+            uuid(),
+            &json!(ID),
+        ),
         "UpdatedSince": query(
             "updatedSince",
             "Only records that changed after this instant, in the order of their last change.",
@@ -172,9 +185,9 @@ pub(super) fn headers() -> Value {
         "ETag": answer("The version of the record.", text(), json!(ETAG)),
         "Location": answer("The path of the new record.", text(), json!(format!("/api/v1/contacts/{ID}"))),
         "Link": answer(
-            "Other pages (RFC 8288): `first`, `prev` and `next`.",
+            "Other pages (RFC 8288): `first`, `prev` and `next`, which goes on behind the last record of this one.",
             text(),
-            json!("</api/v1/contacts?offset=0>; rel=\"first\", </api/v1/contacts?offset=100>; rel=\"next\""),
+            json!("</api/v1/contacts?offset=0>; rel=\"first\", </api/v1/contacts?after=0190c000-0000-7000-8000-000000000000>; rel=\"next\""),
         ),
         "X-Total-Count": answer("The number of records in all, if `count=true`.", count(0), json!(4711)),
         "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request.", text(), json!("true")),

@@ -203,7 +203,7 @@ fn meaning(records: &Records) -> String {
 
 fn parameters(verb: Verb) -> Vec<&'static str> {
     match verb {
-        Verb::List => vec!["Limit", "Offset", "UpdatedSince", "Count", "Fields"],
+        Verb::List => vec!["Limit", "Offset", "AfterRecord", "UpdatedSince", "Count", "Fields"],
         Verb::Get | Verb::GetPart => vec!["Id", "Fields", "IfNoneMatch"],
         Verb::Create => vec!["IdempotencyKey", "Prefer"],
         Verb::Put | Verb::Patch | Verb::PutPart => {

@@ -40,3 +40,4 @@ mod settings;
 mod support;
 mod sync;
 mod users;
+mod walks;

@@ -183,7 +183,7 @@ fn the_document_has_the_parameters_of_every_list() {
         let told = document.operation("GET", &operation.path)["parameters"].as_array().unwrap();
         let told: BTreeSet<&str> =
             told.iter().map(|parameter| document.resolve(parameter)["name"].as_str().unwrap()).collect();
-        let of_all = ["limit", "offset", "updatedSince", "count", "fields", "q"];
+        let of_all = ["limit", "offset", "after", "updatedSince", "count", "fields", "q"];
         assert_eq!(told, of_all.into_iter().chain(resource.filters.iter().map(|(name, ..)| *name)).collect());
     }
 }
