@@ -10,6 +10,11 @@
 //! `RALLY_BENCH_CONNECTIONS` (32) that flood.
 
 #![expect(clippy::print_stdout, reason = "printing the table is what it is for")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot go on has nothing better to do than stop"
+)]
 
 mod client;
 mod floods;

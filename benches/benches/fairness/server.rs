@@ -37,7 +37,7 @@ pub(crate) struct Server {
 /// The place of a store, which is gone with it.
 enum Place {
     Folder { _folder: TempDir },
-    Database { _server: postgres::Server },
+    Database { _server: Box<postgres::Server> },
 }
 
 /// The records of the tenant that is measured.
@@ -137,7 +137,11 @@ fn open(store: &str) -> Option<(Arc<dyn Store>, Place, WorkOn)> {
     }
     let server = postgres::Server::start_with(&Setup { settings: &SETTINGS, ..Setup::default() })?;
     let store = PostgresStore::open(&server.fresh_url(), rally_store_postgres::Options::default());
-    Some((Arc::new(store.expect("a database")), Place::Database { _server: server }, WorkOn::BlockingThreads))
+    Some((
+        Arc::new(store.expect("a database")),
+        Place::Database { _server: Box::new(server) },
+        WorkOn::BlockingThreads,
+    ))
 }
 
 fn tenant(engine: &Engine, name: &str) -> (Session, String) {
