@@ -16,6 +16,8 @@ use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 
 /// The page itself, whose parts are below it.
 const PAGE: &str = include_str!("docs/index.html");
+/// The rules of the API, made of `GUIDE.md`.
+const GUIDE: &str = include_str!("docs/guide.html");
 /// The script that starts the page.
 const INITIALIZER: &str = include_str!("docs/initializer.js");
 /// The name of that script, under which the archive has one for another document.
@@ -35,6 +37,11 @@ struct Unpacked {
 /// The page itself.
 pub(crate) fn page() -> Response {
     Unpacked::of_text(PAGE, "text/html; charset=utf-8").into_response()
+}
+
+/// The page with the rules of the API.
+pub(crate) fn guide() -> Response {
+    Unpacked::of_text(GUIDE, "text/html; charset=utf-8").into_response()
 }
 
 /// A part of the page.
@@ -122,7 +129,32 @@ impl Unpacked {
 
 #[cfg(test)]
 mod tests {
+    use pulldown_cmark::{Options, Parser};
+
     use super::*;
+
+    /// Rules in Markdown, for readers of the sources; what is served is made of them.
+    const RULES: &str = include_str!("../GUIDE.md");
+
+    /// The page of the rules.
+    fn rendered() -> String {
+        let mut body = String::new();
+        pulldown_cmark::html::push_html(&mut body, Parser::new_ext(RULES, Options::ENABLE_TABLES));
+        include_str!("docs/guide_frame.html").replace("<!-- the rules -->\n", &body)
+    }
+
+    #[test]
+    fn the_page_of_the_rules_is_made_of_the_guide() {
+        let page = rendered();
+        if page != GUIDE && std::env::var_os("UPDATE_GUIDE").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/guide.html");
+            std::fs::write(path, &page).unwrap();
+        }
+        assert!(
+            page == GUIDE,
+            "the guide has changed; run this test with UPDATE_GUIDE=1, which writes the page"
+        );
+    }
 
     #[test]
     fn answers_share_the_bytes_of_a_file() {

@@ -61,12 +61,7 @@ fn query_parameters() -> Value {
             with_default(json!({ "type": "boolean" }), &json!(false)),
             &json!(true),
         ),
-        "Fields": query(
-            "fields",
-            "The members to answer, separated by commas; all of them if there is none.",
-            json!({ "type": "string" }),
-            &json!("id"),
-        ),
+        "Fields": fields("id,entityId,action"),
         "Atomic": query(
             "atomic",
             "`true` to create no record if one item is invalid.",
@@ -74,6 +69,16 @@ fn query_parameters() -> Value {
             &json!(true),
         ),
     })
+}
+
+/// The parameter that names the members to answer.
+pub(super) fn fields(example: &str) -> Value {
+    query(
+        "fields",
+        "The members to answer, separated by commas; all of them if there is none.",
+        json!({ "type": "string" }),
+        &json!(example),
+    )
 }
 
 fn feed_parameters() -> Value {

@@ -7,7 +7,7 @@ use rally_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    components::{header_references, query},
+    components::{self, header_references, query},
     examples,
     names::{self, in_code, plural, sentence, with_article},
     rules,
@@ -82,7 +82,12 @@ fn records(records: &Records, has_id: bool) -> Map<String, Value> {
     let body = body(records);
     let mut responses = failures(Some(scope), &names, body.is_some());
     responses.extend(answers(records).into_iter().map(|(status, response)| (status.to_owned(), response)));
+    let has_fields = names.contains(&"Fields");
+    names.retain(|name| *name != "Fields");
     let mut parameters = parameter_references(&names);
+    if has_fields {
+        parameters.push(fields(model));
+    }
     if verb == Verb::List {
         parameters.extend(filters(model, noun));
     }
@@ -213,6 +218,18 @@ fn parameters(verb: Verb) -> Vec<&'static str> {
         Verb::Upsert => vec!["IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
         Verb::Bulk => vec!["Atomic", "IdempotencyKey"],
     }
+}
+
+/// The parameter that names the members of one resource.
+fn fields(model: &Model) -> Value {
+    let names: Vec<&str> = model
+        .members()
+        .iter()
+        .filter(|member| member.access.is_read())
+        .map(|member| member.name)
+        .take(3)
+        .collect();
+    components::fields(&names.join(","))
 }
 
 /// The parameters that filter the list of one resource.

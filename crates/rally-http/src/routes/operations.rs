@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::new(Method::Get, READINESS, readiness, Operation::Page(&READINESS_PAGE)),
         Route::new(Method::Get, "/openapi.json", document, Operation::Page(&DOCUMENT)),
         Route::new(Method::Get, "/docs", docs_page, Operation::Page(&DOCS)),
+        Route::new(Method::Get, "/docs/guide", guide, Operation::Page(&GUIDE)),
     ]
 }
 
@@ -68,6 +69,16 @@ static DOCS: Page = Page {
     id: "getDocs",
     summary: "Get this document as a page",
     description: "A page on which operations can be tried out. It needs nothing from elsewhere.",
+    content_type: "text/html",
+    schema: None,
+    example: || json!("<!DOCTYPE html>"),
+    failures: &[],
+};
+
+static GUIDE: Page = Page {
+    id: "getGuide",
+    summary: "Get the rules of the API as a page",
+    description: "What holds for all operations: paging, filters, dates, errors, retries, the feed.",
     content_type: "text/html",
     schema: None,
     example: || json!("<!DOCTYPE html>"),
@@ -117,6 +128,10 @@ async fn document(State(app): State<App>) -> Response {
 
 async fn docs_page() -> Response {
     docs::page()
+}
+
+async fn guide() -> Response {
+    docs::guide()
 }
 
 async fn docs_file(uri: Uri) -> Result<Response, Problem> {

@@ -148,3 +148,14 @@ fn the_docs_are_a_page_that_needs_nothing_from_elsewhere() {
     assert!(start.body.contains(r#"validatorUrl: "none""#), "{}", start.body);
     api.get("/docs/nothing").send().is(404);
 }
+
+#[test]
+fn the_rules_of_the_api_are_a_page() {
+    let api = Api::new();
+    let page = api.get("/docs/guide").key("").send().is(200);
+    assert_eq!(page.header("Content-Type"), "text/html; charset=utf-8");
+    for heading in ["Lists", "The feed", "Errors", "Limits and retries", "Known quirks"] {
+        assert!(page.body.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+    }
+    assert!(api.get("/docs").send().body.contains("docs/guide"));
+}
