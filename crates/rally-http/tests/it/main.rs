@@ -8,6 +8,7 @@
 )]
 
 mod activities;
+mod agreement;
 mod api_keys;
 mod attacks;
 mod audit;
