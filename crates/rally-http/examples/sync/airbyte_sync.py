@@ -1,4 +1,7 @@
-"""Runs the declarative source of `airbyte_sync.yaml` on airbyte-cdk into a small target."""
+"""Runs the declarative source of `airbyte_sync.yaml` on airbyte-cdk into a small target.
+
+PAGING=offset shows that counting pages is safe, too.
+"""
 
 import json
 import os
@@ -15,7 +18,10 @@ from messages import Target
 def main():
     target = Target()
     with open(os.path.join(os.path.dirname(__file__), "airbyte_sync.yaml")) as file:
-        manifest = yaml.safe_load(file)
+        manifest = file.read()
+    if os.environ.get("PAGING") == "offset":
+        manifest = manifest.replace("definitions/by_link", "definitions/by_offset")
+    manifest = yaml.safe_load(manifest)
     config = {"url": os.environ["RALLY_URL"], "api_key": os.environ["RALLY_KEY"]}
     catalog = CatalogBuilder()
     for name in ("contacts", "deals", "changes"):
