@@ -9,7 +9,7 @@ use rally_core::{
     schema::{Allowance, Limiter},
 };
 
-use crate::{limits, recent::Recent};
+use crate::{config::GuessLimits, recent::Recent};
 
 /// Counts the requests without a valid credential of each source address, and keeps those that are made up from the store.
 ///
@@ -24,6 +24,8 @@ pub(crate) struct AnonymousCallers {
     hasher: RandomState,
     /// 0 for no limit.
     per_minute: u32,
+    /// Lookups of a source after its requests are spent.
+    lookups_per_minute: u32,
 }
 
 /// A credential, hashed with a key of this process. Two with one hash would share a look into the store, not a session.
@@ -41,14 +43,15 @@ pub(crate) enum Passage {
 }
 
 impl AnonymousCallers {
-    pub(crate) fn new(per_minute: u32) -> Self {
-        let most = limits::COUNTED_SOURCES;
+    /// `per_minute` are the failures of each source, 0 for no limit.
+    pub(crate) fn new(per_minute: u32, limits: &GuessLimits) -> Self {
         Self {
-            failures: Limiter::bounded(most),
-            lookups: Limiter::bounded(most),
-            valid: RwLock::new(Recent::new(limits::VALID_CREDENTIALS, limits::VALID_CREDENTIAL_MICROS)),
+            failures: Limiter::bounded(limits.counted_sources),
+            lookups: Limiter::bounded(limits.counted_sources),
+            valid: RwLock::new(Recent::new(limits.valid_credentials, limits.valid_credential_life)),
             hasher: RandomState::new(),
             per_minute,
+            lookups_per_minute: per_minute.saturating_mul(limits.lookups_beyond_failures),
         }
     }
 
@@ -62,8 +65,7 @@ impl AnonymousCallers {
         if self.valid.read().has(&self.hasher.hash_one(credential), now) {
             return Passage::Free;
         }
-        let more = self.per_minute.saturating_mul(limits::LOOKUPS_BEYOND_FAILURES);
-        if self.lookups.take(source, more, now).granted { Passage::Lookup } else { Passage::Refused(left) }
+        if self.lookups.take(source, self.lookups_per_minute, now).granted { Passage::Lookup } else { Passage::Refused(left) }
     }
 
     /// Notes that a credential has opened a session.
@@ -105,6 +107,7 @@ impl AnonymousCallers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
 
     const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -114,7 +117,7 @@ mod tests {
 
     /// Callers of whom one has spent its requests.
     fn spent() -> AnonymousCallers {
-        let callers = AnonymousCallers::new(2);
+        let callers = AnonymousCallers::new(2, &GuessLimits::default());
         for _ in 0..2 {
             assert_eq!(callers.pass(SOURCE, Some("made up"), now()), Passage::Free);
             assert!(callers.count_failure(SOURCE, Some("made up"), now()).is_some_and(|left| left.granted));
@@ -145,8 +148,9 @@ mod tests {
         callers.count_failure(SOURCE, Some("valid"), now());
         assert_eq!(callers.pass(SOURCE, Some("valid"), now()), Passage::Lookup);
         callers.note_valid(SOURCE, "valid", Passage::Free, now());
-        let later = now().plus_micros(limits::VALID_CREDENTIAL_MICROS - 1);
-        let too_late = now().plus_micros(limits::VALID_CREDENTIAL_MICROS);
+        let life = i64::try_from(limits::VALID_CREDENTIAL_LIFE.as_micros()).unwrap();
+        let later = now().plus_micros(life - 1);
+        let too_late = now().plus_micros(life);
         for (instant, passage) in [(later, Passage::Free), (too_late, Passage::Lookup)] {
             for _ in 0..2 {
                 callers.count_failure(SOURCE, Some("made up"), instant);

@@ -33,10 +33,11 @@ struct Shared {
 impl App {
     /// The state before the first request. `document` returns the JSON of the OpenAPI document.
     pub(crate) fn new(engine: Engine, config: Config, document: fn() -> Bytes) -> Self {
+        let per_source = config.failed_credentials_per_minute;
         let hashing = Hashing::new(config.passwords_at_once, config.passwords_waiting);
         Self(Arc::new(Shared {
-            anonymous: AnonymousCallers::new(config.failed_credentials_per_minute),
-            logins: Logins::new(engine.clone(), hashing.clone(), config.failed_credentials_per_minute),
+            anonymous: AnonymousCallers::new(per_source, &config.guesses),
+            logins: Logins::new(engine.clone(), hashing.clone(), per_source, config.guesses),
             hashing,
             lanes: Lanes::new(&config),
             tokens: Tokens::new(engine.clone()),

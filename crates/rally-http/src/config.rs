@@ -14,6 +14,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Requests without a valid credential a minute and source address, and as many failed logins; 0 for no limit.
     pub failed_credentials_per_minute: u32,
+    /// The other bounds on callers who guess, and on what is remembered of them.
+    pub guesses: GuessLimits,
     /// Passwords that are hashed at once, for logins and for users that are written; at least 1. Each takes a processor
     /// and 19 MiB for some tens of milliseconds.
     pub passwords_at_once: usize,
@@ -44,6 +46,44 @@ pub struct Config {
     pub long_reads: LaneOptions,
     /// Writes. They wait for the disk or for the database much more than they compute.
     pub writes: LaneOptions,
+}
+
+/// Bounds on callers who guess passwords and credentials, and on what is remembered of them. All of it is kept by each
+/// server for itself, in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuessLimits {
+    /// Failed logins a minute at an account from one source.
+    pub failed_logins_per_minute: u32,
+    /// Failed logins a minute at an account from all sources together that have not logged in to it.
+    pub failed_logins_of_account_per_minute: u32,
+    /// Sources, and pairs of a source and an account, whose failures of a minute are counted each by itself.
+    pub counted_sources: usize,
+    /// Pairs of an account and a source that has logged in to it, which are remembered.
+    pub known_logins: usize,
+    /// The time for which such a pair is remembered.
+    pub known_login_life: Duration,
+    /// Credentials that are remembered as valid, and go on working while a flood comes from where they are used.
+    pub valid_credentials: usize,
+    /// The time for which a credential is remembered as valid.
+    pub valid_credential_life: Duration,
+    /// Unknown credentials of a source that are looked up after its requests without a valid one are spent, as a multiple
+    /// of these.
+    pub lookups_beyond_failures: u32,
+}
+
+impl Default for GuessLimits {
+    fn default() -> Self {
+        Self {
+            failed_logins_per_minute: limits::FAILED_LOGINS_PER_MINUTE,
+            failed_logins_of_account_per_minute: limits::FAILED_LOGINS_OF_ACCOUNT_PER_MINUTE,
+            counted_sources: limits::COUNTED_SOURCES,
+            known_logins: limits::KNOWN_LOGINS,
+            known_login_life: limits::KNOWN_LOGIN_LIFE,
+            valid_credentials: limits::VALID_CREDENTIALS,
+            valid_credential_life: limits::VALID_CREDENTIAL_LIFE,
+            lookups_beyond_failures: limits::LOOKUPS_BEYOND_FAILURES,
+        }
+    }
 }
 
 /// Bounds of one kind of work. Tenants take turns at it; what finds no place to wait is answered 503.
@@ -92,6 +132,7 @@ impl Default for Config {
             host_suffixes: vec!["localhost".to_owned()],
             trusted_proxies: Vec::new(),
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
+            guesses: GuessLimits::default(),
             // One processor is left, so that the API goes on.
             passwords_at_once: processors.saturating_sub(1).max(1),
             passwords_waiting: limits::PASSWORDS_WAITING,

@@ -59,7 +59,7 @@ pub mod testing;
 mod tokens;
 mod walks;
 
-pub use config::{Config, LaneOptions, WorkOn};
+pub use config::{Config, GuessLimits, LaneOptions, WorkOn};
 pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, raise_descriptor_limit, serve};
 pub use router::router;

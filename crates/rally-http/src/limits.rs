@@ -47,8 +47,8 @@ pub const FAILED_LOGINS_PER_MINUTE: u32 = 10;
 pub const FAILED_LOGINS_OF_ACCOUNT_PER_MINUTE: u32 = 100;
 /// Pairs of an account and a source that has logged in to it, which are remembered as known.
 pub const KNOWN_LOGINS: usize = 65_536;
-/// The time for which such a pair is remembered, in microseconds.
-pub const KNOWN_LOGIN_MICROS: i64 = 30 * 24 * 3_600 * 1_000_000;
+/// The time for which such a pair is remembered.
+pub const KNOWN_LOGIN_LIFE: Duration = Duration::from_hours(30 * 24);
 /// Requests that may wait for a turn at hashing a password, of callers with a known source or credential and of others
 /// each.
 pub const PASSWORDS_WAITING: usize = 128;
@@ -57,8 +57,8 @@ pub const PASSWORDS_WAITING: usize = 128;
 pub const COUNTED_SOURCES: usize = 65_536;
 /// Credentials that are remembered as valid, so that a flood from where they are used does not hold them up.
 pub const VALID_CREDENTIALS: usize = 65_536;
-/// The time for which a credential is remembered as valid, in microseconds.
-pub const VALID_CREDENTIAL_MICROS: i64 = 600_000_000;
+/// The time for which a credential is remembered as valid.
+pub const VALID_CREDENTIAL_LIFE: Duration = Duration::from_secs(600);
 /// Unknown credentials that are looked up in the store for a source when its requests without a valid one are spent, as a
 /// multiple of these.
 pub const LOOKUPS_BEYOND_FAILURES: u32 = 10;

@@ -17,8 +17,8 @@ use rally_core::{
 
 use crate::{
     blocking::on_blocking_thread,
+    config::GuessLimits,
     hashing::{Asker, Hashing, Standing},
-    limits,
     problem::{Failure, Problem},
     recent::Recent,
 };
@@ -48,6 +48,7 @@ struct Tries {
     of_source: Limiter<IpAddr>,
     /// 0 for no limit.
     per_source: u32,
+    limits: GuessLimits,
 }
 
 /// A try of a password.
@@ -75,12 +76,12 @@ pub(crate) struct Refused {
 
 impl Logins {
     /// `per_source` are the failures a minute of each source, 0 for no limit.
-    pub(crate) fn new(engine: Engine, hashing: Hashing, per_source: u32) -> Self {
+    pub(crate) fn new(engine: Engine, hashing: Hashing, per_source: u32, limits: GuessLimits) -> Self {
         Self {
             engine,
             hashing,
-            tries: Tries::new(per_source),
-            known: RwLock::new(Recent::new(limits::KNOWN_LOGINS, limits::KNOWN_LOGIN_MICROS)),
+            tries: Tries::new(per_source, limits),
+            known: RwLock::new(Recent::new(limits.known_logins, limits.known_login_life)),
             hasher: RandomState::new(),
         }
     }
@@ -123,13 +124,14 @@ impl Logins {
 }
 
 impl Tries {
-    fn new(per_source: u32) -> Self {
+    fn new(per_source: u32, limits: GuessLimits) -> Self {
         Self {
-            by_known: Limiter::bounded(limits::COUNTED_SOURCES),
-            by_strangers: Limiter::bounded(limits::COUNTED_SOURCES),
-            of_account: Limiter::bounded(limits::COUNTED_SOURCES),
-            of_source: Limiter::bounded(limits::COUNTED_SOURCES),
+            by_known: Limiter::bounded(limits.counted_sources),
+            by_strangers: Limiter::bounded(limits.counted_sources),
+            of_account: Limiter::bounded(limits.counted_sources),
+            of_source: Limiter::bounded(limits.counted_sources),
             per_source,
+            limits,
         }
     }
 
@@ -140,7 +142,7 @@ impl Tries {
     fn take(&self, tried: Try) -> Result<(), Allowance> {
         let Try { account, source, standing, at } = tried;
         let of_pair = |pairs: &Limiter<(Account, IpAddr)>| {
-            granted(pairs.take((account, source), limits::FAILED_LOGINS_PER_MINUTE, at))
+            granted(pairs.take((account, source), self.limits.failed_logins_per_minute, at))
         };
         if standing == Standing::Known {
             return of_pair(&self.by_known);
@@ -149,7 +151,7 @@ impl Tries {
             granted(self.of_source.look(&source, self.per_source, at))?;
         }
         of_pair(&self.by_strangers)?;
-        let of_account = self.of_account.take(account, limits::FAILED_LOGINS_OF_ACCOUNT_PER_MINUTE, at);
+        let of_account = self.of_account.take(account, self.limits.failed_logins_of_account_per_minute, at);
         granted(of_account).inspect_err(|_| self.by_strangers.give_back(&(account, source), at))
     }
 

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, hash::Hash};
+use std::{collections::HashMap, hash::Hash, time::Duration};
 
 use rally_core::Timestamp;
 
@@ -13,8 +13,9 @@ pub(crate) struct Recent<K> {
 }
 
 impl<K: Eq + Hash> Recent<K> {
-    /// Nothing yet. A key is forgotten after `life_micros`, or sooner if there are more than `most`.
-    pub(crate) fn new(most: usize, life_micros: i64) -> Self {
+    /// Nothing yet. A key is forgotten after `life`, or sooner if there are more than `most`.
+    pub(crate) fn new(most: usize, life: Duration) -> Self {
+        let life_micros = i64::try_from(life.as_micros()).unwrap_or(i64::MAX);
         Self { most, life_micros, noted: HashMap::new(), notes: 0 }
     }
 
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_had_until_its_time_is_over() {
-        let mut recent = Recent::new(10, 80);
+        let mut recent = Recent::new(10, Duration::from_micros(80));
         recent.note("a", at(0));
         assert!(recent.has(&"a", at(79)) && !recent.has(&"a", at(80)) && !recent.has(&"b", at(0)));
         assert!(recent.is_fresh(&"a", at(9)) && !recent.is_fresh(&"a", at(10)));
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_room_is_bounded_and_the_newest_stay() {
-        let mut recent = Recent::new(100, 1_000_000);
+        let mut recent = Recent::new(100, Duration::from_secs(1));
         for number in 0..10_000 {
             recent.note(number, at(0));
             assert!(recent.noted.len() <= 100);
