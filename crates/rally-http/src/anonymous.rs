@@ -65,7 +65,11 @@ impl AnonymousCallers {
         if self.valid.read().has(&self.hasher.hash_one(credential), now) {
             return Passage::Free;
         }
-        if self.lookups.take(source, self.lookups_per_minute, now).granted { Passage::Lookup } else { Passage::Refused(left) }
+        if self.lookups.take(source, self.lookups_per_minute, now).granted {
+            Passage::Lookup
+        } else {
+            Passage::Refused(left)
+        }
     }
 
     /// Notes that a credential has opened a session.

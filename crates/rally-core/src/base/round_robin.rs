@@ -50,6 +50,11 @@ impl<K: Clone + Eq + Hash, V> RoundRobin<K, V> {
         Some((key, value))
     }
 
+    /// The keys that have values, from the next to have its turn to the last.
+    pub fn keys(&self) -> impl Iterator<Item = &K> {
+        self.turns.iter()
+    }
+
     /// The number of values that wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -84,7 +84,8 @@ pub struct GroupOptions {
     pub members: usize,
     /// The bytes after which a group commits, since they are all held in memory until then.
     pub bytes: usize,
-    /// The age at which a group commits, so that slow writers do not keep the others of it waiting.
+    /// The age at which a group commits, so that slow writers do not keep the others of it waiting. Tenants that wait and
+    /// have had no turn in it have one before.
     pub time: Duration,
     /// Attempts at a write, at most, while nothing of it is applied and another attempt may help.
     pub attempts: usize,
@@ -176,6 +177,7 @@ impl<T, S> GroupQueue<T, S> {
         if let Some(group) = turn.group.take() {
             group.finish(backend, &mut turn.state);
         }
+        self.turns.end_group();
         work(&mut turn.state)
     }
 
@@ -192,7 +194,8 @@ impl<T, S> GroupQueue<T, S> {
     /// - an answer that rests on no change of the group stands, even if the commit fails;
     /// - no group is left open when nobody waits for the turn;
     /// - writers of different tenants take turns: one waits for one write of each other tenant at most, however many wait;
-    /// - a group takes at most `members` writes, and no more once it has `bytes`, or is as old as `time`;
+    /// - a group takes at most `members` writes, and no more once it has `bytes`, or once it is as old as `time` and each
+    ///   tenant that waits has had a turn in it;
     /// - a panic in `build` reaches its caller, and loses no other batch of the group;
     /// - a transaction that is not sound is never committed; the writer that met the reason is told it;
     /// - a group that changes nothing is not committed at all.
@@ -226,8 +229,12 @@ impl<T, S> GroupQueue<T, S> {
         // A panic is carried past the end of the turn, since others may depend on this thread to commit their writes.
         let member =
             panic::catch_unwind(AssertUnwindSafe(|| turn.admit(backend, &self.options, tenant, build)));
+        self.turns.note_in_group(tenant);
         if let Some(group) = turn.group.take_if(|group| self.is_ripe(backend, group)) {
             group.finish(backend, &mut turn.state);
+        }
+        if turn.group.is_none() {
+            self.turns.end_group();
         }
         drop(turn);
         drop(taken);
@@ -242,7 +249,7 @@ impl<T, S> GroupQueue<T, S> {
         self.turns.is_last()
             || group.members >= self.options.members
             || group.bytes >= self.options.bytes
-            || backend.age(&group.transaction) >= self.options.time
+            || backend.age(&group.transaction) >= self.options.time && self.turns.is_round_over()
             || backend.condition(&group.transaction) != Condition::Sound
     }
 }

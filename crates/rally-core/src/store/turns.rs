@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -17,6 +17,8 @@ struct Line {
     is_taken: bool,
     /// Empty unless the turn is taken.
     waiting: RoundRobin<TenantId, Arc<Waiter>>,
+    /// The tenants that have had a turn in the group that is open.
+    in_group: HashSet<TenantId>,
 }
 
 /// The place where a thread waits until it is called.
@@ -55,6 +57,22 @@ impl Turns {
         self.0.lock().waiting.is_empty()
     }
 
+    /// True when each tenant that waits has had a turn in the group that is open.
+    pub(super) fn is_round_over(&self) -> bool {
+        let line = self.0.lock();
+        line.waiting.keys().all(|tenant| line.in_group.contains(tenant))
+    }
+
+    /// Notes that a tenant has had a turn in the group that is open.
+    pub(super) fn note_in_group(&self, tenant: TenantId) {
+        self.0.lock().in_group.insert(tenant);
+    }
+
+    /// Notes that no group is open.
+    pub(super) fn end_group(&self) {
+        self.0.lock().in_group.clear();
+    }
+
     /// Takes the turn, or gives the place to wait for it.
     fn line_up(&self, tenant: TenantId) -> Option<Arc<Waiter>> {
         let mut line = self.0.lock();
@@ -72,10 +90,20 @@ impl Drop for Taken<'_> {
     /// Hands the turn over, so that no thread that comes meanwhile gets in before those who wait.
     fn drop(&mut self) {
         let mut line = self.0.0.lock();
-        match line.waiting.pop() {
-            Some((_, next)) => next.call(),
+        match line.next() {
+            Some(next) => next.call(),
             None => line.is_taken = false,
         }
+    }
+}
+
+impl Line {
+    /// The next thread: one of a tenant that has had no turn in the open group, if there is one, as it can still share
+    /// the group's commit.
+    fn next(&mut self) -> Option<Arc<Waiter>> {
+        let Self { waiting, in_group, .. } = self;
+        let next = waiting.pop_of(|tenant| !in_group.contains(tenant)).or_else(|| waiting.pop())?;
+        Some(next.1)
     }
 }
 

@@ -13,8 +13,6 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::Mutex;
-
 use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, GroupOptions, Key, Snapshot, Store, StoreError},
@@ -22,7 +20,7 @@ use rally_core::{
 
 use super::{
     Property,
-    given::{NEIGHBOUR, TENANT, get, key, newest, number, puts, value},
+    given::{TENANT, get, key, newest, number, puts, value},
     limits::batch_of,
     threads::{Task, until, wait_for, without_waiting},
 };
@@ -65,7 +63,7 @@ pub enum GroupFault {
     InterruptTransaction,
 }
 
-type Subject = Arc<dyn Grouped>;
+pub(super) type Subject = Arc<dyn Grouped>;
 type Answer = Result<Commit, StoreError>;
 type Build = Box<dyn Fn(&dyn Snapshot) -> Result<Batch, Abort> + Send>;
 
@@ -84,7 +82,6 @@ pub(super) fn properties() -> Vec<Property<Subject>> {
         Property::of(a_group_takes_at_most_so_many_writes),
         Property::of(a_group_takes_no_more_writes_once_it_has_so_many_bytes),
         Property::of(a_group_takes_no_more_writes_once_its_time_is_up),
-        Property::of(writers_of_different_tenants_take_turns),
         Property::of(a_group_that_changes_nothing_is_not_committed),
         Property::of(a_broken_transaction_is_not_committed_and_the_reason_is_told),
         Property::of(a_broken_transaction_takes_no_more_writes),
@@ -92,11 +89,11 @@ pub(super) fn properties() -> Vec<Property<Subject>> {
     ]
 }
 
-fn first() -> Key {
+pub(super) fn first() -> Key {
     key(7, b"first")
 }
 
-fn second() -> Key {
+pub(super) fn second() -> Key {
     key(7, b"second")
 }
 
@@ -122,7 +119,7 @@ fn is_on_purpose(error: &StoreError) -> bool {
 }
 
 /// A write that has been answered.
-struct Told {
+pub(super) struct Told {
     answer: Answer,
     runs: usize,
     /// True when the last run of `build` saw the first writer's key.
@@ -141,7 +138,7 @@ fn tell(subject: &dyn Grouped, mut build: impl FnMut(&dyn Snapshot) -> Result<Ba
 }
 
 /// Runs a write that nobody waits for, on a thread of its own.
-fn alone(
+pub(super) fn alone(
     subject: &Subject,
     build: impl FnMut(&dyn Snapshot) -> Result<Batch, Abort> + Send + 'static,
 ) -> Told {
@@ -222,7 +219,7 @@ fn check_seen(subject: &Subject, told: &Told) {
     }
 }
 
-fn applied(told: thread::Result<Told>) {
+pub(super) fn applied(told: thread::Result<Told>) {
     let told = told.unwrap_or_else(|panic| resume_unwind(panic));
     assert_eq!(told.answer.expect("a healthy store takes a write"), Commit::Applied);
 }
@@ -383,37 +380,6 @@ fn a_group_takes_no_more_writes_once_its_time_is_up(subject: &Subject) {
     let before = subject.commits();
     in_one_group(subject, vec![put(first()), put(second())]).into_iter().for_each(applied);
     assert_eq!(subject.commits() - before, 2, "commits of two writes, of which the first takes too long");
-}
-
-fn writers_of_different_tenants_take_turns(subject: &Subject) {
-    const MANY: usize = 3;
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let (steered, turns, (send, tasks)) = (Arc::clone(subject), Arc::clone(&order), mpsc::channel());
-    let told = alone(subject, move |_| {
-        let start = |tenant: TenantId| {
-            let (subject, turns) = (Arc::clone(&steered), Arc::clone(&turns));
-            let build = move |_: &dyn Snapshot| {
-                turns.lock().push(tenant);
-                Ok(puts([(first(), "1")]))
-            };
-            let _ = send.send(Task::start(move || subject.store().write(tenant, &mut { build })));
-        };
-        for others in 1..=MANY {
-            start(TENANT);
-            until("another writer of the tenant", || steered.waiting(TENANT) == others);
-        }
-        start(NEIGHBOUR);
-        // Where each tenant has a turn of its own, it need not wait.
-        let has_begun = || steered.waiting(NEIGHBOUR) > 0 || turns.lock().contains(&NEIGHBOUR);
-        until("a writer of another tenant", has_begun);
-        Ok(Batch::new())
-    });
-    applied(Ok(told));
-    for task in tasks {
-        assert_eq!(task.finish("a write").expect("a healthy store takes a write"), Commit::Applied);
-    }
-    let before = order.lock().iter().take_while(|tenant| **tenant != NEIGHBOUR).count();
-    assert!(before <= 1, "the only writer of a tenant waited for {before} of another's {MANY}");
 }
 
 fn a_group_that_changes_nothing_is_not_committed(subject: &Subject) {

@@ -15,6 +15,7 @@ mod read;
 mod scan;
 mod snapshot;
 mod threads;
+mod turns;
 mod walks;
 mod write;
 
@@ -66,7 +67,7 @@ pub fn of_a_file() -> Vec<Property<Place>> {
 /// The further promises of a store that commits in groups. The subject must be fresh.
 #[must_use]
 pub fn of_group_commit() -> Vec<Property<Arc<dyn Grouped>>> {
-    group::properties()
+    group::properties().into_iter().chain(turns::properties()).collect()
 }
 
 impl<S> Property<S> {

@@ -70,7 +70,13 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
     (F::OnlyAppliedWritesCommit, &["no_group_is_left_open_when_nobody_waits"]),
     (F::PanicLosesTheGroup, &["a_panic_in_build_loses_no_other_batch_of_the_group"]),
     (F::RefusalsFail, &["an_answer_that_rests_on_no_change_of_the_group_stands"]),
-    (F::TenantsWaitInOneLine, &["writers_of_different_tenants_take_turns"]),
+    (
+        F::TenantsWaitInOneLine,
+        &[
+            "writers_of_different_tenants_take_turns",
+            "a_group_whose_time_is_up_takes_a_tenant_that_had_no_turn_in_it",
+        ],
+    ),
     (F::TimeIsNotCounted, &["a_group_takes_no_more_writes_once_its_time_is_up"]),
 ];
 
