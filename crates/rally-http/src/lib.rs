@@ -64,8 +64,3 @@ pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, raise_descriptor_limit, serve};
 pub use router::router;
 pub use walks::WalkMemory;
-
-/// The examples of the README are tests.
-#[cfg(all(doctest, feature = "cli"))]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
