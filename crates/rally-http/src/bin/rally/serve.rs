@@ -164,6 +164,10 @@ impl Server<'_> {
         http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
         http.trusted_proxies.clone_from(&self.common.trusted_proxies);
         http.work_on = self.store.store.work_on();
+        if let Some(at_once) = self.store.long_reads() {
+            http.long_reads.at_once = at_once;
+            http.long_reads.at_once_a_tenant = at_once / 2;
+        }
         if self.config.test_keys && self.config.requests_per_minute == 0 {
             http.failed_credentials_per_minute = 0;
         }

@@ -102,6 +102,15 @@ impl StoreArguments {
         Self { store: Location::Memory, store_connections: 1, file: FileArguments::default() }
     }
 
+    /// Long reads at once, where the store has a say in it: those of a database wait for it more than they compute, so
+    /// a quarter of the connections may do them.
+    pub(crate) fn long_reads(&self) -> Option<usize> {
+        match self.store {
+            Location::Postgres(_) => Some(usize::from(self.store_connections / 4).max(2)),
+            Location::Memory | Location::Redb(_) | Location::Unknown => None,
+        }
+    }
+
     /// Opens the store.
     pub(crate) fn open(&self, need: Need, progress: Progress) -> Result<OpenStore, Failure> {
         match &self.store {
