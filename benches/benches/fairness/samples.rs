@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How long requests took, in order.
+/// Durations of requests, in order.
 #[derive(Debug)]
 pub(crate) struct Samples(Vec<Duration>);
 

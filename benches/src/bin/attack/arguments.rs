@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// Print a line of JSON for each figure
     #[arg(long)]
     pub(crate) json: bool,
-    /// What `--json` printed in an earlier run, to be put beside this one's figures
+    /// The output of an earlier run with `--json`, to be put beside this one's figures
     #[arg(long, value_name = "FILE")]
     pub(crate) beside: Option<PathBuf>,
     /// Contacts of the tenant that floods

@@ -125,7 +125,7 @@ impl Ground {
         self.help.contains(option)
     }
 
-    /// What a command of the program prints, all of it.
+    /// The whole output of a command of the program.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String, Stop> {
         let ended = Command::new(self.program()).args(arguments).output()?;
         let said = [ended.stdout, ended.stderr].concat();
@@ -136,7 +136,7 @@ impl Ground {
         Err(Stop::failed(format!("rally {}: {said}", arguments.join(" "))))
     }
 
-    /// What a command prints that works on a store.
+    /// The output of a command that works on a store.
     pub(crate) fn run_on(&self, place: &Place, arguments: &[&str]) -> Result<String, Stop> {
         self.run(&[arguments, &["--store", &place.0]].concat())
     }

@@ -144,7 +144,7 @@ async fn send_most_of_a_body(address: SocketAddr, source: Ipv4Addr, key: &str) -
     Ok(stream)
 }
 
-/// What was answered before the body had ended; empty if nothing was.
+/// The answer that came before the body had ended; empty if there was none.
 async fn refusal(stream: &mut TcpStream) -> String {
     let mut answer = [0; 2048];
     let read = in_time(Duration::from_millis(5), stream.read(&mut answer)).await.unwrap_or(0);

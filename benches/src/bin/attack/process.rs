@@ -1,4 +1,4 @@
-//! What the system says of a process, and what it can be made to do.
+//! The figures that the system has of a process, and the signals that it can be sent.
 
 use std::{collections::HashSet, fs, net::SocketAddr};
 
