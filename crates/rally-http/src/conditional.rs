@@ -182,7 +182,7 @@ fn element(list: &[u8]) -> (Option<Element<'_>>, &[u8]) {
     }
 }
 
-/// What comes before the first comma, without blanks around it, and what comes behind.
+/// The text before the first comma, without blanks around it, and the text behind it.
 fn until_comma(text: &[u8]) -> (&[u8], &[u8]) {
     let (before, behind) = split_once(text, b',').unwrap_or((text, b""));
     (before.trim_ascii(), behind)

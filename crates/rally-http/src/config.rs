@@ -35,7 +35,7 @@ pub struct Config {
     pub body_bytes_per_second: u32,
     /// Bytes of a query string at most.
     pub query_bytes: usize,
-    /// What is remembered of walks by offset, so that changes between their pages make them skip no record. Each server
+    /// The memory of walks by offset, so that changes between their pages make them skip no record. Each server
     /// remembers what it has answered itself: a walk that changes to another one goes on by counting.
     pub walks: WalkMemory,
     /// The threads that the engine works on.

@@ -26,7 +26,7 @@ pub(super) struct Line<T> {
     hasher: RandomState,
 }
 
-/// What is handed to one who waits.
+/// A value that is handed to one who waits.
 pub(super) trait Payload {
     /// True when nobody waits for it any more.
     fn has_left(&self) -> bool;

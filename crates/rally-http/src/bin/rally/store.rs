@@ -199,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn a_quarter_of_the_connections_may_do_long_reads() {
+        let long_reads = |store: &str, store_connections: u16| {
+            let store = store.parse().unwrap_or_else(|never| match never {});
+            StoreArguments { store, store_connections, file: FileArguments::default() }.long_reads()
+        };
+        assert_eq!(
+            [1, 16, 100].map(|connections| long_reads("postgres://u@h/d", connections)),
+            [Some(2), Some(4), Some(25)]
+        );
+        assert_eq!(["memory", "redb:x"].map(|store| long_reads(store, 16)), [None, None]);
+    }
+
+    #[test]
     fn a_password_is_not_printed() {
         for text in ["postgres://u:hush@h/d", "postgress://u:hush@h/d", "host=h password=hush"] {
             let location: Location = text.parse().unwrap_or_else(|never| match never {});

@@ -3,8 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::response::Response;
-use rally_http::limits;
-use rally_http::{Config, router};
+use rally_http::{Config, GuessLimits, limits, router};
 use tokio::{runtime, task::JoinHandle};
 use tower::ServiceExt;
 
@@ -213,6 +212,28 @@ fn one_source_shuts_nobody_else_out_of_an_account() {
     }
     assert_eq!(log_in("192.0.2.1:1", PASSWORD), 429);
     assert_eq!(log_in("198.51.100.1:1", PASSWORD), 200, "even if it was never seen before");
+}
+
+#[test]
+fn the_bounds_on_guesses_are_settings() {
+    let guesses = GuessLimits {
+        failed_logins_per_minute: 2,
+        failed_logins_of_account_per_minute: 3,
+        known_logins: 0,
+        ..GuessLimits::default()
+    };
+    let http = Config { guesses, ..Config::default() };
+    let api = Api::with(Setting { http, ..Setting::default() });
+    api.add_user("acme", "ada@x.example", "read");
+    let log_in = |source: &str, password: &str| {
+        api.log_in("acme", "ada@x.example", password).from(source).send().status.as_u16()
+    };
+    let home = "203.0.113.7:1";
+    assert_eq!(log_in(home, PASSWORD), 200);
+    let wrong = |source: &str| log_in(source, "wrong");
+    assert_eq!([wrong("192.0.2.1:1"), wrong("192.0.2.1:1"), wrong("192.0.2.1:1")], [401, 401, 429]);
+    assert_eq!([wrong("192.0.2.2:1"), wrong("192.0.2.2:1")], [401, 429], "the account as a whole has three");
+    assert_eq!(log_in(home, PASSWORD), 429, "no source is remembered");
 }
 
 /// Logins that are sent while none can begin: `sources` strangers with a wrong password each, and then the owner.
