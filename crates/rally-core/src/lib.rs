@@ -71,7 +71,8 @@ pub use resources::{
     Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, ApiKey, ApiKeyDraft, ApiKeyUpdate,
     AuditEntry, Bant, BantUpdate, CallDirection, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft,
     ContactUpdate, Criterion, CriterionUpdate, CurrencySum, Deal, DealDraft, DealStatus, DealUpdate,
-    Forecast, LifecycleStage, NewApiKey, Password, Pipeline, PipelineDraft, PipelineStage,
+    ForbiddenAddress, Forecast, LifecycleStage, NewApiKey, Password, Pipeline, PipelineDraft, PipelineStage,
     PipelineStageDraft, PipelineUpdate, Priority, Settings, SettingsUpdate, StageForecast, StageMove,
     StageOutcome, Sum, Tenant, TenantDraft, TenantHandle, TenantUpdate, User, UserDraft, UserUpdate,
+    WebhookReach, WebhookUrl,
 };

@@ -16,6 +16,7 @@ mod secrets;
 mod settings;
 mod tenants;
 mod users;
+mod webhooks;
 
 pub use activities::{
     Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, CallDirection, Priority,
@@ -34,6 +35,7 @@ pub use secrets::SigningSecret;
 pub use settings::{Settings, SettingsUpdate};
 pub use tenants::{Tenant, TenantDraft, TenantHandle, TenantUpdate};
 pub use users::{Password, User, UserDraft, UserUpdate};
+pub use webhooks::{ForbiddenAddress, WebhookReach, WebhookUrl};
 
 use crate::{
     base::{Kind, with_kinds},
