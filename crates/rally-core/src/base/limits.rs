@@ -34,6 +34,8 @@ pub const DOMAIN: usize = 253;
 pub const PASSWORD_MIN: usize = 12;
 /// The most characters of a password: enough for any phrase, and hashing it stays cheap.
 pub const PASSWORD_MAX: usize = 128;
+/// Passwords that are hashed at once. Each takes 19 MiB, and a processor for some tens of milliseconds.
+pub const PASSWORDS_AT_ONCE: usize = 16;
 /// Significant digits of a decimal number, and the most that can follow its point.
 pub const DECIMAL_DIGITS: usize = 28;
 /// Characters of an idempotency key.

@@ -2,11 +2,6 @@
 
 use std::net::IpAddr;
 
-use argon2::{
-    Argon2, PasswordVerifier,
-    password_hash::{self, phc::PasswordHash},
-};
-
 use super::{
     ApiKey, User,
     api_keys::StoredKey,
@@ -15,7 +10,7 @@ use super::{
     users::{self, Account},
 };
 use crate::{
-    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp, unicode},
+    base::{Code, Error, Id, Kind, Scope, TenantId, Timestamp},
     engine::{
         keys::spaces,
         session::{Caller, Engine, Session},
@@ -91,7 +86,7 @@ impl Engine {
     ) -> Result<Session, Error> {
         let (lookup, account) = self.account(tenant, email, source)?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let is_right = verify(password, hash.unwrap_or(NOBODYS_HASH))? && hash.is_some();
+        let is_right = self.verify(password, hash.unwrap_or(NOBODYS_HASH))? && hash.is_some();
         if let Some(account) = account.filter(|account| is_right && account.is_active) {
             let session = self.opened(&lookup, account).called_from(source);
             if let Caller::User { id, .. } = session.caller() {
@@ -161,6 +156,11 @@ impl Engine {
         Ok((lookup.called_from(source), found))
     }
 
+    fn verify(&self, password: &str, hash: &str) -> Result<bool, StoreError> {
+        let verified = self.passwords().verify(password, hash);
+        verified.map_err(|cause| StoreError::Corrupt { what: format!("a password hash: {cause}") })
+    }
+
     /// A session to look a credential up in, before its caller is known.
     fn lookup(&self, tenant: TenantId) -> Result<Session, Error> {
         let info = self.tenant_by_id(tenant)?.ok_or_else(Error::unauthorized)?;
@@ -174,21 +174,6 @@ fn found<T>(row: Result<T, Error>) -> Result<T, Error> {
     match row {
         Err(error) if error.is_not_found() => Err(Error::unauthorized()),
         row => row,
-    }
-}
-
-fn verify(password: &str, hash: &str) -> Result<bool, StoreError> {
-    let damaged =
-        |cause: password_hash::Error| StoreError::Corrupt { what: format!("a password hash: {cause}") };
-    let hash = PasswordHash::new(hash).map_err(|cause| damaged(cause.into()))?;
-    if hash.salt.is_none() || hash.hash.is_none() {
-        // Argon2 would call any password wrong.
-        return Err(damaged(password_hash::Error::EncodingInvalid));
-    }
-    match Argon2::default().verify_password(unicode::normal_password(password).as_bytes(), &hash) {
-        Ok(()) => Ok(true),
-        Err(password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(cause) => Err(damaged(cause)),
     }
 }
 
@@ -208,24 +193,48 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::PasswordHasher;
+    use std::{sync::Arc, thread};
 
     use super::*;
+    use crate::{Config, Environment, TenantDraft, UserDraft, store::MemoryStore};
+
+    fn engine(passwords_at_once: usize) -> Engine {
+        let config = Config { passwords_at_once, ..Config::default() };
+        Engine::with(Arc::new(MemoryStore::new()), Environment::system(), config)
+    }
 
     #[test]
     fn comparing_with_nobodys_hash_takes_as_long_as_with_any_other() {
-        let hash = Argon2::default().hash_password_with_salt(b"nobody's password", b"nobody's salt").unwrap();
-        assert_eq!(hash.to_string(), NOBODYS_HASH);
-        assert!(verify("nobody's password", NOBODYS_HASH).unwrap());
-        assert!(!verify("another password", NOBODYS_HASH).unwrap());
+        let engine = engine(1);
+        assert_eq!(engine.passwords().hash("nobody's password", b"nobody's salt").unwrap(), NOBODYS_HASH);
+        assert!(engine.verify("nobody's password", NOBODYS_HASH).unwrap());
+        assert!(!engine.verify("another password", NOBODYS_HASH).unwrap());
     }
 
     #[test]
     fn a_hash_that_is_cut_is_not_a_wrong_password() {
         for length in [0, 9, 14, 30, 50, NOBODYS_HASH.len() - 1] {
             let cut = NOBODYS_HASH.get(..length).unwrap();
-            let error = verify("nobody's password", cut).unwrap_err();
+            let error = engine(1).verify("nobody's password", cut).unwrap_err();
             assert!(matches!(error, StoreError::Corrupt { .. }), "{cut}: {error:?}");
         }
+    }
+
+    #[test]
+    fn users_and_logins_share_the_memory_of_as_many_hashes_as_are_made_at_once() {
+        let engine = engine(1);
+        let acme = engine.create_tenant(&TenantDraft::new("acme")).unwrap().trusted_session("test").unwrap();
+        let users = acme.users();
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let email = format!("user{number}@x.example");
+                let (engine, users) = (&engine, &users);
+                scope.spawn(move || {
+                    users.create(&UserDraft::new(&email, "Ada").password("engines, not looms")).unwrap();
+                    assert!(engine.log_in("acme", &email, "engines, not looms", None).is_ok());
+                });
+            }
+        });
+        assert_eq!(engine.passwords().held(), 1);
     }
 }

@@ -1,6 +1,5 @@
 use std::{fmt, sync::LazyLock};
 
-use argon2::{Argon2, password_hash::PasswordHasher};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -9,7 +8,7 @@ use super::{
     audit, define,
 };
 use crate::{
-    base::{Code, Entropy, Error, Faults, Id, Kind, Patch, Scope, Scopes, TenantId, Timestamp, limits},
+    base::{Code, Error, Faults, Id, Kind, Patch, Scope, Scopes, TenantId, Timestamp, limits},
     engine::{
         codec::{Bytes, Slot},
         schema::{
@@ -17,7 +16,7 @@ use crate::{
             read_stored, stored, text_of, unquote,
         },
         session::{Session, resource},
-        write::{Creatable, Definition, Editable, Revision, Rules, Transaction},
+        write::{Creatable, Definition, Editable, Preparation, Revision, Rules, Transaction},
     },
 };
 
@@ -185,13 +184,12 @@ pub(super) fn find(lookup: &Session, email: &str) -> Result<Option<Account>, Err
 
 /// Replaces a password by its argon2id hash. That takes long on purpose, so it is done before the write begins, except
 /// within a host's transaction.
-fn prepare(entropy: &dyn Entropy, body: &mut Body<'_>) -> Result<(), Error> {
+fn prepare(preparation: Preparation<'_>, body: &mut Body<'_>) -> Result<(), Error> {
     let Some(password) = body.value(user::PASSWORD).map(text_of) else { return Ok(()) };
     let mut salt = [0; 16];
-    entropy.fill(&mut salt);
-    let hash =
-        Argon2::default().hash_password_with_salt(password.as_bytes(), &salt).map_err(Error::internal)?;
-    body.replace(user::PASSWORD, quote(&hash.to_string()));
+    preparation.entropy.fill(&mut salt);
+    let hash = preparation.passwords.hash(&password, &salt).map_err(Error::internal)?;
+    body.replace(user::PASSWORD, quote(&hash));
     Ok(())
 }
 

@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    base::{Entropy, Error, Profile, Scope, Timestamp},
+    base::{Error, Profile, Scope, Timestamp},
     engine::{
         codec::RateV1,
         read::{self, FeedEntry, FeedQuery},
         schema::TenantInfo,
-        write::{Committed, IdempotencyKey, Origin, Work, Write},
+        write::{Committed, IdempotencyKey, Origin, Preparation, Work, Write},
     },
     store::{Key, Snapshot},
 };
@@ -288,8 +288,8 @@ impl Session {
         Ok(self.engine.store().snapshot(self.tenant.id)?)
     }
 
-    pub(crate) fn entropy(&self) -> &dyn Entropy {
-        &*self.engine.environment().entropy
+    pub(crate) fn preparation(&self) -> Preparation<'_> {
+        self.engine.preparation()
     }
 
     /// Runs the write path, and wakes readers that wait for changes.
@@ -306,7 +306,7 @@ impl Session {
             source: self.source,
             scope: self.scope,
             clock: &*environment.clock,
-            entropy: &*environment.entropy,
+            preparation: self.engine.preparation(),
         };
         let (store, under_way) = (self.engine.store(), self.engine.under_way());
         let committed = Write { store, origin: &origin, under_way, idempotency_key, reads }.run(work)?;

@@ -233,7 +233,7 @@ impl<R: Editable> TransactionCollection<'_, '_, R> {
     /// Reads a draft or an update, if the caller may write.
     fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
         self.transaction.require(R::WRITE)?;
-        body_of::<R>(self.transaction.tenant(), self.transaction.origin().entropy, given)
+        body_of::<R>(self.transaction.tenant(), self.transaction.origin().preparation, given)
     }
 
     /// Runs a verb, and reads the record with what is joined to it.
@@ -370,7 +370,7 @@ impl<R: Editable> TransactionJson<'_, '_, R> {
     fn body<'j>(&self, json: &'j [u8]) -> Result<Body<'j>, Error> {
         let transaction = &*self.0.transaction;
         transaction.require(R::WRITE)?;
-        body_of_json::<R>(transaction.tenant(), transaction.origin().entropy, json, "the body")
+        body_of_json::<R>(transaction.tenant(), transaction.origin().preparation, json, "the body")
     }
 }
 

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::{Session, WriteOptions};
 use crate::{
-    base::{Entropy, Error, Faults, Id, limits},
+    base::{Error, Faults, Id, limits},
     engine::{
         schema::{Body, Given, Resource, Row, TenantInfo, items},
         write::{
             self, Answer, Bulkable, Creatable, Definition, Deleted, Draft, Editable, ItemAnswer,
-            Precondition, Transaction, Upsertable, Work, Written,
+            Precondition, Preparation, Transaction, Upsertable, Work, Written,
         },
     },
 };
@@ -54,31 +54,31 @@ pub(super) fn definition<R: Editable>(tenant: &TenantInfo) -> Definition {
 /// Reads the draft or the update of a host, and prepares it.
 pub(super) fn body_of<'g, R: Editable>(
     tenant: &TenantInfo,
-    entropy: &dyn Entropy,
+    preparation: Preparation<'_>,
     given: &'g Given,
 ) -> Result<Body<'g>, Error> {
-    prepared::<R>(tenant, entropy, Body::of(tenant.model::<R>(), given))
+    prepared::<R>(tenant, preparation, Body::of(tenant.model::<R>(), given))
 }
 
 /// Reads a JSON object, and prepares it; `what` is its name in an error.
 pub(super) fn body_of_json<'j, R: Editable>(
     tenant: &TenantInfo,
-    entropy: &dyn Entropy,
+    preparation: Preparation<'_>,
     json: &'j [u8],
     what: &str,
 ) -> Result<Body<'j>, Error> {
     let body = Body::read(tenant.model::<R>(), json, tenant.profile, what)?;
-    prepared::<R>(tenant, entropy, body)
+    prepared::<R>(tenant, preparation, body)
 }
 
 fn prepared<'b, R: Editable>(
     tenant: &TenantInfo,
-    entropy: &dyn Entropy,
+    preparation: Preparation<'_>,
     mut body: Body<'b>,
 ) -> Result<Body<'b>, Error> {
     // Preparing may take tens of milliseconds (a password's hash), which a body that is refused anyway does not get.
     if body.faults.is_empty() {
-        (definition::<R>(tenant).rules.prepare)(entropy, &mut body)?;
+        (definition::<R>(tenant).rules.prepare)(preparation, &mut body)?;
     }
     Ok(body)
 }
@@ -94,7 +94,7 @@ impl<'s, R: Editable> Verbs<'s, R> {
 
     /// Reads the draft or the update of a host.
     pub(crate) fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
-        body_of::<R>(self.session.tenant(), self.session.entropy(), given)
+        body_of::<R>(self.session.tenant(), self.session.preparation(), given)
     }
 
     /// Reads the drafts of a host.
@@ -107,7 +107,7 @@ impl<'s, R: Editable> Verbs<'s, R> {
 
     /// Reads a JSON object; `what` is its name in an error.
     pub(crate) fn body_of_json<'j>(&self, json: &'j [u8], what: &str) -> Result<Body<'j>, Error> {
-        body_of_json::<R>(self.session.tenant(), self.session.entropy(), json, what)
+        body_of_json::<R>(self.session.tenant(), self.session.preparation(), json, what)
     }
 
     pub(crate) fn update(

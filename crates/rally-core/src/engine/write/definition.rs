@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::{Change, Revision, Transaction};
 use crate::{
-    base::{Entropy, Error, Kind},
+    base::{Entropy, Error, Kind, Passwords},
     engine::{
         codec::{Bytes, Slot},
         schema::{Body, Member, Model, Rule, TenantInfo},
@@ -30,7 +30,7 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// Prepares a body before the write begins, if that takes long or needs randomness.
-    pub(crate) prepare: fn(&dyn Entropy, &mut Body<'_>) -> Result<(), Error>,
+    pub(crate) prepare: fn(Preparation<'_>, &mut Body<'_>) -> Result<(), Error>,
     /// Completes the members that are about to be stored, and adds the faults that they have together.
     pub(crate) settle: fn(&Transaction<'_>, &mut Revision<'_>) -> Result<(), Error>,
     /// Changes other records in the same transaction because of a record's new state.
@@ -39,6 +39,13 @@ pub(crate) struct Rules {
     pub(crate) audit: Consequence,
     /// Refuses to delete a record that must be kept.
     pub(crate) check_delete: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
+}
+
+/// The means by which a body is prepared: random bytes, and a place to hash passwords.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preparation<'s> {
+    pub(crate) entropy: &'s dyn Entropy,
+    pub(crate) passwords: &'s Passwords,
 }
 
 /// A consequence that a change has besides those of every change, in the same transaction.

@@ -19,7 +19,7 @@ mod trim;
 pub(crate) use self::{
     answer::{Answer, ItemAnswer},
     change::Change,
-    definition::{Link, Rules},
+    definition::{Link, Preparation, Rules},
     idempotency::UnderWay,
     path::{
         Committed, Work, Write, create, create_checked, delete, existing, keys_ahead, set_member,

@@ -2,9 +2,10 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use super::Preparation;
 use crate::engine::codec::Slot;
 use crate::{
-    base::{Clock, Entropy, Error, Kind, Scope, Timestamp, uuid_at},
+    base::{Clock, Error, Kind, Scope, Timestamp, uuid_at},
     engine::{
         codec::{self, Bytes, HeadV1},
         keys::{IndexedValue, Order, Sequence, id_behind, spaces},
@@ -23,7 +24,7 @@ pub(crate) struct Origin<'s> {
     pub(crate) source: Option<IpAddr>,
     pub(crate) scope: Scope,
     pub(crate) clock: &'s dyn Clock,
-    pub(crate) entropy: &'s dyn Entropy,
+    pub(crate) preparation: Preparation<'s>,
 }
 
 /// Several verbs that are applied together or not at all; each sees what the ones before it wrote.
@@ -144,7 +145,7 @@ impl<'s> Transaction<'s> {
     /// An id for something that is made at an instant.
     pub(crate) fn new_id(&self, instant: Timestamp) -> Uuid {
         let mut random = [0; 8];
-        self.origin.entropy.fill(&mut random);
+        self.origin.preparation.entropy.fill(&mut random);
         uuid_at(instant, random)
     }
 
