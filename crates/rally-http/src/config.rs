@@ -17,7 +17,8 @@ pub struct Config {
     /// The other bounds on callers who guess, and on what is remembered of them.
     pub guesses: GuessLimits,
     /// Passwords that are hashed at once, for logins and for users that are written; at least 1. Each takes a processor
-    /// and 19 MiB for some tens of milliseconds.
+    /// and 19 MiB for some tens of milliseconds. The engine has
+    /// [such a bound](rally_core::Config::passwords_at_once) of its own, beyond which threads wait.
     pub passwords_at_once: usize,
     /// Requests that may wait for a turn at hashing a password; callers with a credential, and sources that have logged in
     /// to the account lately, have as many places of their own.
@@ -42,7 +43,9 @@ pub struct Config {
     pub work_on: WorkOn,
     /// Reads that cost little, where [`work_on`](Self::work_on) has threads for them: a record, a page at an offset.
     pub reads: LaneOptions,
-    /// Reads whose cost follows what they look through: searches, filters, sums, the feed.
+    /// Reads whose cost follows what they look through: searches, filters, sums, the feed. One that has begun goes on to its
+    /// end, so a tenant's read begins at the latest when each other tenant that waits has had one turn. What one of them may
+    /// look through is the records of one list, or the deals of one pipeline; a page of the feed reads 1,000 entries at most.
     pub long_reads: LaneOptions,
     /// Writes. They wait for the disk or for the database much more than they compute.
     pub writes: LaneOptions,
@@ -134,7 +137,7 @@ impl Default for Config {
             failed_credentials_per_minute: limits::FAILED_CREDENTIALS_PER_MINUTE,
             guesses: GuessLimits::default(),
             // One processor is left, so that the API goes on.
-            passwords_at_once: processors.saturating_sub(1).max(1),
+            passwords_at_once: processors.saturating_sub(1).clamp(1, rally_core::limits::PASSWORDS_AT_ONCE),
             passwords_waiting: limits::PASSWORDS_WAITING,
             cors_origins: Vec::new(),
             body_budget: limits::BODY_BUDGET,

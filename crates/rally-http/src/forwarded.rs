@@ -32,6 +32,12 @@ struct Element {
     scheme: Option<&'static str>,
 }
 
+/// True for the address of a trusted proxy.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
+}
+
 /// The client of a request that came from `peer`, which is the client itself unless it is a trusted proxy.
 ///
 /// A client may send the header that its proxy does not write. If both are there and name different clients, neither can be
@@ -39,7 +45,7 @@ struct Element {
 pub(crate) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Client {
     let peer = peer.to_canonical();
     let direct = Client { address: peer, host: None, scheme: None };
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    let is_trusted = |address: IpAddr| is_trusted(address, trusted);
     if !is_trusted(peer) {
         return direct;
     }

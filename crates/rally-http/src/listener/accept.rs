@@ -1,5 +1,6 @@
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -7,7 +8,7 @@ use tokio::{
 };
 
 use super::{activity::Activity, connection::Server, descriptors, options::ServeOptions, places::Places};
-use crate::{caller::neighbourhood, lifecycle::Lifecycle};
+use crate::{caller::neighbourhood, forwarded::is_trusted, lifecycle::Lifecycle};
 
 /// The time until the next try after the system had no connection to give.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -60,6 +61,7 @@ pub async fn serve(
 /// The connections of one server. They end with it.
 struct Acceptor {
     server: Arc<Server>,
+    trusted_proxies: Vec<IpNet>,
     places: Arc<Places>,
     draining: watch::Sender<bool>,
     connections: JoinSet<()>,
@@ -70,6 +72,7 @@ impl Acceptor {
         let most = descriptors::affordable(options.max_connections);
         Self {
             places: Places::new(most, options.max_connections_per_source),
+            trusted_proxies: options.trusted_proxies.clone(),
             server: Server::new(lifecycle, options),
             draining: watch::Sender::new(false),
             connections: JoinSet::new(),
@@ -78,7 +81,9 @@ impl Acceptor {
 
     async fn take_in(&mut self, stream: TcpStream, peer: SocketAddr) {
         let activity = Activity::begin();
-        let Some((place, leaving)) = self.places.take(neighbourhood(peer.ip()), &activity) else {
+        let source =
+            if is_trusted(peer.ip(), &self.trusted_proxies) { None } else { Some(neighbourhood(peer.ip())) };
+        let Some((place, leaving)) = self.places.take(source, &activity) else {
             tracing::debug!(%peer, "a connection is refused, as all are taken and busy");
             return;
         };

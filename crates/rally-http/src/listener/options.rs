@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::limits;
 
 /// Options of a server: what its connections may take.
@@ -10,6 +12,9 @@ pub struct ServeOptions {
     pub max_connections: usize,
     /// Connections at once of one source address, which is the 64-bit network for IPv6. Room is made as for all.
     pub max_connections_per_source: usize,
+    /// Networks of proxies to which that limit does not apply, as their connections are those of many clients. The router
+    /// has [such a list](crate::Config::trusted_proxies) of its own.
+    pub trusted_proxies: Vec<IpNet>,
     /// Requests at once on one connection of HTTP/2.
     pub max_streams: u32,
     /// The longest time from the opening of a connection, or from the first byte of a later request, to the end of the
@@ -37,6 +42,7 @@ impl Default for ServeOptions {
         Self {
             max_connections: limits::CONNECTIONS,
             max_connections_per_source: limits::CONNECTIONS_PER_SOURCE,
+            trusted_proxies: Vec::new(),
             max_streams: limits::STREAMS,
             head_timeout: limits::HEAD_TIMEOUT,
             idle_timeout: limits::IDLE_TIMEOUT,

@@ -34,7 +34,7 @@ type Order = BTreeSet<(Instant, u64)>;
 
 #[derive(Debug)]
 struct Seat {
-    source: IpAddr,
+    source: Option<IpAddr>,
     noted: Instant,
     activity: Arc<Activity>,
 }
@@ -64,17 +64,18 @@ impl Places {
         Arc::new(Self { most, most_per_source, taken: Mutex::default() })
     }
 
-    /// A place for a connection. Where all are taken, the connection that is idle for longest has to leave: one of the
-    /// same source if all of the source's are taken. `None` if no connection is idle.
+    /// A place for a connection, which counts for a source or, as that of a trusted proxy, for none. Where all are taken,
+    /// the connection that is idle for longest has to leave: one of the same source if all of the source's are taken.
+    /// `None` if no connection is idle.
     pub(crate) fn take(
         self: &Arc<Self>,
-        source: IpAddr,
+        source: Option<IpAddr>,
         activity: &Arc<Activity>,
     ) -> Option<(Place, Option<Leaving>)> {
         let mut taken = self.taken.lock();
-        let of_source = taken.by_source.get(&source).map_or(0, Order::len);
+        let of_source = source.and_then(|source| taken.by_source.get(&source)).map_or(0, Order::len);
         let leaving = if of_source >= self.most_per_source {
-            Some(taken.evict(Some(source))?)
+            Some(taken.evict(source)?)
         } else if taken.seats.len() >= self.most {
             Some(taken.evict(None)?)
         } else {
@@ -92,12 +93,14 @@ impl Places {
 }
 
 impl Taken {
-    fn seat(&mut self, source: IpAddr, activity: Arc<Activity>) -> u64 {
+    fn seat(&mut self, source: Option<IpAddr>, activity: Arc<Activity>) -> u64 {
         self.last += 1;
         let noted = Instant::now();
         self.seats.insert(self.last, Seat { source, noted, activity });
         self.all.insert((noted, self.last));
-        self.by_source.entry(source).or_default().insert((noted, self.last));
+        if let Some(source) = source {
+            self.by_source.entry(source).or_default().insert((noted, self.last));
+        }
         self.last
     }
 
@@ -129,7 +132,8 @@ impl Taken {
         let Some(seat) = self.seats.get_mut(&number) else { return };
         let before = (seat.noted, number);
         seat.noted = since;
-        for order in [Some(&mut self.all), self.by_source.get_mut(&seat.source)].into_iter().flatten() {
+        let of_source = seat.source.and_then(|source| self.by_source.get_mut(&source));
+        for order in [Some(&mut self.all), of_source].into_iter().flatten() {
             order.remove(&before);
             order.insert((since, number));
         }
@@ -138,10 +142,12 @@ impl Taken {
     fn leave(&mut self, number: u64) {
         let Some(seat) = self.seats.remove(&number) else { return };
         self.all.remove(&(seat.noted, number));
-        if let Some(order) = self.by_source.get_mut(&seat.source) {
+        if let Some(source) = seat.source
+            && let Some(order) = self.by_source.get_mut(&source)
+        {
             order.remove(&(seat.noted, number));
             if order.is_empty() {
-                self.by_source.remove(&seat.source);
+                self.by_source.remove(&source);
             }
         }
     }
@@ -168,9 +174,9 @@ mod tests {
         place: Option<Place>,
     }
 
-    fn connect(places: &Arc<Places>, source: IpAddr) -> Connection {
+    fn connect(places: &Arc<Places>, source: impl Into<Option<IpAddr>>) -> Connection {
         let activity = Activity::begin();
-        let place = places.take(source, &activity).map(|(place, _)| place);
+        let place = places.take(source.into(), &activity).map(|(place, _)| place);
         Connection { activity, place }
     }
 
@@ -206,10 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn connections_of_no_source_make_room_only_when_all_places_are_taken() {
+        let places = Places::new(4, 1);
+        let proxied = [(); 4].map(|()| connect(&places, None));
+        assert!(!proxied.iter().any(is_evicted));
+        let stranger = connect(&places, ONE);
+        assert_eq!(proxied.each_ref().map(is_evicted), [true, false, false, false]);
+        let _other = connect(&places, ONE);
+        assert!(is_evicted(&stranger) && !is_evicted(&proxied[1]));
+    }
+
+    #[test]
     fn a_connection_has_left_when_its_place_is_free() {
         let places = Places::new(1, 1);
         let first = connect(&places, ONE);
-        let (_second, leaving) = places.take(ONE, &Activity::begin()).unwrap();
+        let (_second, leaving) = places.take(Some(ONE), &Activity::begin()).unwrap();
         let mut left = Box::pin(leaving.unwrap().left());
         assert!((&mut left).now_or_never().is_none());
         drop(first);

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    io::Read,
+    io::{Read, Write},
     net::TcpStream,
     process::Command,
     sync::{
@@ -70,6 +70,18 @@ fn a_source_has_as_many_connections_as_was_asked_for() {
     assert_eq!(silent.read(&mut [0]).unwrap(), 0, "it has made room");
     let large = format!("[{}]", " ".repeat(1 << 20));
     assert_eq!(server.send("POST", "/api/contacts/bulk", &key, &large).0, 503);
+}
+
+#[test]
+fn a_trusted_proxy_keeps_more_connections_than_another_source_may_have() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--max-connections-per-source", "1", "--trusted-proxy", "127.0.0.1"]);
+    let mut kept = TcpStream::connect(server.address()).unwrap();
+    assert_eq!(server.send("GET", "/api/contacts", &server.key(), "").0, 200);
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    kept.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[cfg(unix)]

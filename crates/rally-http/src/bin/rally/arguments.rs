@@ -98,7 +98,8 @@ pub(crate) struct CommonArguments {
     #[arg(long = "cors-origin", value_name = "ORIGIN", value_parser = origin)]
     pub(crate) cors_origins: Vec<String>,
     /// A proxy, or a network of them, whose X-Forwarded-For, Forwarded and the like are believed, such as 10.0.0.0/8. May
-    /// be repeated; without any, the address that a connection comes from is the client's
+    /// be repeated; without any, the address that a connection comes from is the client's. How many connections one address
+    /// may have does not apply to it
     #[arg(long = "trusted-proxy", value_name = "CIDR", value_parser = network)]
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Requests a minute of tenants without a setting of their own; 0 for no limit
@@ -107,7 +108,7 @@ pub(crate) struct CommonArguments {
     /// Connections at once; fewer if the system lets the program have fewer files open
     #[arg(long, value_name = "N", default_value_t = rally_http::limits::CONNECTIONS, value_parser = at_least_one)]
     pub(crate) max_connections: usize,
-    /// Connections at once from one address, which is the 64-bit network for IPv6; more than this of a busy proxy
+    /// Connections at once from one address, which is the 64-bit network for IPv6; trusted proxies may have more
     #[arg(
         long,
         value_name = "N",

@@ -153,6 +153,7 @@ impl Server<'_> {
         ServeOptions {
             max_connections: self.common.max_connections,
             max_connections_per_source: self.common.max_connections_per_source,
+            trusted_proxies: self.common.trusted_proxies.clone(),
             ..ServeOptions::default()
         }
     }

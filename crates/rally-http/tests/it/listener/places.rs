@@ -35,6 +35,24 @@ fn the_longest_idle_connection_makes_room_for_a_new_one() {
 }
 
 #[test]
+fn a_trusted_proxy_may_have_more_connections_than_another_source() {
+    let options = ServeOptions {
+        max_connections: 4,
+        max_connections_per_source: 1,
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..patient()
+    };
+    let server = Server::new(options);
+    let mut clients = [(); 4].map(|()| used(&server));
+    for client in &mut clients {
+        ask(&server, client);
+    }
+    let mut fifth = used(&server);
+    clients[0].wait_for_end();
+    ask(&server, &mut fifth);
+}
+
+#[test]
 fn a_connection_that_works_is_not_closed_for_another() {
     let store = Arc::new(HeldStore::default());
     let options = ServeOptions { max_connections: 1, ..patient() };
