@@ -29,6 +29,7 @@ mod caller;
 mod conditional;
 mod config;
 mod cors;
+mod courier;
 mod credentials;
 mod crud;
 mod docs;
@@ -60,6 +61,10 @@ mod tokens;
 mod walks;
 
 pub use config::{Config, GuessLimits, LaneOptions, WorkOn};
+pub use courier::{
+    Courier, CourierOptions, HttpCourier, Resolve, RetryAfter, SendError, Step, SystemResolver, Underway,
+    WebhookRequest, WebhookResponse,
+};
 pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, raise_descriptor_limit, serve};
 pub use router::router;

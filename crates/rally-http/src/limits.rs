@@ -82,3 +82,15 @@ pub const WALK_LISTS: usize = 16;
 pub const WALK_PAGES: usize = 64;
 /// The time for which the end of a page is remembered.
 pub const WALK_LIFE: Duration = Duration::from_secs(600);
+/// The time that an attempt to deliver an event of a webhook has, from looking up the host to the last byte of the answer.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of the body of a receiver's answer that are read.
+pub const WEBHOOK_ANSWER_BODY_BYTES: usize = 16 << 10;
+/// Bytes of the head of a receiver's answer.
+pub const WEBHOOK_ANSWER_HEAD_BYTES: usize = 32 << 10;
+/// Headers of a receiver's answer.
+pub const WEBHOOK_ANSWER_HEADERS: usize = 64;
+/// Addresses of a receiver that are tried by one attempt.
+pub const WEBHOOK_ADDRESSES_TRIED: usize = 4;
+/// Names of receivers that are looked up at once.
+pub const WEBHOOK_LOOKUPS_AT_ONCE: usize = 64;

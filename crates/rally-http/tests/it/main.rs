@@ -18,6 +18,7 @@ mod companies;
 mod conditional;
 mod contacts;
 mod cors;
+mod courier;
 mod credentials;
 mod deals;
 mod document;

@@ -1,0 +1,23 @@
+//! The courier: what carries the events of webhooks to their receivers.
+//!
+//! The engine plans: what is due, in which order, when again. A [`Courier`] sends one request and tells how it was
+//! answered; [`HttpCourier`] is the one over the network, and a host may bring its own.
+
+mod bounded;
+mod exchange;
+mod failure;
+mod http;
+mod message;
+mod options;
+mod resolve;
+mod retry_after;
+mod tls;
+
+pub use self::{
+    failure::{SendError, Step},
+    http::HttpCourier,
+    message::{Courier, Underway, WebhookRequest, WebhookResponse},
+    options::CourierOptions,
+    resolve::{Resolve, SystemResolver},
+    retry_after::RetryAfter,
+};
