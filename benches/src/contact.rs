@@ -6,6 +6,8 @@ use rally_core::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::{Filter, fixture};
+
 /// The columns that are read, in the order of [`Contact::of_row`] and [`Draft::values`].
 macro_rules! columns {
     () => {
@@ -15,22 +17,88 @@ macro_rules! columns {
     };
 }
 
-/// Clause for an insert whose e-mail address is taken.
-macro_rules! on_taken_email {
-    () => {
-        "ON CONFLICT (email_folded) DO UPDATE SET first_name = excluded.first_name, \
-         last_name = excluded.last_name, email = excluded.email, phone = excluded.phone, mobile = excluded.mobile, \
-         title = excluded.title, department = excluded.department, company_id = excluded.company_id, \
-         lifecycle_stage = excluded.lifecycle_stage, lead_source = excluded.lead_source, \
-         lead_score = excluded.lead_score, tags = excluded.tags, linked_in_url = excluded.linked_in_url, \
-         twitter_handle = excluded.twitter_handle, address = excluded.address, city = excluded.city, \
-         state = excluded.state, country = excluded.country, postal_code = excluded.postal_code, \
-         notes = excluded.notes, owner_id = excluded.owner_id, updated_at = excluded.updated_at \
-         RETURNING id, created_at"
-    };
+pub(crate) use columns;
+
+/// The indexes that a table has beside those by e-mail address, creation and last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexes {
+    /// None: lists with a filter and searches look through the table.
+    Bare,
+    /// Those that Rally keeps: of each member that lists are filtered by, of each tag, and of the beginnings of names.
+    Same,
 }
 
-pub(crate) use {columns, on_taken_email};
+impl Indexes {
+    /// The columns beside those that are read, which a new row has: folded texts.
+    pub(crate) const fn folded(self) -> &'static [&'static str] {
+        match self {
+            Self::Bare => &["email_folded"],
+            Self::Same => &["email_folded", "last_name_folded", "full_name_folded"],
+        }
+    }
+
+    /// The number of columns of a new row.
+    pub(crate) const fn columns(self) -> usize {
+        READ + self.folded().len()
+    }
+
+    /// An insert of one row; each parameter is written as `parameter` does.
+    pub(crate) fn insert(self, parameter: fn(usize) -> String) -> String {
+        let parameters: Vec<String> = (1..=self.columns()).map(parameter).collect();
+        format!("INSERT INTO contacts ({}) VALUES ({})", self.all_columns(), parameters.join(", "))
+    }
+
+    /// The columns of a new row, in the order of [`Draft::values`].
+    pub(crate) fn all_columns(self) -> String {
+        format!("{}, {}", columns!(), self.folded().join(", "))
+    }
+
+    /// The clause of an insert whose e-mail address may be taken: the row that has it takes the new values.
+    pub(crate) fn on_taken_email(self) -> String {
+        let kept = ["id", "created_at", "email_folded"];
+        let all = self.all_columns();
+        let set = all.split(", ").filter(|column| !kept.contains(column));
+        let set: Vec<String> = set.map(|column| format!("{column} = excluded.{column}")).collect();
+        format!("ON CONFLICT (email_folded) DO UPDATE SET {} RETURNING id, created_at", set.join(", "))
+    }
+}
+
+impl Filter {
+    /// The condition of a statement.
+    pub(crate) fn condition(self) -> String {
+        let [stage, source] = fixture::FILTERED;
+        match self {
+            Self::Stage => format!("lifecycle_stage = '{stage}'"),
+            Self::StageAndSource => format!("lifecycle_stage = '{stage}' AND lead_source = '{source}'"),
+        }
+    }
+}
+
+/// The condition that a name or the e-mail address, folded, is in a range of texts.
+/// Texts are compared by their bytes.
+pub(crate) fn on_found_name(indexes: Indexes, [from, until]: [&str; 2], by_bytes: &str) -> String {
+    let is_in_range = |text: &str| format!("{text} {by_bytes} >= {from} AND {text} {by_bytes} < {until}");
+    match indexes {
+        Indexes::Bare => {
+            let texts = ["email_folded", "lower(last_name)", "lower(first_name || ' ' || last_name)"];
+            format!("({})", texts.map(is_in_range).join(" OR "))
+        }
+        // As a set of ids, because a plan that follows the order of the list would look through it for a rare name.
+        Indexes::Same => {
+            let texts = ["email_folded", "last_name_folded", "full_name_folded"];
+            let found = texts.map(|text| format!("SELECT id FROM contacts WHERE {}", is_in_range(text)));
+            format!("id IN ({})", found.join(" UNION "))
+        }
+    }
+}
+
+/// The least text behind all that begin with one.
+pub(crate) fn behind(beginning: &str) -> String {
+    format!("{beginning}\u{10FFFF}")
+}
+
+/// The number of columns that are read.
+const READ: usize = 24;
 
 /// Body of a request.
 #[derive(Deserialize)]
@@ -121,6 +189,11 @@ pub(crate) struct ThreeMembers<'a> {
 /// Both names, joined as they are written.
 struct FullName<'a>(&'a str, &'a str);
 
+/// The tags of a line.
+pub(crate) fn tags(line: Option<&str>) -> impl Iterator<Item = &str> {
+    line.into_iter().flat_map(|line| line.split(',')).map(str::trim)
+}
+
 /// Instants of the clock in microseconds, each later than the one before.
 #[derive(Default)]
 pub(crate) struct Instants(i64);
@@ -134,10 +207,11 @@ impl<'a> Draft<'a> {
         serde_json::from_str(body).expect("drafts")
     }
 
-    /// The values of a new row: the columns that are read, and the folded e-mail address.
-    pub(crate) fn values(&self, id: Uuid, instant: i64) -> [Value<'a>; 25] {
+    /// The values of a new row: the columns that are read, and folded texts.
+    pub(crate) fn values(&self, id: Uuid, instant: i64, indexes: Indexes) -> Vec<Value<'a>> {
         use Value::{Folded, Id, Micros, Score, Text};
-        [
+        let mut values = Vec::with_capacity(indexes.columns());
+        values.extend([
             Id(Some(id)),
             Text(Some(self.first_name)),
             Text(Some(self.last_name)),
@@ -163,7 +237,20 @@ impl<'a> Draft<'a> {
             Micros(instant),
             Micros(instant),
             Folded(self.email.to_lowercase()),
-        ]
+        ]);
+        if indexes == Indexes::Same {
+            values.push(Folded(self.last_name.to_lowercase()));
+            values.push(Folded(format!("{} {}", self.first_name, self.last_name).to_lowercase()));
+        }
+        values
+    }
+
+    pub(crate) fn email_folded(&self) -> String {
+        self.email.to_lowercase()
+    }
+
+    pub(crate) fn tags(&self) -> Option<&'a str> {
+        self.tags
     }
 
     /// Answers the contact that the request has made or changed.

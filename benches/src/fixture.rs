@@ -41,6 +41,26 @@ pub const fn deep(records: u64) -> u64 {
     if records < 200_000 { records / 2 } else { 100_000 }
 }
 
+/// The stage of one contact in five, and the source of one in four.
+pub const FILTERED: [&str; 2] = ["customer", "referral"];
+
+/// The beginning of the family name of one contact in eight.
+pub const COMMON: &str = "love";
+
+/// The beginning of an e-mail address that one contact has, of the first `records`; another in each round.
+#[must_use]
+pub fn rare(round: u64, records: u64) -> String {
+    let mixed = mix(mix(round) % records);
+    let (first, last) = (pick(&FIRST_NAMES, mixed), pick(&LAST_NAMES, mixed >> 8));
+    format!("{first}.{last}.{mixed:x}").to_lowercase()
+}
+
+/// The offset of a page deep in the list of both filters: 10,000, or a hundredth of the contacts if that is less.
+#[must_use]
+pub const fn deep_filtered(records: u64) -> u64 {
+    if records < 1_000_000 { records / 100 } else { 10_000 }
+}
+
 /// The body that creates a contact. Each number has another e-mail address, in no order.
 #[must_use]
 pub fn draft(number: u64) -> String {

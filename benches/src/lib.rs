@@ -1,8 +1,14 @@
 //! Costs of Rally's operations beside a hand-written table: the same contacts, the same queries, one run.
 //!
-//! `cargo bench -p rally-benches --bench ratios` prints the ratios to SQLite, `--bench postgres` those of Rally on
-//! PostgreSQL to a table there; the other benches are criterion's, for following one
-//! operation over time. `RALLY_BENCH_RECORDS` says how many contacts the reads go over.
+//! `cargo bench -p rally-benches --bench table` prints the whole table: the operations of a program that Rally is linked
+//! into, beside SQLite; those on PostgreSQL, beside a table there; and those that are served, beside a server of a
+//! constant. `RALLY_BENCH_RECORDS` says how many contacts there are (200,000). Words choose sections (`embedded`,
+//! `postgres`, `served`) and rows, by a part of their names: `-- embedded list bulk`.
+//!
+//! There are two baselines of each database: with the same indexes as Rally keeps, which does the same work in a write,
+//! and the bare table. Targets are against the first.
+//!
+//! `--bench fairness` measures how long one tenant waits while another floods the server.
 //!
 //! The program `attack` is of another kind: it attacks the program `rally` from outside, as the README of `rally-http`
 //! describes.
@@ -10,7 +16,9 @@
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than stop")]
 
 mod contact;
+pub mod crash;
 pub mod fixture;
+mod folder;
 pub mod measure;
 pub mod operations;
 mod postgres;
@@ -19,8 +27,10 @@ mod sqlite;
 mod subject;
 
 pub use self::{
+    contact::Indexes,
+    folder::Folder,
     postgres::Postgres,
     rally::Rally,
     sqlite::{Sqlite, Synchronous},
-    subject::{Members, Subject, load, write_in_parallel},
+    subject::{Filter, Members, Subject, load, write_in_parallel},
 };

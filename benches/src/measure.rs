@@ -10,6 +10,12 @@ use crate::{Subject, fixture, load};
 /// Time that one sample should take.
 const SAMPLE: Duration = Duration::from_millis(10);
 
+/// Time that the samples of one operation should take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Samples of each subject, however long they take.
+const FEWEST: u32 = 5;
+
 /// Choice of one read: another contact in each round, of all that were loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
@@ -57,13 +63,15 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run that the command line asks for, with one sample of each when the bench is only tested.
+    /// The run that the command line asks for, with one sample of each when the bench is only tested; and the sections
+    /// that it names, of these.
     #[must_use]
-    pub fn from_environment() -> Self {
+    pub fn from_environment(sections: &[&str]) -> (Self, Vec<String>) {
         let records = fixture::records();
         let rounds = if fixture::is_measuring() { 31 } else { 1 };
-        let filter = env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-        Self { records, rounds, filter, next: records }
+        let words = env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+        let (named, filter) = words.partition(|word| sections.contains(&word.as_str()));
+        (Self { records, rounds, filter, next: records }, named)
     }
 
     /// True when the command line asks for an operation: by a part of its name, or by no name at all.
@@ -86,6 +94,12 @@ impl Run {
         samples.map(Samples::new)
     }
 
+    /// Measures something once for each subject: the microseconds that it took.
+    #[must_use]
+    pub fn once<const N: usize>(took: [Duration; N]) -> [Samples; N] {
+        took.map(|took| Samples::new(vec![micros(took)]))
+    }
+
     /// Measures an operation of each subject, in turns; `None` when the command line does not ask for it.
     #[must_use]
     pub fn measure<const N: usize>(
@@ -98,7 +112,12 @@ impl Run {
         }
         let times = subjects.map(|subject| self.times(operation, subject));
         let mut samples = [const { Vec::new() }; N];
-        for _ in 0..self.rounds {
+        let began = Instant::now();
+        for round in 0..self.rounds {
+            // Whatever takes this long takes about as long each time.
+            if round >= FEWEST && began.elapsed() > PATIENCE {
+                break;
+            }
             for ((subject, times), samples) in subjects.iter().zip(times).zip(&mut samples) {
                 samples.push(micros(self.sample(operation, *subject, times)) / number(times));
             }
@@ -111,7 +130,11 @@ impl Run {
         if self.rounds == 1 {
             return 1;
         }
-        let least = 16;
+        let is_long = self.sample(operation, subject, 1) > SAMPLE;
+        let least = match operation.work {
+            Work::Read(_) if is_long => return 1,
+            _ => 16,
+        };
         let once = self.sample(operation, subject, least).div_f64(number(least));
         let times = SAMPLE.as_nanos() / once.as_nanos().max(1);
         match operation.work {

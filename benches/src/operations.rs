@@ -1,7 +1,7 @@
 //! Operations that are measured of each subject.
 
 use crate::{
-    Members, Subject, fixture,
+    Filter, Members, Subject, fixture,
     measure::{Operation, Work},
     write_in_parallel,
 };
@@ -40,6 +40,50 @@ pub const UPDATED_SINCE: Operation = Operation {
     work: Work::Read(|subject, asked, out| {
         subject.updated_since(asked.round, out);
     }),
+};
+
+/// The first page behind a filter that one contact in five passes.
+pub const FILTERED: Operation = Operation {
+    name: "filter of 20 %, 100",
+    work: Work::Read(|subject, _, out| {
+        subject.filtered(Filter::Stage, 0, out);
+    }),
+};
+
+/// The number of contacts that pass a filter.
+pub const FILTERED_TOTAL: Operation = Operation {
+    name: "filter of 20 %, count",
+    work: Work::Read(|subject, _, out| out.push(u8::from(subject.filtered_total(Filter::Stage) == 0))),
+};
+
+/// A page deep in the list behind two filters.
+pub const FILTERED_DEEP: Operation = Operation {
+    name: "two filters, deep, 100",
+    work: Work::Read(|subject, asked, out| {
+        subject.filtered(Filter::StageAndSource, fixture::deep_filtered(asked.records), out);
+    }),
+};
+
+/// The first page of those whose names begin as many do.
+pub const SEARCH: Operation = Operation {
+    name: "search, common, 100",
+    work: Work::Read(|subject, _, out| {
+        subject.search(fixture::COMMON, out);
+    }),
+};
+
+/// The one contact whose e-mail address begins with a text.
+pub const SEARCH_RARE: Operation = Operation {
+    name: "search, rare",
+    work: Work::Read(|subject, asked, out| {
+        subject.search(&fixture::rare(asked.round, asked.records), out);
+    }),
+};
+
+/// The number of those whose names begin as many do.
+pub const SEARCH_TOTAL: Operation = Operation {
+    name: "search, common, count",
+    work: Work::Read(|subject, _, out| out.push(u8::from(subject.search_total(fixture::COMMON) == 0))),
 };
 
 /// The number of contacts.

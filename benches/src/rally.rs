@@ -1,14 +1,14 @@
 use rally_core::{
-    Atomicity, Contact, Engine, Id, ListQuery, Profile, Query, Session, TenantDraft, Timestamp, WriteOptions,
+    Atomicity, Contact, Engine, Id, LifecycleStage, ListQuery, Profile, Query, Session, TenantDraft,
+    Timestamp, WriteOptions,
     schema::{Fields, Resource, Row},
     store::{MemoryStore, Store},
 };
 use rally_store_postgres::PostgresStore;
 use rally_store_redb::{Options, RedbStore};
-use tempfile::TempDir;
 
 use crate::{
-    Members, Subject,
+    Filter, Folder, Members, Subject, fixture,
     subject::{Noted, write_list},
 };
 
@@ -17,7 +17,7 @@ pub struct Rally {
     session: Session,
     three: Fields,
     noted: Noted<(Id<Contact>, Timestamp)>,
-    folder: Option<TempDir>,
+    folder: Option<Folder>,
 }
 
 impl Rally {
@@ -33,7 +33,7 @@ impl Rally {
     /// Panics if the file cannot be created.
     #[must_use]
     pub fn on_redb() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Folder::temporary();
         Self::on(redb(&folder), Some(folder))
     }
 
@@ -47,29 +47,47 @@ impl Rally {
         Self::on(store.expect("a store"), None)
     }
 
+    /// The file that another process has left in a folder.
+    ///
+    /// # Panics
+    /// Panics if there is none.
+    #[must_use]
+    pub fn of_folder(folder: Folder) -> Self {
+        Self::open(redb(&folder), Some(folder))
+    }
+
+    /// Closes the store, and answers the folder that its file is in.
+    ///
+    /// # Panics
+    /// Panics if the store is not in a file.
+    #[must_use]
+    pub fn into_folder(self) -> Folder {
+        let Self { session, folder, .. } = self;
+        drop(session);
+        folder.expect("only a store in a file has a folder")
+    }
+
     /// The bytes of the closed file, and the store opened again. Closing cuts off what was kept free for more.
     ///
     /// # Panics
     /// Panics if the store is not in a file.
     #[must_use]
     pub fn reopened(self) -> (u64, Self) {
-        let Self { session, folder, .. } = self;
-        drop(session);
-        let folder = folder.expect("only a store in a file is opened again");
-        (crate::subject::folder_bytes(&folder), Self::open(redb(&folder), Some(folder)))
+        let folder = self.into_folder();
+        (folder.bytes(), Self::of_folder(folder))
     }
 
-    fn on(store: impl Store, folder: Option<TempDir>) -> Self {
+    fn on(store: impl Store, folder: Option<Folder>) -> Self {
         let engine = Engine::new(store);
         engine.create_tenant(&TenantDraft::new("acme")).expect("a tenant");
         Self::with(&engine, folder)
     }
 
-    fn open(store: impl Store, folder: Option<TempDir>) -> Self {
+    fn open(store: impl Store, folder: Option<Folder>) -> Self {
         Self::with(&Engine::new(store), folder)
     }
 
-    fn with(engine: &Engine, folder: Option<TempDir>) -> Self {
+    fn with(engine: &Engine, folder: Option<Folder>) -> Self {
         let session = engine.tenant("acme").expect("a tenant").trusted_session("bench").expect("a session");
         let three = Fields::parse(Contact::model(), "id,email,fullName", Profile::Strict).expect("fields");
         Self { session, three, noted: Noted::default(), folder }
@@ -86,8 +104,17 @@ impl Rally {
     }
 }
 
-fn redb(folder: &TempDir) -> RedbStore {
+fn redb(folder: &Folder) -> RedbStore {
     RedbStore::open(folder.path().join("rally.redb"), Options::default()).expect("a store")
+}
+
+fn of(filter: Filter) -> rally_core::Filter<Contact> {
+    let [_, source] = fixture::FILTERED;
+    let stage = Contact::LIFECYCLE_STAGE.is(LifecycleStage::Customer);
+    match filter {
+        Filter::Stage => stage,
+        Filter::StageAndSource => stage.and(Contact::LEAD_SOURCE.is(source)),
+    }
 }
 
 fn answer(row: &Row<Contact>, out: &mut Vec<u8>) {
@@ -110,6 +137,22 @@ impl Subject for Rally {
 
     fn total(&self) -> u64 {
         self.session.contacts().count(Query::all()).expect("a total")
+    }
+
+    fn filtered(&self, filter: Filter, offset: u64, out: &mut Vec<u8>) -> bool {
+        self.page(&Query::from(of(filter)).offset(offset), Members::All, out)
+    }
+
+    fn filtered_total(&self, filter: Filter) -> u64 {
+        self.session.contacts().count(of(filter)).expect("a total")
+    }
+
+    fn search(&self, beginning: &str, out: &mut Vec<u8>) -> bool {
+        self.page(&Query::all().search(beginning).into(), Members::All, out)
+    }
+
+    fn search_total(&self, beginning: &str) -> u64 {
+        self.session.contacts().count(Query::all().search(beginning)).expect("a total")
     }
 
     fn create(&self, body: &str, out: &mut Vec<u8>) {

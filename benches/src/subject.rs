@@ -18,6 +18,15 @@ pub enum Members {
     Three,
 }
 
+/// Filter of a list; see [`fixture::FILTERED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// The stage.
+    Stage,
+    /// The stage and the source.
+    StageAndSource,
+}
+
 /// Subject of a measurement: a table of contacts that takes JSON and answers in JSON.
 ///
 /// Answers are appended to a buffer that the caller uses again. A list answers whether it goes on.
@@ -30,6 +39,14 @@ pub trait Subject: Sync {
     fn updated_since(&self, index: u64, out: &mut Vec<u8>) -> bool;
     /// The number of contacts.
     fn total(&self) -> u64;
+    /// 100 contacts that pass a filter, in the order of creation.
+    fn filtered(&self, filter: Filter, offset: u64, out: &mut Vec<u8>) -> bool;
+    /// The number of contacts that pass a filter.
+    fn filtered_total(&self, filter: Filter) -> u64;
+    /// 100 contacts of whom a name or the e-mail address begins with a text in small letters, in the order of creation.
+    fn search(&self, beginning: &str, out: &mut Vec<u8>) -> bool;
+    /// The number of such contacts.
+    fn search_total(&self, beginning: &str) -> u64;
     /// Adds one, and answers it.
     fn create(&self, body: &str, out: &mut Vec<u8>);
     /// Adds the contacts of a JSON array in one transaction, and answers how many it took.
@@ -142,17 +159,12 @@ pub(crate) fn write_list<T>(
     out.push(b']');
 }
 
-pub(crate) fn folder_bytes(folder: &tempfile::TempDir) -> u64 {
-    let files = std::fs::read_dir(folder.path()).expect("a folder that can be read");
-    files.map(|file| file.expect("a file").metadata().expect("a file's length").len()).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use rally_testkit::postgres::Server;
 
     use super::*;
-    use crate::{Postgres, Rally, Sqlite, Synchronous};
+    use crate::{Indexes, Postgres, Rally, Sqlite, Synchronous};
 
     /// Answers of a subject to a few questions, without the parts that differ between any two.
     fn answers(subject: &mut dyn Subject) -> Vec<serde_json::Value> {
@@ -175,22 +187,39 @@ mod tests {
         note(&mut out);
         assert!(!subject.list(400, Members::Three, &mut out));
         note(&mut out);
+        assert!(!subject.filtered(Filter::Stage, 3, &mut out));
+        note(&mut out);
+        assert!(!subject.filtered(Filter::StageAndSource, 0, &mut out));
+        note(&mut out);
+        subject.search(fixture::COMMON, &mut out);
+        note(&mut out);
+        subject.search(&fixture::rare(7, 450), &mut out);
+        note(&mut out);
+        let totals = [Filter::Stage, Filter::StageAndSource].map(|filter| subject.filtered_total(filter));
+        answers.push(totals.as_slice().into());
+        answers.push(subject.search_total(fixture::COMMON).into());
+        answers.push(subject.search_total(&fixture::rare(8, 450)).into());
         subject.create(&fixture::draft(450), &mut out);
         subject.upsert(&fixture::changed(1, 450), &mut out);
         subject.upsert(&fixture::draft(451), &mut out);
         assert_eq!(subject.total(), 452);
+        answers.push(subject.filtered_total(Filter::Stage).into());
         answers
     }
 
     #[test]
     fn the_baselines_answer_what_rally_answers() {
         let known = answers(&mut Rally::in_memory());
-        assert_eq!(known.len(), 150);
+        assert!(known.len() > 250, "{} answers", known.len());
         assert_eq!(answers(&mut Rally::on_redb()), known);
-        assert_eq!(answers(&mut Sqlite::open(Synchronous::Off)), known);
+        for indexes in [Indexes::Bare, Indexes::Same] {
+            assert_eq!(answers(&mut Sqlite::open(Synchronous::Off, indexes)), known);
+        }
         if let Some(server) = Server::start() {
-            assert_eq!(answers(&mut Postgres::open(&server.url())), known);
             assert_eq!(answers(&mut Rally::on_postgres(&server.fresh_url())), known);
+            for indexes in [Indexes::Bare, Indexes::Same] {
+                assert_eq!(answers(&mut Postgres::open(&server.url(), indexes)), known);
+            }
         }
     }
 }

@@ -1,15 +1,17 @@
 use std::{future::Future, ops::Deref};
 
-use futures_util::future::join4;
+use futures_util::future::{join_all, join3};
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls, Statement, types::ToSql};
 
-use super::statements::{SCHEMA, Statements};
+use super::statements::{SAME, SCHEMA, Statements};
+use crate::Indexes;
 
 /// A pool of connections: each thread takes one for as long as it needs it.
 pub(super) struct Lanes {
     config: Config,
+    indexes: Indexes,
     idle: Mutex<Vec<Lane>>,
 }
 
@@ -23,7 +25,7 @@ pub(super) struct Lane {
 pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
 
 /// A statement and its parameters.
-type Work<'a> = (&'a Statement, Vec<Parameter<'a>>);
+pub(super) type Work<'a> = (&'a Statement, Vec<Parameter<'a>>);
 
 /// A connection on loan.
 pub(super) struct Taken<'l> {
@@ -32,24 +34,34 @@ pub(super) struct Taken<'l> {
 }
 
 impl Lanes {
-    pub(super) fn open(url: &str) -> Self {
-        let config: Config = url.parse().expect("a URL");
+    pub(super) fn open(url: &str, indexes: Indexes) -> Self {
+        let mut config: Config = url.parse().expect("a URL");
+        // Each baseline has a schema of its own, so that both can be in one database.
+        let schema = match indexes {
+            Indexes::Bare => "bare",
+            Indexes::Same => "same",
+        };
+        config.options(format!("-c search_path={schema}"));
         let (runtime, client) = connect(&config);
-        runtime.block_on(client.batch_execute(SCHEMA)).expect("a schema");
-        Self { config, idle: Mutex::default() }
+        let tables = format!("CREATE SCHEMA {schema}; {SCHEMA}");
+        runtime.block_on(client.batch_execute(&tables)).expect("a schema");
+        if indexes == Indexes::Same {
+            runtime.block_on(client.batch_execute(SAME)).expect("more of the schema");
+        }
+        Self { config, indexes, idle: Mutex::default() }
     }
 
     /// A connection that is free, or else a new one.
     pub(super) fn take(&self) -> Taken<'_> {
         let idle = self.idle.lock().pop();
-        Taken { lanes: self, lane: Some(idle.unwrap_or_else(|| Lane::open(&self.config))) }
+        Taken { lanes: self, lane: Some(idle.unwrap_or_else(|| Lane::open(&self.config, self.indexes))) }
     }
 }
 
 impl Lane {
-    fn open(config: &Config) -> Self {
+    fn open(config: &Config, indexes: Indexes) -> Self {
         let (runtime, client) = connect(config);
-        let statements = runtime.block_on(Statements::prepare(&client)).expect("statements");
+        let statements = runtime.block_on(Statements::prepare(&client, indexes)).expect("statements");
         Self { client, statements, runtime }
     }
 
@@ -57,18 +69,22 @@ impl Lane {
         self.runtime.block_on(answer)
     }
 
-    /// Runs two statements in a transaction. All four messages are sent at once, so it is one round trip: if a
-    /// statement fails, the commit rolls back.
-    pub(super) fn transact<'s>(&'s self, both: impl FnOnce(&'s Statements) -> [Work<'s>; 2]) {
+    /// Runs statements in a transaction. All messages are sent at once, so it is one round trip: if a statement fails,
+    /// the commit rolls back.
+    pub(super) fn transact<'s>(&'s self, statements: impl FnOnce(&'s Statements) -> Vec<Work<'s>>) {
         let client = &self.client;
-        let [(first, one), (second, two)] = both(&self.statements);
-        let (begun, first, second, committed) = self.wait(join4(
+        let work = statements(&self.statements);
+        let execute = work.iter().map(|(statement, parameters)| client.execute(*statement, parameters));
+        let (begun, done, committed) = self.wait(join3(
             client.batch_execute("BEGIN"),
-            client.execute(first, &one),
-            client.execute(second, &two),
+            join_all(execute),
             client.batch_execute("COMMIT"),
         ));
-        begun.and(first).and(second).and(committed.map(|()| 1)).expect("a transaction");
+        begun.expect("a transaction");
+        for rows in done {
+            rows.expect("a statement");
+        }
+        committed.expect("a commit");
     }
 }
 

@@ -10,12 +10,12 @@ use tokio_postgres::{Statement, types::ToSql};
 use uuid::Uuid;
 
 use self::{
-    lanes::{Lanes, Parameter},
+    lanes::{Lanes, Parameter, Work},
     statements::{ALL, Statements},
 };
 use crate::{
-    Members, Subject,
-    contact::{Columns, Contact, Draft, Instants, ThreeMembers, Value, Written, write},
+    Filter, Indexes, Members, Subject,
+    contact::{Columns, Contact, Draft, Instants, ThreeMembers, Value, Written, behind, tags, write},
     subject::{Noted, one_more, write_list},
 };
 
@@ -23,36 +23,43 @@ use crate::{
 pub struct Postgres {
     lanes: Lanes,
     instants: Mutex<Instants>,
+    indexes: Indexes,
     noted: Noted<(Uuid, i64)>,
     tenant: Uuid,
 }
 
 impl Postgres {
-    /// An empty table in the database of a URL, which has none yet.
+    /// An empty table in the database of a URL, which has none with these indexes yet.
     ///
     /// # Panics
     /// Panics if the database cannot be reached, or refuses.
     #[must_use]
-    pub fn open(url: &str) -> Self {
-        let lanes = Lanes::open(url);
-        Self { lanes, instants: Mutex::default(), noted: Noted::default(), tenant: Uuid::now_v7() }
+    pub fn open(url: &str, indexes: Indexes) -> Self {
+        let lanes = Lanes::open(url, indexes);
+        let instants = Mutex::default();
+        Self { lanes, instants, indexes, noted: Noted::default(), tenant: Uuid::now_v7() }
     }
 
     fn page(
         &self,
         choose: impl Fn(&Statements) -> &Statement,
-        bounds: [i64; 2],
+        parameters: &[Parameter<'_>],
         members: Members,
         out: &mut Vec<u8>,
     ) -> bool {
         let lane = self.lanes.take();
-        let [first, second] = &bounds;
-        let rows = lane.wait(lane.client.query(choose(&lane.statements), &[first, second])).expect("a page");
+        let rows = lane.wait(lane.client.query(choose(&lane.statements), parameters)).expect("a page");
         write_list(rows.iter().take(limits::PAGE), out, |row, out| match members {
             Members::All => write(&Contact::of_row(row, self.tenant), out),
             Members::Three => write(&ThreeMembers::of_row(row), out),
         });
         rows.len() > limits::PAGE
+    }
+
+    fn total_of(&self, choose: impl Fn(&Statements) -> &Statement, parameters: &[Parameter<'_>]) -> u64 {
+        let lane = self.lanes.take();
+        let row = lane.wait(lane.client.query_one(choose(&lane.statements), parameters)).expect("a total");
+        row.micros(0).cast_unsigned()
     }
 
     fn next_row(&self) -> (Uuid, i64) {
@@ -75,45 +82,74 @@ impl Subject for Postgres {
     fn list(&self, offset: u64, members: Members, out: &mut Vec<u8>) -> bool {
         let bounds = [one_more(), offset.cast_signed()];
         match members {
-            Members::All => self.page(|known| &known.list, bounds, members, out),
-            Members::Three => self.page(|known| &known.list_three, bounds, members, out),
+            Members::All => self.page(|known| &known.list, &parameters(&bounds), members, out),
+            Members::Three => self.page(|known| &known.list_three, &parameters(&bounds), members, out),
         }
     }
 
     fn updated_since(&self, index: u64, out: &mut Vec<u8>) -> bool {
         let bounds = [self.noted.get(index).1, one_more()];
-        self.page(|known| &known.updated, bounds, Members::All, out)
+        self.page(|known| &known.updated, &parameters(&bounds), Members::All, out)
     }
 
     fn total(&self) -> u64 {
-        let lane = self.lanes.take();
-        let row = lane.wait(lane.client.query_one(&lane.statements.total, &[])).expect("a total");
-        row.micros(0).cast_unsigned()
+        self.total_of(|known| &known.total, &[])
+    }
+
+    fn filtered(&self, filter: Filter, offset: u64, out: &mut Vec<u8>) -> bool {
+        let bounds = [one_more(), offset.cast_signed()];
+        self.page(|known| known.filtered(filter), &parameters(&bounds), Members::All, out)
+    }
+
+    fn filtered_total(&self, filter: Filter) -> u64 {
+        self.total_of(|known| known.filtered_total(filter), &[])
+    }
+
+    fn search(&self, beginning: &str, out: &mut Vec<u8>) -> bool {
+        self.page(|known| &known.search, &[&beginning, &behind(beginning), &one_more()], Members::All, out)
+    }
+
+    fn search_total(&self, beginning: &str) -> u64 {
+        self.total_of(|known| &known.search_total, &[&beginning, &behind(beginning)])
     }
 
     fn create(&self, body: &str, out: &mut Vec<u8>) {
         let draft = Draft::parse(body);
         let (id, instant) = self.next_row();
-        let values = draft.values(id, instant);
-        self.lanes
-            .take()
-            .transact(|known| [(&known.insert, parameters(&values)), (&known.change, vec![&id, &instant])]);
+        let values = draft.values(id, instant, self.indexes);
+        let tags: Vec<&str> = tags(draft.tags()).collect();
+        let contacts = vec![id; tags.len()];
+        self.lanes.take().transact(|known| {
+            let mut work: Vec<Work<'_>> =
+                vec![(&known.insert, parameters(&values)), (&known.change, vec![&id, &instant])];
+            let with_tags = |insert| -> Work<'_> { (insert, vec![&tags, &contacts]) };
+            work.extend(known.tags.as_ref().map(with_tags));
+            work
+        });
         draft.answer(self.tenant, Written { id, created_at: instant, updated_at: instant }, out);
     }
 
-    /// Two statements, each with an array for each column.
+    /// A statement a table, each with an array for each column.
     fn bulk(&self, body: &str) -> usize {
         let drafts = Draft::parse_many(body);
-        let mut columns: [Vec<Value<'_>>; 25] = [const { Vec::new() }; 25];
+        let mut columns: Vec<Vec<Value<'_>>> = vec![Vec::new(); self.indexes.columns()];
         let (mut ids, mut instants) = (Vec::new(), Vec::new());
+        let (mut all_tags, mut contacts) = (Vec::new(), Vec::new());
         for draft in &drafts {
             let (id, instant) = self.next_row();
             ids.push(id);
             instants.push(instant);
-            columns.iter_mut().zip(draft.values(id, instant)).for_each(|(column, value)| column.push(value));
+            let values = draft.values(id, instant, self.indexes);
+            columns.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+            all_tags.extend(tags(draft.tags()));
+            contacts.resize(all_tags.len(), id);
         }
         self.lanes.take().transact(|known| {
-            [(&known.insert_many, parameters(&columns)), (&known.change_many, vec![&ids, &instants])]
+            let mut work: Vec<Work<'_>> =
+                vec![(&known.insert_many, parameters(&columns)), (&known.change_many, vec![&ids, &instants])];
+            let with_tags = |insert| -> Work<'_> { (insert, vec![&all_tags, &contacts]) };
+            work.extend(known.tags.as_ref().map(with_tags));
+            work
         });
         drafts.len()
     }
@@ -121,7 +157,7 @@ impl Subject for Postgres {
     fn upsert(&self, body: &str, out: &mut Vec<u8>) {
         let draft = Draft::parse(body);
         let (new_id, instant) = self.next_row();
-        let values = draft.values(new_id, instant);
+        let values = draft.values(new_id, instant, self.indexes);
         let lane = self.lanes.take();
         let row = lane.wait(lane.client.query_one(&lane.statements.upsert, &parameters(&values)));
         let row = row.expect("a contact");

@@ -2,19 +2,23 @@
 
 mod statements;
 
+use std::path::Path;
+
 use parking_lot::Mutex;
 use rally_core::limits;
 use rusqlite::{
-    Connection, Row, Statement, ToSql, params,
+    Connection, OptionalExtension, Params, Row, Statement, ToSql, params,
     types::{ToSqlOutput, ValueRef},
 };
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::statements::{CHANGE, GET, INSERT, LIST, LIST_THREE, SCHEMA, UPDATED, UPSERT};
+use self::statements::{
+    ADD_TAG, CHANGE, GET, LIST, LIST_THREE, REMOVE_TAG, SAME, SCHEMA, Statements, TAGS_OF_EMAIL, TOTAL,
+    UPDATED,
+};
 use crate::{
-    Members, Subject,
-    contact::{Columns, Contact, Draft, Instants, ThreeMembers, Value, Written, write},
+    Filter, Folder, Indexes, Members, Subject,
+    contact::{Columns, Contact, Draft, Instants, ThreeMembers, Value, Written, behind, tags, write},
     subject::{Noted, one_more},
 };
 
@@ -23,12 +27,14 @@ pub struct Sqlite {
     inner: Mutex<Inner>,
     noted: Noted<(Uuid, i64)>,
     tenant: Uuid,
-    folder: TempDir,
+    statements: Statements,
+    folder: Folder,
 }
 
 struct Inner {
     connection: Connection,
     instants: Instants,
+    indexes: Indexes,
 }
 
 /// Value of `PRAGMA synchronous`.
@@ -46,21 +52,36 @@ impl Sqlite {
     /// # Panics
     /// Panics if the file cannot be created.
     #[must_use]
-    pub fn open(synchronous: Synchronous) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let connection = Connection::open(folder.path().join("crm.sqlite")).expect("a database");
-        let synchronous = match synchronous {
-            Synchronous::Full => "FULL",
-            Synchronous::Off => "OFF",
-        };
-        connection
-            .execute_batch(&format!(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -262144; {SCHEMA}"
-            ))
-            .expect("a schema");
-        connection.set_prepared_statement_cache_capacity(32);
-        let inner = Mutex::new(Inner { connection, instants: Instants::default() });
-        Self { inner, noted: Noted::default(), tenant: Uuid::now_v7(), folder }
+    pub fn open(synchronous: Synchronous, indexes: Indexes) -> Self {
+        let folder = Folder::temporary();
+        let connection = connect(folder.path(), synchronous);
+        connection.execute_batch(SCHEMA).expect("a schema");
+        if indexes == Indexes::Same {
+            connection.execute_batch(SAME).expect("more of the schema");
+        }
+        Self::with(connection, indexes, folder)
+    }
+
+    /// The table that another process has left in a folder.
+    ///
+    /// # Panics
+    /// Panics if there is none.
+    #[must_use]
+    pub fn of_folder(folder: Folder, indexes: Indexes) -> Self {
+        Self::with(connect(folder.path(), Synchronous::Full), indexes, folder)
+    }
+
+    /// Closes the file, and answers the folder that it is in.
+    #[must_use]
+    pub fn into_folder(self) -> Folder {
+        self.folder
+    }
+
+    fn with(connection: Connection, indexes: Indexes, folder: Folder) -> Self {
+        connection.set_prepared_statement_cache_capacity(64);
+        let inner = Mutex::new(Inner { connection, instants: Instants::default(), indexes });
+        let statements = Statements::new(indexes);
+        Self { inner, noted: Noted::default(), tenant: Uuid::now_v7(), statements, folder }
     }
 
     /// The bytes of its file, all that was written included.
@@ -70,13 +91,19 @@ impl Sqlite {
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
         self.inner.lock().connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").expect("a checkpoint");
-        crate::subject::folder_bytes(&self.folder)
+        self.folder.bytes()
     }
 
-    fn page(&self, sql: &str, bounds: [i64; 2], members: Members, out: &mut Vec<u8>) -> bool {
+    fn total_of(&self, sql: &str, parameters: impl Params) -> u64 {
+        let inner = self.inner.lock();
+        let mut count = inner.connection.prepare_cached(sql).expect("a statement");
+        count.query_row(parameters, |row| row.get::<_, i64>(0)).expect("a total").cast_unsigned()
+    }
+
+    fn page(&self, sql: &str, parameters: impl Params, members: Members, out: &mut Vec<u8>) -> bool {
         let inner = self.inner.lock();
         let mut statement = inner.connection.prepare_cached(sql).expect("a statement");
-        let mut rows = statement.query(bounds).expect("a page");
+        let mut rows = statement.query(parameters).expect("a page");
         out.push(b'[');
         let mut count = 0;
         while let Some(row) = rows.next().expect("a row") {
@@ -110,20 +137,25 @@ impl Inner {
         self.connection.prepare_cached(sql).and_then(|mut done| done.execute([])).expect("a transaction");
     }
 
-    fn insert(&mut self, draft: &Draft<'_>) -> Written {
+    fn insert(&mut self, draft: &Draft<'_>, sql: &str) -> Written {
         let (id, instant) = (Uuid::now_v7(), self.instants.next());
-        let mut insert = self.connection.prepare_cached(INSERT).expect("a statement");
-        bind(&mut insert, &draft.values(id, instant)).and_then(|()| insert.raw_execute()).expect("a new row");
+        let values = draft.values(id, instant, self.indexes);
+        let mut insert = self.connection.prepare_cached(sql).expect("a statement");
+        bind(&mut insert, &values).and_then(|()| insert.raw_execute()).expect("a new row");
         drop(insert);
+        if self.indexes == Indexes::Same {
+            self.each_tag(ADD_TAG, draft.tags(), id);
+        }
         self.note(id, "inserted", instant);
         Written { id, created_at: instant, updated_at: instant }
     }
 
-    fn upsert(&mut self, draft: &Draft<'_>) -> Written {
+    fn upsert(&mut self, draft: &Draft<'_>, sql: &str) -> Written {
         let (new_id, instant) = (Uuid::now_v7(), self.instants.next());
+        let before = (self.indexes == Indexes::Same).then(|| self.tags_of(draft));
         let (id, created_at) = {
-            let mut upsert = self.connection.prepare_cached(UPSERT).expect("a statement");
-            bind(&mut upsert, &draft.values(new_id, instant)).expect("values");
+            let mut upsert = self.connection.prepare_cached(sql).expect("a statement");
+            bind(&mut upsert, &draft.values(new_id, instant, self.indexes)).expect("values");
             let mut rows = upsert.raw_query();
             let row = rows.next().expect("an answer").expect("a row");
             let found = (row.id(0).expect("an id"), row.micros(1));
@@ -131,14 +163,47 @@ impl Inner {
             assert!(rows.next().expect("an end").is_none(), "one row has one e-mail address");
             found
         };
+        if let Some(before) = before
+            && before.as_deref() != draft.tags()
+        {
+            self.each_tag(REMOVE_TAG, before.as_deref(), id);
+            self.each_tag(ADD_TAG, draft.tags(), id);
+        }
         self.note(id, if id == new_id { "inserted" } else { "updated" }, instant);
         Written { id, created_at, updated_at: instant }
+    }
+
+    /// The tags of the contact with the e-mail address of a draft.
+    fn tags_of(&self, draft: &Draft<'_>) -> Option<String> {
+        let mut find = self.connection.prepare_cached(TAGS_OF_EMAIL).expect("a statement");
+        let found = find.query_row([draft.email_folded()], |row| row.get(0)).optional();
+        found.expect("an answer").flatten()
+    }
+
+    fn each_tag(&self, sql: &str, line: Option<&str>, contact: Uuid) {
+        let mut change = self.connection.prepare_cached(sql).expect("a statement");
+        tags(line).for_each(|tag| {
+            change.execute(params![tag, contact.as_bytes()]).expect("a tag");
+        });
     }
 
     fn note(&self, id: Uuid, action: &str, instant: i64) {
         let mut change = self.connection.prepare_cached(CHANGE).expect("a statement");
         change.execute(params![id.as_bytes(), action, instant]).expect("a change");
     }
+}
+
+fn connect(folder: &Path, synchronous: Synchronous) -> Connection {
+    let connection = Connection::open(folder.join("crm.sqlite")).expect("a database");
+    let synchronous = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Off => "OFF",
+    };
+    let settings = format!(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA cache_size = -262144;"
+    );
+    connection.execute_batch(&settings).expect("settings");
+    connection
 }
 
 /// Binds the values of an insert, in the order of the columns.
@@ -201,17 +266,31 @@ impl Subject for Sqlite {
     }
 
     fn total(&self) -> u64 {
-        let inner = self.inner.lock();
-        let mut count =
-            inner.connection.prepare_cached("SELECT count(*) FROM contacts").expect("a statement");
-        count.query_row([], |row| row.get::<_, i64>(0)).expect("a total").cast_unsigned()
+        self.total_of(TOTAL, [])
+    }
+
+    fn filtered(&self, filter: Filter, offset: u64, out: &mut Vec<u8>) -> bool {
+        self.page(self.statements.filtered(filter), [one_more(), offset.cast_signed()], Members::All, out)
+    }
+
+    fn filtered_total(&self, filter: Filter) -> u64 {
+        self.total_of(self.statements.filtered_total(filter), [])
+    }
+
+    fn search(&self, beginning: &str, out: &mut Vec<u8>) -> bool {
+        let bounds = params![beginning, behind(beginning), one_more()];
+        self.page(&self.statements.search, bounds, Members::All, out)
+    }
+
+    fn search_total(&self, beginning: &str) -> u64 {
+        self.total_of(&self.statements.search_total, [beginning, &behind(beginning)])
     }
 
     fn create(&self, body: &str, out: &mut Vec<u8>) {
         let draft = Draft::parse(body);
         let mut inner = self.inner.lock();
         inner.begin();
-        let written = inner.insert(&draft);
+        let written = inner.insert(&draft, &self.statements.insert);
         inner.commit();
         drop(inner);
         draft.answer(self.tenant, written, out);
@@ -222,7 +301,7 @@ impl Subject for Sqlite {
         let mut inner = self.inner.lock();
         inner.begin();
         drafts.iter().for_each(|draft| {
-            inner.insert(draft);
+            inner.insert(draft, &self.statements.insert);
         });
         inner.commit();
         drafts.len()
@@ -232,7 +311,7 @@ impl Subject for Sqlite {
         let draft = Draft::parse(body);
         let mut inner = self.inner.lock();
         inner.begin();
-        let written = inner.upsert(&draft);
+        let written = inner.upsert(&draft, &self.statements.upsert);
         inner.commit();
         drop(inner);
         draft.answer(self.tenant, written, out);
