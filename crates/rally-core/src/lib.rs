@@ -59,7 +59,10 @@ pub use base::{
     Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
 };
 pub use engine::{
-    read::{FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, ListPosition, ListQuery, Page, Query},
+    read::{
+        FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, HistoryEntry, HistoryQuery, ListPosition,
+        ListQuery, MemberChange, Page, Query,
+    },
     schema::TenantInfo,
     session::{
         Atomicity, Bulk, BulkItem, Caller, Collection, Config, Engine, FeedChanges, Follow, FollowedChange,

@@ -19,7 +19,8 @@ pub use crate::{
     engine::{
         read::Search,
         schema::{
-            Access, Fields, Given, Keyed, Member, Model, Resource, Row, Rule, Searchable, Shape, ShapeMember,
+            Access, Fields, Given, Keyed, Member, Model, Recorded, Resource, Row, Rule, Searchable, Shape,
+            ShapeMember,
         },
         session::{Allowance, JsonCollection, Limiter, Rows, TransactionJson, ViewRows},
         write::{Bulkable, Creatable, Definition, Draft, Editable, MatchedBy, Update, Upsertable},

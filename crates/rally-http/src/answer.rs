@@ -45,10 +45,15 @@ pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) ->
 /// A page of records.
 pub(crate) fn page<R: Resource>(page: &Page<Row<R>>, fields: &Fields) -> Result<Response, Error> {
     let mut response = list(&page.records, RECORD_BYTES, |row, out| row.write_json(fields, out))?;
-    if let Some(total) = page.total {
+    write_total(&mut response, page.total);
+    Ok(response)
+}
+
+/// Tells the length of the whole list, if it was asked for.
+pub(crate) fn write_total(response: &mut Response, total: Option<u64>) {
+    if let Some(total) = total {
         response.headers_mut().insert(X_TOTAL_COUNT, HeaderValue::from(total));
     }
-    Ok(response)
 }
 
 /// A list of items, each of about so many bytes of JSON.

@@ -122,33 +122,44 @@ fn list_of(call: &Call, ignored: &[String]) -> Result<Vec<(String, String)>, Err
     Ok(asked)
 }
 
-/// The pages around one. The next one goes on behind the last record, so that changes between pages make it neither skip
-/// nor repeat any; the page before one by offset is by offset, too. If less than a page comes before it, the previous page
-/// begins at 0 and ends where this one begins.
+/// The pages around one of records.
 fn links<R: Resource>(
     call: &Call,
     asked: &ListParameters<R>,
     page: &Page<Row<R>>,
 ) -> Result<Vec<(&'static str, String)>, Error> {
     let ListParameters { list, ignored, .. } = asked;
+    let next = match page.records.last().filter(|_| page.has_more) {
+        Some(last) if list.query.updated_since.is_some() => {
+            Some(("updatedSince", last.updated_at()?.to_string()))
+        }
+        last => last.map(|last| ("after", last.id().to_string())),
+    };
+    other_pages(call, ignored, (list.limit, list.offset), next)
+}
+
+/// The pages around one of so many entries at an offset. The next one goes on behind the last entry, by the parameter that
+/// says so, so that changes between pages make it neither skip nor repeat any; the page before one by offset is by offset,
+/// too. If less than a page comes before it, the previous page begins at 0 and ends where this one begins.
+pub(crate) fn other_pages(
+    call: &Call,
+    ignored: &[String],
+    (limit, offset): (usize, u64),
+    next: Option<(&'static str, String)>,
+) -> Result<Vec<(&'static str, String)>, Error> {
     let other =
         |replaced: &[&str], added: &[(&str, &str)]| query::with(call.uri.query(), ignored, replaced, added);
     let at = |offset: u64| other(&["offset"], &[("offset", &offset.to_string())]);
-    let step = u64::try_from(list.limit).map_err(Error::internal)?;
+    let step = u64::try_from(limit).map_err(Error::internal)?;
     let mut links = vec![("first", other(&["offset", "after"], &[("offset", "0")]))];
-    if list.offset >= step {
-        links.push(("prev", at(list.offset - step)));
-    } else if list.offset > 0 {
-        let rest = list.offset.to_string();
+    if offset >= step {
+        links.push(("prev", at(offset - step)));
+    } else if offset > 0 {
+        let rest = offset.to_string();
         links.push(("prev", other(&["offset", "limit"], &[("offset", "0"), ("limit", &rest)])));
     }
-    if let (true, Some(last)) = (page.has_more, page.records.last()) {
-        let next = if list.query.updated_since.is_some() {
-            ("updatedSince", last.updated_at()?.to_string())
-        } else {
-            ("after", last.id().to_string())
-        };
-        links.push(("next", other(&["offset", next.0], &[(next.0, &next.1)])));
+    if let Some((name, value)) = next {
+        links.push(("next", other(&["offset", name], &[(name, &value)])));
     }
     Ok(links)
 }

@@ -129,7 +129,17 @@ impl Parameters {
         id.ok()
     }
 
-    fn flag(&mut self, name: &str) -> bool {
+    /// Takes the number of a change in the feed.
+    pub(crate) fn change(&mut self, name: &str) -> Option<u64> {
+        let number = self.take(name)?.parse().ok();
+        if number.is_none() {
+            self.fault(name, "must be the id of a change");
+        }
+        number
+    }
+
+    /// Takes a truth value; false without one.
+    pub(crate) fn flag(&mut self, name: &str) -> bool {
         match self.take(name).as_deref() {
             None | Some("false") => false,
             Some("true") => true,
@@ -140,7 +150,8 @@ impl Parameters {
         }
     }
 
-    fn offset(&mut self) -> u64 {
+    /// Takes the number of entries before a page.
+    pub(crate) fn offset(&mut self) -> u64 {
         match self.take("offset").map(|text| text.parse()) {
             None => 0,
             Some(Ok(offset)) => offset,

@@ -133,6 +133,8 @@ pub(crate) enum Verb {
     GetPart,
     /// Update a part of a record.
     PutPart,
+    /// List the changes of a record.
+    History,
 }
 
 impl Route {
@@ -190,6 +192,6 @@ impl Operation {
 
 impl Verb {
     pub(crate) const fn is_read(self) -> bool {
-        matches!(self, Self::List | Self::Get | Self::GetPart)
+        matches!(self, Self::List | Self::Get | Self::GetPart | Self::History)
     }
 }

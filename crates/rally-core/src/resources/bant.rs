@@ -23,6 +23,15 @@ use crate::{
 const CRITERIA: [Slot; 4] = [Slot::new(13), Slot::new(14), Slot::new(15), Slot::new(16)];
 const NOTES: Slot = Slot::new(17);
 const UPDATED_AT: Slot = Slot::new(18);
+/// The names by which the history of a deal tells of its qualification. The instant of the last change is left out: each
+/// entry has it.
+const IN_HISTORY: [(Slot, &str); 5] = [
+    (CRITERIA[0], "bant.budget"),
+    (CRITERIA[1], "bant.authority"),
+    (CRITERIA[2], "bant.need"),
+    (CRITERIA[3], "bant.timeline"),
+    (NOTES, "bant.notes"),
+];
 /// The greatest rating of a criterion.
 const BEST: i64 = 3;
 const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
@@ -34,7 +43,12 @@ static MODEL: LazyLock<Model> =
 /// The stored members of a qualification, for the deal that it is a part of. A deal that nobody has rated has no values.
 pub(super) fn hidden() -> Vec<Member> {
     let stored = Bant::members().into_iter().filter(|member| member.slot().is_some());
-    stored.map(|member| Member { default: None, always: false, ..member.hidden() }).collect()
+    let name = |member: &Member| {
+        IN_HISTORY.iter().find(|(slot, _)| member.slot() == Some(*slot)).map(|(_, name)| *name)
+    };
+    let hide =
+        |member: Member| Member { told_as: name(&member), default: None, always: false, ..member.hidden() };
+    stored.map(hide).collect()
 }
 
 resource! {

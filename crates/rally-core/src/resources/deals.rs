@@ -38,6 +38,8 @@ pub(super) const PROBABILITY: Slot = Slot::new(7);
 const ACTUAL_CLOSE_DATE: Slot = Slot::new(9);
 const STATUS: Slot = Slot::new(10);
 const OWNER_ID: Slot = Slot::new(12);
+/// The instant at which the deal entered its stage, if it has had another.
+const STAGE_SINCE: Slot = Slot::new(19);
 /// The index by which an upsert finds a deal: its pipeline and its name.
 const BY_NAME: IndexNumber = IndexNumber::beyond_slots(200);
 
@@ -97,7 +99,7 @@ resource! {
         required pipeline_id: Id<Pipeline> =
             stored(PIPELINE_ID, "pipelineId", Rule::Reference(Kind::Pipeline)).filtered(), filter PIPELINE_ID;
         /// The stage of that pipeline that it is in.
-        required stage_id: Id<PipelineStage> = stored(STAGE_ID, "stageId", Rule::Id).filtered(), filter STAGE_ID;
+        required stage_id: Id<PipelineStage> = stored(STAGE_ID, "stageId", Rule::Id).filtered().since(STAGE_SINCE), filter STAGE_ID;
         /// The stage's name at present.
         read_optional stage_name: String = joined(Slot::new(0), "stageName", SHORT, STAGE_NAME);
         /// The contact that it is made with.
@@ -143,6 +145,7 @@ resource! {
     }
     hidden {
         lookup(BY_NAME, write_pipeline_and_name);
+        stored(STAGE_SINCE, "stageSince", Rule::Instant).hidden();
     }
 }
 
@@ -212,6 +215,10 @@ fn enter(deal: &mut Revision<'_>, stage: &PipelineStage) {
     if deal.changes(STATUS) {
         let now = quote(&deal.at.to_string());
         deal.set(ACTUAL_CLOSE_DATE, if stage.outcome == StageOutcome::Open { String::new() } else { now });
+    }
+    if deal.id.is_some() && deal.changes(STAGE_ID) {
+        let now = quote(&deal.at.to_string());
+        deal.set(STAGE_SINCE, now);
     }
 }
 

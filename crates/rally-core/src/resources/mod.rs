@@ -40,7 +40,7 @@ pub use webhooks::{ForbiddenAddress, WebhookReach, WebhookUrl};
 use crate::{
     base::{Kind, with_kinds},
     engine::{
-        schema::Model,
+        schema::{Model, Recorded},
         session::{Collection, Session, TransactionCollection, View, ViewCollection},
         write::{Definition, Editable, Link, Rules, Transaction},
     },
@@ -74,6 +74,8 @@ macro_rules! offer {
                 $(Kind::$kind => $kind::filters(),)+
             }
         }
+
+        $(impl Recorded for $feed {})+
 
         $(offer_one!($feed_use $feed $feed_name $feed_plural);)+
         $(offer_one!($use $kind $name $plural);)+

@@ -153,16 +153,20 @@ fn this_version_writes_format_1() {
 #[test]
 fn the_golden_file_has_each_family_of_keys_each_row_each_kind_and_each_answer() {
     let families: BTreeSet<u8> = rows(V1).map(|(_, key, _)| key[0]).collect();
-    let expected = [1, 2, 3, 4, 5, 6, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x20, 0x30, 0x31];
+    let expected = [1, 2, 3, 4, 5, 6, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x20, 0x21, 0x30, 0x31];
     assert_eq!(families, expected.into());
     // Values of other families are ids, keys, or nothing.
-    let has_row = |key: &[u8]| matches!(key[0], 0..=6 | 0x10 | 0x20 | 0x30);
+    let has_row = |key: &[u8]| matches!(key[0], 0..=6 | 0x10 | 0x20 | 0x21 | 0x30);
     let numbers: BTreeSet<u8> =
         rows(V1).filter(|(_, key, _)| has_row(key)).map(|(.., value)| value[0]).collect();
-    assert_eq!(numbers, (1..=9).collect());
+    assert_eq!(numbers, (1..=9).chain([14]).collect());
     let kinds: BTreeSet<u8> =
         rows(V1).filter(|(_, key, _)| key[0] == 0x10).map(|(_, key, _)| key[1]).collect();
     assert_eq!(kinds, Kind::ALL.iter().map(|kind| kind.number()).collect());
+    // The row, its format and an instant of nine bytes stand before the state.
+    let former: BTreeSet<u8> =
+        rows(V1).filter(|(_, key, _)| key[0] == 0x21).map(|(.., value)| value[2 + 9]).collect();
+    assert_eq!(former, [0, 1].into(), "changed members and whole records");
     // The row, its format, an instant of nine bytes and a fingerprint of 32 stand before the kind of answer.
     let answers: BTreeSet<u8> =
         rows(V1).filter(|(_, key, _)| key[0] == 0x30).map(|(.., value)| value[2 + 9 + 32]).collect();
@@ -205,6 +209,12 @@ fn format_1_is_read_and_written_on() {
     assert_eq!(engine.signing_secrets().unwrap(), known.engine.signing_secrets().unwrap());
     let query = FeedQuery { from: FeedPosition::After(65), kinds: vec![Kind::Contact], limit: 100 };
     assert_eq!(acme.changes(&query).unwrap(), known_acme.changes(&query).unwrap());
+    for change in acme.changes(&query).unwrap() {
+        let id = Id::from_uuid(change.entity_id);
+        assert_eq!(acme.contacts().history(id).unwrap(), known_acme.contacts().history(id).unwrap());
+    }
+    let deal = acme.deals().list(Query::all()).unwrap().records[0].id;
+    assert_eq!(acme.deals().history(deal).unwrap(), known_acme.deals().history(deal).unwrap());
     assert!(acme.contacts().create(&ada("W@x.example")).unwrap_err().is_duplicate());
     let first = acme.contacts().list(Query::all()).unwrap().records.remove(0);
     acme.contacts().update(first.id, &ContactUpdate::new().phone("1")).unwrap();

@@ -26,6 +26,7 @@ mod finding;
 mod follow;
 mod forecast;
 mod formats;
+mod history;
 mod idempotency;
 mod links;
 mod lists;

@@ -10,7 +10,7 @@ use super::{
 
 pub(super) fn parameters() -> Value {
     let mut all = query_parameters();
-    for more in [feed_parameters(), header_parameters()] {
+    for more in [history_parameters(), feed_parameters(), header_parameters()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -79,6 +79,29 @@ pub(super) fn fields(example: &str) -> Value {
         json!({ "type": "string" }),
         &json!(example),
     )
+}
+
+fn history_parameters() -> Value {
+    json!({
+        "HistoryOffset": query(
+            "offset",
+            "The number of changes before the page.",
+            with_default(count(0), &json!(0)),
+            &json!(40),
+        ),
+        "AfterChange": query(
+            "after",
+            "Only changes older than the one with this id, which is one of the record's.",
+            count(1),
+            &json!(1042),
+        ),
+        "HistoryCount": query(
+            "count",
+            "`true` for the number of all changes of the record in `X-Total-Count`.",
+            with_default(json!({ "type": "boolean" }), &json!(false)),
+            &json!(true),
+        ),
+    })
 }
 
 fn feed_parameters() -> Value {

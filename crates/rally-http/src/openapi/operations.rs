@@ -13,7 +13,10 @@ use super::{
     rules,
     values::reference,
 };
-use crate::route::{AnswerBody, Operation, Page, Records, ResponseSpec, Route, Special, Verb};
+use crate::{
+    history,
+    route::{AnswerBody, Operation, Page, Records, ResponseSpec, Route, Special, Verb},
+};
 
 /// Responses to failures of every request under `/api`.
 const FAILURES: [(&str, &str); 5] = [
@@ -86,7 +89,7 @@ fn records(records: &Records, has_id: bool) -> Map<String, Value> {
     names.retain(|name| *name != "Fields");
     let mut parameters = parameter_references(&names);
     if has_fields {
-        parameters.push(fields(model));
+        parameters.push(if verb == Verb::History { components::fields("id,changes") } else { fields(model) });
     }
     if verb == Verb::List {
         parameters.extend(filters(model, noun));
@@ -168,6 +171,7 @@ fn called(verb: Verb, noun: &str) -> (String, String) {
         }
         Verb::GetPart => (format!("get{name}"), format!("Get the {noun}")),
         Verb::PutPart => (format!("update{name}"), format!("Update the {noun}")),
+        Verb::History => (format!("list{name}History"), format!("List the changes of {one}")),
     }
 }
 
@@ -203,6 +207,10 @@ fn meaning(records: &Records) -> String {
         Verb::Bulk => "Each item is created by itself: an invalid one has an `error` among the results, and the others are \
              created in one transaction. `atomic=true` creates all of them or none."
             .to_owned(),
+        Verb::History => format!(
+            "From the newest change down, each with its caller and with the members that it changed. It reaches as far \
+             back as the feed. The history of a deleted {noun} can still be read."
+        ),
     }
 }
 
@@ -217,6 +225,7 @@ fn parameters(verb: Verb) -> Vec<&'static str> {
         Verb::Delete => vec!["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey"],
         Verb::Upsert => vec!["IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
         Verb::Bulk => vec!["Atomic", "IdempotencyKey"],
+        Verb::History => vec!["Id", "Limit", "HistoryOffset", "AfterChange", "HistoryCount", "Fields"],
     }
 }
 
@@ -266,7 +275,7 @@ fn body(records: &Records) -> Option<Example> {
     let name = names::name(noun);
     let draft = || (reference(&format!("{name}Draft")), examples::draft(model, noun));
     let (schema, value) = match verb {
-        Verb::List | Verb::Get | Verb::GetPart | Verb::Delete => return None,
+        Verb::List | Verb::Get | Verb::GetPart | Verb::Delete | Verb::History => return None,
         Verb::Create => draft(),
         Verb::Upsert => (reference(&format!("{name}Upsert")), examples::draft(model, noun)),
         Verb::Put | Verb::Patch | Verb::PutPart => {
@@ -301,6 +310,12 @@ fn answers(records: &Records) -> Vec<(&'static str, Value)> {
                 "200",
                 response("A page of the list.", &page, &json!([example()]), &["Link", "X-Total-Count"]),
             )]
+        }
+        Verb::History => {
+            let page = json!({ "type": "array", "items": reference(history::schema_name(model.kind())) });
+            let example = json!([history::example(model.kind())]);
+            let headers = &["Link", "X-Total-Count"];
+            vec![("200", response("A page of the history.", &page, &example, headers))]
         }
         Verb::Get | Verb::GetPart => vec![("200", record("The record.", &fields, &["ETag"]))],
         Verb::Create => vec![("201", record("The record was created.", &whole, CREATED))],

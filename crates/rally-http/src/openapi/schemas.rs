@@ -9,7 +9,10 @@ use super::{
     rules::{self, Use, ruled},
     values::{or_null, told},
 };
-use crate::route::{Records, Verb};
+use crate::{
+    history,
+    route::{Records, Verb},
+};
 
 /// The purpose of a schema, which says which members it has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,6 +96,11 @@ pub(super) fn add(schemas: &mut Map<String, Value>, records: &Records) {
                 in_code(&keys)
             );
             insert(format!("{name}Upsert"), Form::Change(&keys), &upsert);
+        }
+        Verb::History => {
+            let kind = model.kind();
+            schemas.insert(history::schema_name(kind).to_owned(), history::schema(kind));
+            schemas.insert("MemberChange".to_owned(), history::member_change());
         }
         Verb::Delete | Verb::Bulk => {}
     }

@@ -2,11 +2,15 @@ use rally_core::{Collection, Company, Session};
 
 use crate::{
     crud::{Served, bulk, crud, upsert},
+    history::history,
     route::Route,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    [crud::<Company>(), upsert::<Company>(), bulk::<Company>()].into_iter().flatten().collect()
+    [crud::<Company>(), upsert::<Company>(), bulk::<Company>(), history::<Company>()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 impl Served for Company {

@@ -2,11 +2,15 @@ use rally_core::{Collection, Contact, Session};
 
 use crate::{
     crud::{Served, bulk, crud, upsert},
+    history::history,
     route::Route,
 };
 
 pub(crate) fn routes() -> Vec<Route> {
-    [crud::<Contact>(), upsert::<Contact>(), bulk::<Contact>()].into_iter().flatten().collect()
+    [crud::<Contact>(), upsert::<Contact>(), bulk::<Contact>(), history::<Contact>()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 impl Served for Contact {

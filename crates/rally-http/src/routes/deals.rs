@@ -9,6 +9,7 @@ use crate::{
     app::App,
     call::Call,
     crud::{Served, bulk, change, crud, part, upsert},
+    history::history,
     openapi::{ID, example, integer, or_null, told, uuid},
     problem::Problem,
     route::{AnswerBody, BodySpec, Method, Operation, ResponseSpec, Route, Schema, Special},
@@ -17,7 +18,8 @@ use crate::{
 pub(crate) fn routes() -> Vec<Route> {
     let moved = Route::new(Method::Patch, "/deals/{id}/stage", move_deal, Operation::Special(&MOVE_DEAL));
     let parts = part::<Bant>("/deals/{id}/bant");
-    [crud::<Deal>(), vec![moved], upsert::<Deal>(), bulk::<Deal>(), parts].into_iter().flatten().collect()
+    let all = [crud::<Deal>(), vec![moved], upsert::<Deal>(), bulk::<Deal>(), parts, history::<Deal>()];
+    all.into_iter().flatten().collect()
 }
 
 static MOVE_DEAL: Special = Special {

@@ -1,11 +1,12 @@
 use axum::{extract::State, response::Response};
-use rally_core::{Action, Error, FeedEntry, FeedPosition, FeedQuery, Kind, Profile, Scope, limits};
+use rally_core::{Action, Error, FeedEntry, FeedPosition, FeedQuery, Kind, Scope, limits};
 use serde_json::{Value, json};
 
 use crate::{
     answer,
     app::App,
     call::Call,
+    entry_fields::{EntryFields, names},
     lanes::Work,
     openapi::{ID, INSTANT, closed_set, count, instant, reference, told, uuid},
     parameters::Parameters,
@@ -51,7 +52,7 @@ async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Pr
         call.session.require(Scope::Read)?;
         let FeedParameters { feed, fields, ignored } = feed_query(call.parameters()?)?;
         let changes = call.session.changes(&feed)?;
-        let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| fields.write_json(entry, out))?;
+        let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| write_json(&fields, entry, out))?;
         if let Some(last) = changes.last().filter(|_| changes.len() == feed.limit) {
             let next = next(&call, &ignored, feed.from, last);
             answer::write_links(&mut response, &call.path(), &[("next", next)])?;
@@ -70,36 +71,23 @@ fn next(call: &Call, ignored: &[String], from: FeedPosition, last: &FeedEntry) -
     query::with(call.uri.query(), ignored, &["since", "after"], &[(name, &value)])
 }
 
-/// The members of an entry that are asked for, each by its place in [`MEMBERS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FeedFields([bool; MEMBERS.len()]);
-
-impl FeedFields {
-    const ALL: Self = Self([true; MEMBERS.len()]);
-
-    /// Appends the JSON object of these members of an entry.
-    fn write_json(self, entry: &FeedEntry, out: &mut Vec<u8>) -> Result<(), Error> {
-        if self == Self::ALL {
-            return serde_json::to_writer(out, entry).map_err(Error::internal);
-        }
-        let entry = serde_json::to_value(entry).map_err(Error::internal)?;
-        out.push(b'{');
-        let mut separator = "";
-        for (name, _) in MEMBERS.iter().zip(self.0).filter(|(_, is_asked)| *is_asked) {
-            let value = entry.get(name).ok_or_else(|| Error::internal("an entry has all members"))?;
-            out.extend_from_slice(format!("{separator}\"{name}\":{value}").as_bytes());
-            separator = ",";
-        }
-        out.push(b'}');
-        Ok(())
+/// Appends the JSON object of the members of an entry that are asked for.
+fn write_json(fields: &EntryFields, entry: &FeedEntry, out: &mut Vec<u8>) -> Result<(), Error> {
+    if fields.is_whole() {
+        return serde_json::to_writer(out, entry).map_err(Error::internal);
     }
+    let entry = serde_json::to_value(entry).map_err(Error::internal)?;
+    fields.write_json(out, |member, out| {
+        let value = entry.get(member).ok_or_else(|| Error::internal("an entry has all members"))?;
+        serde_json::to_writer(out, value).map_err(Error::internal)
+    })
 }
 
 /// The parameters of the feed.
 #[derive(Debug)]
 struct FeedParameters {
     feed: FeedQuery,
-    fields: FeedFields,
+    fields: EntryFields,
     /// Names that mean nothing here.
     ignored: Vec<String>,
 }
@@ -109,7 +97,7 @@ fn feed_query(mut parameters: Parameters) -> Result<FeedParameters, Error> {
     let from = position(&mut parameters);
     let kinds = kinds(&mut parameters);
     let limit = parameters.number("limit", 1, limits::FEED_PAGE).unwrap_or(limits::FEED_PAGE);
-    let fields = fields(&mut parameters);
+    let fields = EntryFields::read(&mut parameters, &MEMBERS);
     let ignored = parameters.finish()?;
     let from = from.ok_or_else(|| Error::internal("a feed without a position has a fault"))?;
     Ok(FeedParameters { feed: FeedQuery { from, kinds, limit }, fields, ignored })
@@ -119,25 +107,16 @@ fn feed_query(mut parameters: Parameters) -> Result<FeedParameters, Error> {
 fn position(parameters: &mut Parameters) -> Option<FeedPosition> {
     let is_since_given = parameters.is_given("since");
     let since = parameters.instant("since");
-    match parameters.take("after") {
-        Some(_) if is_since_given => {
+    if is_since_given {
+        if parameters.take("after").is_some() {
             parameters.fault("after", "must not be given together with since");
-            None
         }
-        Some(text) => {
-            let number = text.parse().ok();
-            if number.is_none() {
-                parameters.fault("after", "must be the id of a change");
-            }
-            number.map(FeedPosition::After)
-        }
-        None => {
-            if !is_since_given {
-                parameters.fault("since", "is required");
-            }
-            since.map(FeedPosition::Since)
-        }
+        return since.map(FeedPosition::Since);
     }
+    if !parameters.is_given("after") {
+        parameters.fault("since", "is required");
+    }
+    parameters.change("after").map(FeedPosition::After)
 }
 
 /// Reads the kinds of record that are asked for; all of the feed, if none is named.
@@ -156,23 +135,6 @@ fn kinds(parameters: &mut Parameters) -> Vec<Kind> {
         }
     }
     if kinds.is_empty() { Kind::IN_FEED.to_vec() } else { kinds }
-}
-
-/// Reads the members that are asked for; all of them, if none is named.
-fn fields(parameters: &mut Parameters) -> FeedFields {
-    let list = parameters.take("fields");
-    let names: Vec<&str> = names(list.as_deref()).collect();
-    if parameters.profile() == Profile::Strict {
-        for name in names.iter().filter(|name| !MEMBERS.contains(name)) {
-            parameters.fault("fields", format!("names {name:?}, which is not a member"));
-        }
-    }
-    if names.is_empty() { FeedFields::ALL } else { FeedFields(MEMBERS.map(|member| names.contains(&member))) }
-}
-
-/// The names of a list that is separated by commas.
-fn names(list: Option<&str>) -> impl Iterator<Item = &str> {
-    list.into_iter().flat_map(|list| list.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
 fn feed_entry() -> Value {
@@ -215,10 +177,12 @@ fn feed_example() -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
+    use rally_core::Profile;
+
     use super::*;
     use crate::query;
 
-    fn read(query: &str) -> Result<(FeedQuery, FeedFields), Error> {
+    fn read(query: &str) -> Result<(FeedQuery, EntryFields), Error> {
         let read = feed_query(Parameters::new(query::pairs(Some(query))?, Profile::Strict))?;
         Ok((read.feed, read.fields))
     }
@@ -234,9 +198,9 @@ mod tests {
         }
     }
 
-    fn json(fields: FeedFields) -> String {
+    fn json(fields: &EntryFields) -> String {
         let mut json = Vec::new();
-        fields.write_json(&entry(), &mut json).unwrap();
+        write_json(fields, &entry(), &mut json).unwrap();
         String::from_utf8(json).unwrap()
     }
 
@@ -254,11 +218,12 @@ mod tests {
         assert_eq!(members.collect::<BTreeSet<_>>(), MEMBERS.into_iter().collect());
         let one_by_one = MEMBERS.map(|name| {
             let (_, fields) = read(&format!("after=0&fields={name}")).unwrap();
-            json(fields).trim_matches(['{', '}']).to_owned()
+            json(&fields).trim_matches(['{', '}']).to_owned()
         });
-        assert_eq!(json(FeedFields::ALL), format!("{{{}}}", one_by_one.join(",")));
+        let (_, whole) = read("after=0").unwrap();
+        assert_eq!(json(&whole), format!("{{{}}}", one_by_one.join(",")));
         let (_, fields) = read("after=0&fields=action,id").unwrap();
-        assert_eq!(json(fields), r#"{"id":7,"action":"inserted"}"#);
+        assert_eq!(json(&fields), r#"{"id":7,"action":"inserted"}"#);
     }
 
     #[test]
@@ -266,7 +231,8 @@ mod tests {
         let (feed, fields) = read("since=2025-02-01&entities=deals, contacts,deals&fields=").unwrap();
         let since = FeedPosition::Since("2025-02-01T00:00:00Z".parse().unwrap());
         let kinds = vec![Kind::Deal, Kind::Contact];
-        assert_eq!((feed, fields), (FeedQuery { from: since, kinds, limit: 1_000 }, FeedFields::ALL));
+        assert_eq!(feed, FeedQuery { from: since, kinds, limit: 1_000 });
+        assert!(fields.is_whole());
         assert_eq!(read("after=7").unwrap().0.from, FeedPosition::After(7));
     }
 

@@ -24,6 +24,7 @@ mod deals;
 mod document;
 mod fairness;
 mod forwarded;
+mod history;
 mod hosting;
 mod hosts;
 mod idempotency;

@@ -21,6 +21,8 @@ enum Act {
     Get,
     /// Reads something that is no record and has no version.
     Report,
+    /// Reads the changes of a record.
+    History,
     Create,
     Change,
     Delete,
@@ -31,7 +33,7 @@ enum Act {
 
 impl Act {
     fn is_read(self) -> bool {
-        matches!(self, Self::List | Self::Get | Self::Report)
+        matches!(self, Self::List | Self::Get | Self::Report | Self::History)
     }
 
     /// True if one record is read or written, with a version.
@@ -98,6 +100,10 @@ fn of_resource(resource: &'static Resource) -> Vec<Operation> {
             format!("[{}]", resource.least),
             201,
         ));
+    }
+    if resource.history {
+        let path = format!("{all}/{{id}}/history");
+        operations.push((Act::History, Method::GET, path, String::new(), 200));
     }
     let of = |(act, method, path, body, status): (Act, _, _, _, _)| {
         let scope = if act.is_read() { "read" } else { resource.writes };
@@ -320,19 +326,23 @@ fn a_path_tells_which_methods_it_takes() {
     /contacts/ID DELETE GET HEAD PATCH PUT
     /contacts/upsert PUT
     /contacts/bulk POST
+    /contacts/ID/history GET HEAD
     /companies GET HEAD POST
     /companies/ID DELETE GET HEAD PATCH PUT
     /companies/upsert PUT
     /companies/bulk POST
+    /companies/ID/history GET HEAD
     /deals GET HEAD POST
     /deals/ID DELETE GET HEAD PATCH PUT
     /deals/upsert PUT
     /deals/bulk POST
+    /deals/ID/history GET HEAD
     /pipelines GET HEAD POST
     /pipelines/ID DELETE GET HEAD PATCH PUT
     /activities GET HEAD POST
     /activities/ID DELETE GET HEAD PATCH PUT
     /activities/bulk POST
+    /activities/ID/history GET HEAD
     /users GET HEAD POST
     /users/ID DELETE GET HEAD PATCH PUT
     /deals/ID/stage PATCH

@@ -4,6 +4,7 @@ use rally_core::{FeedPosition, FeedQuery, Id, Kind, Session, Timestamp};
 use uuid::Uuid;
 
 use super::{
+    history::compare_history,
     sample::{Around, Body, LEFT_OPEN, unquote},
     state::{Record, State, folded, mailbox},
     table::{Member, Values, members},
@@ -29,6 +30,7 @@ pub(super) fn compare(session: &Session, state: &State, written: Kind, random: &
         _ => settings(session, state),
     }
     feed(session, state, random);
+    compare_history(session, state, random);
 }
 
 /// Compares whole lists of every kind, and all else that is not compared at random places.

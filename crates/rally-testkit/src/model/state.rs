@@ -52,13 +52,15 @@ pub(super) struct PlainStage {
     pub(super) outcome: String,
 }
 
-/// A change of a record.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A change of a record, with the record before and after.
+#[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) kind: Kind,
     pub(super) id: Uuid,
     pub(super) action: Action,
     pub(super) at: Timestamp,
+    pub(super) before: Option<Rc<Record>>,
+    pub(super) after: Option<Rc<Record>>,
 }
 
 /// Ids that the engine chose, in the order in which it did.
@@ -159,8 +161,9 @@ impl State {
         let at = self.tick(now);
         let Revision { members, stages, .. } = revision;
         let record = Record { id, members, stages, created_at: at, updated_at: at };
-        self.table(kind).push(record.into());
-        self.enter(kind, id, Action::Inserted, at);
+        let record = Rc::new(record);
+        self.table(kind).push(Rc::clone(&record));
+        self.enter(Change { kind, id, action: Action::Inserted, at, before: None, after: Some(record) });
         self.note(kind, now);
         self.follow(kind, id, now);
         Ok((WriteOutcome::Created, id))
@@ -236,7 +239,7 @@ impl State {
         let at = self.tick(now);
         self.table(kind).retain(|record| record.id != id);
         self.gone.push(id);
-        self.enter(kind, id, Action::Deleted, at);
+        self.enter(Change { kind, id, action: Action::Deleted, at, before: Some(record), after: None });
         self.note(kind, now);
         Ok(id)
     }
@@ -324,12 +327,14 @@ impl State {
 
     fn change(&mut self, kind: Kind, id: Uuid, now: Timestamp, work: impl FnOnce(&mut Record)) {
         let at = self.tick(now);
+        let before = self.find(kind, id).cloned();
         if let Some(record) = self.table(kind).iter_mut().find(|record| record.id == id) {
             let record = Rc::make_mut(record);
             work(record);
             record.updated_at = at;
         }
-        self.enter(kind, id, Action::Updated, at);
+        let after = self.find(kind, id).cloned();
+        self.enter(Change { kind, id, action: Action::Updated, at, before, after });
         self.note(kind, now);
     }
 
@@ -337,9 +342,9 @@ impl State {
         self.tables.entry(kind).or_default()
     }
 
-    fn enter(&mut self, kind: Kind, id: Uuid, action: Action, at: Timestamp) {
-        if Kind::IN_FEED.contains(&kind) {
-            self.changes.push(Change { kind, id, action, at });
+    fn enter(&mut self, change: Change) {
+        if Kind::IN_FEED.contains(&change.kind) {
+            self.changes.push(change);
         }
     }
 

@@ -14,8 +14,8 @@ use bincode::{
 
 pub(crate) use bytes::Bytes;
 pub(crate) use rows::{
-    AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, HeadV1, MarkV1, NodeV1, RateV1, SecretV1, SecretsV1,
-    SpineNodeV1, SpineV1, TrimV1,
+    AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, MarkV1, NodeV1, RateV1,
+    SecretV1, SecretsV1, SpineNodeV1, SpineV1, TrimV1,
 };
 pub(crate) use slots::{MAX_SLOTS, RecordParts, Slot, encode_record, put_wide};
 
@@ -81,7 +81,7 @@ mod tests {
         fn any_bytes_are_a_row_or_damaged_and_never_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = decode::<SpineV1>(&bytes);
             let _ = decode::<AnswerV1>(&bytes);
-            for row in [HeadV1::ROW, SpineV1::ROW, AnswerV1::ROW, FeedEntryV1::ROW, RateV1::ROW] {
+            for row in [HeadV1::ROW, SpineV1::ROW, AnswerV1::ROW, FeedEntryV1::ROW, RateV1::ROW, FormerV1::ROW] {
                 if let [first, second, ..] = bytes.as_mut_slice() {
                     (*first, *second) = (row, 1);
                 }
@@ -90,6 +90,7 @@ mod tests {
                 let _ = decode::<AnswerV1>(&bytes);
                 let _ = decode::<FeedEntryV1>(&bytes);
                 let _ = decode::<RateV1>(&bytes);
+                let _ = decode::<FormerV1>(&bytes);
             }
         }
     }

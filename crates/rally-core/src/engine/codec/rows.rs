@@ -50,7 +50,26 @@ pub(crate) struct FeedEntryV1 {
     pub(crate) number: u64,
     pub(crate) entity: [u8; 16],
     pub(crate) action: u8,
+    /// Number of the record's version that the change made.
+    pub(crate) version: u32,
     pub(crate) changed_by: Option<String>,
+}
+
+/// What a record was before a change that is not its first; the version that the change made is in its key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct FormerV1 {
+    /// The instant of the change, by which its entry in the feed is found.
+    pub(crate) changed_at: i64,
+    pub(crate) state: FormerState,
+}
+
+/// The state of a record before a change.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum FormerState {
+    /// The former JSON text of each changed member, by its slot; empty without a value.
+    Changed(Vec<(u8, Vec<u8>)>),
+    /// The whole record's bytes.
+    Whole(Vec<u8>),
 }
 
 /// The instant of a change whose number is known.
@@ -145,5 +164,10 @@ impl Wire for SecretsV1 {
 
 impl Wire for RateV1 {
     const ROW: u8 = 8;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for FormerV1 {
+    const ROW: u8 = 14;
     const FORMAT: u8 = 1;
 }

@@ -1,4 +1,4 @@
-//! The bytes of a record: two instants and a list of members, each the JSON text of its value.
+//! The bytes of a record: two instants, the number of its version, and a list of members, each the JSON text of its value.
 //!
 //! Members are read far more often than they are written, and as JSON; kept in that form they are copied, not
 //! converted. A member without a value has no bytes. After the envelope follow
@@ -8,6 +8,7 @@
 //! | 1 | bytes of an offset: 2, or 4 if the members are longer than 65,535 bytes |
 //! | 1 | number of members |
 //! | 8 + 8 | instants of creation and of the last change, in microseconds |
+//! | 4 | number of the version: 1 for a new record, and one more with each change |
 //! | (members + 1) × offset | start of each member and, last, the end of the last one |
 //! | | the members, one after the other |
 //!
@@ -62,6 +63,8 @@ const WIDE: usize = 32;
 pub(crate) struct RecordParts<'a> {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// 1 for a new record, and one more with each change.
+    pub(crate) version: u32,
     places: Places<'a>,
     members: &'a [u8],
 }
@@ -84,6 +87,7 @@ impl<'a> RecordParts<'a> {
         let ([width, count], rest) = body.split_first_chunk()?;
         let (created_at, rest) = rest.split_first_chunk()?;
         let (updated_at, rest) = rest.split_first_chunk()?;
+        let (version, rest) = rest.split_first_chunk()?;
         let count = usize::from(*count);
         let (places, members) = rest.split_at_checked((count + 1) * usize::from(*width))?;
         let places = match width {
@@ -96,6 +100,7 @@ impl<'a> RecordParts<'a> {
         is_whole.then(|| Self {
             created_at: instant(created_at),
             updated_at: instant(updated_at),
+            version: u32::from_le_bytes(*version),
             places,
             members,
         })
@@ -184,16 +189,17 @@ pub(crate) fn put_wide<const N: usize>(bytes: &[u8; N], length: usize, out: &mut
 /// The bytes of a record.
 pub(crate) fn encode_record<'a>(
     created_at: Timestamp,
-    updated_at: Timestamp,
+    (updated_at, version): (Timestamp, u32),
     slots: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
 ) -> Bytes {
     let total: usize = slots.clone().map(<[u8]>::len).sum();
     let width: u8 = if u16::try_from(total).is_ok() { 2 } else { 4 };
     let count = invariant(u8::try_from(slots.len()).ok(), "a record has at most 32 members");
-    let mut bytes = Vec::with_capacity(20 + (slots.len() + 1) * usize::from(width) + total);
+    let mut bytes = Vec::with_capacity(24 + (slots.len() + 1) * usize::from(width) + total);
     bytes.extend_from_slice(&[ROW, FORMAT, width, count]);
     bytes.extend_from_slice(&created_at.as_micros().to_le_bytes());
     bytes.extend_from_slice(&updated_at.as_micros().to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     let mut place = 0usize;
     for length in slots.clone().map(<[u8]>::len).chain([0]) {
         let number = invariant(u32::try_from(place).ok(), "each member has a limit, far below 4 GiB in all");
@@ -222,10 +228,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_record_is_read_as_it_was_written(created in instant(), updated in instant(), members in members()) {
-            let bytes = encode_record(created, updated, members.iter().map(Vec::as_slice));
+        fn a_record_is_read_as_it_was_written(
+            created in instant(), updated in instant(), version: u32, members in members(),
+        ) {
+            let bytes = encode_record(created, (updated, version), members.iter().map(Vec::as_slice));
             let parts = RecordParts::read(&bytes).unwrap();
-            prop_assert_eq!((parts.created_at, parts.updated_at), (created, updated));
+            prop_assert_eq!((parts.created_at, parts.updated_at, parts.version), (created, updated, version));
             for (slot, member) in members.iter().enumerate() {
                 let slot = Slot::new(u8::try_from(slot).unwrap());
                 prop_assert_eq!(parts.slot(slot), &member[..]);
@@ -252,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_to_its_last_byte_and_no_further() {
-        let bytes = encode_record(Timestamp::MIN, Timestamp::MAX, [b"1".as_slice(), b""].into_iter());
+        let bytes = encode_record(Timestamp::MIN, (Timestamp::MAX, 1), [b"1".as_slice(), b""].into_iter());
         assert!(RecordParts::read(&bytes).is_ok());
         assert!(RecordParts::read(&[&bytes[..], &[0]].concat()).is_err());
         assert!(RecordParts::read(&bytes[..bytes.len() - 1]).is_err());

@@ -9,5 +9,5 @@ pub(crate) use self::{
         asked, asked_json, beginning, begins, damaged_key, has_value, id_behind, indexed_value, move_keys,
     },
     sequence::{Order, Place, Sequence},
-    spaces::{IndexedValue, MARK_EVERY},
+    spaces::{IndexedValue, MARK_EVERY, WHOLE_EVERY},
 };

@@ -35,6 +35,8 @@ const SEARCH: Space = Space(0x14);
 const NEWEST: Space = Space(0x15);
 /// Changes: kind, instant.
 const FEED: Space = Space(0x20);
+/// What records were before their changes: kind, id, version that the change made.
+const FORMER: Space = Space(0x21);
 /// Kept answers: idempotency key.
 const ANSWER: Space = Space(0x30);
 /// Kept answers by age: instant; the value is the idempotency key.
@@ -42,6 +44,10 @@ const ANSWER_AGE: Space = Space(0x31);
 
 /// Changes from one noted instant to the next; the notes lead from the number of a change to its instant.
 pub(crate) const MARK_EVERY: u64 = 64;
+
+/// Versions of a record from one that is kept whole to the next; those between are kept by what the next change changed.
+/// It bounds the rows that are read for a page of a history, wherever in the history it is.
+pub(crate) const WHOLE_EVERY: u32 = 64;
 
 /// A value as an index has it: an id, or a text in 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,6 +125,14 @@ pub(crate) fn feed_of(kind: Kind) -> Key {
 
 pub(crate) fn feed(kind: Kind, instant: Timestamp) -> Key {
     feed_of(kind).instant(instant)
+}
+
+pub(crate) fn former_of(kind: Kind, id: Uuid) -> Key {
+    Key::new(FORMER).kind(kind).uuid(id)
+}
+
+pub(crate) fn former(kind: Kind, id: Uuid, version: u32) -> Key {
+    former_of(kind, id).bytes(&version.to_be_bytes())
 }
 
 pub(crate) fn feed_marks() -> Key {

@@ -94,6 +94,28 @@ pub(crate) fn last_change(snapshot: &dyn Snapshot) -> Result<(u64, Timestamp), S
     Ok((head.number, Timestamp::from_micros(head.changed_at)))
 }
 
+/// The change of a record of a kind that has a number.
+pub(super) fn numbered(
+    snapshot: &dyn Snapshot,
+    kind: Kind,
+    number: u64,
+) -> Result<Option<FeedEntryV1>, StoreError> {
+    let start = spaces::feed(kind, start_of_block(snapshot, number)?).successor();
+    let range = KeyRange::prefix(&spaces::feed_of(kind)).from(start);
+    for entry in snapshot.scan(&range, Direction::Forward, clamp(MARK_EVERY))? {
+        let entry: FeedEntryV1 = codec::decode(&entry.value)?;
+        if entry.number == number {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
+/// True when the change with a number is one that the feed was trimmed of.
+pub(super) fn is_trimmed(snapshot: &dyn Snapshot, number: u64) -> Result<bool, StoreError> {
+    Ok(head(snapshot)?.trimmed.is_some_and(|trim| number <= trim.number))
+}
+
 fn head(snapshot: &dyn Snapshot) -> Result<HeadV1, StoreError> {
     snapshot.get(&spaces::head())?.map_or_else(|| Ok(HeadV1::default()), |bytes| codec::decode(&bytes))
 }

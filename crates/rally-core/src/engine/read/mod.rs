@@ -2,6 +2,7 @@
 
 mod feed;
 mod filtered;
+mod history;
 mod list_query;
 mod position;
 mod query;
@@ -11,6 +12,7 @@ mod walk;
 
 pub use self::{
     feed::{FeedEntry, FeedPosition, FeedQuery},
+    history::{HistoryEntry, HistoryQuery, MemberChange},
     list_query::ListQuery,
     position::ListPosition,
     query::{Filter, Filterable, Query, Search},
@@ -18,6 +20,7 @@ pub use self::{
 };
 pub(crate) use self::{
     feed::{changes, last_change},
+    history::history,
     reader::Reader,
     walk::Walk,
 };

@@ -40,7 +40,8 @@ pub struct Page<T> {
     pub has_more: bool,
     /// The number of records in the whole list, if it was asked for.
     pub total: Option<u64>,
-    /// The place of the last record, behind which the next page begins; `None` for a page without records.
+    /// The place of the last record, behind which the next page begins; `None` for a page without records, and of a
+    /// history.
     pub end: Option<ListPosition>,
 }
 
@@ -50,6 +51,10 @@ pub(super) const AT_ONCE: usize = 1_000;
 impl<'v, R: Resource> Reader<'v, R> {
     pub(crate) fn new(tenant: &'v TenantInfo, snapshot: &'v dyn Snapshot) -> Self {
         Self { tenant, snapshot, of: PhantomData }
+    }
+
+    pub(crate) fn snapshot(&self) -> &'v dyn Snapshot {
+        self.snapshot
     }
 
     pub(crate) fn model(&self) -> &'static Model {

@@ -50,7 +50,7 @@ pub(crate) fn join(
             texts.push(text);
         }
         let none = Timestamp::from_micros(0);
-        Ok(codec::encode_record(none, none, texts.iter().map(Vec::as_slice)))
+        Ok(codec::encode_record(none, (none, 0), texts.iter().map(Vec::as_slice)))
     });
     values.collect()
 }

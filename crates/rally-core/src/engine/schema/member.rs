@@ -28,6 +28,10 @@ pub struct Member {
     pub(crate) natural_key: Option<Fold>,
     pub(crate) index: Option<IndexNumber>,
     pub(crate) keeps_newest: bool,
+    /// The name by which the history of a record tells of it, of a hidden member that is a part's own.
+    pub(crate) told_as: Option<&'static str>,
+    /// The slot that keeps the instant since which it has its value; empty since the creation of the record.
+    pub(crate) since: Option<Slot>,
 }
 
 /// The number of an index in stored keys, which never changes: that of a member's slot, or one that no slot has.
@@ -114,6 +118,8 @@ const fn member(name: &'static str, access: Access, rule: Rule, source: ValueSou
         natural_key: None,
         index: None,
         keeps_newest: false,
+        told_as: None,
+        since: None,
     }
 }
 
@@ -263,11 +269,25 @@ impl Member {
         self
     }
 
+    /// Lets the history of a record tell how long it had a value, by the instant that a slot keeps.
+    pub(crate) const fn since(mut self, slot: Slot) -> Self {
+        self.since = Some(slot);
+        self
+    }
+
     /// Indexes a reference in any case: deleting the record that it leads to has to find it.
     pub(crate) const fn found_by_reference(self) -> Self {
         match self.rule {
             Rule::Reference(_) => self.indexed(),
             _ => self,
+        }
+    }
+
+    /// The name by which the history of a record tells of it.
+    pub(crate) const fn told(&self) -> Option<&'static str> {
+        match self.told_as {
+            None if self.access.is_read() => Some(self.name),
+            told_as => told_as,
         }
     }
 

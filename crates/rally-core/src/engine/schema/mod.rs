@@ -33,7 +33,7 @@ pub use self::{
     given::Given,
     member::{Access, Member},
     model::Model,
-    resource::{Keyed, Resource, Searchable},
+    resource::{Keyed, Recorded, Resource, Searchable},
     row::Row,
     rule::{Rule, Shape, ShapeMember},
     tenant::TenantInfo,

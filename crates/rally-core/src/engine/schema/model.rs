@@ -97,6 +97,11 @@ impl Model {
         self.members.iter().filter_map(|member| member.slot().map(|slot| (slot, member)))
     }
 
+    /// The stored members of which the history of a record tells, each with its slot and its name there.
+    pub(crate) fn told(&self) -> impl Iterator<Item = (Slot, &Member, &'static str)> {
+        self.stored().filter_map(|(slot, member)| member.told().map(|name| (slot, member, name)))
+    }
+
     /// The members that are natural keys, each with its slot and its fold.
     pub(crate) fn natural_keys(&self) -> impl Iterator<Item = (Slot, &Member, Fold)> {
         self.stored().filter_map(|(slot, member)| member.natural_key.map(|fold| (slot, member, fold)))

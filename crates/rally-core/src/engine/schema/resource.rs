@@ -33,6 +33,9 @@ pub trait Keyed: Resource {
 /// A resource whose lists can be searched by the beginnings of names. This trait is sealed.
 pub trait Searchable: Resource {}
 
+/// A resource whose records are in the feed, and have a history that reaches back as far. This trait is sealed.
+pub trait Recorded: Resource {}
+
 pub(crate) mod sealed {
     /// Supertrait that only this crate can name, so that no other crate implements a trait that requires it.
     pub trait Sealed {}

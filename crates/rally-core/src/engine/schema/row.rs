@@ -58,7 +58,8 @@ impl<R: Resource> Row<R> {
             .zip(parts.slots())
             .map(|(at, text)| if text.is_empty() { given(at) } else { text })
             .collect();
-        let bytes = codec::encode_record(parts.created_at, parts.updated_at, slots.iter().copied());
+        let version = (parts.updated_at, parts.version);
+        let bytes = codec::encode_record(parts.created_at, version, slots.iter().copied());
         Ok(Self { bytes, ..self.clone() })
     }
 

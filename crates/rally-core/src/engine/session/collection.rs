@@ -7,8 +7,8 @@ use super::{
 use crate::{
     base::{Error, Id},
     engine::{
-        read::{ListQuery, Page, Query},
-        schema::{Keyed, Resource},
+        read::{HistoryEntry, HistoryQuery, ListQuery, Page, Query},
+        schema::{Keyed, Recorded, Resource},
         write::{Bulkable, Creatable, Deleted, Draft, Editable, Update, Upsertable, Written},
     },
 };
@@ -103,6 +103,53 @@ impl<'s, R: Resource> Collection<'s, R> {
     /// Those of [`list`](Self::list).
     pub fn count(&self, query: impl Into<Query<R>>) -> Result<u64, Error> {
         self.session.view()?.records::<R>().count(query)
+    }
+
+    /// The newest changes of a record, or of one that was deleted, from the newest down: at most a
+    /// [`page`](crate::limits::PAGE). They are kept as long as the feed.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.contacts().update(ada.id, &ContactUpdate::new().lead_score(90))?;
+    /// let history = acme.contacts().history(ada.id)?.records;
+    /// let score = history[0].change_of("leadScore").map(|change| change.to());
+    /// assert_eq!(score.transpose()?.flatten(), Some(90));
+    /// assert_eq!(history[1].action, Action::Inserted);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Code::NotFound`](crate::Code::NotFound) when this tenant has no such record, and the feed tells of none.
+    pub fn history(&self, id: Id<R>) -> Result<Page<HistoryEntry>, Error>
+    where
+        R: Recorded,
+    {
+        self.history_with(id, &HistoryQuery::default())
+    }
+
+    /// Part of a record's [`history`](Self::history).
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let query = HistoryQuery { limit: 10, count: true, ..HistoryQuery::default() };
+    /// assert_eq!(acme.contacts().history_with(ada.id, &query)?.total, Some(1));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `history`, and [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
+    /// [`limits::PAGE`](crate::limits::PAGE), or `after` is no change of the record.
+    pub fn history_with(&self, id: Id<R>, query: &HistoryQuery) -> Result<Page<HistoryEntry>, Error>
+    where
+        R: Recorded,
+    {
+        self.session.view()?.records::<R>().history(id, query)
     }
 
     /// The same records for adapters: JSON in, and JSON out.

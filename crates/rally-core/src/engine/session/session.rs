@@ -354,7 +354,8 @@ impl Session {
         self.view()?.last_change()
     }
 
-    /// Deletes the feed's entries up to and including an instant; reading from before it fails at once.
+    /// Deletes the feed's entries up to and including an instant; reading from before it fails at once. The histories of
+    /// records then begin behind it, too.
     ///
     /// ```
     /// # use rally_core::*;

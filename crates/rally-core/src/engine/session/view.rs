@@ -8,8 +8,11 @@ use crate::{
     engine::{
         codec::Slot,
         keys::IndexedValue,
-        read::{self, FeedEntry, FeedPosition, FeedQuery, ListQuery, Page, Query, Reader, Walk},
-        schema::{IndexNumber, Keyed, Record, Resource, Row, TenantInfo},
+        read::{
+            self, FeedEntry, FeedPosition, FeedQuery, HistoryEntry, HistoryQuery, ListQuery, Page, Query,
+            Reader, Walk,
+        },
+        schema::{IndexNumber, Keyed, Record, Recorded, Resource, Row, TenantInfo},
         write::Transaction,
     },
     store::Snapshot,
@@ -291,6 +294,29 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
     /// Those of [`page`](Self::page).
     pub fn all(&self, query: impl Into<Query<R>>) -> Result<Records<'v, R>, Error> {
         Ok(Records(self.rows().all(query)?))
+    }
+
+    /// Part of the history of a record, or of one that was deleted, from the newest change down.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.contacts().delete(ada.id)?;
+    /// let history = acme.view()?.contacts().history(ada.id, &HistoryQuery::default())?;
+    /// assert_eq!(history.records[0].action, Action::Deleted);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Collection::history_with`](crate::Collection::history_with).
+    pub fn history(&self, id: Id<R>, query: &HistoryQuery) -> Result<Page<HistoryEntry>, Error>
+    where
+        R: Recorded,
+    {
+        require(self.scope, R::READ)?;
+        read::history(self.reader.snapshot(), self.reader.model(), id.as_uuid(), query)
     }
 
     /// The first record whose indexed member has a value.

@@ -3,8 +3,21 @@ use uuid::Uuid;
 use super::Definition;
 use crate::{
     base::{Action, Timestamp},
-    engine::schema::{Access, Member, Record},
+    engine::{
+        codec::{RecordParts, Slot},
+        schema::{Access, Member, Record},
+    },
+    store::StoreError,
 };
+
+/// The version of a new record.
+pub(super) const FIRST_VERSION: u32 = 1;
+
+/// The version that the next change of a record makes.
+pub(super) fn next_version(record: &RecordParts<'_>) -> Result<u32, StoreError> {
+    let damaged = || StoreError::Corrupt { what: "the number of a record's version".to_owned() };
+    record.version.checked_add(1).ok_or_else(damaged)
+}
 
 /// A change of a record: its state before and after. Everything that follows from a change follows from this value.
 #[derive(Debug)]
@@ -40,13 +53,27 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// The record's version that it makes; that of a deletion is one more than the record had.
+    pub(super) fn version(&self) -> Result<u32, StoreError> {
+        match (&self.before, &self.after) {
+            (_, Some(after)) => Ok(after.parts.version),
+            (Some(before), None) => next_version(&before.parts),
+            (None, None) => Ok(FIRST_VERSION),
+        }
+    }
+
     /// Members that an update has changed, in the model's order.
     pub(crate) fn changed(&self) -> impl Iterator<Item = &'static Member> + '_ {
+        let model = self.definition.model;
+        let is_changed = |slot| self.changed_slots().any(|changed| changed == slot);
+        model.stored().filter_map(move |(slot, member)| if is_changed(slot) { Some(member) } else { None })
+    }
+
+    /// The slots of members that an update has changed, in their order.
+    pub(super) fn changed_slots(&self) -> impl Iterator<Item = Slot> + '_ {
         let states = self.before.as_ref().zip(self.after.as_ref());
-        self.definition.model.stored().filter_map(move |(slot, member)| {
-            let (before, after) = states?;
-            if before.slot(slot) == after.slot(slot) { None } else { Some(member) }
-        })
+        Slot::all()
+            .filter(move |slot| states.is_some_and(|(before, after)| before.slot(*slot) != after.slot(*slot)))
     }
 
     /// The names of the changed members that callers know.

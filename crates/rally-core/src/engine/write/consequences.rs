@@ -5,8 +5,8 @@ use super::{Change, Transaction};
 use crate::{
     base::{Action, Error, Kind, Timestamp},
     engine::{
-        codec::{self, Bytes, FeedEntryV1, MarkV1},
-        keys::{self, MARK_EVERY, Order, spaces},
+        codec::{self, Bytes, FeedEntryV1, FormerState, FormerV1, MarkV1, Slot},
+        keys::{self, MARK_EVERY, Order, WHOLE_EVERY, spaces},
     },
     store::{Key, StoreError},
 };
@@ -27,6 +27,7 @@ pub(super) fn apply(
     }
     move_in_change_order(transaction, change)?;
     enter_in_feed(transaction, change)?;
+    keep_former(transaction, change)?;
     (change.definition.rules.audit)(transaction, change)?;
     (change.definition.rules.follow)(transaction, change)
 }
@@ -93,6 +94,7 @@ fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Resu
         number,
         entity: change.id.into_bytes(),
         action: change.action().number(),
+        version: change.version()?,
         changed_by: Some(transaction.origin().actor.clone()),
     };
     transaction.overlay.put(spaces::feed(kind, change.at), codec::encode(&entry)?);
@@ -100,6 +102,29 @@ fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Resu
     if number.is_multiple_of(MARK_EVERY) {
         mark(transaction, number, change.at)?;
     }
+    Ok(())
+}
+
+/// What the record was before, for its history. Of a new record there is nothing to keep: its entry in the feed, which
+/// is found by the instant of its creation, and what became of it tell all.
+fn keep_former(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
+    let kind = change.definition.kind();
+    let Some(before) = change.before.as_ref().filter(|_| Kind::IN_FEED.contains(&kind)) else {
+        return Ok(());
+    };
+    let version = change.version()?;
+    let is_whole = change.after.is_none() || version.is_multiple_of(WHOLE_EVERY);
+    let state = if is_whole {
+        let parts = &before.parts;
+        let slots: Vec<&[u8]> = parts.slots().take(change.definition.model.slot_count()).collect();
+        let version = (parts.updated_at, parts.version);
+        FormerState::Whole(codec::encode_record(parts.created_at, version, slots.into_iter()).to_vec())
+    } else {
+        let former = |slot: Slot| (slot.number(), before.slot(slot).to_vec());
+        FormerState::Changed(change.changed_slots().map(former).collect())
+    };
+    let row = FormerV1 { changed_at: change.at.as_micros(), state };
+    transaction.overlay.put(spaces::former(kind, change.id, version), codec::encode(&row)?);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Change, Definition, Link, Transaction, consequences, path::encode};
+use super::{Change, Definition, Link, Transaction, change::next_version, consequences, path::encode};
 use crate::{
     base::{Code, Error, Kind, limits},
     engine::{
@@ -92,7 +92,8 @@ fn clear_reference(
     let mut members = Slots::read(&before.parts)?;
     members.set(link.slot, "");
     let at = transaction.tick()?;
-    let after = encode(definition.model, before.parts.created_at, at, &members);
+    let version = (at, next_version(&before.parts)?);
+    let after = encode(definition.model, before.parts.created_at, version, &members);
     let change = Change {
         definition,
         id,

@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 use super::{
     Answer, Change, Definition, IdempotencyKey, MatchedBy, Origin, Precondition, Revision, Transaction,
-    UnderWay, WriteOutcome, consequences, detach, idempotency,
+    UnderWay, WriteOutcome,
+    change::{FIRST_VERSION, next_version},
+    consequences, detach, idempotency,
 };
 use crate::{
     base::{Code, Error, Faults, Kind, Timestamp, invariant},
@@ -182,7 +184,7 @@ pub(crate) fn set_silently(
     members.set(slot, json.to_owned());
     // The instant stays, which makes the change silent: see `Change::is_silent`.
     let definition = definition.of_tenant(transaction.tenant());
-    let after = encode(definition.model, parts.created_at, parts.updated_at, &members);
+    let after = encode(definition.model, parts.created_at, (parts.updated_at, parts.version), &members);
     change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
 }
 
@@ -221,11 +223,14 @@ fn commit_revision(
     let at = transaction.tick()?;
     // The instant comes before the id: a new id carries it (UUIDv7), so that ids sort in the order of creation, on
     // which the list and its sequence rest.
-    let (outcome, id, created_at) = match existing {
-        None => (WriteOutcome::Created, transaction.new_id(at), at),
-        Some((id, record)) => (WriteOutcome::Updated, id, RecordParts::read(record)?.created_at),
+    let (outcome, id, created_at, version) = match existing {
+        None => (WriteOutcome::Created, transaction.new_id(at), at, FIRST_VERSION),
+        Some((id, record)) => {
+            let parts = RecordParts::read(record)?;
+            (WriteOutcome::Updated, id, parts.created_at, next_version(&parts)?)
+        }
     };
-    let after = encode(definition.model, created_at, at, new);
+    let after = encode(definition.model, created_at, (at, version), new);
     change_record(transaction, definition, id, at, (existing.map(|(_, record)| record), Some(&after)))?;
     Ok(Answer::written(outcome, id, after))
 }
@@ -283,10 +288,10 @@ pub(crate) fn existing(
 pub(super) fn encode(
     model: &Model,
     created_at: Timestamp,
-    updated_at: Timestamp,
+    version: (Timestamp, u32),
     members: &Slots<'_>,
 ) -> Bytes {
-    codec::encode_record(created_at, updated_at, members.first(model.slot_count()))
+    codec::encode_record(created_at, version, members.first(model.slot_count()))
 }
 
 /// Keys that a verb on these bodies reads before it decides.

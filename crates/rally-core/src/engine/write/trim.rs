@@ -1,6 +1,8 @@
+use uuid::Uuid;
+
 use super::Transaction;
 use crate::{
-    base::{Error, Kind, Timestamp},
+    base::{Action, Error, Kind, Timestamp},
     engine::{
         codec::{self, FeedEntryV1, TrimV1},
         keys::spaces,
@@ -21,10 +23,22 @@ impl Transaction<'_> {
         for kind in Kind::IN_FEED {
             let gone = self.overlay.scan(&until(*kind, upto), Direction::Forward, left)?;
             left -= gone.len();
-            gone.into_iter().for_each(|entry| self.overlay.delete(entry.key));
+            for entry in gone {
+                self.forget(*kind, &entry)?;
+                self.overlay.delete(entry.key);
+            }
         }
         // If as many as may be deleted at once were found, there may be more.
         Ok(left > 0)
+    }
+
+    /// Deletes what a record was before the change of an entry: a record's history reaches back as far as the feed.
+    fn forget(&mut self, kind: Kind, entry: &Entry) -> Result<(), StoreError> {
+        let FeedEntryV1 { entity, version, action, .. } = codec::decode(&entry.value)?;
+        if Action::from_number(action) != Some(Action::Inserted) {
+            self.overlay.delete(spaces::former(kind, Uuid::from_bytes(entity), version));
+        }
+        Ok(())
     }
 
     fn note_trim(&mut self, upto: Timestamp) -> Result<(), Error> {

@@ -18,6 +18,8 @@ pub(crate) struct Resource {
     pub(crate) read_only: &'static [&'static str],
     pub(crate) upsert: bool,
     pub(crate) bulk: bool,
+    /// True if the changes of a record can be read.
+    pub(crate) history: bool,
     /// Parameters of the list, each with a value that only the first whole has and one that no record can have.
     pub(crate) filters: &'static [(&'static str, &'static str, &'static str)],
     /// The beginning of a name of the first whole, in the other case of letters.
@@ -69,6 +71,7 @@ pub(crate) const CONTACTS: Resource = Resource {
     read_only: &["id", "tenantId", "fullName", "createdAt", "updatedAt"],
     upsert: true,
     bulk: true,
+    history: true,
     filters: &[
         ("email", "AUGUSTA#@x.example", "x"),
         ("companyId", "<company>", "7"),
@@ -93,6 +96,7 @@ pub(crate) const COMPANIES: Resource = Resource {
     read_only: &["id", "tenantId", "createdAt", "updatedAt"],
     upsert: true,
     bulk: true,
+    history: true,
     filters: &[
         ("domain", "https://www.mills#.example/x", "no%20domain"),
         ("industry", "Cotton", TEXT_OF_256),
@@ -126,6 +130,7 @@ pub(crate) const DEALS: Resource = Resource {
     ],
     upsert: true,
     bulk: true,
+    history: true,
     filters: &[
         ("pipelineId", "<partners>", "7"),
         ("stageId", "<signed>", "x"),
@@ -150,6 +155,7 @@ pub(crate) const PIPELINES: Resource = Resource {
     read_only: &["id", "tenantId", "createdAt", "updatedAt"],
     upsert: false,
     bulk: false,
+    history: false,
     filters: &[],
     searched: &["rENEW"],
 };
@@ -172,6 +178,7 @@ pub(crate) const ACTIVITIES: Resource = Resource {
     read_only: &["id", "tenantId", "completedAt", "createdAt", "updatedAt"],
     upsert: false,
     bulk: true,
+    history: true,
     filters: &[
         ("activityType", "call", "letter"),
         ("status", "completed", "done"),
@@ -195,6 +202,7 @@ const USERS: Resource = Resource {
     read_only: &["id", "tenantId", "createdAt", "updatedAt"],
     upsert: false,
     bulk: false,
+    history: false,
     filters: &[],
     searched: &["grace", "GRACE%20H"],
 };
