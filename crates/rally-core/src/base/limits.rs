@@ -56,3 +56,25 @@ pub const REQUESTS_PER_MINUTE: u32 = 1_000;
 pub const TOKEN_SECONDS: i64 = 3_600;
 /// Seconds by which the clock of the server that made a token may be ahead of that of the server that reads it.
 pub const TOKEN_CLOCK_SECONDS: i64 = 60;
+/// Webhooks of a tenant.
+pub const WEBHOOKS: usize = 50;
+/// Bytes of an event's body with the record in it; a longer one leads to the record by its URL.
+pub const EVENT_BYTES: usize = 256 << 10;
+/// Rows of events and deliveries that a transaction makes; those of further events are made afterwards.
+pub const EVENT_ROWS_AT_ONCE: usize = 10_000;
+/// Bytes of events' bodies that a transaction makes; further ones are made afterwards.
+pub const EVENT_BYTES_AT_ONCE: usize = 8 << 20;
+/// Days for which events and their deliveries are kept.
+pub const EVENT_DAYS: i64 = 30;
+/// Bytes of a receiver's answer that are kept with a delivery.
+pub const ANSWER_BYTES: usize = 1 << 10;
+/// Secrets of a webhook that sign at the same time.
+pub const WEBHOOK_SECRETS: usize = 5;
+/// Hours for which a secret that was replaced may go on signing.
+pub const GRACE_HOURS: u16 = 168;
+/// Attempts of a delivery: the first, and one for each delay of the plan.
+pub const DELIVERY_ATTEMPTS: u32 = 10;
+/// Failures in a row, within a minute, that open a webhook's breaker.
+pub const BREAKER_FAILURES: usize = 10;
+/// Days of failures without a success that switch a webhook off.
+pub const FAILING_DAYS: i64 = 5;

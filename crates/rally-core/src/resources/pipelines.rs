@@ -334,7 +334,7 @@ fn follow(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), 
         return Ok(());
     }
     for other in defaults(transaction)?.into_iter().filter(|other| *other != change.id) {
-        write::set_member(transaction, Pipeline::definition(), other, IS_DEFAULT, "false")?;
+        write::set_members(transaction, Pipeline::definition(), other, &[(IS_DEFAULT, "false")])?;
     }
     Ok(())
 }

@@ -264,19 +264,6 @@ impl Engine {
             write::set_silently(transaction, Tenant::definition(), id, HAS_PIPELINE, "true")
         })
     }
-
-    /// The session of the directory itself.
-    pub(super) fn directory(&self) -> Session {
-        let info = TenantInfo {
-            id: TenantId::DIRECTORY,
-            slug: String::new(),
-            profile: Profile::Strict,
-            requests_per_minute: 0,
-            default_currency: Currency::USD,
-        };
-        let caller = Caller::Host { name: "directory".to_owned() };
-        Session::open(self.clone(), info.into(), caller, Scope::Admin)
-    }
 }
 
 impl Session {

@@ -57,6 +57,12 @@ pub(super) fn ruled(rule: &Rule, used: Use) -> Ruled {
         ),
         Rule::Boolean => Ruled::plain(json!({ "type": "boolean" })),
         Rule::Choice(set) => Ruled::plain(reference(set.name)),
+        Rule::Choices(set) => Ruled::plain(json!({
+            "type": "array",
+            "items": reference(set.name),
+            "minItems": 1,
+            "uniqueItems": true,
+        })),
         Rule::Id => Ruled::plain(uuid()),
         Rule::Reference(kind) => Ruled::noted(uuid(), format!("The id of {}.", with_article(kind.noun()))),
         Rule::Instant => Ruled::plain(instant()),
@@ -129,7 +135,7 @@ fn tag() -> Value {
 /// Adds the closed sets and the objects that the values of a rule refer to.
 pub(super) fn add_named(schemas: &mut Map<String, Value>, rule: &Rule, used: Use) {
     match rule {
-        Rule::Choice(set) => schemas.extend([closed_set(*set)]),
+        Rule::Choice(set) | Rule::Choices(set) => schemas.extend([closed_set(*set)]),
         Rule::Shape(shape) => add_object(schemas, shape, used),
         _ => {}
     }

@@ -4,6 +4,7 @@
 //! byte. Each format has a struct of its own: a new member is a new format, and files of every released format are
 //! read.
 
+mod outbox;
 mod rows;
 mod slots;
 
@@ -13,6 +14,10 @@ use bincode::{
 };
 
 pub(crate) use bytes::Bytes;
+pub(crate) use outbox::{
+    AttemptV1, BreakerV1, DeliveryV1, EventV1, LeaseV1, OnlyV1, PayloadV1, StandingV1, SubscriptionV1,
+    SubscriptionsV1, TaskV1,
+};
 pub(crate) use rows::{
     AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, MarkV1, NodeV1, RateV1,
     SecretV1, SecretsV1, SpineNodeV1, SpineV1, TrimV1,
@@ -97,7 +102,13 @@ mod tests {
 
     #[test]
     fn a_row_is_read_to_its_last_byte_and_no_further() {
-        let head = HeadV1 { number: 7, instant: 1_700_000_000_000_000, changed_at: 0, trimmed: None };
+        let head = HeadV1 {
+            number: 7,
+            instant: 1_700_000_000_000_000,
+            changed_at: 0,
+            trimmed: None,
+            is_subscribed: false,
+        };
         let bytes = encode(&head).unwrap();
         assert_eq!(decode::<HeadV1>(&bytes).unwrap(), head);
         assert!(is_damaged(decode::<HeadV1>(&[&bytes[..], &[0]].concat())));

@@ -12,6 +12,8 @@ pub(crate) struct HeadV1 {
     pub(crate) changed_at: i64,
     /// The last change that was trimmed from the feed.
     pub(crate) trimmed: Option<TrimV1>,
+    /// True when somebody subscribes to the tenant's events.
+    pub(crate) is_subscribed: bool,
 }
 
 /// The place up to which a feed was trimmed.

@@ -21,6 +21,7 @@ pub use self::{
 pub(crate) use self::{
     feed::{changes, last_change},
     history::history,
+    list_query::check_limit,
     reader::Reader,
     walk::Walk,
 };

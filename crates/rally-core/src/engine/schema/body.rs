@@ -141,6 +141,7 @@ impl<'a> Body<'a> {
                     read.unwrap_or_else(|wrong| at_fault(&mut self.faults, name, wrong))
                 };
             }
+            Some(Member { refusal: Some(phrase), .. }) => self.faults.add(name, *phrase),
             Some(_) if profile == Profile::Strict => self.faults.add(name, "is read-only"),
             None if profile == Profile::Strict => self.faults.add(name, "is not a member"),
             _ => {}

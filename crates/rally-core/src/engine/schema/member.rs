@@ -22,6 +22,8 @@ pub struct Member {
     pub searched: bool,
     /// True when only an update may give it.
     pub updated_only: bool,
+    /// A phrase that says why no body gives it, for a member that callers take for one of their own.
+    pub(crate) refusal: Option<&'static str>,
     /// The meaning, in documentation.
     pub description: &'static str,
     pub(crate) source: ValueSource,
@@ -113,6 +115,7 @@ const fn member(name: &'static str, access: Access, rule: Rule, source: ValueSou
         filter: None,
         searched: false,
         updated_only: false,
+        refusal: None,
         description: "",
         source,
         natural_key: None,
@@ -261,6 +264,12 @@ impl Member {
     pub(crate) const fn read_only(mut self) -> Self {
         self.access = Access::ReadOnly;
         self
+    }
+
+    /// Lets only the engine write it, and refuses bodies that give it, in any profile, with a phrase that says why.
+    pub(crate) const fn refused(mut self, phrase: &'static str) -> Self {
+        self.refusal = Some(phrase);
+        self.read_only()
     }
 
     /// Lets only the engine read and write it.

@@ -15,7 +15,7 @@ mod tenant;
 
 pub(crate) use self::{
     body::{Body, items},
-    join::{Join, join},
+    join::{Join, join, parts as joined_parts},
     member::{
         Fold, IndexNumber, ValueSource, computed, computed_optional, created_at, id, id_as, joined, lookup,
         stored, tenant_id, updated_at,

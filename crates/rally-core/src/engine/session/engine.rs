@@ -4,12 +4,13 @@ use parking_lot::RwLock;
 use uuid::Uuid;
 
 use super::{
-    Allowance, Limiter, Session,
+    Allowance, Caller, Limiter, Session,
+    agenda::Agenda,
     lease::{self, Leases},
     signals::Signals,
 };
 use crate::{
-    base::{Clock, Environment, Passwords, Profile, TenantId, Timestamp, limits},
+    base::{Clock, Currency, Environment, Passwords, Profile, Reach, Scope, TenantId, Timestamp, limits},
     engine::{
         codec::RateV1,
         schema::TenantInfo,
@@ -54,6 +55,8 @@ struct Inner {
     under_way: UnderWay,
     /// Readers of feeds that wait for changes here.
     signals: Signals,
+    /// Tenants with something to deliver.
+    agenda: Arc<Agenda>,
 }
 
 /// Tenants that were read lately.
@@ -91,6 +94,8 @@ pub struct Config {
     /// Passwords that are hashed at once, at least 1; the threads of others wait. Each takes a processor for some tens of
     /// milliseconds, and 19 MiB, which are kept for the next one.
     pub passwords_at_once: usize,
+    /// Addresses that webhooks may be sent to.
+    pub reach: Reach,
 }
 
 impl Default for Config {
@@ -103,6 +108,7 @@ impl Default for Config {
             failed_logins_noted_per_hour: limits::FAILED_LOGINS_NOTED_PER_HOUR,
             logins_noted_days: limits::LOGINS_NOTED_DAYS,
             passwords_at_once: limits::PASSWORDS_AT_ONCE,
+            reach: Reach::Internet,
         }
     }
 }
@@ -150,6 +156,7 @@ impl Engine {
             tenants: RwLock::default(),
             under_way: UnderWay::default(),
             signals: Signals::default(),
+            agenda: Arc::default(),
         }))
     }
 
@@ -253,6 +260,29 @@ impl Engine {
 
     pub(crate) fn signals(&self) -> &Signals {
         &self.0.signals
+    }
+
+    /// True when other processes may change the same store.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.store().is_shared()
+    }
+
+    /// Tenants with something to deliver.
+    pub(crate) fn agenda(&self) -> &Arc<Agenda> {
+        &self.0.agenda
+    }
+
+    /// The session of the directory itself.
+    pub(crate) fn directory(&self) -> Session {
+        let info = TenantInfo {
+            id: TenantId::DIRECTORY,
+            slug: String::new(),
+            profile: Profile::Strict,
+            requests_per_minute: 0,
+            default_currency: Currency::USD,
+        };
+        let caller = Caller::Host { name: "directory".to_owned() };
+        Session::open(self.clone(), info.into(), caller, Scope::Admin)
     }
 
     /// The store, which only this module reaches. It writes there by transactions, and beside them only the lease of a

@@ -1,7 +1,9 @@
 //! Engines, sessions, and the typed collections of a session, a view and a transaction.
 
+mod agenda;
 mod collection;
 mod engine;
+mod enlisted;
 mod follow;
 mod json;
 mod lease;
@@ -15,6 +17,15 @@ mod transaction;
 mod verbs;
 mod view;
 
+pub(crate) use self::{
+    agenda::InFlight,
+    enlisted::enlisted,
+    table::{
+        constructor, debug_given, filter_name, filter_type, given_traits, input_type, needed, read_type,
+        resource, setter, slot_of,
+    },
+    verbs::Verbs,
+};
 pub use self::{
     collection::Collection,
     engine::{Config, Engine},
@@ -26,11 +37,4 @@ pub use self::{
     transaction::{TransactionCollection, TransactionJson},
     verbs::{Atomicity, Bulk, BulkItem},
     view::{FeedChanges, Records, Rows, View, ViewCollection, ViewRows},
-};
-pub(crate) use self::{
-    table::{
-        constructor, debug_given, filter_name, filter_type, given_traits, input_type, needed, read_type,
-        resource, setter, slot_of,
-    },
-    verbs::Verbs,
 };

@@ -305,6 +305,7 @@ impl Session {
             actor: self.caller.to_string(),
             source: self.source,
             scope: self.scope,
+            reach: self.engine.config().reach,
             clock: &*environment.clock,
             preparation: self.engine.preparation(),
         };
@@ -312,6 +313,9 @@ impl Session {
         let committed = Write { store, origin: &origin, under_way, idempotency_key, reads }.run(work)?;
         if committed.has_changes {
             self.engine.signals().notify(self.tenant.id);
+        }
+        if committed.has_deliveries {
+            self.engine.agenda().note(self.tenant.id);
         }
         Ok(committed)
     }

@@ -109,7 +109,7 @@ macro_rules! resource {
         #[cfg(test)]
         impl $name {
             /// The names of the filters that hosts have.
-            pub(super) fn filters() -> Vec<&'static str> {
+            pub(crate) fn filters() -> Vec<&'static str> {
                 vec![$($(Self::$filter.name(),)?)*]
             }
         }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use super::{Session, WriteOptions};
+use super::{Session, WriteOptions, enlisted};
 use crate::{
     base::{Error, Faults, Id, limits},
     engine::{
@@ -159,6 +159,9 @@ pub(super) fn written<R: Resource>(
 impl<R: Creatable> Verbs<'_, R> {
     pub(super) fn create(&self, body: &Body<'_>, options: &WriteOptions) -> Result<Written<Row<R>>, Error> {
         let definition = self.definition();
+        if definition.rules.subscribes {
+            enlisted::enlist(self.session)?;
+        }
         let options = options.for_act::<R>("create", None);
         self.write_one(None, &options, body, &mut |transaction| write::create(transaction, definition, body))
     }

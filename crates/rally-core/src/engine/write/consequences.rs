@@ -1,7 +1,6 @@
-//! The consequences of a change, in one list. A new one, such as an event for a webhook, is a new line here, and has the
-//! record before and after at hand.
+//! The consequences of a change, in one list. A new one is a new line here, and has the record before and after at hand.
 
-use super::{Change, Transaction};
+use super::{Change, Transaction, outbox};
 use crate::{
     base::{Action, Error, Kind, Timestamp},
     engine::{
@@ -29,6 +28,7 @@ pub(super) fn apply(
     enter_in_feed(transaction, change)?;
     keep_former(transaction, change)?;
     (change.definition.rules.audit)(transaction, change)?;
+    outbox::announce(transaction, change)?;
     (change.definition.rules.follow)(transaction, change)
 }
 

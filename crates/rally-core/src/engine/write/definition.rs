@@ -1,6 +1,6 @@
 use uuid::Uuid;
 
-use super::{Change, Revision, Transaction};
+use super::{Change, Events, Revision, Transaction};
 use crate::{
     base::{Entropy, Error, Kind, Passwords},
     engine::{
@@ -37,6 +37,10 @@ pub(crate) struct Rules {
     pub(crate) follow: Consequence,
     /// Adds an entry to the audit trail.
     pub(crate) audit: Consequence,
+    /// Names the events of a change, if it makes any.
+    pub(crate) events: fn(&Change<'_>) -> Result<Option<Events>, Error>,
+    /// True when events are delivered to its records.
+    pub(crate) subscribes: bool,
     /// Refuses to delete a record that must be kept.
     pub(crate) check_delete: fn(&Transaction<'_>, Uuid, &Bytes) -> Result<(), Error>,
 }
@@ -58,6 +62,8 @@ impl Rules {
         settle: |_, _| Ok(()),
         follow: |_, _| Ok(()),
         audit: |_, _| Ok(()),
+        events: |_| Ok(None),
+        subscribes: false,
         check_delete: |_, _, _| Ok(()),
     };
 }

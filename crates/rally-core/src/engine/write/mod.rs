@@ -8,6 +8,7 @@ mod definition;
 mod detach;
 mod idempotency;
 mod matched_by;
+mod outbox;
 mod path;
 mod precondition;
 mod resource;
@@ -21,8 +22,9 @@ pub(crate) use self::{
     change::Change,
     definition::{Link, Preparation, Rules},
     idempotency::UnderWay,
+    outbox::{BY_RECORD, EventType, Events, Matter, NewEvent, STRICT, Told, UNORDERED, body, data_of_record},
     path::{
-        Committed, Work, Write, create, create_checked, delete, existing, keys_ahead, set_member,
+        Committed, Work, Write, create, create_checked, delete, existing, keys_ahead, set_members,
         set_silently, update, upsert,
     },
     precondition::Precondition,

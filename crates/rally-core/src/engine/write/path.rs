@@ -20,7 +20,7 @@ use crate::{
     base::{Code, Error, Faults, Kind, Timestamp, invariant},
     engine::{
         codec::{self, Bytes, RecordParts, Slot},
-        keys::{Sequence, spaces},
+        keys::{self, Sequence, spaces},
         schema::{Body, Member, Model, Record, Rule, Slots, reference_id, text_of},
     },
     store::{Abort, Batch, Commit, Key, Snapshot, Store, StoreError},
@@ -45,6 +45,8 @@ pub(crate) struct Committed {
     pub(crate) replayed: bool,
     /// True when the feed has changes of it.
     pub(crate) has_changes: bool,
+    /// True when it has left something to be delivered.
+    pub(crate) has_deliveries: bool,
 }
 
 /// The verbs of a write. They may run more than once, each time on a newer state.
@@ -80,21 +82,25 @@ impl Write<'_> {
         // Only a shared store is behind a network; elsewhere reading a key costs no more than listing it here.
         if self.store.is_shared() {
             let answer = self.idempotency_key.map(|key| spaces::answer(key.as_str()));
-            let keys = [spaces::head()].into_iter().chain(answer).chain((self.reads)());
+            let keys = [spaces::head(), keys::outbox::subscriptions().into_key()]
+                .into_iter()
+                .chain(answer)
+                .chain((self.reads)());
             newest.prefetch(&keys.collect::<Vec<_>>())?;
         }
         let mut transaction = Transaction::new(self.origin, newest)?;
         if let Some(key) = self.idempotency_key
             && let Some(answer) = idempotency::kept(&transaction, key)?
         {
-            return Ok((Batch::new(), Committed { answer, replayed: true, has_changes: false }));
+            let committed = Committed { answer, replayed: true, has_changes: false, has_deliveries: false };
+            return Ok((Batch::new(), committed));
         }
         let answer = work(&mut transaction)?;
         if let Some(key) = self.idempotency_key {
             idempotency::keep(&mut transaction, key, &answer)?;
         }
-        let has_changes = transaction.has_changes();
-        Ok((transaction.finish()?, Committed { answer, replayed: false, has_changes }))
+        let (has_changes, has_deliveries) = (transaction.has_changes(), transaction.has_deliveries());
+        Ok((transaction.finish()?, Committed { answer, replayed: false, has_changes, has_deliveries }))
     }
 }
 
@@ -155,18 +161,19 @@ pub(crate) fn upsert(
     }
 }
 
-/// Sets one member of a record for a rule of the engine; the value that it already has is no change.
-pub(crate) fn set_member(
+/// Sets members of a record for a rule of the engine; the values that they already have are no change.
+pub(crate) fn set_members(
     transaction: &mut Transaction<'_>,
     definition: Definition,
     id: Uuid,
-    slot: Slot,
-    json: &str,
+    members: &[(Slot, &str)],
 ) -> Result<Answer, Error> {
     let record = existing(transaction, definition.kind(), id, Precondition::NONE)?;
     let old = Slots::read(&RecordParts::read(&record)?)?;
     let mut new = old.clone();
-    new.set(slot, json.to_owned());
+    for (slot, json) in members {
+        new.set(*slot, (*json).to_owned());
+    }
     commit_revision(transaction, definition, Some((id, &record)), &old, &new)
 }
 

@@ -2,10 +2,10 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::Preparation;
+use super::{Preparation, outbox::Filling};
 use crate::engine::codec::Slot;
 use crate::{
-    base::{Clock, Error, Kind, Scope, Timestamp, uuid_at},
+    base::{Clock, Entropy, Error, Kind, Reach, Scope, Timestamp, uuid_at},
     engine::{
         codec::{self, Bytes, HeadV1},
         keys::{IndexedValue, Order, Sequence, id_behind, spaces},
@@ -23,6 +23,8 @@ pub(crate) struct Origin<'s> {
     /// The address that the caller writes from.
     pub(crate) source: Option<IpAddr>,
     pub(crate) scope: Scope,
+    /// The addresses that events may be sent to.
+    pub(crate) reach: Reach,
     pub(crate) clock: &'s dyn Clock,
     pub(crate) preparation: Preparation<'s>,
 }
@@ -38,6 +40,7 @@ pub struct Transaction<'s> {
     head: HeadV1,
     head_before: HeadV1,
     sequences: Vec<((Kind, Order), Sequence)>,
+    pub(super) outbox: Filling,
     /// The failure of a verb that may have changed a part of what it was to change.
     failure: Option<Error>,
 }
@@ -56,6 +59,7 @@ impl<'s> Transaction<'s> {
             head,
             head_before: head,
             sequences: Vec::new(),
+            outbox: Filling::default(),
             failure: None,
         })
     }
@@ -68,6 +72,10 @@ impl<'s> Transaction<'s> {
 
     pub(crate) fn origin(&self) -> &'s Origin<'s> {
         self.origin
+    }
+
+    pub(crate) fn entropy(&self) -> &'s dyn Entropy {
+        self.origin.preparation.entropy
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -145,7 +153,7 @@ impl<'s> Transaction<'s> {
     /// An id for something that is made at an instant.
     pub(crate) fn new_id(&self, instant: Timestamp) -> Uuid {
         let mut random = [0; 8];
-        self.origin.preparation.entropy.fill(&mut random);
+        self.entropy().fill(&mut random);
         uuid_at(instant, random)
     }
 
@@ -162,7 +170,7 @@ impl<'s> Transaction<'s> {
     }
 
     /// Takes the instant of the next change.
-    pub(super) fn tick(&mut self) -> Result<Timestamp, Error> {
+    pub(crate) fn tick(&mut self) -> Result<Timestamp, Error> {
         let instant = self.next_instant()?;
         self.head.instant = instant.as_micros();
         Ok(instant)
@@ -183,6 +191,21 @@ impl<'s> Transaction<'s> {
     /// True when the transaction has put changes into the feed.
     pub(super) fn has_changes(&self) -> bool {
         self.head.number > self.head_before.number
+    }
+
+    /// The number of the last change in the feed.
+    pub(crate) fn last_number(&self) -> u64 {
+        self.head.number
+    }
+
+    /// True when somebody subscribes to the tenant's events.
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.head.is_subscribed
+    }
+
+    /// True when the transaction leaves something to be delivered.
+    pub(super) fn has_deliveries(&self) -> bool {
+        self.outbox.is_filled
     }
 
     /// Adds an entry at the end of a sequence.
@@ -238,6 +261,7 @@ impl<'s> Transaction<'s> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
+        self.save_spreads()?;
         self.save()?;
         Ok(self.overlay.into_batch())
     }

@@ -10,21 +10,13 @@ use std::{
 
 use url::{Host, Url};
 
-/// Addresses that a host lets webhooks reach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WebhookReach {
-    /// Those that anybody reaches on the internet, by https.
-    #[default]
-    Internet,
-    /// Besides them the machine itself, by http and https: for tests, and for receivers beside the server.
-    InternetAndLoopback,
-}
+use crate::base::Reach;
 
 /// A URL that webhooks may be sent to, as far as the URL alone tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookUrl {
     url: Url,
-    reach: WebhookReach,
+    reach: Reach,
 }
 
 /// An address that webhooks are not sent to.
@@ -48,18 +40,18 @@ impl WebhookUrl {
     /// Reads a URL, in every spelling that clients read as the same one.
     ///
     /// ```
-    /// use rally_core::{WebhookReach, WebhookUrl};
+    /// use rally_core::{Reach, WebhookUrl};
     ///
-    /// let hook = WebhookUrl::parse("https://x.example/hook?a=1", WebhookReach::Internet)?;
+    /// let hook = WebhookUrl::parse("https://x.example/hook?a=1", Reach::Internet)?;
     /// assert_eq!((hook.port(), hook.path_and_query()), (443, "/hook?a=1"));
-    /// let refused = WebhookUrl::parse("https://0x7f.1/hook", WebhookReach::Internet);
+    /// let refused = WebhookUrl::parse("https://0x7f.1/hook", Reach::Internet);
     /// assert_eq!(refused.unwrap_err(), "leads to 127.0.0.1, a loopback address, where webhooks are not sent");
     /// # Ok::<(), String>(())
     /// ```
     ///
     /// # Errors
     /// A phrase that completes "*url* …".
-    pub fn parse(text: &str, reach: WebhookReach) -> Result<Self, String> {
+    pub fn parse(text: &str, reach: Reach) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
         let parsed = Self { url, reach };
         parsed.check()?;
@@ -82,7 +74,7 @@ impl WebhookUrl {
 
     fn check_scheme(&self) -> Result<(), String> {
         match (self.url.scheme(), self.reach) {
-            ("https", _) | ("http", WebhookReach::InternetAndLoopback) => Ok(()),
+            ("https", _) | ("http", Reach::InternetAndLoopback) => Ok(()),
             _ => Err("must begin with https://".to_owned()),
         }
     }
@@ -99,7 +91,7 @@ impl WebhookUrl {
     fn check_name(&self, name: &str) -> Result<(), String> {
         let name = name.strip_suffix('.').unwrap_or(name);
         let is_own = is_under(name, "localhost") || LOOPBACK_ZONES.iter().any(|zone| is_under(name, zone));
-        if is_own && self.reach == WebhookReach::Internet {
+        if is_own && self.reach == Reach::Internet {
             return Err(format!("leads to {name}, which is this machine, where webhooks are not sent"));
         }
         if !is_under(name, "localhost") && !self.is_encrypted() {
@@ -116,7 +108,7 @@ impl WebhookUrl {
     pub fn admit(&self, address: IpAddr) -> Result<(), ForbiddenAddress> {
         let refuse = |kind| Err(ForbiddenAddress { address, kind });
         match (forbidden_kind(address), self.reach) {
-            (Some(LOOPBACK), WebhookReach::InternetAndLoopback) if address.is_loopback() => Ok(()),
+            (Some(LOOPBACK), Reach::InternetAndLoopback) if address.is_loopback() => Ok(()),
             (Some(kind), _) => refuse(kind),
             (None, _) if self.is_encrypted() => Ok(()),
             (None, _) => refuse("an address of another machine, which is reached by https alone"),
@@ -364,7 +356,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(reach: WebhookReach, url: &str, expected: Result<(), &str>) {
+    fn check(reach: Reach, url: &str, expected: Result<(), &str>) {
         match (WebhookUrl::parse(url, reach), expected) {
             (Ok(_), Ok(())) => {}
             (Err(told), Err(expected)) => assert!(told.contains(expected), "{url}: {told}"),
@@ -441,7 +433,7 @@ mod tests {
             ("https://169-254-169-254.sslip.io/", Err("link-local")),
             ("https://a.--1.sslip.io/", Err("loopback")),
         ] {
-            check(WebhookReach::Internet, url, expected);
+            check(Reach::Internet, url, expected);
         }
     }
 
@@ -465,7 +457,7 @@ mod tests {
             ("http://0.0.0.0:3000/", Err("unspecified")),
             ("http://127.0.0.1.nip.io:3000/", Err("must begin with https:// unless")),
         ] {
-            check(WebhookReach::InternetAndLoopback, url, expected);
+            check(Reach::InternetAndLoopback, url, expected);
         }
     }
 
@@ -474,7 +466,7 @@ mod tests {
         let admits = |url: &str, reach, address: &str| {
             WebhookUrl::parse(url, reach).unwrap().admit(address.parse().unwrap()).is_ok()
         };
-        let (internet, both) = (WebhookReach::Internet, WebhookReach::InternetAndLoopback);
+        let (internet, both) = (Reach::Internet, Reach::InternetAndLoopback);
         assert!(admits("https://x.example/", internet, "8.8.8.8"));
         assert!(!admits("https://x.example/", internet, "127.0.0.1"));
         assert!(admits("https://x.example/", both, "127.0.0.1"));
@@ -486,7 +478,7 @@ mod tests {
     #[test]
     fn a_request_asks_for_the_path_and_the_query_of_its_host() {
         let parts = |url: &str| {
-            let url = WebhookUrl::parse(url, WebhookReach::Internet).unwrap();
+            let url = WebhookUrl::parse(url, Reach::Internet).unwrap();
             (url.authority().to_owned(), url.port(), url.path_and_query().to_owned())
         };
         let expected = |authority: &str, port, path: &str| (authority.to_owned(), port, path.to_owned());

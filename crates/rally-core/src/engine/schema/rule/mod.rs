@@ -58,6 +58,8 @@ pub enum Rule {
     Boolean,
     /// One of a few words.
     Choice(ClosedSet),
+    /// Some of a few words, in an array, each once.
+    Choices(ClosedSet),
     /// The id of a record of this tenant.
     Reference(Kind),
     /// Any id.
@@ -101,6 +103,7 @@ impl Rule {
             Rule::Decimal => number::decimal(raw),
             Rule::Boolean => word::boolean(raw),
             Rule::Choice(set) => word::choice(raw, set.words),
+            Rule::Choices(set) => word::choices(raw, set.words),
             Rule::Reference(_) | Rule::Id => word::reference(raw),
             Rule::TagLine => tag::tag_line(raw),
             Rule::Tags => tag::tags(raw),

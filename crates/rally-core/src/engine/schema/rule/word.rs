@@ -1,8 +1,10 @@
 //! One of a known set of values, or a value with one canonical form.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
-use super::{RuleResult, quote, text::text};
+use super::{RuleResult, ValueFaults, array, quote, text::text};
 use crate::{
     base::{Currency, Scopes, TimeZone, Timestamp},
     store::StoreError,
@@ -18,6 +20,29 @@ pub(super) fn choice<'a>(raw: &'a str, words: &[&str]) -> RuleResult<'a> {
         return Ok(text.into_json());
     }
     Err(format!("must be one of {}", words.join(", ")).into())
+}
+
+pub(super) fn choices<'a>(raw: &'a str, words: &[&str]) -> RuleResult<'a> {
+    let (mut chosen, mut wrong) = (Vec::new(), ValueFaults::none());
+    for (index, raw) in array(raw)?.into_iter().enumerate() {
+        match choice(raw, words) {
+            Ok(word) if chosen.contains(&word) => {}
+            Ok(word) => chosen.push(word),
+            Err(inner) => wrong.add_all(&format!("[{index}]"), inner),
+        }
+        // A longer list has words that no set has, and all of them are told no better than a few.
+        if index > words.len() {
+            return Err(format!("must have at most {} words", words.len()).into());
+        }
+    }
+    if raw_is_empty(&chosen, &wrong) {
+        return Err(format!("must have at least one of {}", words.join(", ")).into());
+    }
+    wrong.or(format!("[{}]", chosen.join(",")).into())
+}
+
+fn raw_is_empty(chosen: &[Cow<'_, str>], wrong: &ValueFaults) -> bool {
+    chosen.is_empty() && wrong.clone().or(()).is_ok()
 }
 
 pub(super) fn currency(raw: &str) -> RuleResult<'_> {
@@ -88,6 +113,10 @@ mod tests {
     fn words_and_ids_are_canonical() {
         check(Rule::Choice(TWO), r#""lead""#, Ok(r#""lead""#));
         check(Rule::Choice(TWO), r#""Lead""#, Err("must be one of lead, customer"));
+        check(Rule::Choices(TWO), r#"[ "customer","lead", "customer"]"#, Ok(r#"["customer","lead"]"#));
+        check(Rule::Choices(TWO), "[]", Err("must have at least one of lead, customer"));
+        check(Rule::Choices(TWO), r#""lead""#, Err("must be an array"));
+        check(Rule::Choices(TWO), r#"["lead","lead","lead","lead"]"#, Err("must have at most 2 words"));
         check(
             Rule::Reference(Kind::Company),
             r#""0191E3A2-9F00-7ABC-8DEF-0123456789AB""#,
