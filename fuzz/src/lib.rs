@@ -37,6 +37,7 @@ pub fn bodies(data: &[u8]) {
                 }
                 // Settings are the part of a tenant that callers write.
                 Kind::Tenant => refused_or(session.change_settings_json(data, &options), Code::Validation),
+                Kind::Webhook => created(session.webhooks(), data, Again::Whatever),
                 // Nobody writes the audit trail.
                 Kind::AuditEntry => {}
             }
@@ -129,6 +130,7 @@ pub fn queries(data: &[u8]) {
             Kind::ApiKey => listed(session.api_keys(), &pairs),
             Kind::Pipeline => listed(session.pipelines(), &pairs),
             Kind::AuditEntry => listed(session.audit(), &pairs),
+            Kind::Webhook => listed(session.webhooks(), &pairs),
             // Nobody lists the directory.
             Kind::Tenant => {}
         }

@@ -56,7 +56,7 @@ pub mod store;
 
 pub use base::{
     Action, Clock, Code, Currency, Decimal, Entropy, Environment, Error, Faults, Id, Kind, Patch, Profile,
-    Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
+    Reach, Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
 };
 pub use engine::{
     read::{
@@ -71,11 +71,13 @@ pub use engine::{
     write::{Deleted, IdempotencyKey, Transaction, Unless, WriteOutcome, Written},
 };
 pub use resources::{
-    Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, ApiKey, ApiKeyDraft, ApiKeyUpdate,
-    AuditEntry, Bant, BantUpdate, CallDirection, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft,
-    ContactUpdate, Criterion, CriterionUpdate, CurrencySum, Deal, DealDraft, DealStatus, DealUpdate,
-    ForbiddenAddress, Forecast, LifecycleStage, NewApiKey, Password, Pipeline, PipelineDraft, PipelineStage,
-    PipelineStageDraft, PipelineUpdate, Priority, Settings, SettingsUpdate, StageForecast, StageMove,
-    StageOutcome, Sum, Tenant, TenantDraft, TenantHandle, TenantUpdate, User, UserDraft, UserUpdate,
-    WebhookReach, WebhookUrl,
+    Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, Answered, ApiKey, ApiKeyDraft,
+    ApiKeyUpdate, Attempted, AuditEntry, Bant, BantUpdate, CallDirection, Claim, Company, CompanyDraft,
+    CompanyUpdate, Contact, ContactDraft, ContactUpdate, CourierLimits, Criterion, CriterionUpdate,
+    CurrencySum, Deal, DealDraft, DealStatus, DealUpdate, Deliveries, Delivery, DeliveryOrder, DeliveryQuery,
+    DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, Forecast, LifecycleStage, NewApiKey,
+    Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate, Priority,
+    RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome, Sum, Tenant, TenantDraft,
+    TenantHandle, TenantUpdate, User, UserDraft, UserUpdate, Webhook, WebhookDeliveries, WebhookDraft,
+    WebhookUpdate, WebhookUrl,
 };

@@ -185,7 +185,13 @@ fn owns_its_key(session: &Session, kind: Kind, record: &Listed) {
             let email = text("email").expect("a user has one");
             session.users().create(&UserDraft::new(email, "A")).map(drop)
         }
-        Kind::Deal | Kind::Activity | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => {
+        Kind::Deal
+        | Kind::Activity
+        | Kind::ApiKey
+        | Kind::Tenant
+        | Kind::Pipeline
+        | Kind::AuditEntry
+        | Kind::Webhook => {
             return;
         }
     };

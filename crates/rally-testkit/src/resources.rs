@@ -31,7 +31,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
 pub(crate) const fn is_own(kind: Kind) -> bool {
     match kind {
         Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity | Kind::User | Kind::Pipeline => true,
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => false,
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => false,
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn visit<V: Visit>(session: &Session, kind: Kind, visitor: V) -> V::O
         Kind::Activity => visitor.visit(session.activities()),
         Kind::User => visitor.visit(session.users()),
         Kind::Pipeline => visitor.visit(session.pipelines()),
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => {
             panic!("{kind} is no kind of a tenant's own records")
         }
     }
@@ -57,7 +57,7 @@ pub(crate) fn visit_view<V: VisitView>(view: &View<'_>, kind: Kind, visitor: V) 
         Kind::Activity => visitor.visit(view.activities()),
         Kind::User => visitor.visit(view.users()),
         Kind::Pipeline => visitor.visit(view.pipelines()),
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => {
             panic!("{kind} is no kind of a tenant's own records")
         }
     }

@@ -29,6 +29,8 @@ macro_rules! with_kinds {
                 Pipeline = 8, "pipeline", "pipelines", written pipelines;
                 /// An administrative act in the audit trail.
                 AuditEntry = 9, "audit entry", "audit", read audit;
+                /// A receiver of events.
+                Webhook = 10, "webhook", "webhooks", read webhooks;
             }
         }
     };

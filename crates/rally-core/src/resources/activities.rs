@@ -1,13 +1,13 @@
 use std::{ops::RangeInclusive, sync::LazyLock};
 
-use super::{Company, Contact, Deal, User, define};
+use super::{Company, Contact, Deal, Event, User, define, webhooks::told};
 use crate::{
     base::{Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
     engine::{
         codec::Slot,
         schema::{self, Model, Resource, Row, Rule, Searchable, quote, read_stored, stored},
         session::resource,
-        write::{Bulkable, Creatable, Definition, Editable, Revision, Rules, Transaction},
+        write::{Bulkable, Change, Creatable, Definition, Editable, Events, Revision, Rules, Transaction},
     },
 };
 
@@ -174,7 +174,13 @@ impl Bulkable for Activity {}
 
 impl Searchable for Activity {}
 
-static RULES: Rules = Rules { settle, ..Rules::NONE };
+static RULES: Rules = Rules { settle, events, ..Rules::NONE };
+
+/// An activity that is completed is an event besides that of any change.
+fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
+    let moves = [(Event::ActivityCompleted, STATUS, Some(COMPLETED))];
+    Ok(told::with_moves(told::of_change(change, &MODEL)?, change, &moves))
+}
 
 /// Refuses members of another type, and keeps the instant of completion.
 fn settle(_: &Transaction<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {

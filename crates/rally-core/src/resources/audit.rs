@@ -38,7 +38,8 @@ resource! {
         /// Identity of the entry.
         read id: Id<AuditEntry> = schema::id();
         /// The act: `apiKey.created` or `.updated` (also when a key is revoked), `user.created`, `.updated` or
-        /// `.deleted`, `settings.updated`, `tenant.updated` (by the host), `login.succeeded`, `login.failed`.
+        /// `.deleted`, `webhook.created`, `.updated`, `.deleted`, `.disabled` (by the engine) or `.secretRotated`,
+        /// `settings.updated`, `tenant.updated` (by the host), `login.succeeded`, `login.failed`.
         read action: String = stored(ACTION, "action", SHORT).read_only().filtered(), filter ACTION;
         /// The caller: a user's e-mail, `apikey:` and a key's name, or a host's name.
         read actor: String = stored(ACTOR, "actor", SHORT).read_only().filtered(), filter ACTOR;
@@ -91,6 +92,16 @@ pub(super) fn note(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Re
     };
     let (action, detail) = (format!("{noun}.{done}"), change.changed_names().join(", "));
     add(transaction, &Entry { target: Some(change.id), detail: &detail, ..Entry::of(&action) })
+}
+
+/// Notes an act on a record under a name of its own, in the transaction that makes it.
+pub(super) fn note_act(
+    transaction: &mut Transaction<'_>,
+    target: Uuid,
+    action: &str,
+    detail: &str,
+) -> Result<(), Error> {
+    add(transaction, &Entry { target: Some(target), detail, ..Entry::of(action) })
 }
 
 /// Notes a change of the tenant's settings.

@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use super::{User, define};
+use super::{User, define, webhooks::told};
 use crate::{
     base::{Decimal, Error, Id, Kind, Tags, TenantId, Timestamp, limits},
     engine::{
@@ -94,9 +94,11 @@ impl Editable for Company {
     type Update = CompanyUpdate;
 
     fn definition() -> Definition {
-        define(&MODEL, &Rules::NONE)
+        define(&MODEL, &RULES)
     }
 }
+
+static RULES: Rules = Rules { events: |change| told::of_change(change, &MODEL), ..Rules::NONE };
 
 impl Creatable for Company {
     type Draft = CompanyDraft;

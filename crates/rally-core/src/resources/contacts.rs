@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use super::{Company, User, define};
+use super::{Company, User, define, webhooks::told};
 use crate::{
     base::{Error, Id, Kind, Tags, TenantId, Timestamp, closed_set, limits},
     engine::{
@@ -127,9 +127,11 @@ impl Editable for Contact {
     type Update = ContactUpdate;
 
     fn definition() -> Definition {
-        define(&MODEL, &Rules::NONE)
+        define(&MODEL, &RULES)
     }
 }
+
+static RULES: Rules = Rules { events: |change| told::of_change(change, &MODEL), ..Rules::NONE };
 
 impl Creatable for Contact {
     type Draft = ContactDraft;

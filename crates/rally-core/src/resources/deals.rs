@@ -3,8 +3,8 @@ use std::sync::LazyLock;
 use uuid::Uuid;
 
 use super::{
-    Company, Contact, Pipeline, PipelineStage, StageOutcome, User, activities, bant, companies, contacts,
-    define, pipelines, users,
+    Company, Contact, Event, Pipeline, PipelineStage, StageOutcome, User, activities, bant, companies,
+    contacts, define, pipelines, users, webhooks::told,
 };
 use crate::{
     base::{Currency, Decimal, Error, Id, Kind, TenantId, Timestamp, closed_set, instant_of, limits},
@@ -17,7 +17,8 @@ use crate::{
         },
         session::resource,
         write::{
-            Bulkable, Creatable, Definition, Editable, MatchedBy, Revision, Rules, Transaction, Upsertable,
+            Bulkable, Change, Creatable, Definition, Editable, Events, MatchedBy, Revision, Rules,
+            Transaction, Upsertable,
         },
     },
     store::{Key, StoreError, read_uuid},
@@ -183,7 +184,22 @@ impl Bulkable for Deal {}
 
 impl Searchable for Deal {}
 
-static RULES: Rules = Rules { settle, ..Rules::NONE };
+static RULES: Rules = Rules { settle, events, ..Rules::NONE };
+
+/// A change may make several events: that of any change, that of another stage, and that of the outcome.
+fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
+    let moves = [
+        (Event::DealStageChanged, STAGE_ID, None),
+        (Event::DealWon, STATUS, Some(DealStatus::Won.json())),
+        (Event::DealLost, STATUS, Some(DealStatus::Lost.json())),
+    ];
+    Ok(told::with_moves(told::of_change(change, &MODEL)?, change, &moves))
+}
+
+/// The events of a change of a deal's qualification, which is a part of the deal.
+pub(super) fn events_of_part(change: &Change<'_>, part: &'static str) -> Result<Option<Events>, Error> {
+    Ok(told::of_change(change, &MODEL)?.map(|events| Events { part, ..events }))
+}
 
 /// Checks a deal's stage, and sets what the stage determines: probability, status and the date of the close.
 fn settle(transaction: &Transaction<'_>, deal: &mut Revision<'_>) -> Result<(), Error> {

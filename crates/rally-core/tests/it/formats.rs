@@ -5,10 +5,11 @@
 use std::{collections::BTreeSet, fmt::Write, sync::Arc};
 
 use rally_core::{
-    ActivityDraft, ActivityStatus, ActivityType, ApiKeyDraft, Atomicity, BantUpdate, Code, Collection,
-    Company, CompanyDraft, Config, Contact, ContactUpdate, CriterionUpdate, Deal, DealDraft, Decimal, Engine,
-    Error, FeedPosition, FeedQuery, Id, IdempotencyKey, Kind, ListQuery, Query, Scope, Session, StageMove,
-    TenantId, Timestamp, UserDraft, Written,
+    ActivityDraft, ActivityStatus, ActivityType, ApiKeyDraft, Atomicity, Attempted, BantUpdate, Code,
+    Collection, Company, CompanyDraft, Config, Contact, ContactUpdate, CourierLimits, CriterionUpdate, Deal,
+    DealDraft, Decimal, DeliveryOrder, Engine, Error, Event, EventFilter, FeedPosition, FeedQuery, Id,
+    IdempotencyKey, Kind, ListQuery, Query, Scope, Session, StageMove, TenantId, Timestamp, UserDraft,
+    WebhookDraft, Written,
     schema::Resource,
     store::{Batch, Commit, Direction, Entry, Key, KeyRange, MemoryStore, Space, Store},
 };
@@ -36,7 +37,26 @@ fn history(store: Arc<dyn Store>) -> World {
     world.acme.api_keys().mint(&ApiKeyDraft::new("robot").scopes(Scope::Admin)).unwrap();
     sell(&world.acme, contacts[4].id);
     answer_once(&world.acme);
+    tell(&world);
     world
+}
+
+/// Webhooks with a delivery in each state, and work that is left for whoever delivers.
+fn tell(world: &World) {
+    let webhook = |name| WebhookDraft::new(name, "https://x.example/hook", [Event::ContactCreated]);
+    let webhooks = world.acme.webhooks();
+    webhooks.create(&webhook("till").filter(EventFilter::new().pipeline_id(world.pipeline().id))).unwrap();
+    webhooks.create(&webhook("shop").ordering(DeliveryOrder::Strict)).unwrap();
+    let gone = webhooks.create(&webhook("gone")).unwrap().id;
+    for (number, status) in [200, 500].into_iter().enumerate() {
+        world.add(&format!("told{number}@x.example"));
+        for claim in world.engine.deliveries().claim(&CourierLimits::default()).unwrap() {
+            world.engine.deliveries().finish(&claim, &Attempted::answered(status, 7)).unwrap();
+        }
+    }
+    world.add("untold@x.example");
+    drop(world.engine.deliveries().claim(&CourierLimits::default()).unwrap());
+    webhooks.delete(gone).unwrap();
 }
 
 /// Records that refer to others, in every index there is, and an answer that was kept with their names in it.
@@ -154,12 +174,13 @@ fn this_version_writes_format_1() {
 fn the_golden_file_has_each_family_of_keys_each_row_each_kind_and_each_answer() {
     let families: BTreeSet<u8> = rows(V1).map(|(_, key, _)| key[0]).collect();
     let expected = [1, 2, 3, 4, 5, 6, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x20, 0x21, 0x30, 0x31];
-    assert_eq!(families, expected.into());
+    let expected = expected.into_iter().chain(0x40..=0x47);
+    assert_eq!(families, expected.collect());
     // Values of other families are ids, keys, or nothing.
-    let has_row = |key: &[u8]| matches!(key[0], 0..=6 | 0x10 | 0x20 | 0x21 | 0x30);
+    let has_row = |key: &[u8]| matches!(key[0], 0..=6 | 0x10 | 0x20 | 0x21 | 0x30 | 0x40..=0x42 | 0x45 | 0x46);
     let numbers: BTreeSet<u8> =
         rows(V1).filter(|(_, key, _)| has_row(key)).map(|(.., value)| value[0]).collect();
-    assert_eq!(numbers, (1..=9).chain([14]).collect());
+    assert_eq!(numbers, (1..=9).chain([14]).chain(20..=24).collect());
     let kinds: BTreeSet<u8> =
         rows(V1).filter(|(_, key, _)| key[0] == 0x10).map(|(_, key, _)| key[1]).collect();
     assert_eq!(kinds, Kind::ALL.iter().map(|kind| kind.number()).collect());
@@ -200,6 +221,7 @@ fn format_1_is_read_and_written_on() {
             Kind::ApiKey => alike(acme.api_keys(), known_acme.api_keys()),
             Kind::Pipeline => alike(acme.pipelines(), known_acme.pipelines()),
             Kind::AuditEntry => alike(acme.audit(), known_acme.audit()),
+            Kind::Webhook => alike(acme.webhooks(), known_acme.webhooks()),
             Kind::Tenant => assert_eq!(acme.tenant(), known_acme.tenant()),
         }
     }

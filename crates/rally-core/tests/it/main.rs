@@ -47,4 +47,5 @@ mod transactions;
 mod unless;
 mod users;
 mod views;
+mod webhooks;
 mod write_once;

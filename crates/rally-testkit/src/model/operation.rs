@@ -152,7 +152,7 @@ impl Operation {
                 Kind::Activity => act.on_bulkable(session.activities()),
                 Kind::User => act.on_creatable(session.users()),
                 Kind::Pipeline => act.on_creatable(session.pipelines()),
-                Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {
+                Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => {
                     panic!("{act:?} is nothing for {}", self.kind)
                 }
             },
@@ -171,7 +171,7 @@ impl Operation {
             (Kind::Activity, act) => act.on_creatable_in(transaction.activities()),
             (Kind::User, act) => act.on_creatable_in(transaction.users()),
             (Kind::Pipeline, act) => act.on_creatable_in(transaction.pipelines()),
-            (Kind::ApiKey | Kind::Tenant | Kind::AuditEntry, act) => {
+            (Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook, act) => {
                 panic!("{act:?} of {} is nothing for a transaction", self.kind)
             }
         }
@@ -366,7 +366,7 @@ fn of_one_type(mut body: Body, around: Around<'_>, random: &mut Random) -> Body 
 const fn takes_bulks(kind: Kind) -> bool {
     match kind {
         Kind::Contact | Kind::Company | Kind::Deal | Kind::Activity => true,
-        Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => false,
+        Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry | Kind::Webhook => false,
     }
 }
 
@@ -378,7 +378,7 @@ const fn share(kind: Kind) -> usize {
         Kind::Activity => 4,
         Kind::User | Kind::Pipeline => 2,
         Kind::Tenant => 1,
-        Kind::ApiKey | Kind::AuditEntry => 0,
+        Kind::ApiKey | Kind::AuditEntry | Kind::Webhook => 0,
     }
 }
 
@@ -388,7 +388,7 @@ const fn share_of_transactions(kind: Kind) -> usize {
         Kind::Contact | Kind::Company => 2,
         Kind::Deal => 3,
         Kind::Activity | Kind::User | Kind::Pipeline => 1,
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => 0,
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => 0,
     }
 }
 

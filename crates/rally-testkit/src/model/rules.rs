@@ -76,7 +76,7 @@ pub(super) fn settle(
             revision.is_wrong |= was_default && revision.members["isDefault"] != "true";
             settle_stages(state, old, body, revision);
         }
-        Kind::Contact | Kind::Company | Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => {}
+        Kind::Contact | Kind::Company | Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => {}
     }
 }
 
@@ -97,7 +97,8 @@ pub(super) fn may_go(state: &State, kind: Kind, record: &Record) -> Result<(), R
         | Kind::Activity
         | Kind::ApiKey
         | Kind::Tenant
-        | Kind::AuditEntry => None,
+        | Kind::AuditEntry
+        | Kind::Webhook => None,
     };
     refusal.map_or(Ok(()), refused)
 }

@@ -351,7 +351,7 @@ impl State {
     /// Notes an administrative act in the audit trail, which takes an instant of its own.
     fn note(&mut self, kind: Kind, now: Timestamp) {
         match kind {
-            Kind::User | Kind::ApiKey | Kind::Tenant => drop(self.tick(now)),
+            Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Webhook => drop(self.tick(now)),
             Kind::Contact
             | Kind::Company
             | Kind::Deal

@@ -56,7 +56,7 @@ pub(super) fn members(kind: Kind) -> &'static [Member] {
         Kind::Activity => &ACTIVITY,
         Kind::User => &USER,
         Kind::Pipeline => &PIPELINE,
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => &[],
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => &[],
     }
 }
 
@@ -65,7 +65,13 @@ pub(super) const fn natural_key(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Contact | Kind::User => Some("email"),
         Kind::Company => Some("domain"),
-        Kind::Deal | Kind::Activity | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => None,
+        Kind::Deal
+        | Kind::Activity
+        | Kind::ApiKey
+        | Kind::Tenant
+        | Kind::Pipeline
+        | Kind::AuditEntry
+        | Kind::Webhook => None,
     }
 }
 
@@ -75,7 +81,13 @@ pub(super) const fn matched_by(kind: Kind) -> &'static [&'static str] {
         Kind::Contact => &["email"],
         Kind::Company => &["domain"],
         Kind::Deal => &["pipelineId", "name"],
-        Kind::Activity | Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => &[],
+        Kind::Activity
+        | Kind::User
+        | Kind::ApiKey
+        | Kind::Tenant
+        | Kind::Pipeline
+        | Kind::AuditEntry
+        | Kind::Webhook => &[],
     }
 }
 

@@ -42,7 +42,7 @@ fn of_kind(kind: Kind) -> Option<Resource> {
         Kind::Pipeline => PIPELINES,
         Kind::Activity => ACTIVITIES,
         Kind::User => USERS,
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => return None,
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => return None,
     })
 }
 

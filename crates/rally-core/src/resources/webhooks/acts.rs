@@ -1,0 +1,158 @@
+//! Acts on single webhooks and deliveries: tests, redeliveries, and new secrets.
+
+use super::{
+    Delivery, DeliveryStatus, Event, FORMER_SECRETS, FormerSecret, SECRET, Webhook, deliveries::no_delivery,
+    no_webhook, secret, uuid,
+};
+use crate::{
+    base::{Code, Error, Faults, Id, Kind, Timestamp, limits},
+    engine::{
+        codec::{DeliveryV1, PayloadV1},
+        keys::outbox,
+        schema::{Record, Row, quote, read_stored, unquote},
+        session::{Collection, JsonCollection, WriteOptions},
+        write::{self, Answer, Editable, EventType, NewEvent, Told, Transaction, Written},
+    },
+};
+
+impl Collection<'_, Webhook> {
+    /// Sends an event of the type `webhook.test` to a webhook, at once and once only, even if it is switched off; if it
+    /// succeeds, the webhook is switched on. The delivery tells the outcome when there is one.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] and [`Code::Forbidden`].
+    pub fn test(&self, id: Id<Webhook>) -> Result<Delivery, Error> {
+        self.session.require(Webhook::WRITE)?;
+        let place = self.session.write(|transaction| send_test(transaction, id))?;
+        let delivery = place.id(self.session.tenant().id, id.as_uuid().as_bytes());
+        self.deliveries(id).get(Id::from_uuid(delivery))
+    }
+
+    /// Delivers an event once more, as if it had never been attempted.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], also for a delivery of another webhook; [`Code::Conflict`] while the webhook is switched off, or
+    /// an attempt is under way; and [`Code::Forbidden`].
+    pub fn redeliver(&self, id: Id<Webhook>, delivery: Id<Delivery>) -> Result<Delivery, Error> {
+        self.session.require(Webhook::WRITE)?;
+        let place = self.deliveries(id).place(delivery);
+        self.session.write(|transaction| {
+            let subscriptions = transaction.subscriptions()?;
+            let found = subscriptions.all.iter().find(|of| uuid(of.subscriber) == id.as_uuid());
+            let is_on = found.ok_or_else(no_webhook)?.is_on;
+            let place = place.ok_or_else(no_delivery)?;
+            let row = transaction.row::<DeliveryV1>(&outbox::delivery(id.as_uuid(), place))?;
+            let row = row.ok_or_else(no_delivery)?;
+            let now = transaction.now();
+            if !is_on {
+                return Err(Error::new(Code::Conflict, "the webhook is switched off; switch it on first"));
+            }
+            if row.lease.is_some_and(|lease| lease.until > now.as_micros()) {
+                return Err(Error::new(Code::Conflict, "an attempt of this delivery is under way"));
+            }
+            let row = DeliveryV1 {
+                status: DeliveryStatus::Pending.number(),
+                step: 0,
+                lease: None,
+                changed_at: now.as_micros(),
+                delivered_at: None,
+                ..row
+            };
+            Ok(transaction.make_due(id.as_uuid(), place, row, now)?)
+        })?;
+        self.deliveries(id).get(delivery)
+    }
+
+    /// Replaces the secret of a webhook. The one before goes on signing, besides the new one, for so many hours, so that
+    /// its receiver can change over meanwhile.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Validation`] beyond [`limits::GRACE_HOURS`]; [`Code::LimitExceeded`] when
+    /// [`limits::WEBHOOK_SECRETS`] sign already; and [`Code::Forbidden`].
+    pub fn rotate_secret(&self, id: Id<Webhook>, grace_hours: u16) -> Result<Webhook, Error> {
+        let written = self.json().rotate_secret(id, grace_hours, &WriteOptions::default())?;
+        Ok(written.typed_after_commit()?.record)
+    }
+}
+
+impl JsonCollection<'_, Webhook> {
+    /// [`Collection::rotate_secret`] with options.
+    ///
+    /// # Errors
+    /// Those of `rotate_secret`, and those of the options.
+    pub fn rotate_secret(
+        &self,
+        id: Id<Webhook>,
+        grace_hours: u16,
+        options: &WriteOptions,
+    ) -> Result<Written<Row<Webhook>>, Error> {
+        self.session.require(Webhook::WRITE)?;
+        if grace_hours > limits::GRACE_HOURS {
+            let phrase = format!("must be 0 to {}", limits::GRACE_HOURS);
+            return Err(Faults::one("graceHours", phrase).into());
+        }
+        let verbs = self.verbs();
+        let given = crate::engine::schema::Given::default();
+        let body = verbs.body(&given)?;
+        let options = options.for_act::<Webhook>("rotate", Some(id.as_uuid()));
+        verbs.write_one(Some(id), &options, &body, &mut |transaction| {
+            rotate(transaction, id, grace_hours, &options)
+        })
+    }
+}
+
+/// Puts a test into the outbox, for one webhook alone.
+fn send_test(
+    transaction: &mut Transaction<'_>,
+    id: Id<Webhook>,
+) -> Result<crate::engine::keys::EventPlace, Error> {
+    let subscriptions = transaction.subscriptions()?;
+    let found = subscriptions.all.iter().find(|of| uuid(of.subscriber) == id.as_uuid());
+    let subscription = found.ok_or_else(no_webhook)?;
+    let event: EventType = Event::WebhookTest.as_type();
+    let at = transaction.tick()?;
+    let place = crate::engine::keys::EventPlace { instant: at, number: event.number };
+    let data = format!(r#"{{"webhookId":"{id}"}}"#);
+    let (tenant, number) = (transaction.tenant().id, transaction.last_number());
+    let told = Told { changed: Vec::new() };
+    let body = write::body(tenant, event, place, number, None, Some(data.as_bytes()), &told);
+    let new = NewEvent { place, origin: at, number, record: None, payload: PayloadV1::Body(body) };
+    transaction.put_event(&new)?;
+    let unordered = crate::engine::codec::SubscriptionV1 { order: write::UNORDERED, ..subscription.clone() };
+    transaction.put_delivery_at(&unordered, &new, Timestamp::MIN)?;
+    Ok(place)
+}
+
+fn rotate(
+    transaction: &mut Transaction<'_>,
+    id: Id<Webhook>,
+    grace_hours: u16,
+    options: &WriteOptions,
+) -> Result<Answer, Error> {
+    let record = write::existing(transaction, Kind::Webhook, id.as_uuid(), options.precondition())?;
+    let hook = Record::read(transaction.tenant().id, id.as_uuid(), &record)?;
+    let now = transaction.now();
+    let mut former: Vec<FormerSecret> = match hook.slot(FORMER_SECRETS) {
+        [] => Vec::new(),
+        json => read_stored(json, "former secrets")?,
+    };
+    former.retain(|former| now < former.until);
+    if grace_hours > 0 {
+        let until = now.plus_micros(i64::from(grace_hours) * 3_600_000_000);
+        former.insert(0, FormerSecret { secret: unquote(hook.slot(SECRET))?, until });
+    }
+    if former.len() >= limits::WEBHOOK_SECRETS {
+        return Err(too_many_secrets(&former));
+    }
+    let former = serde_json::to_string(&former).map_err(Error::internal)?;
+    let new = quote(&secret::new(transaction.origin().entropy));
+    let members = [(SECRET, new.as_str()), (FORMER_SECRETS, former.as_str())];
+    write::set_members(transaction, Webhook::definition(), id.as_uuid(), &members)
+}
+
+fn too_many_secrets(former: &[FormerSecret]) -> Error {
+    let first: Option<Timestamp> = former.iter().map(|former| former.until).min();
+    let when = first.map_or_else(String::new, |until| format!("; the first of them ends at {until}"));
+    let detail = format!("{} secrets sign already{when}", limits::WEBHOOK_SECRETS);
+    Error::new(Code::LimitExceeded, detail)
+}

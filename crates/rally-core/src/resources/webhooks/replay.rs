@@ -1,0 +1,275 @@
+//! Work that is done a step at a time: events that a large transaction has left, and events of the past once more.
+
+use uuid::Uuid;
+
+use super::{Event, Webhook, body, no_webhook, retention, uuid};
+use crate::{
+    base::{Action, Code, Error, Faults, Id, Kind, Timestamp},
+    engine::{
+        codec::{self, EventV1, PayloadV1, SubscriptionV1, TaskV1},
+        keys::{EventPlace, outbox},
+        read::{FeedEntry, FeedPosition},
+        schema::Record,
+        session::Collection,
+        write::{Editable, Matter, NewEvent, Told, Transaction},
+    },
+    store::{Entry, StoreError},
+};
+
+/// Tasks that one turn works at.
+const TASKS: usize = 8;
+/// Events that a step delivers.
+const AT_ONCE: usize = 200;
+/// Deliveries that may wait while a replay goes on.
+const WAITING: usize = 500;
+
+impl Collection<'_, Webhook> {
+    /// Delivers events of the past once more: those of the changes from one number of the feed to another, or to the last
+    /// one, that the webhook subscribes to; also those of a time when it was switched off. They come behind what waits
+    /// already, with the `webhook-id` that they had.
+    ///
+    /// The bodies are those of the outbox. Events that it does not hold are told from the feed: `created`, `updated` and
+    /// `deleted`, with the record as it is when they are delivered, and without `previous`.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`]; [`Code::Validation`] when the numbers are none of changes that there are;
+    /// [`Code::FeedTrimmed`] when those changes are gone; [`Code::Conflict`] while the webhook is switched off; and
+    /// [`Code::Forbidden`].
+    pub fn replay(&self, id: Id<Webhook>, from_sequence: u64, to_sequence: Option<u64>) -> Result<(), Error> {
+        self.session.require(Webhook::WRITE)?;
+        self.session.write(|transaction| {
+            let on = subscription(transaction, id.as_uuid())?;
+            let last = transaction.last_number();
+            let to = to_sequence.unwrap_or(last);
+            check(from_sequence, to, last)?;
+            if !on.is_on {
+                return Err(Error::new(Code::Conflict, "the webhook is switched off; switch it on first"));
+            }
+            let after = from_sequence - 1;
+            if let Some(first) = transaction.view()?.changes(FeedPosition::After(after))?.next() {
+                first?;
+            }
+            let at = transaction.tick()?;
+            Ok(transaction.put_task(id.as_uuid(), at, &TaskV1::Replay { after, to })?)
+        })
+    }
+}
+
+fn check(from: u64, to: u64, last: u64) -> Result<(), Error> {
+    let mut faults = Faults::new();
+    if !(1..=last).contains(&from) {
+        faults.add("fromSequence", format!("must be 1 to {last}, the number of the last change"));
+    } else if !(from..=last).contains(&to) {
+        faults.add("toSequence", format!("must be {from} to {last}, the number of the last change"));
+    }
+    faults.into_result()
+}
+
+fn subscription(transaction: &mut Transaction<'_>, webhook: Uuid) -> Result<SubscriptionV1, Error> {
+    let subscriptions = transaction.subscriptions()?;
+    let found = subscriptions.all.iter().find(|of| of.subscriber == webhook.into_bytes());
+    found.cloned().ok_or_else(no_webhook)
+}
+
+/// Works at some of the tasks, one step each; true when there is something left that can be done at once.
+pub(super) fn work(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+    let entries = transaction.scan_rows(&outbox::tasks().all(), TASKS)?;
+    let mut is_left = entries.len() == TASKS;
+    for entry in entries {
+        let task: TaskV1 = codec::decode(&entry.value)?;
+        let webhook = outbox::subscriber_of_task(&entry.key).ok_or_else(damaged)?;
+        let on = subscription(transaction, webhook).ok();
+        let next = match (task, on) {
+            (TaskV1::Clear, None) if retention::clear_some(transaction, webhook)? => Some(TaskV1::Clear),
+            (TaskV1::Spread { from, to }, Some(on)) => spread(transaction, &on, from, to)?,
+            (TaskV1::Replay { after, to }, Some(on)) if on.is_on => replay(transaction, &on, after, to)?,
+            _ => None,
+        };
+        let key = outbox::OutboxKey::of(entry.key);
+        match next {
+            Some(next) if next == task && task != TaskV1::Clear => {}
+            Some(next) => {
+                is_left = true;
+                transaction.put_row(key, &next)?;
+            }
+            None => {
+                is_left = true;
+                transaction.delete_row(key);
+            }
+        }
+    }
+    Ok(is_left)
+}
+
+/// True while events that a large transaction has left are still to be delivered to a webhook: what comes after them
+/// waits.
+pub(super) fn is_spreading(transaction: &Transaction<'_>, webhook: Uuid) -> Result<bool, Error> {
+    for entry in transaction.scan_rows(&outbox::tasks_of(webhook).all(), TASKS)? {
+        if matches!(codec::decode::<TaskV1>(&entry.value)?, TaskV1::Spread { .. }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Delivers some of the events that a large transaction has left; the task that is left of it.
+fn spread(
+    transaction: &mut Transaction<'_>,
+    on: &SubscriptionV1,
+    from: i64,
+    to: i64,
+) -> Result<Option<TaskV1>, Error> {
+    let instant = Timestamp::from_micros;
+    let end = outbox::events_at(instant(to).plus_micros(1)).into_key();
+    let range = outbox::events().all().from(outbox::events_at(instant(from)).into_key()).until(end);
+    let entries = transaction.scan_rows(&range, AT_ONCE)?;
+    let mut left = None;
+    if entries.len() == AT_ONCE
+        && let Some(last) = entries.last().and_then(|entry| EventPlace::at_end(&entry.key))
+    {
+        // An instant is delivered as a whole: its last events may not have been read.
+        left = Some(TaskV1::Spread { from: last.instant.as_micros(), to });
+    }
+    for entry in entries {
+        let (place, event) = read(&entry)?;
+        let is_left =
+            matches!(&left, Some(TaskV1::Spread { from, .. }) if place.instant.as_micros() >= *from);
+        if is_left || !matches(transaction, on, place, &event)? {
+            continue;
+        }
+        let new = NewEvent::of(place, event);
+        if on.is_on
+            && transaction.row::<codec::DeliveryV1>(&outbox::delivery(uuid(on.subscriber), place))?.is_none()
+        {
+            transaction.put_delivery(on, &new)?;
+        }
+    }
+    Ok(left)
+}
+
+/// Delivers some events of the past once more, unless much waits already; the task that is left of it.
+fn replay(
+    transaction: &mut Transaction<'_>,
+    on: &SubscriptionV1,
+    after: u64,
+    to: u64,
+) -> Result<Option<TaskV1>, Error> {
+    let task = TaskV1::Replay { after, to };
+    let waiting = transaction.scan_rows(&outbox::dues(uuid(on.subscriber)).all(), WAITING)?;
+    if waiting.len() == WAITING {
+        return Ok(Some(task));
+    }
+    let entries = match changes(transaction, after) {
+        // A feed that was trimmed meanwhile has nothing more to tell.
+        Err(error) if error.code() == Code::FeedTrimmed => return Ok(None),
+        entries => entries?,
+    };
+    let entries: Vec<FeedEntry> = entries.into_iter().filter(|entry| entry.id <= to).collect();
+    for entry in &entries {
+        replay_change(transaction, on, entry)?;
+    }
+    let last = entries.last().map_or(to, |entry| entry.id);
+    Ok(if last < to && entries.len() == AT_ONCE { Some(TaskV1::Replay { after: last, to }) } else { None })
+}
+
+fn changes(transaction: &mut Transaction<'_>, after: u64) -> Result<Vec<FeedEntry>, Error> {
+    transaction.view()?.changes(FeedPosition::After(after))?.take(AT_ONCE).collect()
+}
+
+/// Delivers the events of one change once more.
+fn replay_change(
+    transaction: &mut Transaction<'_>,
+    on: &SubscriptionV1,
+    entry: &FeedEntry,
+) -> Result<(), Error> {
+    let kept = transaction.scan_rows(&outbox::events_at(entry.changed_at).all(), Event::ALL.len())?;
+    for found in &kept {
+        let (place, event) = read(found)?;
+        if matches(transaction, on, place, &event)? {
+            let body = body::of(transaction, place)?.unwrap_or_default().to_vec();
+            again(transaction, on, place, EventV1 { payload: PayloadV1::Body(body), ..event })?;
+        }
+    }
+    let Some(events) = Event::of_kind(entry.entity_type) else { return Ok(()) };
+    let [created, updated, deleted] = events;
+    let of = match entry.action {
+        Action::Inserted => created,
+        Action::Updated => updated,
+        Action::Deleted => deleted,
+    };
+    let place = EventPlace { instant: entry.changed_at, number: of.number() };
+    if kept.iter().any(|found| EventPlace::at_end(&found.key) == Some(place)) {
+        return Ok(());
+    }
+    let about = (entry.entity_type, entry.entity_id);
+    let event = EventV1 {
+        origin: entry.changed_at.as_micros(),
+        number: entry.id,
+        kind: about.0.number(),
+        entity: about.1.into_bytes(),
+        payload: PayloadV1::Later(Vec::new()),
+    };
+    if matches(transaction, on, place, &event)? {
+        let told = Told { changed: Vec::new() };
+        let body = body::made(transaction, of.as_type(), place, entry.id, Some(about), &told)?;
+        again(transaction, on, place, EventV1 { payload: PayloadV1::Body(body), ..event })?;
+    }
+    Ok(())
+}
+
+/// Puts an event of the past into the outbox once more, at a place of its own, with its delivery.
+fn again(
+    transaction: &mut Transaction<'_>,
+    on: &SubscriptionV1,
+    place: EventPlace,
+    event: EventV1,
+) -> Result<(), Error> {
+    let place = EventPlace { instant: transaction.tick()?, ..place };
+    let new = NewEvent::of(place, event);
+    transaction.put_event(&new)?;
+    Ok(transaction.put_delivery(on, &new)?)
+}
+
+/// True when a subscription asks for an event of the outbox, as far as its record still tells.
+fn matches(
+    transaction: &Transaction<'_>,
+    on: &SubscriptionV1,
+    place: EventPlace,
+    event: &EventV1,
+) -> Result<bool, Error> {
+    let (Some(of), Some(kind)) = (Event::from_number(place.number), Kind::from_number(event.kind)) else {
+        return Ok(false);
+    };
+    let id = uuid(event.entity);
+    let names = changed_names(&event.payload);
+    let bytes = if on.only.is_some() { transaction.find(kind, id)? } else { None };
+    let tenant = transaction.tenant().id;
+    let record = bytes.as_ref().map(|bytes| Record::read(tenant, id, bytes)).transpose()?;
+    let names = names.iter().map(String::as_str).collect();
+    let matter = Matter { kind, id, names, states: [record.as_ref(), None] };
+    Ok(matter.concerns(of.as_type(), on))
+}
+
+/// The names of the members that an event has changed.
+fn changed_names(payload: &PayloadV1) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Changed {
+        changed_fields: Vec<String>,
+    }
+    match payload {
+        PayloadV1::Later(changed) => changed.iter().map(|(name, _)| name.clone()).collect(),
+        PayloadV1::Body(body) => {
+            serde_json::from_slice::<Changed>(body).map_or_else(|_| Vec::new(), |body| body.changed_fields)
+        }
+    }
+}
+
+fn read(entry: &Entry) -> Result<(EventPlace, EventV1), StoreError> {
+    let place = EventPlace::at_end(&entry.key).ok_or_else(damaged)?;
+    Ok((place, codec::decode(&entry.value)?))
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt { what: "a row of the outbox".to_owned() }
+}
