@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use rally_core::WebhookReach;
+use rally_core::Reach;
 
 use super::resolve::{Resolve, SystemResolver};
 use crate::limits;
@@ -9,7 +9,7 @@ use crate::limits;
 #[derive(Clone, Debug)]
 pub struct CourierOptions {
     /// The addresses that it reaches.
-    pub reach: WebhookReach,
+    pub reach: Reach,
     /// The time from looking up the host to the last byte of the answer.
     pub timeout: Duration,
     /// Bytes of the body of an answer that are read.
@@ -29,7 +29,7 @@ pub struct CourierOptions {
 impl Default for CourierOptions {
     fn default() -> Self {
         Self {
-            reach: WebhookReach::Internet,
+            reach: Reach::Internet,
             timeout: limits::WEBHOOK_TIMEOUT,
             answer_body_bytes: limits::WEBHOOK_ANSWER_BODY_BYTES,
             answer_head_bytes: limits::WEBHOOK_ANSWER_HEAD_BYTES,

@@ -7,7 +7,7 @@ mod receiver;
 
 use std::{sync::Arc, time::Duration};
 
-use rally_core::WebhookReach;
+use rally_core::Reach;
 use rally_http::{Courier, CourierOptions, HttpCourier, SendError, WebhookRequest, WebhookResponse};
 use tokio::runtime::Runtime;
 
@@ -15,7 +15,7 @@ pub(crate) use self::receiver::{Manner, Receiver};
 
 /// Options of a courier that reaches this machine.
 fn near() -> CourierOptions {
-    CourierOptions { reach: WebhookReach::InternetAndLoopback, ..CourierOptions::default() }
+    CourierOptions { reach: Reach::InternetAndLoopback, ..CourierOptions::default() }
 }
 
 /// Options of a courier that gives up soon, for receivers that never answer.

@@ -145,7 +145,7 @@ fn rotate(
         return Err(too_many_secrets(&former));
     }
     let former = serde_json::to_string(&former).map_err(Error::internal)?;
-    let new = quote(&secret::new(transaction.origin().entropy));
+    let new = quote(&secret::new(transaction.entropy()));
     let members = [(SECRET, new.as_str()), (FORMER_SECRETS, former.as_str())];
     write::set_members(transaction, Webhook::definition(), id.as_uuid(), &members)
 }

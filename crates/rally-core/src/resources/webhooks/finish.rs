@@ -77,9 +77,9 @@ fn conclude(
     } else if is_test(place) {
         Finished::GivenUp
     } else {
-        plan::fail(&mut standing, now, transaction.origin().entropy);
+        plan::fail(&mut standing, now, transaction.entropy());
         let asked = attempted.result.as_ref().ok().and_then(|answer| answer.retry_after);
-        let retry = plan::retry_at(now, row.step, asked, transaction.origin().entropy);
+        let retry = plan::retry_at(now, row.step, asked, transaction.entropy());
         retry.filter(|_| !attempted.is_gone()).map_or(Finished::GivenUp, Finished::RetriedAt)
     };
     row.status = status(finished, is_test(place)).number();

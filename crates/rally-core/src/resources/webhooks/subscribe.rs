@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn settle(transaction: &Transaction<'_>, hook: &mut Revision<'_>) -> Result<(), Error> {
     if hook.id.is_none() {
         check_count(transaction)?;
-        hook.set(SECRET, quote(&secret::new(transaction.origin().entropy)));
+        hook.set(SECRET, quote(&secret::new(transaction.entropy())));
     }
     if hook.changes(URL) && !hook.text(URL).is_empty() {
         let url = WebhookUrl::parse(&text_of(hook.text(URL)), transaction.origin().reach);

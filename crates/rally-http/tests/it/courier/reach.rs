@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rally_core::WebhookReach;
+use rally_core::Reach;
 use rally_http::{CourierOptions, Resolve, SendError, Step, Underway};
 use tokio::runtime::Runtime;
 
@@ -86,7 +86,7 @@ fn one_forbidden_address_forbids_all() {
 fn a_loopback_address_behind_a_name_is_forbidden_unless_the_host_allows_it() {
     block_on(async {
         let resolver = Answers::new(&[&["127.0.0.1"]]);
-        let options = CourierOptions { reach: WebhookReach::Internet, ..resolving(&resolver) };
+        let options = CourierOptions { reach: Reach::Internet, ..resolving(&resolver) };
         assert_forbidden(send(options, "https://127.0.0.1.example/").await, "127.0.0.1");
     });
 }

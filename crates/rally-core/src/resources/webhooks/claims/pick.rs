@@ -98,7 +98,7 @@ fn pick_of(
         let most = if is_probe && !is_held { 1 } else { most };
         picked = due(transaction, webhook, most, is_held)?;
         if is_probe && picked.iter().any(|(place, _)| !is_test(*place)) {
-            plan::begin_probe(&mut standing, now, transaction.origin().entropy);
+            plan::begin_probe(&mut standing, now, transaction.entropy());
             transaction.put_row(outbox::standing(webhook), &standing)?;
         }
     }
@@ -171,7 +171,7 @@ fn lease(
         return Ok(None);
     };
     let mut token = [0; 16];
-    transaction.origin().entropy.fill(&mut token);
+    transaction.entropy().fill(&mut token);
     let now = transaction.now();
     let until = now.plus_micros(room.lease_micros);
     row.lease = Some(LeaseV1 { until: until.as_micros(), token });
