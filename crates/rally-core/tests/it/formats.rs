@@ -177,7 +177,8 @@ fn the_golden_file_has_each_family_of_keys_each_row_each_kind_and_each_answer() 
     let expected = expected.into_iter().chain(0x40..=0x47);
     assert_eq!(families, expected.collect());
     // Values of other families are ids, keys, or nothing.
-    let has_row = |key: &[u8]| matches!(key[0], 0..=6 | 0x10 | 0x20 | 0x21 | 0x30 | 0x40..=0x42 | 0x45 | 0x46);
+    let has_row =
+        |key: &[u8]| matches!(key[0], 0..=6 | 0x10 | 0x20 | 0x21 | 0x30 | 0x40..=0x42 | 0x45 | 0x46);
     let numbers: BTreeSet<u8> =
         rows(V1).filter(|(_, key, _)| has_row(key)).map(|(.., value)| value[0]).collect();
     assert_eq!(numbers, (1..=9).chain([14]).chain(20..=24).collect());

@@ -46,7 +46,7 @@ fn history(
         Kind::Company => session.companies().history_with(Id::from_uuid(id), query),
         Kind::Deal => session.deals().history_with(Id::from_uuid(id), query),
         Kind::Activity => session.activities().history_with(Id::from_uuid(id), query),
-        Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry => {
+        Kind::User | Kind::ApiKey | Kind::Tenant | Kind::Pipeline | Kind::AuditEntry | Kind::Webhook => {
             panic!("{kind} is not in the feed")
         }
     }

@@ -264,7 +264,7 @@ impl WebhookDeliveries<'_> {
         let members = members(self.webhook, place, tenant, delivery)?;
         let bytes = codec::encode_record(
             Timestamp::from_micros(delivery.made_at),
-            Timestamp::from_micros(delivery.changed_at),
+            (Timestamp::from_micros(delivery.changed_at), 1),
             members.first(MODEL.slot_count()),
         );
         Ok(Row::new(tenant, place.id(tenant, self.webhook.as_bytes()), bytes))
