@@ -58,6 +58,11 @@ pub use base::{
     Action, Clock, Code, Currency, Decimal, Entropy, Environment, Error, Faults, Id, Kind, Patch, Profile,
     Reach, Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
 };
+#[cfg(feature = "files")]
+pub use engine::files::{
+    DateOrder, DecimalMark, ErrorFile, ExportOptions, FileLimits, Format, Guard, ImportKey, ImportMode,
+    ImportOptions, ImportProgress, ImportReport, ImportWatch, RefusedRow, WorkbookLimits,
+};
 pub use engine::{
     read::{
         FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, HistoryEntry, HistoryQuery, ListPosition,

@@ -14,6 +14,8 @@
 //! # Ok::<(), rally_core::Error>(())
 //! ```
 
+#[cfg(feature = "files")]
+pub use crate::engine::files::{Table, Tabular};
 pub use crate::{
     base::{ClosedSet, RoundRobin},
     engine::{

@@ -78,3 +78,35 @@ pub const DELIVERY_ATTEMPTS: u32 = 10;
 pub const BREAKER_FAILURES: usize = 10;
 /// Days of failures without a success that switch a webhook off.
 pub const FAILING_DAYS: i64 = 5;
+/// Rows that an import applies in one transaction.
+pub const IMPORT_ROWS_AT_ONCE: usize = 1_000;
+/// Bytes of the rows of one transaction of an import, beyond which the next one begins.
+pub const IMPORT_BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+/// Bytes of one row of a CSV file.
+pub const IMPORT_ROW_BYTES: usize = 4 * 1024 * 1024;
+/// Columns of a file that is imported.
+pub const IMPORT_COLUMNS: usize = 1_000;
+/// Refused rows that the report of an import tells.
+pub const IMPORT_ERRORS: usize = 1_000;
+/// Bytes of all rows of an import that changes nothing.
+pub const DRY_RUN_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of a workbook that is imported.
+pub const WORKBOOK_BYTES: u64 = 64 * 1024 * 1024;
+/// Files in the archive that a workbook is.
+pub const WORKBOOK_ENTRIES: usize = 2_000;
+/// Bytes of all files of a workbook when they are inflated.
+pub const WORKBOOK_INFLATED_BYTES: u64 = 1024 * 1024 * 1024;
+/// Bytes of a file of a workbook when it is inflated, for each that it has in the archive.
+pub const WORKBOOK_RATIO: u64 = 200;
+/// Cells of all sheets of a workbook.
+pub const WORKBOOK_CELLS: u64 = 30_000_000;
+/// Entries of a workbook's table of shared strings.
+pub const WORKBOOK_SHARED_STRINGS: u64 = 1_000_000;
+/// Bytes of the parts of a workbook that are kept in memory while a sheet is read.
+pub const WORKBOOK_KEPT_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of one tag of a workbook's XML, or of the text between two.
+pub const WORKBOOK_PIECE_BYTES: usize = 1024 * 1024;
+/// Rows of a sheet of a workbook.
+pub const SHEET_ROWS: u32 = 1_048_576;
+/// UTF-16 units of the text of a workbook's cell.
+pub const CELL_UNITS: usize = 32_767;

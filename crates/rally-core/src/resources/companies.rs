@@ -16,6 +16,9 @@ const DOMAIN: Slot = Slot::new(1);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const COUNT: Rule = Rule::Integer { min: 0, max: limits::COUNT };
 
+/// The member that an upsert finds its record by.
+pub(super) const MATCHED_BY: MatchedBy = MatchedBy::natural_key(DOMAIN);
+
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Company, &Company::members()));
 
 resource! {
@@ -106,7 +109,7 @@ impl Creatable for Company {
 
 impl Upsertable for Company {
     fn matched_by() -> MatchedBy {
-        MatchedBy::natural_key(DOMAIN)
+        MATCHED_BY
     }
 }
 

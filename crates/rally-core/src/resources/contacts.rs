@@ -19,6 +19,9 @@ const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const FULL: Rule = Rule::Text { characters: 2 * limits::SHORT_TEXT + 1 };
 const SCORE: Rule = Rule::Integer { min: 0, max: 100 };
 
+/// The member that an upsert finds its record by.
+pub(super) const MATCHED_BY: MatchedBy = MatchedBy::natural_key(EMAIL);
+
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Contact, &Contact::members()));
 
 closed_set! {
@@ -139,7 +142,7 @@ impl Creatable for Contact {
 
 impl Upsertable for Contact {
     fn matched_by() -> MatchedBy {
-        MatchedBy::natural_key(EMAIL)
+        MATCHED_BY
     }
 }
 

@@ -44,6 +44,9 @@ const STAGE_SINCE: Slot = Slot::new(19);
 /// The index by which an upsert finds a deal: its pipeline and its name.
 const BY_NAME: IndexNumber = IndexNumber::beyond_slots(200);
 
+/// The members that an upsert finds its record by.
+pub(super) const MATCHED_BY: MatchedBy = MatchedBy::index(BY_NAME, &[PIPELINE_ID, NAME]);
+
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const FULL: Rule = Rule::Text { characters: 2 * limits::SHORT_TEXT + 1 };
 const PERCENT: Rule = Rule::Integer { min: 0, max: 100 };
@@ -176,7 +179,7 @@ impl Creatable for Deal {
 
 impl Upsertable for Deal {
     fn matched_by() -> MatchedBy {
-        MatchedBy::index(BY_NAME, &[PIPELINE_ID, NAME])
+        MATCHED_BY
     }
 }
 

@@ -14,6 +14,8 @@ mod key_text;
 mod pipelines;
 mod secrets;
 mod settings;
+#[cfg(feature = "files")]
+mod tabular;
 mod tenants;
 mod users;
 mod webhooks;

@@ -19,6 +19,8 @@ mod contacts;
 mod damage;
 mod deals;
 mod drafts;
+#[cfg(feature = "files")]
+mod files;
 mod filter_cost;
 mod filter_values;
 mod filters;

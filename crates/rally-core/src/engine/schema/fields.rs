@@ -79,6 +79,12 @@ impl Fields {
         self.steps.iter().any(|step| matches!(step.source, ValueSource::Joined(..)))
     }
 
+    /// True when a member is among them.
+    #[cfg(feature = "files")]
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.steps.iter().any(|step| step.name() == name)
+    }
+
     /// Appends the JSON object of a record.
     pub(crate) fn write(&self, record: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
         if self.steps.is_empty() {

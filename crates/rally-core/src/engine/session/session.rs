@@ -292,6 +292,28 @@ impl Session {
         self.engine.preparation()
     }
 
+    /// Runs verbs in a transaction on the tenant's state at this moment, and drops it. No other write waits for it.
+    #[cfg(feature = "files")]
+    pub(crate) fn rehearse<T>(
+        &self,
+        work: impl FnOnce(&mut crate::engine::write::Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (origin, snapshot) = (self.origin(), self.snapshot()?);
+        work(&mut crate::engine::write::Transaction::new(&origin, &*snapshot)?)
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            tenant: &self.tenant,
+            actor: self.caller.to_string(),
+            source: self.source,
+            scope: self.scope,
+            reach: self.engine.config().reach,
+            clock: &*self.engine.environment().clock,
+            preparation: self.engine.preparation(),
+        }
+    }
+
     /// Runs the write path, and wakes readers that wait for changes.
     pub(crate) fn commit(
         &self,
@@ -299,16 +321,7 @@ impl Session {
         reads: &dyn Fn() -> Vec<Key>,
         work: Work<'_>,
     ) -> Result<Committed, Error> {
-        let environment = self.engine.environment();
-        let origin = Origin {
-            tenant: &self.tenant,
-            actor: self.caller.to_string(),
-            source: self.source,
-            scope: self.scope,
-            reach: self.engine.config().reach,
-            clock: &*environment.clock,
-            preparation: self.engine.preparation(),
-        };
+        let origin = self.origin();
         let (store, under_way) = (self.engine.store(), self.engine.under_way());
         let committed = Write { store, origin: &origin, under_way, idempotency_key, reads }.run(work)?;
         if committed.has_changes {

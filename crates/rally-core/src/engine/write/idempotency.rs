@@ -75,6 +75,16 @@ impl IdempotencyKey {
         Self { key: self.key.clone(), fingerprint: hash.finalize().into() }
     }
 
+    /// The key of one of several transactions that are made under it; no caller's key has a blank.
+    #[cfg(feature = "files")]
+    pub(crate) fn for_part(&self, number: u64) -> Self {
+        if number == 0 {
+            self.clone()
+        } else {
+            Self { key: format!("{} {number}", self.key), ..self.clone() }
+        }
+    }
+
     /// The key for a transaction of a host's own.
     pub(crate) fn for_transaction(&self) -> Self {
         let mut hash = Sha256::new();

@@ -47,7 +47,7 @@ pub struct Transaction<'s> {
 
 impl<'s> Transaction<'s> {
     /// A transaction on a tenant's newest state.
-    pub(super) fn new(origin: &'s Origin<'s>, newest: &'s dyn Snapshot) -> Result<Self, Error> {
+    pub(crate) fn new(origin: &'s Origin<'s>, newest: &'s dyn Snapshot) -> Result<Self, Error> {
         let head: HeadV1 = match newest.get(&spaces::head())? {
             Some(bytes) => codec::decode(&bytes)?,
             None => HeadV1::default(),
