@@ -1,12 +1,22 @@
 //! Webhooks as administrators write them, and the events that changes make.
 
+mod attempts;
 mod events;
+mod fairness;
+mod large;
 mod members;
+mod order;
+mod replay;
 
 use rally_core::{Attempted, Claim, CourierLimits, Event, Finished, Id, Session, Webhook, WebhookDraft};
 use serde_json::Value;
 
 use crate::support::World;
+
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
 
 fn draft(name: &str, events: &[Event]) -> WebhookDraft {
     WebhookDraft::new(name, "https://x.example/hook", events)

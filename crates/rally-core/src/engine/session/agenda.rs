@@ -30,6 +30,8 @@ struct State {
     wakes: u64,
     seen: u64,
     in_flight: HashMap<(TenantId, Uuid), usize>,
+    /// True when what is due waits for the end of an attempt.
+    is_full: bool,
     /// The instant of the last look at the directory, and the tenant up to which it was read.
     looked: Option<(Timestamp, Option<TenantId>)>,
 }
@@ -85,9 +87,19 @@ impl Agenda {
         Some((tenant, place.1))
     }
 
-    /// The instant of the next look at any tenant.
+    /// Notes that no more deliveries can be in flight.
+    pub(crate) fn fill(&self) {
+        let mut state = self.state.lock();
+        state.is_full = !state.in_flight.is_empty();
+    }
+
+    /// The instant of the next look at any tenant; `None` while the end of an attempt has to be waited for.
     pub(crate) fn next_look(&self) -> Option<Timestamp> {
-        self.state.lock().turns.first_key_value().map(|((at, _), _)| *at)
+        let state = self.state.lock();
+        if state.is_full {
+            return None;
+        }
+        state.turns.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Deliveries in flight, of all tenants.
@@ -114,7 +126,6 @@ impl Agenda {
         let state = self.state.lock();
         match state.looked {
             None => Some(None),
-            Some((_, Some(last))) if !is_shared => Some(Some(last)),
             Some((at, last)) if is_shared && (now >= at.plus_micros(1_000_000) || now < at) => Some(last),
             _ => None,
         }
@@ -149,6 +160,7 @@ impl Drop for InFlight {
                 state.in_flight.remove(&self.of);
             }
         }
+        state.is_full = false;
         state.plan(self.of.0, Timestamp::MIN);
         state.wakes += 1;
         drop(state);

@@ -84,6 +84,9 @@ pub(super) fn announce(transaction: &mut Transaction<'_>, change: &Change<'_>) -
             enter(transaction, change, *event, payload, &matching)?;
         }
     }
+    if data.is_some() && transaction.last_number().is_multiple_of(ending::TIDY_EVERY) {
+        transaction.tidy()?;
+    }
     Ok(())
 }
 
@@ -223,7 +226,8 @@ impl Transaction<'_> {
         }
         self.put_mark(outbox::due(subscriber, at, place));
         self.outbox.add(0);
-        self.outbox.is_filled = true;
+        // A look at what is due later is planned by whoever puts it off.
+        self.outbox.is_filled |= at <= self.now();
         self.put_row(outbox::delivery(subscriber, place), &row)
     }
 }

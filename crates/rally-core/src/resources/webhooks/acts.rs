@@ -137,12 +137,12 @@ fn rotate(
         json => read_stored(json, "former secrets")?,
     };
     former.retain(|former| now < former.until);
+    if grace_hours > 0 && former.len() + 1 >= limits::WEBHOOK_SECRETS {
+        return Err(too_many_secrets(&former));
+    }
     if grace_hours > 0 {
         let until = now.plus_micros(i64::from(grace_hours) * 3_600_000_000);
         former.insert(0, FormerSecret { secret: unquote(hook.slot(SECRET))?, until });
-    }
-    if former.len() >= limits::WEBHOOK_SECRETS {
-        return Err(too_many_secrets(&former));
     }
     let former = serde_json::to_string(&former).map_err(Error::internal)?;
     let new = quote(&secret::new(transaction.entropy()));

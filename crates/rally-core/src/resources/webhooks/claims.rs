@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{Attempted, Delivery, Event, Finished, Webhook, finish};
@@ -40,7 +41,7 @@ impl Default for CourierLimits {
             in_flight: 64,
             in_flight_of_tenant: 32,
             in_flight_of_webhook: 8,
-            lease_seconds: 60,
+            lease_seconds: 30,
             tenants_a_second: 256,
         }
     }
@@ -86,8 +87,8 @@ pub struct Claim {
     headers: Vec<(&'static str, String)>,
     body: Bytes,
     attempt: u32,
-    /// Keeps the delivery counted as in flight.
-    _in_flight: InFlight,
+    /// Keeps the delivery counted as in flight, until it is finished.
+    in_flight: Mutex<Option<InFlight>>,
 }
 
 impl Engine {
@@ -122,11 +123,13 @@ impl Deliveries {
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn finish(&self, claim: &Claim, attempted: &Attempted) -> Result<Finished, Error> {
-        finish::finish(&self.engine, claim, attempted)
+        let finished = finish::finish(&self.engine, claim, attempted)?;
+        drop(claim.in_flight.lock().take());
+        Ok(finished)
     }
 
     /// The instant at which the next delivery is due, as far as this process knows, by the engine's clock. `None` when
-    /// none is.
+    /// none is, and while as many are in flight as may be.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.engine.agenda().next_look()

@@ -68,12 +68,5 @@ fn ended(row: DeliveryV1, now: Timestamp) -> DeliveryV1 {
 
 /// Deletes some of the rows of a webhook that is gone; true when there are more.
 pub(super) fn clear_some(transaction: &mut Transaction<'_>, webhook: Uuid) -> Result<bool, StoreError> {
-    let parts = [outbox::dues(webhook), outbox::all_lines(webhook), outbox::deliveries(webhook)];
-    let mut left = AT_ONCE;
-    for part in parts {
-        let entries = transaction.scan_rows(&part.all(), left)?;
-        left -= entries.len();
-        entries.into_iter().for_each(|entry| transaction.delete_row(outbox::OutboxKey::of(entry.key)));
-    }
-    Ok(left == 0)
+    transaction.clear_subscriber(webhook, AT_ONCE)
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     base::{Timestamp, limits},
     engine::{
-        codec::DeliveryV1,
+        codec::{self, DeliveryV1, TaskV1},
         keys::{EventPlace, OutboxKey, outbox},
         write::Transaction,
     },
@@ -13,6 +13,10 @@ use crate::{
 };
 
 const DAY_MICROS: i64 = 86_400_000_000;
+/// Changes of the feed from one on which old events are deleted to the next.
+pub(super) const TIDY_EVERY: u64 = 64;
+/// Events that such a change deletes: more than so many changes make.
+const FORGOTTEN_AT_ONCE: usize = 512;
 
 impl Transaction<'_> {
     /// Takes a delivery off those that are due, and out of its line, whose next may then have its turn. Its row stays.
@@ -38,28 +42,53 @@ impl Transaction<'_> {
         }
     }
 
-    /// Deletes some of the events that are older than [`limits::EVENT_DAYS`], with their deliveries: so many events that at
-    /// most `most` deliveries are looked for. True when there may be more.
+    /// Deletes some of the events that are older than [`limits::EVENT_DAYS`], with their deliveries; true when there may be
+    /// more.
     pub(crate) fn forget_events(&mut self, most: usize) -> Result<bool, StoreError> {
         let oldest = self.now().plus_micros(-limits::EVENT_DAYS * DAY_MICROS);
         let range = outbox::events().all().until(outbox::events_at(oldest).into_key());
+        let places = self.places(&range, most)?;
         let subscriptions = self.subscriptions()?;
-        let events = (most / subscriptions.all.len().max(1)).max(1);
-        let old = self.scan_rows(&range, events)?;
-        let is_part = old.len() == events;
-        for entry in old {
-            let place = EventPlace::at_end(&entry.key);
-            let place = place.ok_or_else(|| StoreError::Corrupt { what: "a key of an event".to_owned() })?;
-            let subscribers = subscriptions.all.iter().map(|of| Uuid::from_bytes(of.subscriber));
-            for subscriber in subscribers {
-                let key = outbox::delivery(subscriber, place);
-                if let Some(row) = self.row::<DeliveryV1>(&key)? {
-                    self.end_delivery(subscriber, place, &row)?;
-                    self.delete_row(key);
+        for subscription in &subscriptions.all {
+            let subscriber = Uuid::from_bytes(subscription.subscriber);
+            let keys: Vec<OutboxKey> =
+                places.iter().map(|place| outbox::delivery(subscriber, *place)).collect();
+            let rows: Vec<Option<DeliveryV1>> = self.rows(keys)?;
+            for (place, row) in places.iter().zip(rows) {
+                if let Some(row) = row {
+                    self.end_delivery(subscriber, *place, &row)?;
+                    self.delete_row(outbox::delivery(subscriber, *place));
                 }
             }
-            self.delete_row(OutboxKey::of(entry.key));
         }
-        Ok(is_part)
+        places.iter().for_each(|place| self.delete_row(outbox::event(*place)));
+        Ok(places.len() == most)
+    }
+
+    /// Deletes some of the rows of a subscriber that is gone; true when there may be more.
+    pub(crate) fn clear_subscriber(&mut self, subscriber: Uuid, most: usize) -> Result<bool, StoreError> {
+        let parts = [outbox::dues(subscriber), outbox::all_lines(subscriber), outbox::deliveries(subscriber)];
+        let mut left = most;
+        for part in parts {
+            let entries = self.scan_rows(&part.all(), left)?;
+            left -= entries.len();
+            entries.into_iter().for_each(|entry| self.delete_row(OutboxKey::of(entry.key)));
+        }
+        Ok(left == 0)
+    }
+
+    /// Deletes some of what is kept no longer, as changes come: the outbox is bounded even where nobody delivers.
+    pub(super) fn tidy(&mut self) -> Result<(), StoreError> {
+        self.forget_events(FORGOTTEN_AT_ONCE)?;
+        for entry in self.scan_rows(&outbox::tasks().all(), 1)? {
+            let subscriber = outbox::subscriber_of_task(&entry.key);
+            if let Some(subscriber) = subscriber
+                && codec::decode::<TaskV1>(&entry.value)? == TaskV1::Clear
+                && !self.clear_subscriber(subscriber, FORGOTTEN_AT_ONCE)?
+            {
+                self.delete_row(OutboxKey::of(entry.key));
+            }
+        }
+        Ok(())
     }
 }

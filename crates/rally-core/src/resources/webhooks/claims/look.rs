@@ -1,6 +1,6 @@
 //! Looks at tenants, in turn, for what is due.
 
-use std::sync::Arc;
+use parking_lot::Mutex;
 
 use super::{
     super::courier,
@@ -33,7 +33,11 @@ pub(super) fn claim(engine: &Engine, limits: &CourierLimits) -> Result<Vec<Claim
     let mut claims = Vec::new();
     for _ in 0..LOOKS {
         let free = limits.in_flight.saturating_sub(agenda.all_in_flight());
-        let Some((tenant, turn)) = (if free > 0 { agenda.next(now) } else { None }) else { break };
+        if free == 0 {
+            agenda.fill();
+            break;
+        }
+        let Some((tenant, turn)) = agenda.next(now) else { break };
         match look_at(engine, tenant, turn, free, limits) {
             Ok(found) => claims.extend(found),
             Err(error) => {
@@ -54,9 +58,16 @@ fn look_at_directory(engine: &Engine, now: Timestamp, limits: &CourierLimits) ->
     let directory = engine.directory();
     let Some(after) = agenda.begin_look(now, engine.is_shared()) else { return Ok(()) };
     let most = limits.tenants_a_second.max(1);
-    let found = enlisted(&directory, after, most)?;
-    found.iter().for_each(|tenant| agenda.plan(*tenant, Timestamp::MIN));
-    let last = if found.len() == most { found.last().copied() } else { None };
+    let mut last = after;
+    loop {
+        let found = enlisted(&directory, last, most)?;
+        found.iter().for_each(|tenant| agenda.plan(*tenant, Timestamp::MIN));
+        last = if found.len() == most { found.last().copied() } else { None };
+        // Tenants of this process alone are all known from now on.
+        if engine.is_shared() || last.is_none() {
+            break;
+        }
+    }
     agenda.end_look(now, last);
     Ok(())
 }
@@ -92,14 +103,16 @@ fn look_at(
         lease_micros: i64::from(limits.lease_seconds) * 1_000_000,
     };
     let taken = session.write(|transaction| pick::pick(transaction, &room))?;
-    taken.next.into_iter().for_each(|at| agenda.plan(tenant, at));
+    // What is due already waits for the end of an attempt, which brings the next turn by itself.
+    let later = if taken.next.is_none() { next_look(&session)?.filter(|at| *at > now) } else { None };
+    taken.next.or(later).into_iter().for_each(|at| agenda.plan(tenant, at));
     Ok(taken.claims.into_iter().map(|claim| claim_of(engine, tenant, claim)).collect())
 }
 
 fn claim_of(engine: &Engine, tenant: TenantId, picked: Picked) -> Claim {
     let Picked { webhook, place, token, until, url, headers, body, attempt } = picked;
-    let in_flight = Arc::clone(engine.agenda()).take(tenant, webhook);
-    Claim { tenant, webhook, place, token, until, url, headers, body, attempt, _in_flight: in_flight }
+    let in_flight = Mutex::new(Some(engine.agenda().take(tenant, webhook)));
+    Claim { tenant, webhook, place, token, until, url, headers, body, attempt, in_flight }
 }
 
 /// The instant at which there is something to do for a tenant; [`Timestamp::MIN`] when there is already.
