@@ -28,7 +28,7 @@ pub use group::{Condition, GroupCommit, GroupOptions, GroupQueue};
 pub use key::{Key, KeyRange, Space};
 pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
-pub use overlay::Overlay;
+pub use overlay::{Overlay, scan_changed};
 pub use promise::CommitOutcome;
 
 use crate::base::TenantId;

@@ -64,47 +64,72 @@ impl Snapshot for Overlay<'_> {
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        let mut changes: Box<dyn Iterator<Item = (&Key, &Option<Bytes>)>> = match direction {
-            _ if range.is_empty() => return Ok(Vec::new()),
-            Direction::Forward => Box::new(self.batch.range(range.start(), range.end())),
-            Direction::Backward => Box::new(self.batch.range(range.start(), range.end()).rev()),
-        };
-        let (mut entries, mut rest, mut size) = (Vec::new(), range.clone(), limit);
-        let mut change = changes.next();
-        loop {
-            let below = self.below.scan(&rest, direction, size)?;
-            let is_last = below.len() < size;
-            if let Some(last) = below.last() {
-                rest = behind(rest, direction, &last.key);
+        let below = self.below;
+        match direction {
+            _ if range.is_empty() => Ok(Vec::new()),
+            Direction::Forward => {
+                let changes = self.batch.range(range.start(), range.end());
+                scan_changed(below, changes, range, direction, limit)
             }
-            for entry in below {
-                while let Some((key, value)) = change.filter(|(key, _)| comes(direction, key, &entry.key)) {
+            Direction::Backward => {
+                let changes = self.batch.range(range.start(), range.end()).rev();
+                scan_changed(below, changes, range, direction, limit)
+            }
+        }
+    }
+}
+
+/// Scans a range that is not empty as it will be when changes have been applied to the snapshot below.
+///
+/// The changes are those of the range, in the order of the direction; `None` is a deletion.
+///
+/// # Errors
+/// Those of [`Snapshot::scan`].
+pub fn scan_changed<'c>(
+    below: &dyn Snapshot,
+    mut changes: impl Iterator<Item = (&'c Key, &'c Option<Bytes>)>,
+    range: &KeyRange,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
+    let (mut entries, mut rest, mut size) = (Vec::new(), range.clone(), limit);
+    let mut change = changes.next();
+    if change.is_none() {
+        return below.scan(range, direction, limit);
+    }
+    loop {
+        let found = below.scan(&rest, direction, size)?;
+        let is_last = found.len() < size;
+        if let Some(last) = found.last() {
+            rest = behind(rest, direction, &last.key);
+        }
+        for entry in found {
+            while let Some((key, value)) = change.filter(|(key, _)| comes(direction, key, &entry.key)) {
+                entries.extend(entry_of(key, value));
+                change = changes.next();
+            }
+            match change {
+                Some((key, value)) if *key == entry.key => {
                     entries.extend(entry_of(key, value));
                     change = changes.next();
                 }
-                match change {
-                    Some((key, value)) if *key == entry.key => {
-                        entries.extend(entry_of(key, value));
-                        change = changes.next();
-                    }
-                    _ => entries.push(entry),
-                }
+                _ => entries.push(entry),
             }
-            if is_last || entries.len() >= limit {
-                break;
-            }
-            // Deletions have hidden entries, so there are to be some more.
-            size = size.saturating_mul(2);
         }
-        while entries.len() < limit
-            && let Some((key, value)) = change
-        {
-            entries.extend(entry_of(key, value));
-            change = changes.next();
+        if is_last || entries.len() >= limit {
+            break;
         }
-        entries.truncate(limit);
-        Ok(entries)
+        // Deletions have hidden entries, so there are to be some more.
+        size = size.saturating_mul(2);
     }
+    while entries.len() < limit
+        && let Some((key, value)) = change
+    {
+        entries.extend(entry_of(key, value));
+        change = changes.next();
+    }
+    entries.truncate(limit);
+    Ok(entries)
 }
 
 /// The part of a range behind a key.
