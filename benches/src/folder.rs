@@ -1,9 +1,13 @@
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use tempfile::TempDir;
+
+/// The unit in which the system counts what a file takes.
+const BLOCK_BYTES: u64 = 512;
 
 /// The folder of a database.
 #[derive(Debug)]
@@ -36,9 +40,9 @@ impl Folder {
         self.temporary.as_ref().map_or(&self.path, TempDir::path)
     }
 
-    /// The bytes of its files.
+    /// The bytes that its files take on the disk; a file's length would count holes, too.
     pub(crate) fn bytes(&self) -> u64 {
         let files = fs::read_dir(self.path()).expect("a folder that can be read");
-        files.map(|file| file.expect("a file").metadata().expect("a file's length").len()).sum()
+        files.map(|file| file.expect("a file").metadata().expect("a file's size").blocks() * BLOCK_BYTES).sum()
     }
 }

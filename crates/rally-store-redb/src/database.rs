@@ -1,36 +1,45 @@
 use std::{
-    io,
+    collections::HashMap,
+    io, mem,
     panic::{self, AssertUnwindSafe},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rally_core::{
     TenantId,
     store::{Abort, Batch, CommitOutcome, Condition, GroupCommit, Snapshot, StoreError},
 };
-use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use crate::{
-    Durability, OpenError,
-    disk::Disk,
-    error::{is_full, store_error},
-    format::{self, DATA, Mint, Token},
-    snapshot::{Newest, View, full_key},
-    source::{Open, Source},
+    OpenError, Options,
+    error::is_full,
+    folder::Signal,
+    full::Full,
+    journal::{Failure, Journal, Mark},
+    layers::{Changes, Delta, Layer, Layers, batch_bytes},
+    record::{self, Record},
+    snapshot::State,
+    source::{Open, Replayed, Source},
     watch::Watch,
 };
 
 /// The database, which is opened again after a failure.
+///
+/// Three locks are taken in this order: the turn of the writers, `folding`, `open`.
 #[derive(Debug)]
 pub(crate) struct Database {
-    source: Source,
+    pub(crate) source: Source,
     /// Held only as long as it takes to begin a transaction or to swap what is in it; `None` once it is closed.
-    open: RwLock<Option<Open>>,
+    pub(crate) open: RwLock<Option<Open>>,
+    /// Held by whoever changes the tree, and never while waiting for the turn.
+    pub(crate) folding: Mutex<()>,
+    pub(crate) signal: Signal,
+    /// The place in the journal up to which it is folded.
+    pub(crate) tail: AtomicU64,
+    pub(crate) tree_full: Full,
+    journal_full: Full,
     /// Set for good: what is closed on purpose is not opened again.
     is_closed: AtomicBool,
 }
@@ -38,48 +47,76 @@ pub(crate) struct Database {
 /// State that only the writer whose turn it is may touch.
 #[derive(Debug)]
 pub(crate) struct Head {
-    /// The token that the last durable commit left in the file.
-    token: Token,
-    mint: Mint,
-    /// The moment at which a commit found no space, unless one that made some has succeeded since.
-    full_since: Option<Instant>,
+    journal: Journal,
+    /// The number of commits that were tried.
+    commits: usize,
 }
 
-/// A transaction that several writes share.
+/// A transaction that several writes share: their changes, which nobody else sees until they are durable.
 pub(crate) struct Transaction {
-    inner: WriteTransaction,
+    /// The changes of each tenant that has written.
+    deltas: HashMap<TenantId, Delta>,
+    /// The memory that the changes take, at most.
+    bytes: usize,
+    /// The record of the journal; `None` for what goes into the tree at once.
+    record: Option<Record>,
     began: Instant,
-    disk: Arc<Disk>,
-    state: State,
     /// Set when there is little space left on the disk.
     is_low: bool,
     /// Set when a batch that makes no space would find none.
     is_full: bool,
-    /// Set while no batch has put more bytes than it has removed.
+    /// Set while no batch has put more bytes than it has removed, as far as that is of interest.
     only_makes_space: bool,
 }
 
-/// The state of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
-    Sound,
-    /// A batch is being applied, or has been in part: it must never be committed.
-    Broken,
-    /// redb has panicked in it, so that its database cannot be trusted any more.
-    Unusable,
+/// The changes of a tenant on their way into the active layer.
+enum Change {
+    Small(Delta),
+    /// The layer as it is with them.
+    Large(Changes),
 }
+
+/// The changes of a commit that are put in place while readers wait for a few microseconds: that is much less work than
+/// copying what they touch. More of them are put into a copy.
+const SMALL: usize = 64;
 
 impl Database {
     /// Opens the database for the first time.
     pub(crate) fn open(source: Source) -> Result<(Self, Head), OpenError> {
-        let (open, token) = source.open()?;
-        let database = Self { source, open: RwLock::new(Some(open)), is_closed: AtomicBool::new(false) };
-        Ok((database, Head { token, mint: Mint::new(), full_since: None }))
+        let (open, Replayed { journal, folded }) = source.open()?;
+        let database = Self {
+            source,
+            open: RwLock::new(None),
+            folding: Mutex::new(()),
+            signal: Signal::default(),
+            tail: AtomicU64::new(folded.at),
+            tree_full: Full::default(),
+            journal_full: Full::default(),
+            is_closed: AtomicBool::new(false),
+        };
+        database.put_in_place(open);
+        Ok((database, Head { journal, commits: 0 }))
     }
 
-    /// The newest durable state, unless reading it has failed or it is being opened again.
-    pub(crate) fn newest(&self) -> Option<Arc<Newest>> {
-        self.open.read().as_ref().map(|open| &open.newest).filter(|newest| newest.is_sound()).cloned()
+    /// Puts what has just been opened in the place of what was open before.
+    fn put_in_place(&self, open: Open) -> Option<Open> {
+        let mut place = self.open.write();
+        self.signal.note_folded();
+        if !open.layers.active.is_empty() {
+            self.signal.note_change();
+        }
+        place.replace(open)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        self.source.options()
+    }
+
+    /// The newest durable state of a tenant, unless reading has failed or the database is being opened again.
+    pub(crate) fn newest(&self, tenant: TenantId) -> Option<State> {
+        let open = self.open.read();
+        let Open { tree, layers, .. } = open.as_ref().filter(|open| open.tree.is_sound())?;
+        Some(State::new(tenant, tree, layers))
     }
 
     /// Says that nothing can be read or written while the file is not in its place.
@@ -100,146 +137,217 @@ impl Database {
             // From here on another one writes, of which this one does not know.
             open.disk.freeze(io::Error::other("it is being opened again"));
         }
-        let (open, token) = self.source.open().map_err(unavailable)?;
-        head.token = token;
-        let before = self.open.write().replace(open);
+        let _folding = self.folding.lock();
+        let (open, Replayed { journal, folded }) = self.source.open().map_err(unavailable)?;
+        head.journal = journal;
+        self.tail.store(folded.at, Ordering::Release);
+        let before = self.put_in_place(open);
         // Its readers are ended before the new one, which knows nothing of them, reuses what they read. It ends in a state
         // that the disk has failed to keep, so that a panic of redb says nothing of the new one.
         drop(panic::catch_unwind(AssertUnwindSafe(|| drop(before))));
         Ok(())
     }
 
+    /// Opens the database again if nobody can read or write it as it is, or fold.
+    pub(crate) fn heal(&self, head: &mut Head) -> Result<(), StoreError> {
+        let is_well = self.open.read().as_ref().is_some_and(|open| !open.disk.has_failed());
+        if is_well && self.is_sound() { Ok(()) } else { self.reopen(head) }
+    }
+
+    /// True while reading and appending work.
+    fn is_sound(&self) -> bool {
+        !self.source.storage().is_doubtful()
+            && self.open.read().as_ref().is_some_and(|open| open.tree.is_sound())
+    }
+
     /// Closes the database for good, so that opening the file needs no recovery. Snapshots are unavailable from then on.
     ///
-    /// Only the writer whose turn it is may do this, as a transaction would keep the database open.
-    pub(crate) fn close(&self, _: &mut Head) -> Result<(), StoreError> {
+    /// Only the writer whose turn it is may do this.
+    pub(crate) fn close(&self, head: &mut Head) -> Result<(), StoreError> {
+        if self.open.read().is_none() {
+            return Ok(());
+        }
+        let folded = self.fold_all(head);
         self.is_closed.store(true, Ordering::Release);
-        let Some(Open { newest, db, disk }) = self.open.write().take() else { return Ok(()) };
-        drop(newest);
+        let _folding = self.folding.lock();
+        let Some(Open { tree, layers, db, disk }) = self.open.write().take() else { return folded };
+        drop((tree, layers));
         db.close().map_err(|error| unavailable(self.source.failed(error)))?;
         if let Some(error) = disk.failure() {
             return Err(self.write_failed(&error));
         }
-        self.source.storage().close().map_err(|error| self.write_failed(&error))
+        if folded.is_ok() {
+            self.source.give_back_journal();
+        }
+        self.source.storage().close().map_err(|error| self.write_failed(&error))?;
+        folded
     }
 
-    /// Never waits, because the writer whose turn it is, and who has no transaction, is the only one who may begin.
-    fn try_begin(&self) -> Option<(WriteTransaction, Arc<Disk>)> {
-        let open = self.open.read();
-        let open = open.as_ref().filter(|open| open.disk.failure().is_none())?;
-        Some((open.db.begin_write().ok()?, open.disk.clone()))
+    /// Puts all that is in the journal into the tree.
+    pub(crate) fn fold_all(&self, head: &mut Head) -> Result<(), StoreError> {
+        self.heal(head)?;
+        while self.open.read().as_ref().is_some_and(|open| !open.layers.is_empty()) {
+            self.freeze();
+            self.fold_frozen()?;
+        }
+        Ok(())
     }
 
-    /// Lets readers see the commit that has just become durable.
-    fn publish(&self) {
-        let newest = match &*self.open.read() {
-            Some(open) => Newest::of(&open.db).inspect_err(|_| open.newest.fail()),
-            None => return,
-        };
-        if let (Ok(mut newest), Some(open)) = (newest, &mut *self.open.write()) {
-            std::mem::swap(&mut open.newest, &mut newest);
+    /// Sets the active layer aside to be folded, unless one is already. Only in a turn, as writers build on it.
+    pub(crate) fn freeze(&self) {
+        if let Some(open) = &mut *self.open.write() {
+            self.freeze_layer(&mut open.layers);
         }
     }
 
-    /// The outcome of a commit that has failed. Nobody needs to look for one that has left no trace.
-    fn outcome(&self, head: &mut Head, disk: &Disk, token: &Token, error: StoreError) -> CommitOutcome {
-        if disk.has_no_trace() {
+    fn freeze_layer(&self, layers: &mut Layers) {
+        layers.freeze();
+        if layers.frozen.is_some() {
+            self.signal.note_frozen();
+        }
+    }
+
+    /// Adds the changes of a commit to the active layer.
+    fn publish(&self, deltas: HashMap<TenantId, Delta>, bytes: usize, end: Mark) {
+        let copies = self.copy_large(deltas);
+        let mut before = Vec::new();
+        let mut open = self.open.write();
+        let Some(Open { layers, .. }) = &mut *open else { return };
+        for (tenant, change) in copies {
+            let place = layers.active.tenants.entry(tenant).or_default();
+            match change {
+                Change::Small(delta) => delta.apply(place),
+                Change::Large(copy) => before.push(mem::replace(place, copy)),
+            }
+        }
+        layers.active.bytes = layers.active.bytes.saturating_add(bytes);
+        layers.active.end = end;
+        if layers.active.bytes >= self.fold_bytes() && layers.frozen.is_none() {
+            self.freeze_layer(layers);
+        } else {
+            self.signal.note_change();
+        }
+        drop(open);
+        // Dropping what was replaced takes a while.
+        drop(before);
+    }
+
+    /// Puts large changes into copies, for which nobody waits.
+    fn copy_large(&self, deltas: HashMap<TenantId, Delta>) -> Vec<(TenantId, Change)> {
+        let change = |(tenant, delta): (TenantId, Delta)| {
+            if delta.len() <= SMALL {
+                return (tenant, Change::Small(delta));
+            }
+            let mut copy =
+                self.open.read().as_ref().map(|open| open.layers.active.of(tenant)).unwrap_or_default();
+            delta.apply(&mut copy);
+            (tenant, Change::Large(copy))
+        };
+        deltas.into_iter().map(change).collect()
+    }
+
+    /// The memory of the active layer from which on it is folded.
+    fn fold_bytes(&self) -> usize {
+        let journal = usize::try_from(self.source.layout().journal_bytes()).unwrap_or(usize::MAX);
+        journal.min(self.options().journal_memory_bytes) / 4
+    }
+
+    /// Makes room for a commit by folding, if it must.
+    fn make_room(&self, head: &mut Head, transaction: &Transaction, bytes: usize) -> Result<(), StoreError> {
+        loop {
+            let has_room = head.journal.has_room(self.tail.load(Ordering::Acquire), bytes);
+            let active_bytes = self.open.read().as_ref().map_or(0, |open| open.layers.active.bytes);
+            let most = self.options().journal_memory_bytes / 2;
+            if has_room && (active_bytes == 0 || active_bytes.saturating_add(transaction.bytes) <= most) {
+                return Ok(());
+            }
+            if self.open.read().as_ref().is_none_or(|open| open.layers.is_empty()) {
+                // Nothing is left to fold.
+                return if has_room { Ok(()) } else { Err(closed()) };
+            }
+            self.heal(head)?;
+            self.freeze();
+            self.fold_frozen()?;
+        }
+    }
+
+    fn append(&self, head: &mut Head, transaction: Transaction, record: Record) -> CommitOutcome {
+        if let Err(error) = self.make_room(head, &transaction, record.len()) {
             return CommitOutcome::lost(error);
         }
-        let before = head.token.clone();
+        let (storage, tail) = (self.source.storage(), self.tail.load(Ordering::Acquire));
+        match head.journal.append(storage, tail, record, self.options().durability) {
+            Ok(()) => {
+                self.publish(transaction.deltas, transaction.bytes, head.journal.end());
+                self.journal_full.note_space();
+                CommitOutcome::Durable
+            }
+            Err(Failure { error, has_trace }) => {
+                if is_full(&error) {
+                    self.journal_full.note_full(self.source.place());
+                }
+                let before = head.journal.end().number;
+                let error = self.write_failed(&error);
+                if has_trace { self.outcome(head, before, error) } else { CommitOutcome::lost(error) }
+            }
+        }
+    }
+
+    /// Commits what does not go into the journal: it goes into the tree with all that is in the journal.
+    fn put_at_once(&self, head: &mut Head, transaction: Transaction) -> CommitOutcome {
+        if let Err(error) = self.heal(head).and_then(|()| self.fold_frozen()) {
+            return CommitOutcome::lost(error);
+        }
+        let folding = self.folding.lock();
+        let before = head.journal.end();
+        let end = Mark { number: before.number + 1, ..before };
+        let mut layer = match &*self.open.read() {
+            Some(open) => open.layers.active.clone(),
+            None => return CommitOutcome::lost(closed()),
+        };
+        for (tenant, delta) in transaction.deltas {
+            delta.apply(layer.tenants.entry(tenant).or_default());
+        }
+        match self.put_in_tree(&layer, end) {
+            Ok(folded) => {
+                head.journal.skip_to(end);
+                self.journal_full.note_space();
+                self.replace(folded, end, |layers| {
+                    mem::replace(&mut layers.active, Layer { end, ..Layer::default() })
+                });
+                CommitOutcome::Durable
+            }
+            Err(failed) if failed.has_trace => {
+                drop(folding);
+                self.outcome(head, before.number, failed.error)
+            }
+            Err(failed) => CommitOutcome::lost(failed.error),
+        }
+    }
+
+    /// The outcome of a commit that has failed, of which something may be there: what the file says once it is open again.
+    fn outcome(&self, head: &mut Head, before: u64, error: StoreError) -> CommitOutcome {
         match self.reopen(head) {
-            Ok(()) if head.token == *token => CommitOutcome::Durable,
-            Ok(()) if head.token == before => CommitOutcome::lost(error),
-            Ok(()) => CommitOutcome::Unknown(format!("{error}; another process has written since")),
+            Ok(()) if head.journal.end().number == before => CommitOutcome::lost(error),
+            Ok(()) => CommitOutcome::Durable,
             Err(reopening) => CommitOutcome::Unknown(format!("{error}; {reopening}")),
         }
     }
 
-    fn try_run(
-        &self,
-        transaction: &mut Transaction,
-        tenant: TenantId,
-        build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
-    ) -> Result<(), Abort> {
-        let mut table = transaction.inner.open_table(DATA).map_err(store_error)?;
-        let batch = build(&View::new(&table, tenant))?;
-        if transaction.is_low || transaction.is_full {
-            let makes_space = makes_space(&table, tenant, &batch).map_err(store_error)?;
-            if transaction.is_full && !makes_space {
-                let reason = "the disk is full; free some space, or delete records".to_owned();
-                return Err(StoreError::Unavailable { reason }.into());
-            }
-            transaction.only_makes_space &= makes_space;
+    fn try_commit(&self, head: &mut Head, mut transaction: Transaction) -> CommitOutcome {
+        head.commits += 1;
+        match transaction.record.take() {
+            Some(record) => self.append(head, transaction, record),
+            None => self.put_at_once(head, transaction),
         }
-        transaction.state = State::Broken;
-        // A damaged page makes redb panic in places. What it has left half done is abandoned.
-        let applied = panic::catch_unwind(AssertUnwindSafe(|| apply(&mut table, tenant, &batch)));
-        let Ok(applied) = applied else {
-            transaction.state = State::Unusable;
-            return Err(
-                StoreError::Corrupt { what: "a page of the tree cannot be changed".to_owned() }.into()
-            );
-        };
-        applied.map_err(store_error)?;
-        transaction.state = State::Sound;
-        Ok(())
     }
 
-    /// Commits, and gives the outcome without regard to what has become of the file.
-    fn try_commit(&self, head: &mut Head, transaction: Transaction) -> CommitOutcome {
-        let token = head.mint.token();
-        if let Err(error) = format::sign(&transaction.inner, &token) {
-            return CommitOutcome::lost(store_error(error));
-        }
-        let disk = transaction.disk;
-        disk.begin_commit();
-        let committed = transaction.inner.commit();
-        let error = match (disk.failure(), committed) {
-            (None, Ok(())) => {
-                head.token = token;
-                self.publish();
-                head.note_space();
-                return CommitOutcome::Durable;
-            }
-            (Some(error), _) => {
-                if is_full(&error) {
-                    head.note_full(self.source.place());
-                }
-                self.write_failed(&error)
-            }
-            (None, Err(error)) => store_error(error),
-        };
-        self.outcome(head, &disk, &token, error)
-    }
-
-    fn write_failed(&self, error: &io::Error) -> StoreError {
+    pub(crate) fn write_failed(&self, error: &io::Error) -> StoreError {
         StoreError::Unavailable { reason: format!("{} cannot be written: {error}", self.source.place()) }
     }
 
-    fn is_low_on_space(&self) -> bool {
-        self.source.space().free_bytes().is_some_and(|free| free < self.source.options().low_space_bytes)
-    }
-}
-
-impl Head {
-    /// Remembers that a commit has found no space.
-    fn note_full(&mut self, place: &str) {
-        if self.full_since.replace(Instant::now()).is_none() {
-            tracing::error!(
-                "the disk of {place} is full; what is there can be read, and records can be deleted; free some space"
-            );
-        }
-    }
-
-    /// Remembers that a commit has found space, or has made some.
-    fn note_space(&mut self) {
-        if self.full_since.take().is_some() {
-            tracing::info!("there is space for writing again");
-        }
-    }
-
-    fn is_full(&self, pause: Duration) -> bool {
-        self.full_since.is_some_and(|since| since.elapsed() < pause)
+    pub(crate) fn is_low_on_space(&self) -> bool {
+        self.source.space().free_bytes().is_some_and(|free| free < self.options().low_space_bytes)
     }
 }
 
@@ -247,7 +355,33 @@ impl Head {
 impl Head {
     /// The number of commits that were tried.
     pub(crate) fn commits(&self) -> usize {
-        self.mint.made()
+        self.commits
+    }
+}
+
+impl Transaction {
+    /// Takes note of whether a batch makes space, and refuses one that does not when there is none.
+    fn look_at(&mut self, state: &State, batch: &Batch) -> Result<(), StoreError> {
+        if !self.is_low && !self.is_full {
+            return Ok(());
+        }
+        let makes_space = makes_space(state, batch)?;
+        if self.is_full && !makes_space {
+            let reason = "the disk is full; free some space, or delete records".to_owned();
+            return Err(StoreError::Unavailable { reason });
+        }
+        self.only_makes_space &= makes_space;
+        Ok(())
+    }
+
+    /// Adds a batch.
+    fn add(&mut self, tenant: TenantId, batch: Batch, most_bytes: u64) {
+        self.bytes = self.bytes.saturating_add(batch_bytes(&batch));
+        if let Some(record) = &mut self.record {
+            record.add(tenant, &batch);
+        }
+        self.record.take_if(|record| record::place(record.len()) > most_bytes);
+        self.deltas.entry(tenant).or_default().add(batch);
     }
 }
 
@@ -259,23 +393,20 @@ impl GroupCommit for Database {
         if let Some(reason) = self.source.watch().and_then(Watch::look) {
             return Err(StoreError::Unavailable { reason });
         }
-        let (mut inner, disk) = match self.try_begin() {
-            Some(begun) => begun,
-            None => {
-                self.reopen(head)?;
-                self.try_begin().ok_or_else(closed)?
-            }
-        };
-        let is_low = self.is_low_on_space();
-        let leaves_map = is_low || self.source.options().durability == Durability::Strict;
-        inner.set_two_phase_commit(leaves_map);
-        inner.set_quick_repair(leaves_map);
-        let is_full = head.is_full(self.source.options().full_disk_pause);
+        if !self.is_sound() {
+            self.reopen(head)?;
+        }
+        let pause = self.options().full_disk_pause;
+        let (is_low, is_full) = (
+            self.is_low_on_space() || self.tree_full.is_noted(),
+            self.journal_full.is_recent(pause) || self.tree_full.is_recent(pause),
+        );
         Ok(Transaction {
-            inner,
-            disk,
+            deltas: HashMap::new(),
+            bytes: 0,
+            // What is in the journal must find a place in the tree, which is sure only where there is space.
+            record: if is_low { None } else { Some(Record::new()) },
             began: Instant::now(),
-            state: State::Sound,
             is_low,
             is_full,
             only_makes_space: true,
@@ -288,17 +419,24 @@ impl GroupCommit for Database {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<(), Abort> {
-        let ran = self.try_run(transaction, tenant, build);
-        if let Some(error) = transaction.disk.failure() {
-            // Even a refusal may rest on pages that could not be written.
-            transaction.state = transaction.state.max(State::Broken);
-            return Err(self.write_failed(&error).into());
+        // Whatever is folded meanwhile, the state is the same but for where it is read.
+        let state = self.newest(tenant).ok_or_else(closed)?;
+        let state = match transaction.deltas.get_mut(&tenant) {
+            Some(delta) => state.with(delta.changes().clone()),
+            None => state,
+        };
+        let batch = build(&state)?;
+        if !batch.is_empty() {
+            transaction.look_at(&state, &batch)?;
+            drop(state);
+            transaction.add(tenant, batch, Journal::most_bytes(self.source.layout()));
         }
-        ran
+        Ok(())
     }
 
-    fn condition(&self, transaction: &Transaction) -> Condition {
-        if transaction.state == State::Sound { Condition::Sound } else { Condition::Broken }
+    /// Sound always: nothing of a write that fails gets into it.
+    fn condition(&self, _: &Transaction) -> Condition {
+        Condition::Sound
     }
 
     fn age(&self, transaction: &Transaction) -> Duration {
@@ -319,46 +457,17 @@ impl GroupCommit for Database {
             _ => outcome,
         }
     }
-
-    fn abandon(&self, head: &mut Head, transaction: Transaction) {
-        let state = transaction.state;
-        drop(transaction);
-        if state == State::Unusable {
-            // The next call tries again if this fails.
-            drop(self.reopen(head));
-        }
-    }
-}
-
-fn apply(
-    table: &mut Table<'_, &'static [u8], &'static [u8]>,
-    tenant: TenantId,
-    batch: &Batch,
-) -> Result<(), StorageError> {
-    for (key, value) in batch.iter() {
-        let key = full_key(tenant, key);
-        match value {
-            Some(value) => drop(table.insert(key.as_slice(), value.as_ref())?),
-            None => drop(table.remove(key.as_slice())?),
-        }
-    }
-    Ok(())
 }
 
 /// True for a batch that removes at least as many bytes as it puts.
-fn makes_space(
-    table: &Table<'_, &'static [u8], &'static [u8]>,
-    tenant: TenantId,
-    batch: &Batch,
-) -> Result<bool, StorageError> {
+fn makes_space(state: &State, batch: &Batch) -> Result<bool, StoreError> {
     let (mut put, mut removed) = (0usize, 0usize);
     for (key, value) in batch.iter() {
-        let key = full_key(tenant, key);
-        if let Some(old) = table.get(key.as_slice())? {
-            removed = removed.saturating_add(key.len()).saturating_add(old.value().len());
+        if let Some(old) = state.get(key)? {
+            removed = removed.saturating_add(key.as_bytes().len()).saturating_add(old.len());
         }
         if let Some(value) = value {
-            put = put.saturating_add(key.len()).saturating_add(value.len());
+            put = put.saturating_add(key.as_bytes().len()).saturating_add(value.len());
         }
     }
     Ok(removed >= put)

@@ -32,8 +32,11 @@ const HEAD_BYTES: u64 = 512;
 #[derive(Debug)]
 pub(crate) struct Disk {
     storage: Arc<Storage>,
+    /// The place in the storage at which redb's part of it begins.
+    start: u64,
     recovery: Arc<Recovery>,
     verifier: Verifier,
+    was_closed: bool,
     /// Set once there is a failure, so that reading needs no lock before.
     has_failed: AtomicBool,
     state: Mutex<State>,
@@ -63,16 +66,23 @@ struct Failure {
 pub(crate) struct Attached(pub(crate) Arc<Disk>);
 
 impl Disk {
-    /// The disk of a database that is about to be opened.
-    pub(crate) fn new(storage: Arc<Storage>, recovery: Arc<Recovery>) -> Io<Self> {
+    /// The disk of a database that is about to be opened, from a place in the storage on.
+    pub(crate) fn new(storage: Arc<Storage>, start: u64, recovery: Arc<Recovery>) -> Io<Self> {
         let verifier = Verifier::default();
-        if storage.len()? >= HEAD_BYTES {
+        let mut was_closed = false;
+        if storage.len()? >= start.saturating_add(HEAD_BYTES) {
             let mut head = [0; HEAD_LEN];
-            storage.read(0, &mut head)?;
+            storage.read(start, &mut head)?;
             verifier.begin(&head);
+            was_closed = !pages::needs_recovery(&head);
         }
         let (has_failed, state) = (AtomicBool::new(false), Mutex::default());
-        Ok(Self { storage, recovery, verifier, has_failed, state })
+        Ok(Self { storage, start, recovery, verifier, was_closed, has_failed, state })
+    }
+
+    /// True if whoever had it before has closed it.
+    pub(crate) fn was_closed(&self) -> bool {
+        self.was_closed
     }
 
     /// Takes pages for damaged, from now on, that are not what the pages above them say.
@@ -96,6 +106,11 @@ impl Disk {
     /// True if it is certain that nothing of the commit that has begun last is in the storage.
     pub(crate) fn has_no_trace(&self) -> bool {
         !self.state.lock().is_head_written
+    }
+
+    /// True once nothing is changed any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
     }
 
     /// The error after which nothing was changed any more, if there was one.
@@ -123,7 +138,7 @@ impl Disk {
             pages::make_unreadable(out);
             return Ok(false);
         }
-        self.storage.read(offset, out)?;
+        self.storage.read(self.place(offset), out)?;
         if offset == 0
             && let Some(head) = &state.head
         {
@@ -136,9 +151,13 @@ impl Disk {
         let mut state = self.state.lock();
         if let Some(head) = state.head.take() {
             state.is_head_written = true;
-            self.storage.write(0, &head)?;
+            self.storage.write_vital(self.start, &head)?;
         }
         Ok(())
+    }
+
+    fn place(&self, offset: u64) -> u64 {
+        self.start.saturating_add(offset)
     }
 }
 
@@ -147,7 +166,7 @@ impl StorageBackend for Attached {
     fn len(&self) -> Io<u64> {
         match self.0.state.lock().failure.as_ref().and_then(|failure| failure.len) {
             Some(len) => Ok(len),
-            None => self.0.storage.len(),
+            None => Ok(self.0.storage.len()?.saturating_sub(self.0.start)),
         }
     }
 
@@ -156,7 +175,7 @@ impl StorageBackend for Attached {
         let is_there = if offset == 0 || self.0.has_failed.load(Ordering::Acquire) {
             self.0.read_with_care(offset, out)?
         } else {
-            self.0.storage.read(offset, out)?;
+            self.0.storage.read(self.0.place(offset), out)?;
             true
         };
         if is_there && offset != 0 {
@@ -168,7 +187,7 @@ impl StorageBackend for Attached {
     fn set_len(&self, len: u64) -> Io<()> {
         let mut state = self.0.state.lock();
         if state.failure.is_none()
-            && let Err(error) = self.0.storage.set_len(len)
+            && let Err(error) = self.0.storage.set_len(self.0.place(len))
         {
             self.0.fail(&mut state, error);
         }
@@ -194,7 +213,7 @@ impl StorageBackend for Attached {
             return Ok(());
         }
         if state.failure.is_none() {
-            match self.0.storage.write(offset, data) {
+            match self.0.storage.write(self.0.place(offset), data) {
                 Ok(()) => self.0.verifier.wrote(offset, data),
                 Err(error) => drop(self.0.fail(&mut state, error)),
             }

@@ -1,91 +1,121 @@
-//! The tables of a Rally file, its format number and its commit token.
+//! The tables in the tree of a Rally file, and the moment of the journal up to which they are.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use bytes::Bytes;
+use rally_core::{TenantId, store::Key};
+use redb::{
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+    WriteTransaction,
+};
+use uuid::Uuid;
 
-use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, TableError, WriteTransaction};
+use crate::{OpenError, journal::Mark, layers::Layer};
 
-use crate::OpenError;
-
-/// Every tenant's keys: the 16 bytes of the tenant, then those of the key.
+/// Every tenant's keys: the number of the tenant, then the bytes of the key.
 pub(crate) const DATA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally");
+
+/// The numbers of the tenants, by the 16 bytes of each.
+pub(crate) const TENANTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_tenants");
+
+/// The changes whose places in the tree are damaged: the tenant and the key, then 0 for a deletion or 1 and the value.
+const ASIDE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_aside");
 
 /// A table of its own, because a row beside the tenants' keys would cost each commit a path through the large tree.
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_meta");
-const FORMAT_ROW: &[u8] = b"format";
-const TOKEN_ROW: &[u8] = b"commit";
-const TOKEN_BYTES: usize = 16;
-const FORMAT: u32 = 1;
+const MARK_ROW: &[u8] = b"folded";
 
-/// The mark that a commit leaves in the file, by which its outcome is found out after a failure.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Token(Vec<u8>);
-
-/// Makes tokens that no other process makes.
-#[derive(Debug)]
-pub(crate) struct Mint {
-    process: u64,
-    made: u64,
-}
-
-impl Mint {
-    pub(crate) fn new() -> Self {
-        Self { process: RandomState::new().build_hasher().finish(), made: 0 }
-    }
-
-    pub(crate) fn token(&mut self) -> Token {
-        self.made += 1;
-        Token([self.process.to_be_bytes(), self.made.to_be_bytes()].concat())
-    }
-}
-
-#[cfg(test)]
-impl Mint {
-    pub(crate) fn made(&self) -> usize {
-        usize::try_from(self.made).unwrap()
-    }
-}
-
-/// Leaves a token in a transaction.
-pub(crate) fn sign(txn: &WriteTransaction, token: &Token) -> Result<(), redb::Error> {
-    txn.open_table(META)?.insert(TOKEN_ROW, token.0.as_slice())?;
+/// Leaves in a transaction that the journal is folded up to a moment.
+pub(crate) fn sign(txn: &WriteTransaction, mark: Mark) -> Result<(), redb::Error> {
+    let bytes = [mark.number.to_be_bytes(), mark.at.to_be_bytes()].concat();
+    txn.open_table(META)?.insert(MARK_ROW, bytes.as_slice())?;
     Ok(())
 }
 
-/// Makes sure that this is a Rally file, or makes it one if nothing is in it, and gives its last token.
-pub(crate) fn check(db: &Database, place: &str) -> Result<Token, OpenError> {
-    let reader = db.begin_read().map_err(|error| failed(place, error))?;
-    if reader.list_tables().map_err(|error| failed(place, error))?.next().is_none() {
-        return initialise(db).map(|()| Token::default()).map_err(|error| failed(place, error));
-    }
-    let format = row(&reader, FORMAT_ROW).map_err(|error| failed(place, error))?;
-    let Some(format) = format.and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes) else {
-        return Err(OpenError::NotRally { place: place.to_owned() });
-    };
-    if format != FORMAT {
-        return Err(OpenError::UnknownFormat { place: place.to_owned(), found: format, known: FORMAT });
-    }
-    let token = row(&reader, TOKEN_ROW).map_err(|error| failed(place, error))?;
-    match token {
-        // There is none before the first commit.
-        None => Ok(Token::default()),
-        Some(token) if token.len() == TOKEN_BYTES => Ok(Token(token)),
-        Some(_) => {
-            let what = format!("its commit token has not {TOKEN_BYTES} bytes");
-            Err(OpenError::Damaged { place: place.to_owned(), what })
-        }
-    }
-}
-
-fn initialise(db: &Database) -> Result<(), redb::Error> {
+/// Makes the tables of a new store.
+pub(crate) fn initialise(db: &Database) -> Result<(), redb::Error> {
     let mut txn = db.begin_write()?;
-    txn.set_two_phase_commit(true);
+    txn.set_quick_repair(true);
     txn.open_table(DATA)?;
-    txn.open_table(META)?.insert(FORMAT_ROW, FORMAT.to_be_bytes().as_slice())?;
+    txn.open_table(TENANTS)?;
+    txn.open_table(ASIDE)?;
+    sign(&txn, Mark::default())?;
     txn.commit()?;
     Ok(())
 }
 
-/// A row of the meta table; `None` also when there is no such table, as in another program's file.
+/// The moment up to which the journal is folded.
+pub(crate) fn folded(db: &Database, place: &str) -> Result<Mark, OpenError> {
+    let reader = db.begin_read().map_err(|error| failed(place, error))?;
+    let found = row(&reader, MARK_ROW).map_err(|error| failed(place, error))?;
+    let mark = found.as_deref().and_then(|bytes| {
+        let (number, at) = bytes.split_first_chunk()?;
+        Some(Mark { number: u64::from_be_bytes(*number), at: u64::from_be_bytes(at.try_into().ok()?) })
+    });
+    let damaged = || OpenError::Damaged {
+        place: place.to_owned(),
+        what: "it does not say how far its journal is folded".to_owned(),
+    };
+    mark.ok_or_else(damaged)
+}
+
+/// The table of the changes that are kept aside.
+pub(crate) struct Aside<'t>(Table<'t, &'static [u8], &'static [u8]>);
+
+impl<'t> Aside<'t> {
+    pub(crate) fn of(txn: &'t WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self(txn.open_table(ASIDE)?))
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        tenant: TenantId,
+        key: &Key,
+        value: Option<&Bytes>,
+    ) -> Result<(), redb::Error> {
+        let mut row = vec![u8::from(value.is_some())];
+        row.extend_from_slice(value.map_or(&[][..], |value| value));
+        self.0.insert(aside_key(tenant, key).as_slice(), row.as_slice())?;
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, tenant: TenantId, key: &Key) -> Result<(), redb::Error> {
+        self.0.remove(aside_key(tenant, key).as_slice())?;
+        Ok(())
+    }
+}
+
+fn aside_key(tenant: TenantId, key: &Key) -> Vec<u8> {
+    [tenant.as_uuid().as_bytes(), key.as_bytes()].concat()
+}
+
+/// The changes that are kept aside.
+pub(crate) fn aside(db: &Database, place: &str) -> Result<Layer, OpenError> {
+    match read_aside(db) {
+        Ok(Some(layer)) => Ok(layer),
+        Ok(None) => Err(OpenError::Damaged {
+            place: place.to_owned(),
+            what: "a change kept aside is none".to_owned(),
+        }),
+        Err(error) => Err(failed(place, error)),
+    }
+}
+
+/// Reads the table of the changes that are kept aside; `None` if a row is not one.
+fn read_aside(db: &Database) -> Result<Option<Layer>, redb::Error> {
+    let mut layer = Layer::default();
+    let reader = db.begin_read()?;
+    for row in reader.open_table(ASIDE)?.iter()? {
+        let (key, value) = row?;
+        let Some((tenant, key)) = key.value().split_first_chunk() else { return Ok(None) };
+        let (Some(key), Some((kind, value))) = (Key::from_bytes(key), value.value().split_first()) else {
+            return Ok(None);
+        };
+        let value = if *kind == 0 { None } else { Some(Bytes::copy_from_slice(value)) };
+        layer.put(TenantId::from_uuid(Uuid::from_bytes(*tenant)), key, value);
+    }
+    Ok(Some(layer))
+}
+
+/// A row of the meta table; `None` also when there is no such table.
 fn row(reader: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
     match reader.open_table(META) {
         Ok(table) => Ok(table.get(key)?.map(|found| found.value().to_vec())),
@@ -94,7 +124,7 @@ fn row(reader: &ReadTransaction, key: &[u8]) -> Result<Option<Vec<u8>>, redb::Er
     }
 }
 
-fn failed(place: &str, error: impl Into<redb::Error>) -> OpenError {
+pub(crate) fn failed(place: &str, error: impl Into<redb::Error>) -> OpenError {
     let place = place.to_owned();
     match error.into() {
         redb::Error::Corrupted(what) => OpenError::Damaged { place, what },
@@ -109,22 +139,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_none_before_the_first_commit_and_damage_at_another_length() {
+    fn a_mark_is_read_back_and_damage_at_another_length() {
         let db = Database::builder().create_with_backend(InMemoryBackend::new()).unwrap();
-        for _ in 0..2 {
-            assert_eq!(check(&db, "memory").unwrap(), Token::default());
-        }
-        let sign = |token: &Token| {
+        assert!(matches!(folded(&db, "memory"), Err(OpenError::Damaged { .. })));
+        initialise(&db).unwrap();
+        assert_eq!(folded(&db, "memory").unwrap(), Mark::default());
+        let put = |write: &dyn Fn(&WriteTransaction)| {
             let txn = db.begin_write().unwrap();
-            super::sign(&txn, token).unwrap();
+            write(&txn);
             txn.commit().unwrap();
         };
-        let token = Mint::new().token();
-        sign(&token);
-        assert_eq!(check(&db, "memory").unwrap(), token);
-        for length in [0, 15, 17] {
-            sign(&Token(vec![7; length]));
-            assert!(matches!(check(&db, "memory"), Err(OpenError::Damaged { .. })), "{length}");
+        let mark = Mark { number: 7, at: 640 };
+        put(&|txn| sign(txn, mark).unwrap());
+        assert_eq!(folded(&db, "memory").unwrap(), mark);
+        for length in [0, 8, 15, 17] {
+            put(&|txn| {
+                drop(txn.open_table(META).unwrap().insert(MARK_ROW, vec![7; length].as_slice()).unwrap())
+            });
+            assert!(matches!(folded(&db, "memory"), Err(OpenError::Damaged { .. })), "{length}");
         }
     }
 }

@@ -2,21 +2,32 @@ use std::time::Duration;
 
 use rally_core::store::GroupOptions;
 
+use crate::machine;
+
 /// The options of a store. [`Options::default`] suits a disk that the operator trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The failures that a commit withstands.
     pub durability: Durability,
-    /// The most memory that pages of the file are kept in, in bytes.
+    /// The most memory that pages of the file are kept in, in bytes; a quarter of the memory that there is by default.
     pub cache_bytes: usize,
     /// The occasions on which the whole file is read and verified.
     pub integrity_check: IntegrityCheck,
+    /// The bytes of a new file that its journal may take, from 64 KiB to 4 GiB; a file keeps those that it was made with.
+    pub journal_bytes: u64,
+    /// The most memory, in bytes, for what is in the journal and not in its place in the tree yet. Writers wait once
+    /// there is more; one batch that is larger goes into the tree at once.
+    pub journal_memory_bytes: usize,
+    /// The age at which what is in the journal goes into the tree, however little it is.
+    pub fold_time: Duration,
+    /// The thread that takes what is in the journal into the tree.
+    pub folding: Folding,
     /// The age at which writes that share a commit are committed, though others wait that could share it as well.
     pub group_time: Duration,
     /// The space on the disk that is held back, in bytes, so that records can be deleted when there is no other.
     pub reserve_bytes: u64,
-    /// The free space on the disk, in bytes, below which each commit leaves the map of free pages, too. A commit that
-    /// then finds no space is undone at once, whatever the size of the file, rather than after reading all of it.
+    /// The free space on the disk, in bytes, below which writes go into the tree at once, so that what is in the journal
+    /// finds its place there, and those that make space get what is held back.
     pub low_space_bytes: u64,
     /// The time for which a disk that was found full is not tried again, unless records have been deleted since.
     pub full_disk_pause: Duration,
@@ -25,21 +36,31 @@ pub struct Options {
 /// The failures that a commit withstands. With each of them a commit is on disk before a write answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// One sync a commit. A torn commit is told from a whole one by its checksums, and opening after a crash reads the
-    /// whole file.
+    /// One sync a commit. A torn commit is told from a whole one by its checksum.
     #[default]
     Standard,
-    /// Two syncs a commit, and the map of free pages with each. A commit is told by the order of the syncs, which
-    /// nobody who can choose the stored bytes can forge; opening after a crash takes no time whatever the size.
+    /// Two syncs a commit. A commit is told by the order of the syncs, which nobody who can choose the stored bytes can
+    /// forge.
     Strict,
+}
+
+/// The thread that takes what is in the journal into the tree, so that the journal has space for more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Folding {
+    /// A thread of the store, which ends with it.
+    #[default]
+    Background,
+    /// Whichever thread the host has call [`RedbStore::fold`](crate::RedbStore::fold), and a writer that finds the
+    /// journal full.
+    Host,
 }
 
 /// The occasions on which the whole file is read and its checksums are verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IntegrityCheck {
-    /// After a crash, and with [`Durability::Strict`] never.
+    /// None: pages are verified as they are read.
     #[default]
-    AfterCrash,
+    Never,
     /// At every opening, also when the store opens itself again; right for a file that came from elsewhere.
     Always,
 }
@@ -48,11 +69,15 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             durability: Durability::default(),
-            cache_bytes: 256 << 20,
+            cache_bytes: machine::cache_bytes(),
             integrity_check: IntegrityCheck::default(),
+            journal_bytes: 64 << 20,
+            journal_memory_bytes: 64 << 20,
+            fold_time: Duration::from_secs(5),
+            folding: Folding::default(),
             group_time: GroupOptions::TIME,
             reserve_bytes: 4 << 20,
-            low_space_bytes: 64 << 20,
+            low_space_bytes: 256 << 20,
             full_disk_pause: Duration::from_secs(1),
         }
     }

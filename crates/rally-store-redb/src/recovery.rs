@@ -54,11 +54,13 @@ impl Recovery {
         }
     }
 
-    /// Ends what has begun.
-    pub(crate) fn finish(&self) {
-        if self.part.lock().take().is_some() {
+    /// Ends what has begun, and says whether anything had.
+    pub(crate) fn finish(&self) -> bool {
+        let had_begun = self.part.lock().take().is_some();
+        if had_begun {
             self.tell(100);
         }
+        had_begun
     }
 
     fn tell(&self, percent: u32) {

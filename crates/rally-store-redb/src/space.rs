@@ -1,4 +1,4 @@
-use std::fmt::Debug;
+use std::{fmt::Debug, ops::Range};
 #[cfg(target_os = "linux")]
 use std::{
     fs::{self, File},
@@ -19,6 +19,11 @@ pub(crate) trait Space: Debug + Send + Sync {
 
     /// Holds space back, as much as there is up to the reserve.
     fn hold_back(&self);
+
+    /// Gives up the space that a part of the file takes, whose content is of no use any more, if that is possible.
+    fn give_back(&self, part: Range<u64>) {
+        let _ = part;
+    }
 }
 
 /// Space of which nothing is known.
@@ -92,5 +97,13 @@ impl Space for Beside {
                 Ok(()) | Err(_) => return,
             }
         }
+    }
+
+    fn give_back(&self, part: Range<u64>) {
+        use rustix::fs::FallocateFlags;
+
+        // A file system that cannot do this keeps the space.
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let _ = rustix::fs::fallocate(&self.file, flags, part.start, part.end.saturating_sub(part.start));
     }
 }

@@ -1,4 +1,8 @@
-use std::{fmt, io, ops::Bound, ops::Range};
+use std::{
+    fmt, io,
+    ops::{Bound, Range},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
@@ -15,11 +19,25 @@ pub(crate) type Io<T> = Result<T, io::Error>;
 pub(crate) struct Storage {
     inner: Box<dyn StorageBackend>,
     unsynced: Mutex<Vec<Range<u64>>>,
+    /// Set from a failure on after which nobody knows what the disk has, until it is repaired.
+    is_doubtful: AtomicBool,
+    /// Held during a sync, as of two at once one may succeed for what the other has failed to write.
+    syncing: Mutex<()>,
 }
 
 impl Storage {
     pub(crate) fn new(inner: Box<dyn StorageBackend>) -> Self {
-        Self { inner, unsynced: Mutex::default() }
+        Self {
+            inner,
+            unsynced: Mutex::default(),
+            is_doubtful: AtomicBool::new(false),
+            syncing: Mutex::default(),
+        }
+    }
+
+    /// True while nobody knows what the disk has.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.is_doubtful.load(Ordering::Acquire)
     }
 
     /// Locks all of the storage against other processes, and says whether that succeeded. A backend without locks is
@@ -45,30 +63,46 @@ impl Storage {
         self.inner.set_len(len)
     }
 
+    /// Writes what belongs to no commit yet, so that it does not matter if only a part of it is written.
     pub(crate) fn write(&self, offset: u64, data: &[u8]) -> Io<()> {
-        let written = self.inner.write(offset, data);
-        // A page of which only a part was written belongs to no commit, and its place may be a hole that no disk space
-        // is left for. The head is always there, and all of it matters.
-        if written.is_ok() || offset == 0 {
-            self.note(offset, data.len());
-        }
-        written
+        // The place of a part may be a hole that no disk space is left for, so it is not to be written again.
+        self.inner.write(offset, data).inspect(|()| self.note(offset, data.len()))
+    }
+
+    /// Writes what makes a commit, of which any part matters. Its place is the file's.
+    pub(crate) fn write_vital(&self, offset: u64, data: &[u8]) -> Io<()> {
+        self.note(offset, data.len());
+        self.inner.write(offset, data).inspect_err(|_| self.is_doubtful.store(true, Ordering::Release))
     }
 
     pub(crate) fn sync(&self) -> Io<()> {
+        let _syncing = self.syncing.lock();
+        if self.is_doubtful() {
+            return Err(io::Error::other("what was written before may not be on the disk"));
+        }
+        self.sync_all()
+    }
+
+    fn sync_all(&self) -> Io<()> {
         let synced = std::mem::take(&mut *self.unsynced.lock());
-        self.inner.sync_data().inspect_err(|_| self.unsynced.lock().extend(synced))
+        self.inner.sync_data().inspect_err(|_| {
+            self.unsynced.lock().extend(synced);
+            self.is_doubtful.store(true, Ordering::Release);
+        })
     }
 
     /// Writes and syncs once more whatever was not synced, so that what is read from then on is what the disk has.
+    /// Nobody else writes meanwhile.
     pub(crate) fn repair(&self) -> Io<()> {
+        let _syncing = self.syncing.lock();
         let doubtful = self.unsynced.lock().clone();
-        if doubtful.is_empty() {
-            return Ok(());
+        if !doubtful.is_empty() {
+            let end = self.len()?;
+            doubtful.into_iter().try_for_each(|range| self.rewrite(range.start..range.end.min(end)))?;
+            self.sync_all()?;
         }
-        let end = self.len()?;
-        doubtful.into_iter().try_for_each(|range| self.rewrite(range.start..range.end.min(end)))?;
-        self.sync()
+        self.is_doubtful.store(false, Ordering::Release);
+        Ok(())
     }
 
     /// Ends all use of the storage, and the locks on it.

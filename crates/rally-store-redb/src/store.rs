@@ -2,8 +2,10 @@ use std::{
     fmt,
     path::{self, Path},
     sync::Arc,
+    thread::JoinHandle,
 };
 
+use parking_lot::Mutex;
 use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, GroupOptions, GroupQueue, Limits, Snapshot, Store, StoreError},
@@ -11,19 +13,30 @@ use rally_core::{
 use redb::{StorageBackend, backends::InMemoryBackend};
 
 use crate::{
-    OpenError, Options,
+    Folding, OpenError, Options,
     database::{Database, Head, Transaction, closed},
-    snapshot::{Durable, Newest},
+    folder::{self, Signal},
+    snapshot::State,
     source::Source,
     storage::Storage,
 };
 
 const LIMITS: Limits = Limits { key_bytes: 8 << 10, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
 
+/// The journal of a store in memory, in bytes: nothing of it is durable, so it is as small as it may be.
+const MEMORY_JOURNAL: u64 = 1 << 20;
+
 /// A [`Store`] in one file.
 ///
 /// A `build` must not write to the store that runs it: it would wait for itself.
 pub struct RedbStore {
+    shared: Arc<Shared>,
+    /// `None` if the host folds, and once the thread has ended.
+    folder: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The part of a store that its thread shares.
+pub(crate) struct Shared {
     database: Database,
     queue: GroupQueue<Transaction, Head>,
 }
@@ -39,9 +52,8 @@ impl RedbStore {
 
     /// Opens a file as [`open`](Self::open) does, and says how far its recovery is, if it needs one.
     ///
-    /// A file that was not [closed](Self::close) is read as a whole, unless it was written with
-    /// [`Durability::Strict`](crate::Durability::Strict). Meanwhile `progress` is given fractions from 0 to 1, none
-    /// less than the one before; for a file that needs no recovery it is never called.
+    /// The journal of a file that was not [closed](Self::close) is read again. Meanwhile `progress` is given fractions
+    /// from 0 to 1, none less than the one before; for a file that needs no recovery it is never called.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -61,7 +73,8 @@ impl RedbStore {
     /// # Errors
     /// None is known.
     pub fn in_memory(options: Options) -> Result<Self, OpenError> {
-        Self::with_backend(InMemoryBackend::new(), options)
+        let journal_bytes = options.journal_bytes.min(MEMORY_JOURNAL);
+        Self::with_backend(InMemoryBackend::new(), Options { journal_bytes, ..options })
     }
 
     /// Opens a database on any backend, and makes it if the backend is empty.
@@ -76,7 +89,7 @@ impl RedbStore {
         Self::start(Source::backend(storage, "the given storage".to_owned(), &options)?)
     }
 
-    /// Closes the store for good, once the writes that have begun are committed, so that the next opening takes no time.
+    /// Closes the store for good, once the writes that have begun are in the tree, so that the next opening takes no time.
     ///
     /// Reads and writes are unavailable from then on, through other references and snapshots as well. Dropping the
     /// store closes it, too, but only when nobody refers to it. Closing it again does nothing.
@@ -84,29 +97,85 @@ impl RedbStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the file could not be left as it should be, so that the next opening recovers it.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.queue.in_turn(&self.database, |head| self.database.close(head))
+        let Shared { database, queue } = &*self.shared;
+        queue.in_turn(database, |head| database.close(head))
+    }
+
+    /// Takes what is in the journal to its places in the tree, and waits until it is there.
+    ///
+    /// A host that has chosen [`Folding::Host`] calls this now and then, so that no writer ever has to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`]. What was written stays in the journal, and is shown from
+    /// there.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        // A layer may be under way already, so that the newest changes are in the next one.
+        for _ in 0..2 {
+            self.shared.heal()?;
+            self.shared.freeze();
+            self.shared.fold_frozen()?;
+        }
+        Ok(())
     }
 
     fn start(source: Source) -> Result<Self, OpenError> {
         let groups = groups(source.options());
+        let (folding, place) = (source.options().folding, source.place().to_owned());
         let (database, head) = Database::open(source)?;
-        Ok(Self { database, queue: GroupQueue::new(groups, head) })
+        let shared = Arc::new(Shared { database, queue: GroupQueue::new(groups, head) });
+        let folder = match folding {
+            Folding::Background => Some(folder::start(Arc::clone(&shared))),
+            Folding::Host => None,
+        };
+        let folder = folder.transpose().map_err(|error| OpenError::from_io(&place, error))?;
+        Ok(Self { shared, folder: Mutex::new(folder) })
+    }
+}
+
+impl Shared {
+    pub(crate) fn options(&self) -> &Options {
+        self.database.options()
     }
 
-    fn newest(&self) -> Result<Arc<Newest>, StoreError> {
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.database.signal
+    }
+
+    /// Sets what is in the journal aside to be folded, unless something is already.
+    pub(crate) fn freeze(&self) {
+        self.queue.in_turn(&self.database, |_| self.database.freeze());
+    }
+
+    pub(crate) fn fold_frozen(&self) -> Result<(), StoreError> {
+        self.database.fold_frozen()
+    }
+
+    /// Opens the database again if it has failed.
+    pub(crate) fn heal(&self) -> Result<(), StoreError> {
+        self.queue.in_turn(&self.database, |head| self.database.heal(head))
+    }
+
+    fn newest(&self, tenant: TenantId) -> Result<State, StoreError> {
         self.database.look_for_file()?;
-        if let Some(newest) = self.database.newest() {
+        if let Some(newest) = self.database.newest(tenant) {
             return Ok(newest);
         }
         // A reader waits for no writer: the one whose turn it is will open the store again, or leave it to a later call.
-        self.queue.try_idle(|head| self.newest_reopened(head)).ok_or_else(closed)?
+        self.queue.try_idle(|head| self.database.heal(head)).ok_or_else(closed)??;
+        self.database.newest(tenant).ok_or_else(closed)
     }
+}
 
-    fn newest_reopened(&self, head: &mut Head) -> Result<Arc<Newest>, StoreError> {
-        if self.database.newest().is_none() {
-            self.database.reopen(head)?;
+impl Drop for RedbStore {
+    fn drop(&mut self) {
+        self.shared.signal().end();
+        if let Some(folder) = self.folder.lock().take() {
+            // It has nothing to say, even if it has panicked.
+            drop(folder.join());
         }
-        self.database.newest().ok_or_else(closed)
+        if let Err(error) = self.close() {
+            tracing::warn!("the store could not be closed; the next opening recovers it: {error}");
+        }
     }
 }
 
@@ -121,7 +190,7 @@ impl Store for RedbStore {
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
-        Ok(Box::new(Durable::new(self.newest()?, tenant)))
+        Ok(Box::new(self.shared.newest(tenant)?))
     }
 
     fn write(
@@ -129,7 +198,8 @@ impl Store for RedbStore {
         tenant: TenantId,
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
-        self.queue.write(&self.database, tenant, build)
+        let Shared { database, queue } = &*self.shared;
+        queue.write(database, tenant, build)
     }
 }
 
@@ -146,7 +216,7 @@ fn groups(options: &Options) -> GroupOptions {
 
 impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbStore").field("database", &self.database).finish_non_exhaustive()
+        f.debug_struct("RedbStore").field("database", &self.shared.database).finish_non_exhaustive()
     }
 }
 

@@ -20,10 +20,16 @@ use super::*;
 #[derive(Clone, Debug, Default)]
 struct Memory {
     bytes: Arc<InMemoryBackend>,
-    /// The next commit fails before anything of it is there.
+    /// The next write fails, before anything of a commit is there.
     failing: Arc<AtomicBool>,
-    /// Reading fails, so that the store cannot be opened again.
+    /// Syncing and reading fail, so that nobody knows what is there and the store cannot be opened again.
     dead: Arc<AtomicBool>,
+}
+
+impl Memory {
+    fn fail_if(failing: bool) -> io::Result<()> {
+        if failing { Err(io::Error::other("failed")) } else { Ok(()) }
+    }
 }
 
 impl StorageBackend for Memory {
@@ -32,11 +38,8 @@ impl StorageBackend for Memory {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        if self.dead.load(Ordering::SeqCst) {
-            Err(io::Error::other("dead"))
-        } else {
-            self.bytes.read(offset, out)
-        }
+        Self::fail_if(self.dead.load(Ordering::SeqCst))?;
+        self.bytes.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -44,14 +47,14 @@ impl StorageBackend for Memory {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        Self::fail_if(self.dead.load(Ordering::SeqCst))?;
         self.bytes.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        // The head of the file is what makes a commit, so that it is lost for certain.
-        if offset == 0 && self.failing.swap(false, Ordering::SeqCst) {
-            return Err(io::Error::other("failed"));
-        }
+        // Space that is only made ready is no commit.
+        let is_commit = data.iter().any(|byte| *byte != 0);
+        Self::fail_if(is_commit && self.failing.swap(false, Ordering::SeqCst))?;
         self.bytes.write(offset, data)
     }
 }
@@ -65,7 +68,8 @@ struct Subject {
 impl Subject {
     fn new(group_time: Duration) -> Self {
         let memory = Memory::default();
-        let options = Options { group_time, ..Options::default() };
+        let options =
+            Options { group_time, journal_bytes: 1 << 20, folding: Folding::Host, ..Options::default() };
         let store = RedbStore::with_backend(memory.clone(), options).unwrap();
         Self { store, memory }
     }
@@ -77,7 +81,7 @@ impl Grouped for Subject {
     }
 
     fn options(&self) -> GroupOptions {
-        *self.store.queue.options()
+        *self.store.shared.queue.options()
     }
 
     fn committing_after(&self, time: Duration) -> Arc<dyn Grouped> {
@@ -85,16 +89,16 @@ impl Grouped for Subject {
     }
 
     fn waiting(&self, tenant: TenantId) -> usize {
-        self.store.queue.waiting(tenant)
+        self.store.shared.queue.waiting(tenant)
     }
 
     fn commits(&self) -> usize {
-        self.store.queue.try_idle(|head| head.commits()).expect("a check counts when nobody writes")
+        self.store.shared.queue.try_idle(|head| head.commits()).expect("a check counts when nobody writes")
     }
 
     fn fail(&self, fault: GroupFault) -> bool {
         let is_possible = matches!(fault, GroupFault::LoseCommit | GroupFault::DoubtCommit);
-        self.memory.failing.store(is_possible, Ordering::SeqCst);
+        self.memory.failing.store(fault == GroupFault::LoseCommit, Ordering::SeqCst);
         self.memory.dead.store(fault == GroupFault::DoubtCommit, Ordering::SeqCst);
         is_possible
     }

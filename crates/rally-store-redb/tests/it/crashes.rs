@@ -5,15 +5,20 @@ use rally_store_redb::{Durability, Options, RedbStore};
 
 use crate::{
     crash_backend::{CrashDisk, Image},
-    support::{batch, get, key, number, tenant},
+    support::{batch, get, key, number, options, tenant},
 };
 
-const WRITES: u64 = 12;
+const WRITES: u64 = 22;
 /// The spokes of a write hold its number, as its hub does; they are long enough to need pages of their own.
 const SPOKES: u64 = 3;
 
+/// The text of a spoke. Every fifth write is too large for the journal.
+fn text(number: u64) -> String {
+    number.to_string().repeat(if number % 5 == 4 { 6000 } else { 500 })
+}
+
 fn write(store: &dyn Store, number: u64) {
-    let text = number.to_string().repeat(1500);
+    let text = text(number);
     let mut changes = batch(&[(&key("hub"), Some(number.to_string().as_bytes()))]);
     for spoke in 0..SPOKES {
         changes.put(key(&format!("spoke {spoke}")), text.clone());
@@ -26,7 +31,7 @@ fn write(store: &dyn Store, number: u64) {
 /// The number of the last write of a tenant, after making sure that all of it is there and nothing of a later one.
 fn last_write(store: &dyn Store, of: u64, story: &str) -> Option<u64> {
     let hub = get(store, tenant(of.into()), &key("hub")).map(|text| number(&text));
-    let text = hub.map(|number| number.to_string().repeat(1500));
+    let text = hub.map(text);
     for spoke in 0..SPOKES {
         let found = get(store, tenant(of.into()), &key(&format!("spoke {spoke}")));
         assert_eq!(
@@ -55,7 +60,7 @@ fn check(image: &Image, options: &Options) {
 }
 
 fn crash_everywhere(durability: Durability) {
-    let options = Options { durability, cache_bytes: 16 << 20, ..Options::default() };
+    let options = Options { durability, ..options() };
     let fresh = CrashDisk::new();
     drop(RedbStore::with_backend(fresh.backend(), options.clone()).unwrap());
     let disk = CrashDisk::from_image(&fresh.synced_image());
@@ -63,6 +68,9 @@ fn crash_everywhere(durability: Durability) {
     for number in 0..WRITES {
         write(&store, number);
         disk.acknowledge(number);
+        if number % 3 == 1 {
+            store.fold().unwrap();
+        }
     }
     drop(store);
 
@@ -89,11 +97,11 @@ fn no_crash_loses_or_tears_a_strict_write() {
 #[test]
 fn a_crash_while_the_store_is_made_leaves_it_new_or_not_a_store() {
     let fresh = CrashDisk::new();
-    drop(RedbStore::with_backend(fresh.backend(), Options::default()).unwrap());
+    drop(RedbStore::with_backend(fresh.backend(), options()).unwrap());
     let (mut made, mut unmade) = (0, 0);
     fresh.visit_images(11, |image| {
         let disk = CrashDisk::from_image(&image.bytes);
-        match RedbStore::with_backend(disk.backend(), Options::default()) {
+        match RedbStore::with_backend(disk.backend(), options()) {
             Ok(store) => {
                 assert_eq!(last_write(&store, 0, &image.story), None);
                 made += 1;

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use rally_core::{
     Atomicity, Config, ContactDraft, Engine, TenantDraft, TenantId,
-    store::{Batch, Direction, Entry, Key, KeyRange, Snapshot, Space, Store, StoreError},
+    store::{Batch, Commit, Direction, Entry, Key, KeyRange, Snapshot, Space, Store, StoreError},
 };
 use rally_store_redb::{Options, RedbStore};
 use redb::StorageBackend;
@@ -18,18 +18,21 @@ use tempfile::tempdir;
 
 use crate::{
     crash_backend::CrashDisk,
-    support::{get, put, tenant, try_put},
+    support::{batch, get, options, put, tenant},
 };
 
 /// All rows of a tenant, in their order.
 type Rows = Vec<(TenantId, Vec<(Key, Bytes)>)>;
+
+/// The place of the tree behind the head and the journal.
+const TREE: usize = 4096 + (64 << 10);
 
 /// The number of bytes that are changed, one at a time.
 const FLIPS: usize = 240;
 
 /// Makes a file with records of an engine, closes it, and gives what is in it.
 fn write(path: &Path) -> Rows {
-    let store = Arc::new(RedbStore::open(path, Options::default()).unwrap());
+    let store = Arc::new(RedbStore::open(path, options()).unwrap());
     let (environment, _) = rally_testkit::environment(7);
     let engine = Engine::with(store.clone(), environment, Config::default());
     let mut tenants = vec![TenantId::DIRECTORY];
@@ -82,7 +85,7 @@ fn judge<T>(answer: Result<T, StoreError>, is_right: impl FnOnce(T) -> bool) -> 
 
 /// Asks for everything in every way, before and after more is written.
 fn ask(path: &Path, expected: &Rows) -> Vec<Answer> {
-    let Ok(store) = RedbStore::open(path, Options::default()) else { return vec![Answer::Error] };
+    let Ok(store) = RedbStore::open(path, options()) else { return vec![Answer::Error] };
     let mut answers = ask_all(&store, expected);
     for commit in 0..4 {
         let mut batch = Batch::new();
@@ -132,9 +135,13 @@ fn a_changed_byte_of_a_closed_file_gives_no_wrong_answer() {
     let mut random = 0x9E37_79B9_u64;
     for flip in 0..FLIPS {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // The head and the first pages are few beside the others, and matter most.
-        let end = if flip % 4 == 0 { 4096 * 3 } else { whole.len() };
-        let place = usize::try_from(random >> 20).unwrap() % end;
+        // The head and the first pages of the tree are few beside the others, and matter most; the journal is empty.
+        let (start, end) = match flip % 8 {
+            0 => (0, 64),
+            4 => (TREE, TREE + 4096 * 3),
+            _ => (TREE, whole.len()),
+        };
+        let place = start + usize::try_from(random >> 20).unwrap() % (end - start);
         let mut bytes = whole.clone();
         bytes[place] ^= 1 << ((random >> 10) % 8);
         fs::write(&path, bytes).unwrap();
@@ -157,11 +164,12 @@ fn damage_is_told_where_it_is_met_and_all_else_goes_on() {
     let value = |number: usize| format!("value {number:03} ").repeat(100);
     let disk = CrashDisk::new();
     // Without a cache every read reaches the disk.
-    let options = Options { cache_bytes: 0, ..Options::default() };
-    let store = RedbStore::with_backend(disk.backend(), options).unwrap();
+    let options = Options { cache_bytes: 0, ..options() };
+    let store = RedbStore::with_backend(disk.backend(), options.clone()).unwrap();
     for number in 0..300 {
         put(&store, tenant(1), &row(number), value(number).as_bytes());
     }
+    store.fold().unwrap();
     let bytes = disk.synced_image();
     let places = bytes.windows(10).enumerate().filter(|(_, found)| *found == b"value 150 ");
     for (place, _) in places {
@@ -177,7 +185,22 @@ fn damage_is_told_where_it_is_met_and_all_else_goes_on() {
             assert_eq!(get(&store, tenant(1), &row(number)).as_deref(), Some(value(number).as_bytes()));
         }
         put(&store, tenant(2), &row(1), b"more");
-        let changed = try_put(&store, tenant(1), &row(150), b"new");
-        assert!(matches!(changed, Err(StoreError::Corrupt { .. })), "{changed:?}");
+        store.fold().unwrap();
+    }
+
+    // What finds no place is kept aside, and counts from then on.
+    let check = |store: &RedbStore, expected: Option<&[u8]>| {
+        assert_eq!(get(store, tenant(1), &row(150)).as_deref(), expected);
+        assert_eq!(get(store, tenant(1), &row(10)).as_deref(), Some(value(10).as_bytes()));
+        assert_eq!(get(store, tenant(2), &row(1)).as_deref(), Some(&b"more"[..]));
+    };
+    for expected in [Some(&b"new"[..]), None, Some(b"newer")] {
+        let written = store.write(tenant(1), &mut |_| Ok(batch(&[(&row(150), expected)])));
+        assert!(matches!(written, Ok(Commit::Applied)), "{written:?}");
+        check(&store, expected);
+        store.fold().unwrap();
+        check(&store, expected);
+        let image = CrashDisk::from_image(&disk.synced_image());
+        check(&RedbStore::with_backend(image.backend(), options.clone()).unwrap(), expected);
     }
 }

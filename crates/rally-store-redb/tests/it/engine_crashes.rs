@@ -6,15 +6,19 @@ use std::sync::Arc;
 use rally_core::{
     Atomicity, Config, ContactDraft, ContactUpdate, Engine, Session, TenantDraft, store::Store,
 };
-use rally_store_redb::{Durability, Options, RedbStore};
+use rally_store_redb::{Options, RedbStore};
 use rally_testkit::check_consistency;
 
-use crate::crash_backend::{CrashDisk, Image};
+use crate::{
+    crash_backend::{CrashDisk, Image},
+    support::options,
+};
 
-fn open(disk: &CrashDisk, options: &Options) -> Engine {
-    let store: Arc<dyn Store> = Arc::new(RedbStore::with_backend(disk.backend(), options.clone()).unwrap());
+fn open(disk: &CrashDisk, options: &Options) -> (Engine, Arc<RedbStore>) {
+    let store = Arc::new(RedbStore::with_backend(disk.backend(), options.clone()).unwrap());
     let (environment, _) = rally_testkit::environment(7);
-    Engine::with(store, environment, Config::default())
+    let shared: Arc<dyn Store> = store.clone();
+    (Engine::with(shared, environment, Config::default()), store)
 }
 
 fn email(number: usize) -> String {
@@ -26,13 +30,16 @@ fn contact(number: usize) -> ContactDraft {
 }
 
 /// Creates, updates and deletes contacts, and closes a block of their list, noting each answer on the disk.
-fn work(session: &Session, disk: &CrashDisk) {
+fn work(session: &Session, disk: &CrashDisk, store: &RedbStore) {
     let contacts = session.contacts();
     let acknowledge = || disk.acknowledge(session.last_change().unwrap().0);
     let many: Vec<ContactDraft> = (100..162).map(contact).collect();
     contacts.create_many(&many, Atomicity::AllOrNothing).unwrap();
     acknowledge();
     for number in 0..5 {
+        if number % 2 == 1 {
+            store.fold().unwrap();
+        }
         let id = contacts.create(&contact(number)).unwrap().id;
         acknowledge();
         contacts.update(id, &ContactUpdate::new().email("other@x.example")).unwrap();
@@ -47,7 +54,7 @@ fn work(session: &Session, disk: &CrashDisk) {
 }
 
 fn check(image: &Image, options: &Options) {
-    let engine = open(&CrashDisk::from_image(&image.bytes), options);
+    let (engine, _store) = open(&CrashDisk::from_image(&image.bytes), options);
     let session = engine.tenant("acme").unwrap().trusted_session("host").unwrap();
     let owed = image.acknowledged.last().copied().unwrap_or_default();
     let (last, _) = session.last_change().unwrap();
@@ -59,15 +66,15 @@ fn check(image: &Image, options: &Options) {
 
 #[test]
 fn no_crash_loses_a_write_or_parts_records_from_their_lists_and_feed() {
-    let options = Options { durability: Durability::Standard, cache_bytes: 16 << 20, ..Options::default() };
+    let options = options();
     let fresh = CrashDisk::new();
-    let engine = open(&fresh, &options);
+    let (engine, store) = open(&fresh, &options);
     engine.create_tenant(&TenantDraft::new("acme")).unwrap();
-    drop(engine);
+    drop((engine, store));
     let disk = CrashDisk::from_image(&fresh.synced_image());
-    let engine = open(&disk, &options);
-    work(&engine.tenant("acme").unwrap().trusted_session("host").unwrap(), &disk);
-    drop(engine);
+    let (engine, store) = open(&disk, &options);
+    work(&engine.tenant("acme").unwrap().trusted_session("host").unwrap(), &disk, &store);
+    drop((engine, store));
 
     let mut images = 0;
     disk.visit_images(3, |image| {

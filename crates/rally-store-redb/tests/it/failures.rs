@@ -9,7 +9,7 @@ use rally_store_redb::{Durability, Options, RedbStore};
 use crate::{
     crash_backend::CrashDisk,
     faults::Faults,
-    support::{batch, get, key, number, put, tenant, try_put},
+    support::{batch, get, key, number, options, put, tenant, try_put},
 };
 
 const WRITES: u64 = 5;
@@ -59,13 +59,22 @@ fn open_after_a_crash(
 /// Fails so many calls after so many, and says whether that point was reached, and how often the outcome was unknown.
 fn fail(durability: Durability, after: usize, calls: usize) -> (bool, usize) {
     let story = format!("{durability:?}, {calls} calls failed after {after}");
-    let options = Options { durability, ..Options::default() };
+    let options = Options { durability, ..options() };
     let (disk, faults) = (CrashDisk::new(), Faults::default());
     let store = RedbStore::with_backend(faults.backend(&disk), options.clone()).unwrap();
     put(&store, tenant(7), &key("before"), b"1");
 
     faults.fail(after, calls);
-    let answers: Vec<_> = (0..WRITES).map(|number| write(&store, number)).collect();
+    let answers: Vec<_> = (0..WRITES)
+        .map(|number| {
+            let answer = write(&store, number);
+            if number % 2 == 0 {
+                // What cannot be folded stays in the journal.
+                drop(store.fold());
+            }
+            answer
+        })
+        .collect();
     let reached = faults.heal();
     drop(open_after_a_crash(&disk, &options, &answers, &story));
 
@@ -110,11 +119,12 @@ fn a_disk_that_fails_for_a_while_gets_only_true_answers() {
 fn a_failed_read_heals_at_the_next_snapshot() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
     // Without a cache every read reaches the disk.
-    let options = Options { cache_bytes: 0, ..Options::default() };
+    let options = Options { cache_bytes: 0, ..options() };
     let store = RedbStore::with_backend(faults.backend(&disk), options).unwrap();
     for number in 0..500 {
         put(&store, tenant(1), &key(&format!("key {number}")), &[b'x'; 100]);
     }
+    store.fold().unwrap();
 
     faults.fail(0, 1);
     let snapshot = store.snapshot(tenant(1)).unwrap();
@@ -130,7 +140,7 @@ fn a_disk_that_stays_dead_makes_writing_unavailable_and_reading_not_wrong() {
     // Without a cache every read reaches the disk; with one, what was read before can still be read.
     for cache_bytes in [0, 16 << 20] {
         let (disk, faults) = (CrashDisk::new(), Faults::default());
-        let options = Options { cache_bytes, ..Options::default() };
+        let options = Options { cache_bytes, ..options() };
         let store = RedbStore::with_backend(faults.backend(&disk), options).unwrap();
         put(&store, tenant(1), &key("a"), b"1");
 
@@ -155,7 +165,7 @@ fn a_disk_that_stays_dead_makes_writing_unavailable_and_reading_not_wrong() {
 #[test]
 fn a_snapshot_from_before_a_failure_is_right_or_unavailable() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
-    let store = RedbStore::with_backend(faults.backend(&disk), Options::default()).unwrap();
+    let store = RedbStore::with_backend(faults.backend(&disk), options()).unwrap();
     put(&store, tenant(1), &key("a"), b"1");
     let before = store.snapshot(tenant(1)).unwrap();
 

@@ -9,7 +9,6 @@ use tempfile::tempdir;
 use crate::support::{get, key, put, tenant};
 
 const CHILD: &str = "RALLY_TEST_OPEN_IN_A_CHILD";
-const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_meta");
 
 fn open(path: &Path) -> Result<RedbStore, OpenError> {
     RedbStore::open(path, Options::default())
@@ -97,20 +96,6 @@ fn another_programs_database_is_refused() {
     txn.commit().unwrap();
     drop(other);
     assert!(matches!(open(&path), Err(OpenError::NotRally { .. })));
-}
-
-#[test]
-fn an_unknown_format_is_refused() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("crm.redb");
-    drop(open(&path).unwrap());
-    let raw = Database::open(&path).unwrap();
-    let txn = raw.begin_write().unwrap();
-    txn.open_table(META).unwrap().insert(&b"format"[..], &2_u32.to_be_bytes()[..]).unwrap();
-    txn.commit().unwrap();
-    drop(raw);
-    let text = message(&path);
-    assert!(text.contains("has file format 2, this version knows 1; use a version that knows it"), "{text}");
 }
 
 #[test]

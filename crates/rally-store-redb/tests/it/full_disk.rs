@@ -14,7 +14,7 @@ use redb::StorageBackend;
 
 use crate::{
     crash_backend::{CrashBackend, CrashDisk},
-    support::{get, key, put, tenant, try_put},
+    support::{Random, get, key, options, put, tenant, try_put},
 };
 
 const BLOCK_BYTES: u64 = 4096;
@@ -90,7 +90,7 @@ fn store(durability: Durability, cache_bytes: usize) -> (RedbStore, Space, Crash
     let (space, disk) = (Space::default(), CrashDisk::new());
     space.leave(1 << 20);
     let full_disk_pause = Duration::ZERO;
-    let options = Options { durability, cache_bytes, full_disk_pause, ..Options::default() };
+    let options = Options { durability, cache_bytes, full_disk_pause, ..options() };
     let backend = SmallDisk { inner: disk.backend(), space: space.clone() };
     (RedbStore::with_backend(backend, options).unwrap(), space, disk)
 }
@@ -123,23 +123,11 @@ fn reads_go_on_and_so_do_writes_when_there_is_space_again() {
     }
 }
 
-/// A small generator, so that a seed repeats a run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % end
-    }
-}
-
 #[test]
 fn a_disk_that_is_full_at_any_moment_gets_only_true_answers() {
     let mut refused = 0;
     for seed in 1..=30 {
-        let mut random = Random(seed << 32 | 0x9E37_79B9);
+        let mut random = Random::new(seed);
         let durability = if seed % 2 == 0 { Durability::Standard } else { Durability::Strict };
         let (store, space, disk) = store(durability, 1 << 20);
         let mut expected = BTreeMap::new();
@@ -158,7 +146,7 @@ fn a_disk_that_is_full_at_any_moment_gets_only_true_answers() {
         }
         refused += space.refused();
         let image = CrashDisk::from_image(&disk.synced_image());
-        let options = Options { durability, ..Options::default() };
+        let options = Options { durability, ..options() };
         let reopened = RedbStore::with_backend(image.backend(), options).unwrap();
         check(&reopened, &expected, &format!("seed {seed}, then the power"));
     }

@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, thread};
 
 use parking_lot::Mutex;
 use rally_core::store::{Commit, Store};
-use rally_store_redb::{Options, RedbStore};
+use rally_store_redb::{Folding, Options, RedbStore};
 
 use crate::{
     crash_backend::CrashDisk,
     faults::Faults,
-    support::{get, increment, key, number, put, tenant},
+    support::{get, increment, key, number, options, put, tenant},
 };
 
 const THREADS: u64 = 16;
@@ -18,7 +18,8 @@ const WRITES: u64 = 40;
 #[test]
 fn sixteen_writers_at_once_lose_nothing() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
-    let store = RedbStore::with_backend(faults.backend(&disk), Options::default()).unwrap();
+    let options = Options { folding: Folding::Background, ..options() };
+    let store = RedbStore::with_backend(faults.backend(&disk), options.clone()).unwrap();
     let before = faults.syncs();
     let seen = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
@@ -39,8 +40,7 @@ fn sixteen_writers_at_once_lose_nothing() {
     assert!(u64::try_from(syncs).unwrap() <= writes, "{syncs} syncs for {writes} writes");
 
     drop(store);
-    let reopened =
-        RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).backend(), Options::default());
+    let reopened = RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).backend(), options);
     let reopened = reopened.unwrap();
     assert_eq!(number(&get(&reopened, tenant(1), &key("counter")).unwrap()), THREADS * WRITES);
     for thread in 0..THREADS {
@@ -73,7 +73,7 @@ fn a_snapshot_taken_after_an_answer_shows_the_write_whoever_else_writes() {
 #[test]
 fn a_lone_writer_commits_once_a_write_and_never_for_nothing() {
     let (disk, faults) = (CrashDisk::new(), Faults::default());
-    let store = RedbStore::with_backend(faults.backend(&disk), Options::default()).unwrap();
+    let store = RedbStore::with_backend(faults.backend(&disk), options()).unwrap();
     put(&store, tenant(1), &key("a"), b"1");
 
     let before = faults.syncs();

@@ -11,6 +11,7 @@
 
 mod contract;
 mod crash_backend;
+mod crash_points;
 mod crashes;
 mod damage;
 mod engine_crashes;

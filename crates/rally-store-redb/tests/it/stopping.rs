@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use rally_core::store::{Commit, Store, StoreError};
-use rally_store_redb::{Durability, Options, RedbStore};
+use rally_store_redb::{Durability, Folding, Options, RedbStore};
 use tempfile::tempdir;
 
 use crate::support::{get, key, put, tenant, try_put};
@@ -88,7 +88,8 @@ fn writes_that_have_begun_are_committed_before_the_store_is_closed() {
 fn a_recovery_says_how_far_it_is() {
     let folder = tempdir().unwrap();
     let (path, copy) = (folder.path().join("crm.redb"), folder.path().join("copy.redb"));
-    let store = RedbStore::open(&path, Options::default()).unwrap();
+    let options = Options { folding: Folding::Host, ..Options::default() };
+    let store = RedbStore::open(&path, options).unwrap();
     for number in 0..300 {
         put(&store, tenant(1), &key(&format!("key {number}")), &[b'x'; 2000]);
     }

@@ -7,7 +7,14 @@ use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, Key, Space, Store, StoreError},
 };
+use rally_store_redb::{Folding, Options};
 use uuid::Uuid;
+
+/// Options whose journal is as small as it may be, so that it comes to its end, and is folded only when a test says so
+/// or a writer finds it full.
+pub(crate) fn options() -> Options {
+    Options { journal_bytes: 64 << 10, cache_bytes: 16 << 20, folding: Folding::Host, ..Options::default() }
+}
 
 pub(crate) fn tenant(number: u128) -> TenantId {
     TenantId::from_uuid(Uuid::from_u128(number))
@@ -59,4 +66,20 @@ pub(crate) fn increment(store: &dyn Store, tenant: TenantId, key: &Key) -> Resul
 
 pub(crate) fn number(text: &[u8]) -> u64 {
     std::str::from_utf8(text).unwrap().parse().unwrap()
+}
+
+/// A small generator, so that a seed repeats a run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed << 32 | 0x9E37_79B9)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
 }

@@ -166,8 +166,8 @@ impl CommandArguments {
 /// The care that is taken of a file of records.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct FileArguments {
-    /// The care that a commit to a file takes: standard is one sync, and a start after a crash reads the whole file;
-    /// strict is two, withstands whoever chooses the stored bytes, and starts at once after a crash
+    /// The care that a commit to a file takes: standard is one sync; strict is two, and withstands whoever chooses the
+    /// stored bytes
     #[arg(long, value_name = "LEVEL", default_value = "standard", env = "RALLY_DURABILITY")]
     pub(crate) durability: DurabilityLevel,
     /// Read and verify the whole file first, if the store is one; right for a file that came from elsewhere

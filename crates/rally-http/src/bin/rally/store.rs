@@ -176,7 +176,7 @@ impl FileArguments {
                 DurabilityLevel::Standard => Durability::Standard,
                 DurabilityLevel::Strict => Durability::Strict,
             },
-            integrity_check: if self.check { IntegrityCheck::Always } else { IntegrityCheck::AfterCrash },
+            integrity_check: if self.check { IntegrityCheck::Always } else { IntegrityCheck::Never },
             ..rally_store_redb::Options::default()
         }
     }

@@ -84,6 +84,11 @@ impl Space for SmallDisk {
     }
 }
 
+/// Options whose journal is small, and is folded when a writer finds it full.
+fn options() -> Options {
+    Options { journal_bytes: 64 << 10, folding: Folding::Host, ..Options::default() }
+}
+
 fn key(number: usize) -> Key {
     Key::new(KeySpace(1)).bytes(number.to_string().as_bytes())
 }
@@ -104,7 +109,7 @@ fn deletions_on_a_full_disk(reserve: usize) -> usize {
     let disk = SmallDisk::default();
     disk.0.count.lock().limit = 1 << 20;
     let storage = Storage::new(Box::new(disk.clone()));
-    let source = Source::backend(storage, "memory".to_owned(), &Options::default()).unwrap();
+    let source = Source::backend(storage, "memory".to_owned(), &options()).unwrap();
     let store = RedbStore::start(source.with_space(Box::new(disk.clone()))).unwrap();
     for number in 0..300 {
         assert!(write(&store, number, Some(2000)).is_ok());
@@ -140,19 +145,23 @@ fn a_full_disk_refuses_at_once_what_would_find_no_space_and_asks_again_later() {
     let disk = SmallDisk::default();
     disk.0.count.lock().limit = 1 << 20;
     let storage = Storage::new(Box::new(disk.clone()));
-    let source = Source::backend(storage, "memory".to_owned(), &Options::default()).unwrap();
+    let source = Source::backend(storage, "memory".to_owned(), &options()).unwrap();
     let store = RedbStore::start(source.with_space(Box::new(disk.clone()))).unwrap();
     assert!(write(&store, 0, Some(2000)).is_ok());
     disk.0.count.lock().limit = 0;
-    while write(&store, 1, Some(50_000)).is_ok() {}
-    let commits = store.queue.try_idle(|head| head.commits());
-    let refused = write(&store, 1, Some(50_000));
+    let mut next = 1;
+    // Each is one more, as what takes the place of another makes space.
+    while write(&store, next, Some(50_000)).is_ok() {
+        next += 1;
+    }
+    let commits = store.shared.queue.try_idle(|head| head.commits());
+    let refused = write(&store, next, Some(50_000));
     assert!(
         matches!(&refused, Err(StoreError::Unavailable { reason }) if reason.contains("disk is full")),
         "{refused:?}"
     );
-    assert_eq!(store.queue.try_idle(|head| head.commits()), commits);
+    assert_eq!(store.shared.queue.try_idle(|head| head.commits()), commits);
 
     disk.0.count.lock().limit = 1 << 20;
-    while write(&store, 1, Some(50_000)).is_err() {}
+    while write(&store, next, Some(50_000)).is_err() {}
 }
