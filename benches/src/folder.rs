@@ -43,6 +43,8 @@ impl Folder {
     /// The bytes that its files take on the disk; a file's length would count holes, too.
     pub(crate) fn bytes(&self) -> u64 {
         let files = fs::read_dir(self.path()).expect("a folder that can be read");
-        files.map(|file| file.expect("a file").metadata().expect("a file's size").blocks() * BLOCK_BYTES).sum()
+        files
+            .map(|file| file.expect("a file").metadata().expect("a file's size").blocks() * BLOCK_BYTES)
+            .sum()
     }
 }
