@@ -77,14 +77,21 @@ class Writer(threading.Thread):
             self.changes += 1
 
 
-def run(folder, client, environment):
+def run(folder, client, environment, *what):
     python = folder / client / "bin" / "python"
-    done = subprocess.run(
-        [python, HERE / f"{client}_sync.py"], env=environment, capture_output=True, text=True, timeout=240
-    )
+    what = what or [HERE / f"{client}_sync.py"]
+    done = subprocess.run([python, *what], cwd=HERE, env=environment, capture_output=True, text=True, timeout=240)
     if done.returncode:
         raise SystemExit(f"{client} failed:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return done.stdout
+
+
+def loaded_by(folder, client, environment):
+    """The records that a client has loaded, by table and id, with the instants of their last changes."""
+    if client == "dlt":
+        return json.loads(run(folder, client, environment, "-c", "import json, dlt_sync; print(json.dumps(dlt_sync.loaded()))"))
+    tables, _ = json.loads((pathlib.Path(environment["SYNC_FOLDER"]) / "target.json").read_text())
+    return tables
 
 
 def check(api, folder, client, paging):
@@ -101,7 +108,8 @@ def check(api, folder, client, paging):
     writer.over.set()
     writer.join()
     for _ in range(2):
-        loaded = run(folder, client, environment)
+        run(folder, client, environment)
+    loaded = loaded_by(folder, client, environment)
     problems = []
     for noun in ("contacts", "deals"):
         records = api.all(noun)

@@ -6,7 +6,7 @@ import os
 
 class Target:
     def __init__(self):
-        self.path = os.path.join(os.environ["SYNC_FOLDER"], "target.json")
+        self.path = os.path.join(os.environ.get("SYNC_FOLDER", "."), "target.json")
         self.tables, self.state = {"contacts": {}, "deals": {}}, None
         if os.path.exists(self.path):
             with open(self.path) as file:
@@ -26,4 +26,4 @@ class Target:
             self.tables[table].pop(record, None)
         with open(self.path, "w") as file:
             json.dump([self.tables, self.state], file)
-        print(json.dumps(self.tables))
+        print(", ".join(f"{len(records)} {table}" for table, records in self.tables.items()))
