@@ -1,7 +1,7 @@
 //! Swagger UI out of the program itself, so that reading the documentation needs no network. A file is unpacked at its
 //! first request, and all answers share its bytes.
 
-use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use axum::{
     body::{Body, Bytes},
@@ -9,10 +9,7 @@ use axum::{
     response::Response,
 };
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
-use parking_lot::RwLock;
 use rally_core::Error;
-use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive};
-use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 
 /// The page itself, whose parts are below it.
 const PAGE: &str = include_str!("docs/index.html");
@@ -20,13 +17,30 @@ const PAGE: &str = include_str!("docs/index.html");
 const GUIDE: &str = include_str!("docs/guide.html");
 /// The script that starts the page.
 const INITIALIZER: &str = include_str!("docs/initializer.js");
-/// The name of that script, under which the archive has one for another document.
+/// The name of that script.
 const INITIALIZER_NAME: &str = "swagger-initializer.js";
 /// Bytes of a file at most; the largest has 1.5 million.
-const FILE_BYTES: u64 = 4 << 20;
+const FILE_BYTES: usize = 4 << 20;
 
-/// The files that were asked for, of which there are few.
-static UNPACKED: RwLock<BTreeMap<String, Unpacked>> = RwLock::new(BTreeMap::new());
+/// The parts of the page that are Swagger UI's. The build script takes them out of its archive.
+static PARTS: [Part; 6] = [
+    Part::new("favicon-16x16.png", include_bytes!(concat!(env!("OUT_DIR"), "/favicon-16x16.png"))),
+    Part::new("favicon-32x32.png", include_bytes!(concat!(env!("OUT_DIR"), "/favicon-32x32.png"))),
+    Part::new("index.css", include_bytes!(concat!(env!("OUT_DIR"), "/index.css"))),
+    Part::new("swagger-ui-bundle.js", include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js"))),
+    Part::new(
+        "swagger-ui-standalone-preset.js",
+        include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-standalone-preset.js")),
+    ),
+    Part::new("swagger-ui.css", include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css"))),
+];
+
+/// A file of the page. All but images are deflated.
+struct Part {
+    name: &'static str,
+    packed: &'static [u8],
+    unpacked: OnceLock<Unpacked>,
+}
 
 #[derive(Clone)]
 struct Unpacked {
@@ -44,60 +58,33 @@ pub(crate) fn guide() -> Response {
     Unpacked::of_text(GUIDE, "text/html; charset=utf-8").into_response()
 }
 
-/// A part of the page.
+/// A part of the page; `None` for a name that no part has.
 pub(crate) fn file(name: &str) -> Result<Option<Response>, Error> {
     if name == INITIALIZER_NAME {
         return Ok(Some(Unpacked::of_text(INITIALIZER, content_type(name)).into_response()));
     }
-    Ok(unpacked(name, || unpack(name))?.map(Unpacked::into_response))
+    let Some(part) = PARTS.iter().find(|part| part.name == name) else { return Ok(None) };
+    Ok(Some(part.unpacked()?.into_response()))
 }
 
-fn unpacked(
-    name: &str,
-    unpack: impl FnOnce() -> Result<Option<Unpacked>, Error>,
-) -> Result<Option<Unpacked>, Error> {
-    if let Some(known) = UNPACKED.read().get(name) {
-        return Ok(Some(known.clone()));
+impl Part {
+    const fn new(name: &'static str, packed: &'static [u8]) -> Self {
+        Self { name, packed, unpacked: OnceLock::new() }
     }
-    let Some(made) = unpack()? else { return Ok(None) };
-    Ok(Some(UNPACKED.write().entry(name.to_owned()).or_insert(made).clone()))
-}
 
-/// The file of the archive with a name; `None` for a name that no file of the page has.
-fn unpack(name: &str) -> Result<Option<Unpacked>, Error> {
-    let archive = ZipArchive::from_slice(SWAGGER_UI_VENDORED).map_err(damaged)?;
-    let mut entries = archive.entries();
-    while let Some(entry) = entries.next_entry().map_err(damaged)? {
-        if is_part(entry.file_path().as_ref(), name) {
-            let bytes = inflate(&archive, &entry)?;
-            let content_type = HeaderValue::from_static(content_type(name));
-            return Ok(Some(Unpacked { bytes: bytes.into(), content_type }));
+    fn unpacked(&self) -> Result<Unpacked, Error> {
+        if let Some(known) = self.unpacked.get() {
+            return Ok(known.clone());
         }
+        let bytes = if self.name.ends_with(".png") {
+            Bytes::from_static(self.packed)
+        } else {
+            let inflated = decompress_to_vec_with_limit(self.packed, FILE_BYTES);
+            inflated.map_err(|error| Error::internal(format!("{} is damaged: {error}", self.name)))?.into()
+        };
+        let content_type = HeaderValue::from_static(content_type(self.name));
+        Ok(self.unpacked.get_or_init(|| Unpacked { bytes, content_type }).clone())
     }
-    Ok(None)
-}
-
-/// True if the path of a file in the archive is that of a part of the page: `swagger-ui-5.32.6/dist/swagger-ui.css`.
-fn is_part(path: &[u8], name: &str) -> bool {
-    let below = path.splitn(2, |byte| *byte == b'/').nth(1).and_then(|path| path.strip_prefix(b"dist/"));
-    !name.is_empty() && below == Some(name.as_bytes())
-}
-
-fn inflate(
-    archive: &ZipSliceArchive<&[u8]>,
-    entry: &rawzip::ZipFileHeaderRecord<'_>,
-) -> Result<Vec<u8>, Error> {
-    let data = archive.get_entry(entry.wayfinder()).map_err(damaged)?.data();
-    if entry.compression_method() == CompressionMethod::STORE {
-        return Ok(data.to_vec());
-    }
-    let limit = entry.uncompressed_size_hint().min(FILE_BYTES);
-    let limit = usize::try_from(limit).map_err(Error::internal)?;
-    decompress_to_vec_with_limit(data, limit).map_err(damaged)
-}
-
-fn damaged(error: impl std::fmt::Display) -> Error {
-    Error::internal(format!("the archive of Swagger UI is damaged: {error}"))
 }
 
 fn content_type(name: &str) -> &'static str {
@@ -158,11 +145,22 @@ mod tests {
 
     #[test]
     fn answers_share_the_bytes_of_a_file() {
-        let bytes = || unpacked("swagger-ui.css", || unpack("swagger-ui.css")).unwrap().unwrap().bytes;
-        let (first, second) = (bytes(), bytes());
-        assert!(!first.is_empty());
-        assert_eq!(first.as_ptr(), second.as_ptr());
+        for part in &PARTS {
+            let bytes = || part.unpacked().unwrap().bytes;
+            let (first, second) = (bytes(), bytes());
+            assert!(first.len() > 100, "{}", part.name);
+            assert_eq!(first.as_ptr(), second.as_ptr());
+        }
         assert!(file("nothing").unwrap().is_none() && file("").unwrap().is_none());
-        assert!(!UNPACKED.read().contains_key("nothing"), "names that callers make up are not kept");
+    }
+
+    #[test]
+    fn the_page_asks_for_no_part_that_there_is_not() {
+        let asked = PAGE.split("\"docs/").skip(1).filter_map(|rest| rest.split('"').next());
+        let asked: Vec<&str> = asked.filter(|name| *name != "guide").collect();
+        assert_eq!(asked.len(), PARTS.len() + 1);
+        for name in asked {
+            assert!(file(name).unwrap().is_some(), "{name}");
+        }
     }
 }
