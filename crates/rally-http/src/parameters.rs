@@ -131,11 +131,7 @@ impl Parameters {
 
     /// Takes the number of a change in the feed.
     pub(crate) fn change(&mut self, name: &str) -> Option<u64> {
-        let number = self.take(name)?.parse().ok();
-        if number.is_none() {
-            self.fault(name, "must be the id of a change");
-        }
-        number
+        self.natural(name, "must be the id of a change")
     }
 
     /// Takes a truth value; false without one.
@@ -152,14 +148,18 @@ impl Parameters {
 
     /// Takes the number of entries before a page.
     pub(crate) fn offset(&mut self) -> u64 {
-        match self.take("offset").map(|text| text.parse()) {
-            None => 0,
-            Some(Ok(offset)) => offset,
-            Some(Err(_)) => {
-                self.fault("offset", "must be a whole number from 0 up");
-                0
-            }
+        let phrase = format!("must be a whole number from 0 to {}", i64::MAX);
+        self.natural("offset", phrase).unwrap_or_default()
+    }
+
+    /// Takes a whole number that clients have room for: the document says that it has 64 bits with a sign. `phrase` is its
+    /// fault if it is another value.
+    fn natural(&mut self, name: &str, phrase: impl Into<String>) -> Option<u64> {
+        let number = self.take(name)?.parse().ok().filter(|number| *number <= i64::MAX.unsigned_abs());
+        if number.is_none() {
+            self.fault(name, phrase);
         }
+        number
     }
 
     fn filter<R>(&mut self, model: &Model) -> Filter<R> {
@@ -274,8 +274,8 @@ mod tests {
             assert_eq!((list.limit, list.offset, list.count, list.without_joined), (100, 0, false, true));
             assert!(list.query.search.is_none() && list.query.updated_since.is_none());
         }
-        let list = read("limit=1&offset=18446744073709551615&count=true&updatedSince=2025-02-01").unwrap();
-        assert_eq!((list.limit, list.offset, list.count), (1, u64::MAX, true));
+        let list = read("limit=1&offset=9223372036854775807&count=true&updatedSince=2025-02-01").unwrap();
+        assert_eq!((list.limit, list.offset, list.count), (1, i64::MAX.unsigned_abs(), true));
         assert_eq!(list.query.updated_since, Some("2025-02-01T00:00:00Z".parse().unwrap()));
     }
 
@@ -290,7 +290,7 @@ mod tests {
                 "count must be true or false",
                 "fields names \"size\", which is not a member",
                 "limit must be a whole number from 1 to 100",
-                "offset must be a whole number from 0 up",
+                "offset must be a whole number from 0 to 9223372036854775807",
                 "ownerId is not an id",
                 "page is not a parameter here",
                 "q must not be longer than 255 characters",
@@ -304,7 +304,7 @@ mod tests {
             ["limit is given twice and must be a whole number from 1 to 100"]
         );
         assert_eq!(faults("tag=a&tag=b"), ["tag is given twice"]);
-        for query in ["limit=101", "limit=", "offset=18446744073709551616", "offset=", "count="] {
+        for query in ["limit=101", "limit=", "offset=9223372036854775808", "offset=", "count="] {
             assert!(read(query).is_err(), "{query}");
         }
     }

@@ -312,8 +312,8 @@ const FAILURES: &Failures = &[
     ),
     (
         "TooManyRequests",
-        "The requests of this minute are spent: the tenant's, or without a valid credential those of the caller's address. \
-         The headers have the figures of that limit.",
+        "The requests of this minute are spent: the tenant's, or without a valid credential those of the caller's address, \
+         or the failed logins. The headers have the figures of that limit.",
         &["Retry-After"],
         (429, "rate_limited", "Too many requests", "the requests of this minute are spent"),
     ),

@@ -1,8 +1,8 @@
 //! The operations of the routes.
 
 use rally_core::{
-    Scope, limits,
-    schema::{Member, Model},
+    Kind, Scope, limits,
+    schema::{Member, Model, Rule},
 };
 use serde_json::{Map, Value, json};
 
@@ -179,6 +179,7 @@ fn called(verb: Verb, noun: &str) -> (String, String) {
 fn meaning(records: &Records) -> String {
     let Records { verb, noun, model, matched_by, .. } = *records;
     let one = with_article(noun);
+    let needed = needed(model);
     match verb {
         Verb::List => format!(
             "{} in the order of their creation, or with `updatedSince` in the order of their last change. The filters all \
@@ -186,12 +187,14 @@ fn meaning(records: &Records) -> String {
             sentence(&plural(noun))
         ),
         Verb::Create => format!(
-            "Creates {one} with the members of the body. `Location` has its path, and `ETag` its version."
+            "Creates {one} with the members of the body. `Location` has its path, and `ETag` its version.{needed}"
         ),
         Verb::Get | Verb::GetPart => "`ETag` has the version of the record.".to_owned(),
-        Verb::Put | Verb::Patch | Verb::PutPart => "A member that is left out stays as it is, and `null` clears one. An \
+        Verb::Put | Verb::Patch | Verb::PutPart => {
+            "A member that is left out stays as it is, and `null` clears one. An \
              update that changes nothing leaves `updatedAt` and the feed as they are."
-            .to_owned(),
+                .to_owned()
+        }
         Verb::Delete => format!(
             "References to the {noun} become null, and the feed has each of these updates. There is no such {noun} from \
              then on, so a second request is answered 404."
@@ -200,17 +203,29 @@ fn meaning(records: &Records) -> String {
             let keys = matched_by.map(|matched_by| matched_by.names(model)).unwrap_or_default();
             format!(
                 "Updates the {noun} that has the same {keys} as the body, as `PUT` does. If there is none, it creates \
-                 {one}, and the body must have all that a new one needs.",
+                 {one}, and the body must have all that a new one needs.{needed}",
                 keys = in_code(&keys)
             )
         }
-        Verb::Bulk => "Each item is created by itself: an invalid one has an `error` among the results, and the others are \
-             created in one transaction. `atomic=true` creates all of them or none."
-            .to_owned(),
+        Verb::Bulk => format!(
+            "Each item is created by itself: an invalid one has an `error` among the results, and the others are created \
+             in one transaction. `atomic=true` creates all of them or none.{needed}"
+        ),
         Verb::History => format!(
             "From the newest change down, each with its caller and with the members that it changed. It reaches as far \
              back as the feed. The history of a deleted {noun} can still be read."
         ),
+    }
+}
+
+/// The place of the ids that a body must have, for the ids of an example are those of no server.
+fn needed(model: &Model) -> &'static str {
+    let is_needed =
+        |member: &Member| member.required && matches!(member.rule, Rule::Reference(Kind::Pipeline));
+    if model.members().iter().any(is_needed) {
+        " The pipeline and the stage must exist: put in ids that `GET /pipelines` answers, which a new tenant has, too."
+    } else {
+        ""
     }
 }
 

@@ -123,9 +123,15 @@ fn shaped(shape: &Shape, used: Use) -> Value {
 /// The schema of a filter's value: for tags, of one tag.
 pub(super) fn filter(of: &Rule) -> Value {
     match of {
-        Rule::TagLine | Rule::Tags => tag(),
+        Rule::TagLine => one_tag("^[^,]*[^,\\s][^,]*$"),
+        Rule::Tags => one_tag("\\S"),
         other => ruled(other, Use::Body).schema,
     }
+}
+
+/// A tag that is asked for: one that can be seen and, where tags are one text, without a comma.
+fn one_tag(pattern: &str) -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": limits::TAG, "pattern": pattern })
 }
 
 fn tag() -> Value {

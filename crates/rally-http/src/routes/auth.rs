@@ -42,7 +42,7 @@ static LOG_IN_USER: Special = Special {
     parameters: &[],
     body: Some(BodySpec {
         schema: "LogIn",
-        example: || json!({ "email": EMAIL, "password": "correct horse battery", "tenant": "acme" }),
+        example: || json!({ "email": EMAIL, "password": "correct horse battery", "tenant": "demo" }),
     }),
     answer: ResponseSpec {
         status: 200,

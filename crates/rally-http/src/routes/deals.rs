@@ -26,7 +26,8 @@ static MOVE_DEAL: Special = Special {
     id: "moveDeal",
     summary: "Move a deal to another stage of its pipeline",
     description: "The probability becomes that of the stage unless one is given, and the status the outcome of the stage. \
-                  Entering a stage that is won or lost sets `actualCloseDate`; leaving it clears it.",
+                  Entering a stage that is won or lost sets `actualCloseDate`; leaving it clears it. `GET /pipelines` has \
+                  the ids of stages.",
     scope: Some(Deal::WRITE),
     parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey", "Prefer"],
     body: Some(BodySpec { schema: "StageMove", example: || json!({ "stageId": ID, "probability": 80 }) }),

@@ -233,7 +233,9 @@ mod tests {
         let kinds = vec![Kind::Deal, Kind::Contact];
         assert_eq!(feed, FeedQuery { from: since, kinds, limit: 1_000 });
         assert!(fields.is_whole());
-        assert_eq!(read("after=7").unwrap().0.from, FeedPosition::After(7));
+        for number in [0, 7, i64::MAX.unsigned_abs()] {
+            assert_eq!(read(&format!("after={number}")).unwrap().0.from, FeedPosition::After(number));
+        }
     }
 
     #[test]
@@ -243,6 +245,7 @@ mod tests {
             ("entities=deals", "since is required"),
             ("after=-1", "after must be the id of a change"),
             ("after=", "after must be the id of a change"),
+            ("after=9223372036854775808", "after must be the id of a change"),
             ("after=1&after=2", "after is given twice"),
             ("after=1&since=2025-02-01", "after must not be given together with since"),
             ("after=1&since=soon", "2 fields are invalid"),

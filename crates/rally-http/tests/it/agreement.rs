@@ -10,7 +10,7 @@ use proptest::{
 use rally_core::Profile;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Api, Setting};
+use crate::support::{Api, NOWHERE, Setting};
 
 /// Resources whose records can be created, each with a schema of the body and what `POST` or `PUT` is sent to.
 const CREATED: [(&str, &str); 7] = [
@@ -136,6 +136,55 @@ impl Agreement {
         })
     }
 
+    /// The paths that answer lists, but for those of one record.
+    fn lists(&self) -> Vec<&str> {
+        let paths = self.document["paths"].as_object().unwrap().iter();
+        let is_list = |item: &Value| item["get"]["parameters"].to_string().contains("Limit\"");
+        let lists = paths.filter(|(path, item)| !path.contains('{') && is_list(item));
+        lists.map(|(path, _)| path.as_str()).collect()
+    }
+
+    /// A parameter of a list, by its name and its schema.
+    fn parameter(&self, path: &str, tape: &Tape<'_>) -> (&str, &Value) {
+        let parameter = tape.one(self.document["paths"][path]["get"]["parameters"].as_array().unwrap());
+        let parameter = match parameter["$ref"].as_str() {
+            Some(place) => self.document.pointer(place.trim_start_matches('#')).unwrap(),
+            None => parameter,
+        };
+        (parameter["name"].as_str().unwrap(), &parameter["schema"])
+    }
+
+    /// A text that the schema of a parameter allows, and one that it does not.
+    fn texts(&self, name: &str, schema: &Value, tape: &Tape<'_>) -> (String, Option<String>) {
+        let (of, _) = self.resolved(schema);
+        let words = of["enum"].as_array();
+        let allowed = match (of["type"].as_str().unwrap(), words, of["format"].as_str()) {
+            (_, Some(words), _) => tape.one(words).as_str().unwrap().to_owned(),
+            ("integer", ..) => {
+                let max = of["maximum"].as_i64().unwrap_or(i64::MAX);
+                tape.one(&[of["minimum"].as_i64().unwrap(), max]).to_string()
+            }
+            ("boolean", ..) => (tape.below(2) == 0).to_string(),
+            (_, _, Some("uuid")) => NOWHERE.to_owned(),
+            _ => self.text(name, of, schema, tape).unwrap(),
+        };
+        let mut refused = Vec::new();
+        if words.is_some() || of["type"] != "string" || of["format"].is_string() {
+            refused.extend(["neither".to_owned(), String::new()]);
+        }
+        if of["type"] == "integer" {
+            let beyond = of["maximum"].as_i64().unwrap_or(i64::MAX).unsigned_abs() + 1;
+            refused.extend([(of["minimum"].as_i64().unwrap() - 1).to_string(), beyond.to_string()]);
+        }
+        if let Some(longest) = of["maxLength"].as_u64() {
+            refused.push("a".repeat(usize::try_from(longest).unwrap() + 1));
+        }
+        if of["minLength"].is_u64() {
+            refused.extend([String::new(), "%20".to_owned()]);
+        }
+        (allowed, if refused.is_empty() { None } else { Some(tape.one(&refused).clone()) })
+    }
+
     fn object(&self, schema: &Value, tape: &Tape<'_>) -> Map<String, Value> {
         let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
         let mut members = Map::new();
@@ -230,6 +279,34 @@ fn what_no_schema_allows_is_refused_in_each_profile() {
             assert_eq!(answer.status, 400, "{resource}.{member} {body:#} {answer}");
             let named = answer.value()["errors"].to_string();
             assert!(named.contains(&member), "{resource}.{member} {body:#} {answer}");
+        });
+    }
+}
+
+#[test]
+fn parameters_of_lists_are_taken_and_refused_as_their_schemas_say() {
+    for profile in [Profile::Documented, Profile::Strict] {
+        let agreement = Agreement::of(profile);
+        let lists = agreement.lists();
+        assert!(lists.len() > 8, "{lists:?}");
+        check(800, |tape| {
+            let path = *tape.one(&lists);
+            let (name, schema) = agreement.parameter(path, tape);
+            let (allowed, refused) = agreement.texts(name, schema, tape);
+            // The feed has to begin somewhere.
+            let begin = if path.ends_with("changes") && !["since", "after"].contains(&name) {
+                "since=2025-02-01&"
+            } else {
+                ""
+            };
+            let ask = |text: &str| agreement.api.get(&format!("{path}?{begin}{name}={text}")).send();
+            let answer = ask(&allowed);
+            assert_eq!(answer.status, 200, "{path} {name}={allowed} {answer}");
+            if let Some(text) = refused {
+                let answer = ask(&text);
+                assert_eq!(answer.status, 400, "{path} {name}={text} {answer}");
+                assert!(!answer.value()["errors"][name].is_null(), "{path} {name}={text} {answer}");
+            }
         });
     }
 }

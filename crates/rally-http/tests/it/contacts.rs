@@ -342,7 +342,7 @@ fn a_list_pages_and_names_its_neighbours() {
     assert_snapshot!(last.header("Link"), @r#"</api/contacts?limit=2&offset=0>; rel="first", </api/contacts?limit=2&offset=2>; rel="prev""#);
     assert_eq!(last.header("X-Total-Count"), "");
     assert_eq!(api.get(&format!("{CONTACTS}?limit=5")).send().header("Link").matches("next").count(), 0);
-    assert_eq!(api.get(&format!("{CONTACTS}?offset=18446744073709551615")).send().is(200).body, "[]");
+    assert_eq!(api.get(&format!("{CONTACTS}?offset=9223372036854775807")).send().is(200).body, "[]");
 }
 
 #[test]
@@ -403,9 +403,9 @@ fn parameters_out_of_bounds_are_named() {
     let api = Api::new();
     let told = |query: &str| api.get(&format!("{CONTACTS}?{query}")).send().told();
     assert_snapshot!(told("limit=0"), @"400 validation: limit must be a whole number from 1 to 100");
-    assert_snapshot!(told("limit=101&offset=-1"), @"400 validation: limit must be a whole number from 1 to 100; offset must be a whole number from 0 up");
+    assert_snapshot!(told("limit=101&offset=-1"), @"400 validation: limit must be a whole number from 1 to 100; offset must be a whole number from 0 to 9223372036854775807");
     assert_snapshot!(told("limit=ten"), @"400 validation: limit must be a whole number from 1 to 100");
-    assert_snapshot!(told("offset=18446744073709551616"), @"400 validation: offset must be a whole number from 0 up");
+    assert_snapshot!(told("offset=9223372036854775808"), @"400 validation: offset must be a whole number from 0 to 9223372036854775807");
     assert_snapshot!(told("updatedSince=yesterday&count=maybe"), @"400 validation: count must be true or false; updatedSince must be a date-time such as 2025-02-01T10:15:00Z, or a date");
     assert_snapshot!(told("limit=1&limit=2"), @"400 validation: limit is given twice");
     assert_snapshot!(told("fields=%ff"), @"400 validation: fields is not UTF-8");

@@ -1,10 +1,15 @@
 //! The OpenAPI document: what generators of clients and readers need of it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use rally_core::store::MemoryStore;
+use rally_testkit::{FaultyStore, ReadFault};
 use serde_json::{Map, Value};
 
-use crate::support::Api;
+use crate::{
+    callers::LOGIN,
+    support::{ADA, Answer, Api, Setting},
+};
 
 fn document() -> Value {
     Api::new().get("/openapi.json").send().is(200).value()
@@ -139,4 +144,81 @@ fn operations_have_names_that_are_names_of_functions() {
     {
         assert!(ids.contains(known), "{known}");
     }
+}
+
+/// Checks that a failure is one that the document has for an operation: its headers, both ways, and its body.
+#[track_caller]
+fn assert_described(document: &Value, method: &str, path: &str, answer: &Answer) {
+    let status = answer.status.as_u16();
+    let told = &document["paths"][path][method]["responses"][status.to_string()];
+    let place = told["$ref"].as_str().unwrap_or_else(|| panic!("{method} {path} has no {status}: {answer}"));
+    let told = document.pointer(place.trim_start_matches('#')).unwrap();
+    let headers = told["headers"].as_object().unwrap();
+    // While the store does not answer, nobody knows what the caller has left.
+    let has_figures = status != 503;
+    for name in headers.keys().filter(|name| has_figures || !name.starts_with("X-RateLimit")) {
+        assert_ne!(answer.header(name), "", "{status} has no {name}");
+    }
+    for name in answer.headers.keys().map(|name| name.as_str()) {
+        let is_of_api = name.starts_with("x-r") || ["retry-after", "www-authenticate"].contains(&name);
+        assert!(!is_of_api || headers.keys().any(|told| told.eq_ignore_ascii_case(name)), "{status}: {name}");
+    }
+    assert!(told["content"].get(answer.header("Content-Type")).is_some(), "{answer}");
+    let (body, schemas) = (answer.value(), &document["components"]["schemas"]);
+    let members = body.as_object().unwrap();
+    for name in schemas["Problem"]["required"].as_array().unwrap() {
+        assert!(members.contains_key(name.as_str().unwrap()), "{name} {answer}");
+    }
+    for name in members.keys() {
+        assert!(schemas["Problem"]["properties"].get(name).is_some(), "{name} {answer}");
+    }
+    assert!(schemas["ProblemCode"]["enum"].as_array().unwrap().contains(&body["code"]), "{answer}");
+    assert_eq!(body["status"], status);
+}
+
+#[test]
+fn failures_are_those_that_the_document_has() {
+    let document = document();
+    let (list, one) = ("/api/v1/contacts", "/api/v1/contacts/{id}");
+    let api = Api::new();
+    let at = format!("{list}/{}", api.add("ada@x.example"));
+    for (status, method, path, ask) in [
+        (400, "get", list, api.get(&format!("{list}?limit=0"))),
+        (400, "post", list, api.post(list, ADA)),
+        (401, "get", list, api.get(list).key("")),
+        (401, "post", LOGIN, api.log_in("acme", "ada@x.example", "a wrong password")),
+        (403, "delete", one, api.delete(&at).key(&api.reader)),
+        (404, "get", one, api.get(&at).key(&api.other)),
+        (412, "put", one, api.put(&at, "{}").header("If-Match", "\"1\"")),
+        (413, "post", list, api.post(list, vec![b' '; rally_http::limits::BODY_BYTES + 1])),
+        (415, "post", list, api.post(list, ADA).header("Content-Encoding", "gzip")),
+    ] {
+        assert_described(&document, method, path, &ask.send().is(status));
+    }
+}
+
+#[test]
+fn every_limit_that_is_reached_is_told_as_the_document_has_it() {
+    let document = document();
+    let list = "/api/v1/contacts";
+    let of_tenant = Api::limited_to(1);
+    let guessing = Api::new();
+    let until_refused = |ask: &dyn Fn() -> Answer| {
+        (0..200).map(|_| ask()).find(|answer| answer.status == 429).expect("there is a limit")
+    };
+    let of_tenant = until_refused(&|| of_tenant.get(list).send());
+    let of_keys = until_refused(&|| guessing.get(list).key("x").from("192.0.2.1:1").send());
+    let of_logins = until_refused(&|| guessing.log_in("acme", "ada@x.example", "a wrong password").send());
+    assert_described(&document, "get", list, &of_tenant);
+    assert_described(&document, "get", list, &of_keys);
+    assert_described(&document, "post", LOGIN, &of_logins);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_told_as_the_document_has_it() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let api = Api::with(Setting { store: store.clone(), ..Setting::default() });
+    store.fail_read(0, ReadFault::Unavailable);
+    let answer = api.get("/readyz").key("").send().is(503);
+    assert_described(&document(), "get", "/readyz", &answer);
 }
