@@ -305,6 +305,9 @@ fn find_stage(row: &mut Inputs, lookup: &mut Lookup<'_>) -> Result<(), Error> {
         pipeline.iter().for_each(|id| row.set_id("pipelineId", *id));
     }
     let Some(cells) = row.take_reference("stageId") else { return Ok(()) };
+    if given.is_some() && pipeline.is_none() {
+        return Ok(());
+    }
     let mut found = Found::None;
     for text in cells.texts() {
         found = stage(lookup, pipeline, text)?;

@@ -5,8 +5,10 @@
 
 mod at_random;
 mod batch;
+mod corpus;
 mod engine;
 mod file;
+mod files;
 mod given;
 mod group;
 mod isolation;
@@ -55,6 +57,8 @@ pub fn of_a_store() -> Vec<Property<Arc<dyn Store>>> {
 pub fn of_an_engine() -> Vec<Property<Arc<dyn Store>>> {
     let mut all = engine::properties();
     all.extend(walks::properties());
+    all.extend(corpus::properties());
+    all.extend(files::properties());
     all
 }
 

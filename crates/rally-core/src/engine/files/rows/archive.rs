@@ -90,7 +90,7 @@ impl Sums {
             return Err(bad_file("is a workbook with more shared strings than are read; save it as CSV"));
         }
         if markup.is_too_long {
-            return Err(bad_file("is a workbook with a cell that is longer than any program makes"));
+            return Err(bad_file("is a workbook with a text that is longer than any program makes"));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
         FileLimits,
         faults::{bad_file, unreadable},
     },
-    cell::{Cell, EachRow, RawRow},
+    cell::{Cell, EachRow, NO_TEXT, RawRow},
     charset::Charset,
     line::{Bounded, holds_end, is_end},
     text::Text,
@@ -60,8 +60,10 @@ impl<F: Read + Seek> Delimited<F> {
         if names.iter().all(|name| name.trim().is_empty()) {
             return Err(bad_file("is empty; its first row must be the names of its columns"));
         }
-        if text.contains('\0') && charset.encoding == encoding_rs::UTF_8 {
-            return Err(bad_file("holds zero bytes in its first rows; is it text? If so, name its charset"));
+        if names.iter().any(|name| name.contains(NO_TEXT)) {
+            return Err(bad_file(
+                "has bytes in its first row that are no text; if it is text, name its charset",
+            ));
         }
         let names_delimiter = named.is_some();
         Ok(Self { file, charset, delimiter, names_delimiter, names, row_bytes: limits.row_bytes })
