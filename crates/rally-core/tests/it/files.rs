@@ -1,6 +1,7 @@
 //! Import and export: what a file says is in, once and whole, and goes out as it was.
 
 mod exports;
+mod workbooks;
 
 use std::io::Cursor;
 
