@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use rally_core::{
-    Collection, Error, Faults, Kind, Page, Session, WriteOptions, Written,
+    Collection, Deleted, Error, Faults, Id, Kind, Page, Session, WriteOptions, Written,
     schema::{Bulkable, Creatable, Editable, Resource, Row, Upsertable},
 };
 
@@ -27,9 +27,15 @@ pub(crate) trait Served: Resource {
     /// The name of one record.
     const NOUN: &'static str = Self::KIND.noun();
 
+    /// The deletion that hands the records which refer to one over to another, if there is one.
+    const DELETE_FOR: Option<DeleteFor<Self>> = None;
+
     /// The tenant's records of this type.
     fn of(session: &Session) -> Collection<'_, Self>;
 }
+
+/// Deletes a record, and leads the references to it to another one.
+pub(crate) type DeleteFor<R> = fn(&Session, Id<R>, Id<R>, &WriteOptions) -> Result<Deleted<R>, Error>;
 
 type Answered = Result<Response, Problem>;
 
@@ -238,11 +244,15 @@ fn has_password(json: &[u8]) -> bool {
 async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> Answered {
     let answered = app.run(Work::LongWrite, call.party(), move || {
         call.session.require(R::WRITE)?;
-        call.take_no_parameters()?;
+        let mut parameters = call.parameters()?;
+        let heir = R::DELETE_FOR.and_then(|delete| Some((delete, parameters.id("reassignTo")?)));
+        parameters.finish()?;
         let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
         let preconditions = Preconditions::of(&call.headers)?;
-        let deleted = preconditions
-            .attempt(idempotency_key, |options| R::of(&call.session).delete_with(id, options))?;
+        let deleted = preconditions.attempt(idempotency_key, |options| match heir {
+            Some((delete_for, heir)) => delete_for(&call.session, id, heir, options),
+            None => R::of(&call.session).delete_with(id, options),
+        })?;
         Ok(answer::deleted(&deleted))
     });
     Ok(answered.await?)

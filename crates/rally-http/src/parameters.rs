@@ -121,7 +121,7 @@ impl Parameters {
     }
 
     /// Takes the id of a record.
-    fn id<R>(&mut self, name: &str) -> Option<Id<R>> {
+    pub(crate) fn id<R>(&mut self, name: &str) -> Option<Id<R>> {
         let id = self.take(name)?.parse();
         if id.is_err() {
             self.fault(name, "is not an id");

@@ -26,8 +26,14 @@ pub const TAG: usize = 64;
 pub const STAGES: usize = 50;
 /// The greatest value of a member that counts something.
 pub const COUNT: i64 = 1_000_000_000_000;
-/// The most references that deleting a record clears.
+/// The most references that deleting a record within a host's transaction clears.
 pub const LINKS: usize = 50_000;
+/// References that a deletion changes in one transaction.
+pub const LINKS_AT_ONCE: usize = 1_000;
+/// Bytes of the records with these references, above which a transaction changes no more.
+pub const LINK_BYTES_AT_ONCE: usize = 4 << 20;
+/// Transactions of one deletion.
+pub const DELETION_STEPS: usize = 10_000;
 /// Characters of a domain, without a final dot (RFC 1035).
 pub const DOMAIN: usize = 253;
 /// The fewest characters of a password.

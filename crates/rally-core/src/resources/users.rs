@@ -15,8 +15,8 @@ use crate::{
             self, Body, Keyed, Model, Record, Resource, Row, Rule, Searchable, fold_email, quote, read_bool,
             read_stored, stored, text_of, unquote,
         },
-        session::{Session, resource},
-        write::{Creatable, Definition, Editable, Preparation, Revision, Rules, Transaction},
+        session::{Collection, Session, WriteOptions, resource},
+        write::{Creatable, Definition, Deleted, Editable, Preparation, Revision, Rules, Transaction},
     },
 };
 
@@ -81,6 +81,53 @@ impl User {
     pub fn folded_email(email: &str) -> String {
         let email = email.trim();
         fold_email(email).unwrap_or_else(|| email.to_owned())
+    }
+}
+
+impl Collection<'_, User> {
+    /// Deletes a user, and hands the records that the user is responsible for to another one.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let [olga, otto] = ["olga", "otto"].map(|name| UserDraft::new(format!("{name}@x.example"), name));
+    /// let (olga, otto) = (acme.users().create(&olga)?, acme.users().create(&otto)?);
+    /// let looms = acme.companies().create(&CompanyDraft::new("Looms").owner_id(olga.id))?;
+    /// acme.users().delete_for(olga.id, otto.id)?;
+    /// assert_eq!(acme.companies().get(looms.id)?.owner_id, Some(otto.id));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`delete`](Self::delete), and [`Code::BadReference`](crate::Code::BadReference) if there is no such other
+    /// user.
+    pub fn delete_for(&self, id: Id<User>, heir: Id<User>) -> Result<(), Error> {
+        self.delete_for_with(id, heir, &WriteOptions::default()).map(drop)
+    }
+
+    /// [`delete_for`](Collection::delete_for) with options.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let olga = acme.users().create(&UserDraft::new("olga@x.example", "Olga"))?;
+    /// let nobody = olga.id;
+    /// let error = acme.users().delete_for_with(olga.id, nobody, &WriteOptions::default()).unwrap_err();
+    /// assert_eq!(error.code(), Code::Validation);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `delete_for`, and those of the options.
+    pub fn delete_for_with(
+        &self,
+        id: Id<User>,
+        heir: Id<User>,
+        options: &WriteOptions,
+    ) -> Result<Deleted<User>, Error> {
+        self.verbs().delete_for(id, Some(heir), options)
     }
 }
 

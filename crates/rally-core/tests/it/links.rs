@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Activity, ActivityDraft, ActivityType, Atomicity, Code, Collection, Company, CompanyDraft, Contact,
-    ContactUpdate, Deal, DealUpdate, FeedPosition, FeedQuery, Id, Kind, Query, Session, User, UserDraft,
-    WriteOptions, limits,
+    Activity, ActivityDraft, ActivityType, Atomicity, Code, Collection, Company, CompanyDraft, Config,
+    Contact, ContactUpdate, Deal, DealUpdate, FeedPosition, FeedQuery, Id, Kind, Query, Session, User,
+    UserDraft, WriteOptions, limits,
     schema::{Creatable, Resource},
     store::MemoryStore,
 };
-use rally_testkit::CountingStore;
+use rally_testkit::{CountingStore, FaultyStore, WriteFault};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{World, ada, changes_after, once, report, value};
+use crate::support::{World, ada, changes_after, once, report, tenant, value};
 
 fn note() -> ActivityDraft {
     ActivityDraft::new(ActivityType::Note, "Hello")
@@ -221,21 +221,155 @@ fn add_many(world: &World, count: usize, draft: &ActivityDraft) {
 }
 
 #[test]
-fn a_record_that_more_than_50_000_name_stays_and_nothing_changes() {
+fn a_record_that_more_than_50_000_name_stays_in_a_transaction_and_goes_step_by_step_without() {
     let world = World::new();
     let contact = world.add("a@x.example");
     add_many(&world, limits::LINKS, &note().contact_id(contact));
     let deal = world.acme.deals().create(&world.lead("Deal").contact_id(contact)).unwrap().id;
-    let error = world.refused(|| world.acme.contacts().delete(contact));
+    let error = world.refused(|| world.acme.write(|tx| tx.contacts().delete(contact)));
     assert_eq!(
         (error.code(), error.detail()),
-        (Code::LimitExceeded, "more than 50000 records name this contact; change some of them first")
+        (
+            Code::LimitExceeded,
+            "more than 50000 records name this contact; delete it in a call of its own, which clears them step by step"
+        )
     );
-    world.acme.deals().update(deal, &DealUpdate::new().contact_id(None)).unwrap();
     world.acme.contacts().delete(contact).unwrap();
+    assert_eq!(world.acme.deals().get(deal).unwrap().contact_id, None);
     let with_contact = Activity::CONTACT_ID.is(contact);
     assert_eq!(world.acme.activities().count(with_contact.clone()).unwrap(), 0);
     assert!(world.acme.activities().list(with_contact).unwrap().records.is_empty());
+}
+
+/// A world that changes at most so many references in one transaction.
+fn in_steps(links_at_once: usize) -> (World, Arc<CountingStore>) {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    (World::with(store.clone(), Config { links_at_once, ..Config::default() }), store)
+}
+
+#[test]
+fn more_references_than_are_cleared_at_once_are_cleared_step_by_step_before_the_record_goes() {
+    for (links, writes) in [(0, 1), (9, 1), (10, 1), (11, 4), (19, 4), (20, 4), (21, 5)] {
+        let (world, store) = in_steps(10);
+        let company = world.acme.companies().create(&CompanyDraft::new("Acme")).unwrap().id;
+        let drafts = (0..links).map(|number| ada(&format!("c{number}@x.example")).company_id(company));
+        let contacts: Vec<_> =
+            drafts.map(|draft| world.acme.contacts().create(&draft).unwrap().id.to_string()).collect();
+        let (last, _) = world.acme.last_change().unwrap();
+        store.reset();
+        world.acme.companies().delete(company).unwrap();
+        assert_eq!(store.counts().writes, writes, "{links}: an attempt, the steps, and the deletion");
+        let mut expected: Vec<_> =
+            contacts.into_iter().map(|id| ("contact updated".to_owned(), id)).collect();
+        expected.push(("company deleted".to_owned(), company.to_string()));
+        assert_eq!(changes_after(&world.acme, last), expected);
+        assert_eq!(world.acme.contacts().count(Contact::COMPANY_ID.is(company)).unwrap(), 0);
+    }
+}
+
+#[test]
+fn references_of_large_records_are_cleared_fewer_at_once() {
+    let config = Config { link_bytes_at_once: 1 << 20, ..Config::default() };
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let world = World::with(store.clone(), config);
+    let contact = world.add("a@x.example");
+    add_many(&world, 1_000, &note().contact_id(contact).body("x".repeat(5_000)));
+    store.reset();
+    world.acme.contacts().delete(contact).unwrap();
+    assert_eq!(store.counts().writes, 7, "an attempt, five times 200, and the deletion");
+    assert_eq!(world.acme.activities().count(Activity::CONTACT_ID.is(contact)).unwrap(), 0);
+}
+
+#[test]
+fn a_deletion_that_is_interrupted_leaves_the_record_with_fewer_references_and_is_done_again() {
+    let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+    let world = World::with(store.clone(), Config { links_at_once: 10, ..Config::default() });
+    let contact = world.add("a@x.example");
+    add_many(&world, 100, &note().contact_id(contact));
+    // The attempt, and three steps.
+    store.fail_write(4, WriteFault::Unavailable);
+    let options = once("k", b"");
+    let error = world.acme.contacts().delete_with(contact, &options).unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable);
+    store.heal();
+    assert_eq!(world.get(contact).email, "a@x.example");
+    let count = || world.acme.activities().count(Activity::CONTACT_ID.is(contact)).unwrap();
+    assert_eq!(count(), 70);
+    assert!(!world.acme.contacts().delete_with(contact, &options).unwrap().replayed);
+    assert_eq!(count(), 0);
+    assert!(world.acme.contacts().delete_with(contact, &options).unwrap().replayed);
+}
+
+#[test]
+fn a_deletion_gives_up_when_its_steps_are_used_up() {
+    let world = World::with(
+        Arc::new(MemoryStore::new()),
+        Config { links_at_once: 10, deletion_steps: 5, ..Config::default() },
+    );
+    let contact = world.add("a@x.example");
+    add_many(&world, 100, &note().contact_id(contact));
+    let error = world.acme.contacts().delete(contact).unwrap_err();
+    assert_eq!(report(&error), "limit_exceeded", "{}", error.detail());
+    assert_eq!(world.acme.activities().count(Activity::CONTACT_ID.is(contact)).unwrap(), 50);
+    world.acme.contacts().delete(contact).unwrap_err();
+    world.acme.contacts().delete(contact).unwrap();
+}
+
+#[test]
+fn a_precondition_holds_for_every_step() {
+    let (world, store) = in_steps(10);
+    let company = world.acme.companies().create(&CompanyDraft::new("Acme")).unwrap();
+    for number in 0..30 {
+        world.acme.contacts().create(&ada(&format!("c{number}@x.example")).company_id(company.id)).unwrap();
+    }
+    let stale = WriteOptions::default().if_version("2020-01-01".parse().unwrap());
+    let error = world.refused(|| world.acme.companies().delete_with(company.id, &stale));
+    assert_eq!(error.code(), Code::PreconditionFailed);
+    store.reset();
+    let fresh = WriteOptions::default().if_version(company.updated_at);
+    world.acme.companies().delete_with(company.id, &fresh).unwrap();
+    assert_eq!(store.counts().writes, 5);
+}
+
+#[test]
+fn a_users_records_are_handed_to_another_user() {
+    for links_at_once in [1, 2, 1_000] {
+        let web = Web::in_a(in_steps(links_at_once).0);
+        let acme = &web.world.acme;
+        let heir = acme.users().create(&UserDraft::new("h@x.example", "Heir")).unwrap().id;
+        acme.activities().create(&note().owner_id(heir)).unwrap();
+        let (last, _) = acme.last_change().unwrap();
+        let options = once("k", b"");
+        assert!(!acme.users().delete_for_with(web.user, heir, &options).unwrap().replayed);
+        let nouns = ["contact updated", "company updated", "deal updated", "activity updated"];
+        let told = changes_after(acme, last).into_iter().map(|(change, _)| change);
+        assert!(told.eq(nouns));
+        for (.., record) in web.records() {
+            assert_eq!(record.unwrap()["ownerId"], json!(heir));
+        }
+        assert_eq!(acme.deals().get(web.deal).unwrap().owner_name.as_deref(), Some("Heir"));
+        assert_eq!(acme.activities().count(Activity::OWNER_ID.is(heir)).unwrap(), 2);
+        assert_eq!(acme.activities().count(Activity::OWNER_ID.is(web.user)).unwrap(), 0);
+        assert!(acme.users().delete_for_with(web.user, heir, &options).unwrap().replayed);
+        let mismatch = acme.users().delete_with(web.user, &options).unwrap_err();
+        assert_eq!(mismatch.code(), Code::IdempotencyMismatch);
+    }
+}
+
+#[test]
+fn an_heir_must_be_another_user_of_the_tenant() {
+    let web = Web::new();
+    let acme = &web.world.acme;
+    let other = tenant(&web.world.engine, "other");
+    let foreign = other.users().create(&UserDraft::new("h@x.example", "Heir")).unwrap().id;
+    let nobody: Id<User> = Id::from_uuid(web.contact.as_uuid());
+    for heir in [foreign, nobody] {
+        let error = web.world.refused(|| acme.users().delete_for(web.user, heir));
+        assert_eq!(report(&error), "bad_reference\nreassignTo names no user");
+    }
+    let error = web.world.refused(|| acme.users().delete_for(web.user, web.user));
+    assert_eq!(report(&error), "validation\nreassignTo must name another user");
+    assert!(acme.users().delete_for(nobody, web.user).unwrap_err().is_not_found());
 }
 
 /// The number of entries that the store reads while a record is deleted that so many activities refer to.

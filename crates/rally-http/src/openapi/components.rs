@@ -81,6 +81,16 @@ pub(super) fn fields(example: &str) -> Value {
     )
 }
 
+/// The parameter that names the user who is responsible for a deleted user's records from then on.
+pub(super) fn reassign_to() -> Value {
+    query(
+        "reassignTo",
+        "Another user, who becomes the owner of all records that the deleted one owns. Without it they have no owner.",
+        uuid(),
+        &json!("0194c101-aca0-7001-9859-d4265eb01789"),
+    )
+}
+
 fn history_parameters() -> Value {
     json!({
         "HistoryOffset": query(

@@ -94,6 +94,9 @@ fn records(records: &Records, has_id: bool) -> Map<String, Value> {
     if verb == Verb::List {
         parameters.extend(filters(model, noun));
     }
+    if verb == Verb::Delete && model.kind() == Kind::User {
+        parameters.push(components::reassign_to());
+    }
     let told = Told { id: &id, summary: &summary, description: &description };
     operation(&told, Some(scope), parameters, body, responses)
 }
@@ -196,8 +199,9 @@ fn meaning(records: &Records) -> String {
                 .to_owned()
         }
         Verb::Delete => format!(
-            "References to the {noun} become null, and the feed has each of these updates. There is no such {noun} from \
-             then on, so a second request is answered 404."
+            "References to the {noun} become null, and the feed has each of these updates before the deletion: of few in one \
+             transaction, of very many step by step, with the {noun} still there until the last is gone. There is no such \
+             {noun} from then on, so a second request is answered 404."
         ),
         Verb::Upsert => {
             let keys = matched_by.map(|matched_by| matched_by.names(model)).unwrap_or_default();

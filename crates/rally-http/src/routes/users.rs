@@ -1,7 +1,7 @@
 use rally_core::{Collection, Session, User};
 
 use crate::{
-    crud::{Served, crud},
+    crud::{DeleteFor, Served, crud},
     route::Route,
 };
 
@@ -10,6 +10,9 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 impl Served for User {
+    const DELETE_FOR: Option<DeleteFor<Self>> =
+        Some(|session, id, heir, options| session.users().delete_for_with(id, heir, options));
+
     fn of(session: &Session) -> Collection<'_, Self> {
         session.users()
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     resources::Resource,
-    support::{Answer, World, with},
+    support::{Answer, Api, NOWHERE, World, with},
 };
 
 const PATH: &str = "/api/v1/users";
@@ -198,4 +198,38 @@ fn users_are_in_no_feed() {
     let before = world.get("/api/v1/sync/changes?since=2000-01-01").send().body;
     world.post(PATH, r#"{"email":"a@x.example","name":"a"}"#).send().is(201);
     assert_eq!(world.get("/api/v1/sync/changes?since=2000-01-01").send().body, before);
+}
+
+#[test]
+fn the_records_of_a_deleted_user_are_handed_over() {
+    let world = World::of(Api::strict());
+    let [user, heir] = ["1", "2"].map(|number| {
+        let body = format!(r#"{{"email":"owner{number}@x.example","name":"Owner {number}"}}"#);
+        world.post(PATH, &body).send().is(201).id()
+    });
+    let body = format!(r#"{{"name":"Looms","ownerId":"{user}"}}"#);
+    let company = format!("/api/v1/companies/{}", world.post("/api/v1/companies", &body).send().is(201).id());
+    let delete = |heir: &str| world.api.delete(&format!("{PATH}/{user}?reassignTo={heir}"));
+    for (heir, told) in [
+        (world.fill_foreign("<user>").as_str(), "400 bad_reference: reassignTo names no user"),
+        (NOWHERE, "400 bad_reference: reassignTo names no user"),
+        (&user, "400 validation: reassignTo must name another user"),
+        ("7", "400 validation: reassignTo is not an id"),
+        ("", "400 validation: reassignTo is not an id"),
+    ] {
+        assert_eq!(delete(heir).send().told(), told, "{heir}");
+    }
+    let twice = world.api.delete(&format!("{PATH}/{user}?reassignTo={heir}&reassignTo={heir}")).send();
+    assert_eq!(twice.told(), "400 validation: reassignTo is given twice");
+    assert_eq!(delete(&heir).key(&world.writer).send().told(), "403 forbidden: this needs the scope admin");
+    let elsewhere = world.api.delete(&format!("{company}?reassignTo={heir}")).send();
+    assert_eq!(elsewhere.told(), "400 validation: reassignTo is not a parameter here");
+    let answer = delete(&heir).header("Idempotency-Key", "k").send().is(200);
+    assert_eq!(answer.value(), json!({"id": user, "deleted": true}));
+    let again = delete(&heir).header("Idempotency-Key", "k").send().is(200);
+    assert_eq!(again.header("Idempotent-Replayed"), "true");
+    assert_eq!(world.get(&company).send().value()["ownerId"], heir.as_str());
+    let entry = world.get(&format!("{company}/history?limit=1")).send().items().remove(0);
+    assert_eq!(entry["changes"], json!({"ownerId": {"from": user, "to": heir}}));
+    assert_eq!(delete(&heir).send().told(), "404 not_found: there is no such user");
 }

@@ -27,6 +27,8 @@ enum Act {
     Update(Uuid, Body),
     Upsert(Body),
     Delete(Uuid),
+    /// Deletion of a user whose records go to another one.
+    HandOver(Uuid, Uuid),
     Bulk(Vec<Body>, Atomicity),
     /// Move of a deal to a stage.
     Move(Uuid, Body),
@@ -63,6 +65,9 @@ impl Operation {
                 let is_atomic = random.once_in(6);
                 let atomicity = if is_atomic { Atomicity::AllOrNothing } else { Atomicity::EachByItself };
                 Act::Bulk(bodies, atomicity)
+            }
+            15..17 if kind == Kind::User && random.once_in(2) => {
+                Act::HandOver(target(kind, around, random), target(kind, around, random))
             }
             8..12 if kind == Kind::Deal && random.once_in(3) => {
                 let (id, around) = deal(around, random);
@@ -113,7 +118,11 @@ impl Operation {
                 return state.bulk(kind, bodies, *atomicity == Atomicity::AllOrNothing, now);
             }
             Act::Delete(id) => {
-                return state.delete(kind, *id, now).map_or_else(Answer::Refused, Answer::Deleted);
+                return state.delete(kind, *id, None, now).map_or_else(Answer::Refused, Answer::Deleted);
+            }
+            Act::HandOver(id, heir) => {
+                let deleted = state.delete(kind, *id, Some(*heir), now);
+                return deleted.map_or_else(Answer::Refused, Answer::Deleted);
             }
             Act::Choose(body) => {
                 let outcome = state.choose(body);
@@ -143,6 +152,10 @@ impl Operation {
             Act::Rate(id, body) => {
                 let deal = Id::from_uuid(*id);
                 written(session.bant().json().update(deal, body.to_json().as_bytes(), &options))
+            }
+            Act::HandOver(id, heir) => {
+                let deleted = session.users().delete_for(Id::from_uuid(*id), Id::from_uuid(*heir));
+                refused(deleted.map(|()| Answer::Deleted(*id)))
             }
             Act::Choose(body) => written(session.change_settings_json(body.to_json().as_bytes(), &options)),
             act => match self.kind {

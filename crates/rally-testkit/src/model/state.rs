@@ -225,14 +225,27 @@ impl State {
         self.update(Kind::Deal, id, body, now)
     }
 
-    pub(super) fn delete(&mut self, kind: Kind, id: Uuid, now: Timestamp) -> Result<Uuid, Refusal> {
+    /// Deletes a record; those that name it name its heir from then on, or nothing.
+    pub(super) fn delete(
+        &mut self,
+        kind: Kind,
+        id: Uuid,
+        heir: Option<Uuid>,
+        now: Timestamp,
+    ) -> Result<Uuid, Refusal> {
         let Some(record) = self.find(kind, id).cloned() else { return refused("not_found") };
         rules::may_go(self, kind, &record)?;
+        match heir {
+            Some(heir) if heir == id => return refused("validation"),
+            Some(heir) if self.find(kind, heir).is_none() => return refused("bad_reference"),
+            _ => {}
+        }
+        let instead = heir.map_or_else(|| "null".to_owned(), |heir| quote(&heir.to_string()));
         for (from, member) in table::links_to(kind) {
             let named: Vec<Uuid> = self.naming(from, member, id).map(|record| record.id).collect();
             for name in named {
                 self.change(from, name, now, |record| {
-                    record.members.insert(member, "null".to_owned());
+                    record.members.insert(member, instead.clone());
                 });
             }
         }

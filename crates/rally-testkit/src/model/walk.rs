@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use rally_core::{Code, Config, Engine, Error, Kind, Query, Session, TenantDraft, Timestamp, store::Store};
+use rally_core::{
+    Code, Config, Engine, Error, Kind, Query, Session, TenantDraft, Timestamp, limits, store::Store,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -21,7 +23,7 @@ use crate::{
 /// # Panics
 /// Panics if the two differ.
 pub fn walk(store: Arc<dyn Store>, seed: u64, steps: usize, faults: usize) {
-    let mut walk = Walk::new(store, seed);
+    let mut walk = Walk::new(store, seed, faults == 0);
     for step in 0..steps {
         let tenant = walk.random.below(2);
         let operation = walk.operation(tenant);
@@ -49,10 +51,13 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(store: Arc<dyn Store>, seed: u64) -> Self {
+    fn new(store: Arc<dyn Store>, seed: u64, is_well: bool) -> Self {
         let store = Arc::new(FaultyStore::new(store));
         let (environment, clock) = environment(seed);
-        let engine = Engine::with(store.clone(), environment, Config::default());
+        // On a store that fails, a deletion of several steps could stop between two of them.
+        let links_at_once = if is_well { 3 } else { limits::LINKS_AT_ONCE };
+        let config = Config { links_at_once, ..Config::default() };
+        let engine = Engine::with(store.clone(), environment, config);
         let tenants = ["acme", "other"].map(|slug| {
             engine.create_tenant(&TenantDraft::new(slug)).expect("a new store has no tenant");
             let session = open(&engine, slug);

@@ -267,7 +267,10 @@ impl<R: Creatable> Collection<'_, R> {
         verbs.create(&verbs.body(draft.given())?, options)?.typed_after_commit()
     }
 
-    /// Deletes a record. References to it are cleared, and each record that held one is updated.
+    /// Deletes a record. References to it are cleared, and each record that held one is updated: in one transaction up to
+    /// [`Config::links_at_once`](crate::Config::links_at_once) of them. More are cleared in transactions of their own
+    /// before the record goes, between which others write; if that is interrupted, the record is still there, with fewer
+    /// references, and can be deleted again. Within [`Session::write`] it is one transaction in any case.
     ///
     /// ```
     /// # use rally_core::*;
@@ -280,9 +283,8 @@ impl<R: Creatable> Collection<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Code::NotFound`](crate::Code::NotFound); [`Code::LimitExceeded`](crate::Code::LimitExceeded) when more than
-    /// [`limits::LINKS`](crate::limits::LINKS) records refer to it; the reasons of the resource, such as deals in a
-    /// pipeline.
+    /// [`Code::NotFound`](crate::Code::NotFound); [`Code::LimitExceeded`](crate::Code::LimitExceeded) when records come to
+    /// refer to it as fast as they are cleared; the reasons of the resource, such as deals in a pipeline.
     pub fn delete(&self, id: Id<R>) -> Result<(), Error> {
         self.delete_with(id, &WriteOptions::default()).map(drop)
     }

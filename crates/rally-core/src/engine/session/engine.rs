@@ -96,6 +96,13 @@ pub struct Config {
     pub passwords_at_once: usize,
     /// Addresses that webhooks may be sent to.
     pub reach: Reach,
+    /// Records whose references to a deleted one are changed in its own transaction, at most. If there are more, theirs
+    /// are changed in transactions of as many before, between which others write; at least 1.
+    pub links_at_once: usize,
+    /// Bytes of these records, above which no more of them are read for one transaction.
+    pub link_bytes_at_once: usize,
+    /// Transactions of one deletion, at most: of a record that others come to name as fast as it is detached.
+    pub deletion_steps: usize,
 }
 
 impl Default for Config {
@@ -109,6 +116,9 @@ impl Default for Config {
             logins_noted_days: limits::LOGINS_NOTED_DAYS,
             passwords_at_once: limits::PASSWORDS_AT_ONCE,
             reach: Reach::Internet,
+            links_at_once: limits::LINKS_AT_ONCE,
+            link_bytes_at_once: limits::LINK_BYTES_AT_ONCE,
+            deletion_steps: limits::DELETION_STEPS,
         }
     }
 }

@@ -275,7 +275,7 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
         Ok(written.record)
     }
 
-    /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does.
+    /// Deletes a record, as [`Collection::delete`](crate::Collection::delete) does, with all references to it at once.
     ///
     /// ```
     /// # use rally_core::*;
@@ -291,7 +291,8 @@ impl<R: Creatable> TransactionCollection<'_, '_, R> {
     /// ```
     ///
     /// # Errors
-    /// Those of `Collection::delete`.
+    /// Those of `Collection::delete`, and [`Code::LimitExceeded`](crate::Code::LimitExceeded) when more than
+    /// [`limits::LINKS`](crate::limits::LINKS) records refer to it.
     pub fn delete(&mut self, id: Id<R>) -> Result<(), Error> {
         self.delete_when(id, Precondition::NONE)
     }

@@ -6,14 +6,17 @@ use uuid::Uuid;
 
 use super::{Session, WriteOptions, enlisted};
 use crate::{
-    base::{Error, Faults, Id, limits},
+    base::{Code, Error, Faults, Id, limits},
     engine::{
+        keys::spaces,
         schema::{Body, Given, Resource, Row, TenantInfo, items},
         write::{
-            self, Answer, Bulkable, Creatable, Definition, Deleted, Draft, Editable, ItemAnswer,
-            Precondition, Preparation, Transaction, Upsertable, Work, Written,
+            self, Answer, Bulkable, Committed, Creatable, Definition, Deleted, Deletion, Draft, Editable,
+            ItemAnswer, LinksAtOnce, Precondition, Preparation, Refusal, Transaction, Upsertable, Work,
+            Written,
         },
     },
+    store::Key,
 };
 
 /// The verbs of a session on the records of a resource.
@@ -167,19 +170,87 @@ impl<R: Creatable> Verbs<'_, R> {
     }
 
     pub(super) fn delete(&self, id: Id<R>, options: &WriteOptions) -> Result<Deleted<R>, Error> {
+        self.delete_for(id, None, options)
+    }
+
+    /// Deletes a record, and leads the references to it to another one of the kind, if one is given.
+    ///
+    /// More of them than are changed at once are changed in transactions of their own before the record goes, so that
+    /// others write in between and memory stays bounded. If that is interrupted, the record is still there, with fewer
+    /// references, and can be deleted again.
+    pub(crate) fn delete_for(
+        &self,
+        id: Id<R>,
+        heir: Option<Id<R>>,
+        options: &WriteOptions,
+    ) -> Result<Deleted<R>, Error> {
         self.session.require(R::WRITE)?;
-        let definition = self.definition();
-        let options = options.for_act::<R>("delete", Some(id.as_uuid()));
-        let id = id.as_uuid();
-        let reads = || write::keys_ahead(definition.model, Some(id), []);
-        let key = options.idempotency_key.as_ref();
-        let committed = self.session.commit(key, &reads, &mut |transaction| {
-            write::delete(transaction, definition, id, options.precondition())
-        })?;
-        match committed.answer {
-            Answer::Deleted { id } => Ok(Deleted { id: Id::from_uuid(id), replayed: committed.replayed }),
-            _ => Err(Answer::of_another_kind()),
+        let config = self.session.engine().config();
+        let at_once = LinksAtOnce { records: config.links_at_once.max(1), bytes: config.link_bytes_at_once };
+        let (id, heir) = (id.as_uuid(), heir.map(Id::as_uuid));
+        let deletion = Deletion { definition: self.definition(), id, heir, at_once };
+        // The same deletion with another heir is another request, which a kept answer must not answer.
+        let act = heir.map_or_else(|| "delete".to_owned(), |heir| format!("delete for {heir}"));
+        let options = options.for_act::<R>(&act, Some(id));
+        let mut are_few = true;
+        for _ in 0..config.deletion_steps.max(1) {
+            if are_few && let Some(deleted) = self.delete_at_once(&deletion, &options)? {
+                return Ok(deleted);
+            }
+            are_few = self.detach_some(&deletion, &options)?;
         }
+        let kind = R::KIND;
+        let detail =
+            format!("records came to name this {kind} as fast as they were cleared; delete it again");
+        Err(Error::new(Code::LimitExceeded, detail))
+    }
+
+    /// Deletes a record in one transaction; `None` if more references lead to it than are changed at once.
+    fn delete_at_once(
+        &self,
+        deletion: &Deletion,
+        options: &WriteOptions,
+    ) -> Result<Option<Deleted<R>>, Error> {
+        let mut are_too_many = false;
+        let committed = self.session.commit(
+            options.idempotency_key.as_ref(),
+            &|| self.keys_of(deletion),
+            &mut |transaction| {
+                let answer = deletion.run(transaction, options.precondition());
+                are_too_many = matches!(answer, Err(Refusal::TooMany));
+                answer.map_err(|refusal| refusal.or(Error::internal("the deletion goes on step by step")))
+            },
+        );
+        match committed {
+            Err(_) if are_too_many => Ok(None),
+            Err(error) => Err(error),
+            Ok(Committed { answer: Answer::Deleted { id }, replayed, .. }) => {
+                Ok(Some(Deleted { id: Id::from_uuid(id), replayed }))
+            }
+            Ok(_) => Err(Answer::of_another_kind()),
+        }
+    }
+
+    /// Changes some references to a record in a transaction of their own; true if none is left, or the record is gone.
+    fn detach_some(&self, deletion: &Deletion, options: &WriteOptions) -> Result<bool, Error> {
+        let mut are_all = false;
+        let detached = self.session.commit(None, &|| self.keys_of(deletion), &mut |transaction| {
+            are_all = deletion.detach_some(transaction, options.precondition())?;
+            Ok(Answer::Nothing)
+        });
+        match detached {
+            Ok(_) => Ok(are_all),
+            // Whoever has deleted it may have used the same key, so the next attempt tells.
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn keys_of(&self, deletion: &Deletion) -> Vec<Key> {
+        let kind = deletion.definition.kind();
+        let heir = deletion.heir.map(|heir| spaces::record(kind, heir));
+        let keys = write::keys_ahead(deletion.definition.model, Some(deletion.id), []);
+        keys.into_iter().chain(heir).collect()
     }
 }
 
@@ -236,7 +307,7 @@ impl<R: Editable> Verbs<'_, R> {
         items: &[Result<T, Error>],
         atomicity: Atomicity,
         options: &WriteOptions,
-        reads: &dyn Fn() -> Vec<crate::store::Key>,
+        reads: &dyn Fn() -> Vec<Key>,
         mut verb: impl FnMut(&mut Transaction<'_>, &T) -> Result<Answer, Error>,
     ) -> Result<Bulk<R>, Error> {
         self.session.require(R::WRITE)?;

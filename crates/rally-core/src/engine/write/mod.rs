@@ -5,6 +5,7 @@ mod answer;
 mod change;
 mod consequences;
 mod definition;
+mod deletion;
 mod detach;
 mod idempotency;
 mod matched_by;
@@ -21,11 +22,12 @@ pub(crate) use self::{
     answer::{Answer, ItemAnswer},
     change::Change,
     definition::{Link, Preparation, Rules},
+    deletion::{Deletion, LinksAtOnce, Refusal, delete},
     idempotency::UnderWay,
     outbox::{BY_RECORD, EventType, Events, Matter, NewEvent, STRICT, Told, UNORDERED, body, data_of_record},
     path::{
-        Committed, Work, Write, create, create_checked, delete, existing, keys_ahead, set_members,
-        set_silently, update, upsert,
+        Committed, Work, Write, create, create_checked, existing, keys_ahead, set_members, set_silently,
+        update, upsert,
     },
     precondition::Precondition,
     revision::Revision,

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Write::run`]: an idempotency key is marked as under way, and the store is asked for the tenant's newest state.
 //! 2. [`build`]: on that state a transaction begins. A key that was used before is answered by its kept answer.
-//! 3. A verb ([`create`], [`update`], [`upsert`], [`delete`]): the record is found in the state asked for, the
+//! 3. A verb ([`create`], [`update`], [`upsert`], a [`Deletion`](super::Deletion)): the record is found in the state asked for, the
 //!    members of the body replace its own, and the resource's rules complete and check the revision.
 //! 4. [`commit_revision`]: natural keys are checked, and [`change_record`] makes the change, from which all else follows
 //!    (`consequences`); then the resource's own consequences follow.
@@ -14,7 +14,7 @@ use super::{
     Answer, Change, Definition, IdempotencyKey, MatchedBy, Origin, Precondition, Revision, Transaction,
     UnderWay, WriteOutcome,
     change::{FIRST_VERSION, next_version},
-    consequences, detach, idempotency,
+    consequences, idempotency,
 };
 use crate::{
     base::{Code, Error, Faults, Kind, Timestamp, invariant},
@@ -195,23 +195,6 @@ pub(crate) fn set_silently(
     change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
 }
 
-/// Deletes a record. References to it are cleared, and each record that held one is updated.
-pub(crate) fn delete(
-    transaction: &mut Transaction<'_>,
-    definition: Definition,
-    id: Uuid,
-    precondition: Precondition<'_>,
-) -> Result<Answer, Error> {
-    let record = existing(transaction, definition.kind(), id, precondition)?;
-    (definition.rules.check_delete)(transaction, id, &record)?;
-    // References go first, each with an instant of its own, so that the feed never tells of a reference after the
-    // deletion of the record that it leads to.
-    detach::clear_references(transaction, definition, id)?;
-    let at = transaction.tick()?;
-    change_record(transaction, definition, id, at, (Some(&record), None))?;
-    Ok(Answer::Deleted { id })
-}
-
 /// Stores the members of a revision; if all are as before, there is no change.
 fn commit_revision(
     transaction: &mut Transaction<'_>,
@@ -243,7 +226,7 @@ fn commit_revision(
 }
 
 /// Changes a record from one state to the other, and applies the consequences.
-fn change_record(
+pub(super) fn change_record(
     transaction: &mut Transaction<'_>,
     definition: Definition,
     id: Uuid,

@@ -125,7 +125,7 @@ fn unknown_references(
     Ok(unknown)
 }
 
-fn bad_reference(unknown: Faults) -> Error {
+pub(super) fn bad_reference(unknown: Faults) -> Error {
     let names: Vec<&str> = unknown.by_member().keys().map(String::as_str).collect();
     let detail = format!("{} must name a record of this tenant", names.join(" and "));
     Error::new(Code::BadReference, detail).with_faults(unknown)
