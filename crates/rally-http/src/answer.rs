@@ -42,6 +42,11 @@ pub(crate) fn record<R: Resource>(call: &Call, row: &Row<R>, fields: &Fields) ->
     Ok(response)
 }
 
+/// One record with every member, whatever version the caller has.
+pub(crate) fn whole<R: Resource>(call: &Call, status: StatusCode, row: &Row<R>) -> Result<Response, Error> {
+    Ok(json(status, object(row, call.model::<R>().whole())?))
+}
+
 /// A page of records.
 pub(crate) fn page<R: Resource>(page: &Page<Row<R>>, fields: &Fields) -> Result<Response, Error> {
     let mut response = list(&page.records, RECORD_BYTES, |row, out| row.write_json(fields, out))?;

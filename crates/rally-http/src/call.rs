@@ -1,10 +1,10 @@
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{FromRequest, OriginalUri, Request},
     http::{Extensions, HeaderMap, HeaderName, Method, Uri, request::Parts},
 };
 use rally_core::{
-    Code, Error, Faults, Id, IdempotencyKey, Kind, Scope, Session,
+    Code, Error, Faults, Id, IdempotencyKey, Scope, Session,
     schema::{Model, Resource},
 };
 
@@ -66,9 +66,14 @@ impl Call {
 
     /// The id that the path has after the plural of its kind. A text that is no id is the name of no record.
     pub(crate) fn id<R: Resource>(&self) -> Result<Id<R>, Error> {
-        let mut segments = self.uri.path().split('/').skip_while(|segment| *segment != R::KIND.plural());
+        self.id_behind(R::KIND.plural(), R::KIND.noun())
+    }
+
+    /// The id that the path has after a segment.
+    pub(crate) fn id_behind<R>(&self, segment: &str, noun: &str) -> Result<Id<R>, Error> {
+        let mut segments = self.uri.path().split('/').skip_while(|known| *known != segment);
         let Some(id) = segments.nth(1) else { return Err(Error::internal("this path has no id")) };
-        id.parse().map_err(|_| no_such(R::KIND))
+        id.parse().map_err(|_| Error::new(Code::NotFound, format!("there is no such {noun}")))
     }
 
     /// The JSON of the body, for a caller with this scope.
@@ -81,6 +86,15 @@ impl Call {
             limit,
         };
         body::read(&self.headers, std::mem::take(&mut self.body), &terms).await
+    }
+
+    /// The JSON of a body that may be left out, for a caller with this scope.
+    pub(crate) async fn optional_json(&mut self, scope: Scope, limit: usize) -> Result<Bytes, Problem> {
+        if self.body.is_end_stream() {
+            self.session.require(scope)?;
+            return Ok(Bytes::new());
+        }
+        self.json(scope, limit).await
     }
 
     /// The path that the caller has sent.
@@ -129,8 +143,4 @@ pub(crate) fn mount<'r>(uri: &Uri, extensions: &'r Extensions) -> &'r str {
 /// A path without `/api/v1` or `/api`; `None` for a path under neither.
 pub(crate) fn below_api(path: &str) -> Option<&str> {
     path.strip_prefix("/api/v1").or_else(|| path.strip_prefix("/api"))
-}
-
-fn no_such(kind: Kind) -> Error {
-    Error::new(Code::NotFound, format!("there is no such {}", kind.noun()))
 }

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use rally_core::{Code, Error, Faults, limits::SHORT_TEXT};
-use serde::de::{Deserializer, MapAccess, Visitor};
+use rally_core::{Error, Faults, limits::SHORT_TEXT};
 use serde_json::{Value, json, value::RawValue};
 
-use crate::openapi::told;
+use crate::{object::members, openapi::told};
 
 /// The credentials of a user who logs in.
 #[derive(PartialEq, Eq)]
@@ -21,7 +20,7 @@ impl Credentials {
     /// Reads a body. Unknown members are ignored: the profile of the tenant that would refuse them is not known yet.
     ///
     /// # Errors
-    /// [`Code::MalformedJson`], or [`Code::Validation`] with every fault.
+    /// [`Code::MalformedJson`](rally_core::Code::MalformedJson), or [`Code::Validation`](rally_core::Code::Validation) with every fault.
     pub(crate) fn read(json: &[u8]) -> Result<Self, Error> {
         let (mut email, mut password, mut tenant) = (Given::Nothing, Given::Nothing, Given::Nothing);
         let mut faults = Faults::new();
@@ -137,54 +136,6 @@ fn short_text(raw: &str) -> Result<String, String> {
 /// The text of a JSON string, to the character: a wrong password may be any text.
 fn any_text(raw: &str) -> Result<String, String> {
     serde_json::from_str(raw).map_err(|_| "must be a string".to_owned())
-}
-
-/// The members of a JSON object, each with the JSON text of its value.
-fn members(json: &[u8]) -> Result<Vec<(String, &RawValue)>, Error> {
-    let text = utf8(json)?;
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let members = reader.deserialize_map(Members).map_err(|error| {
-        if error.is_data() && !text.trim_start().starts_with('{') {
-            Error::new(Code::Validation, "the body must be a JSON object")
-        } else {
-            malformed(&error)
-        }
-    })?;
-    reader.end().map_err(|error| malformed(&error))?;
-    Ok(members)
-}
-
-fn utf8(json: &[u8]) -> Result<&str, Error> {
-    if json.starts_with(b"\xEF\xBB\xBF") {
-        let detail = "the body begins with a byte order mark; send it without";
-        return Err(Error::new(Code::MalformedJson, detail));
-    }
-    std::str::from_utf8(json).map_err(|error| {
-        let detail = format!("the body is not UTF-8 at byte {}", error.valid_up_to());
-        Error::new(Code::MalformedJson, detail)
-    })
-}
-
-fn malformed(error: &serde_json::Error) -> Error {
-    Error::new(Code::MalformedJson, format!("the body is not JSON: {error}"))
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
-        }
-        Ok(members)
-    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub mod limits;
 mod listener;
 mod logins;
 mod middleware;
+mod object;
 mod openapi;
 mod parameters;
 mod prefer;
@@ -64,8 +65,8 @@ mod walks;
 
 pub use config::{Config, GuessLimits, LaneOptions, WorkOn};
 pub use courier::{
-    Courier, CourierOptions, HttpCourier, Resolve, RetryAfter, SendError, Step, SystemResolver, Underway,
-    WebhookRequest, WebhookResponse,
+    Courier, CourierOptions, Delivering, HttpCourier, Resolve, SendError, Step, SystemResolver, Underway,
+    WebhookRequest, deliver,
 };
 pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, raise_descriptor_limit, serve};

@@ -94,3 +94,5 @@ pub const WEBHOOK_ANSWER_HEADERS: usize = 64;
 pub const WEBHOOK_ADDRESSES_TRIED: usize = 4;
 /// Names of receivers that are looked up at once.
 pub const WEBHOOK_LOOKUPS_AT_ONCE: usize = 64;
+/// Hours for which the former secret of a webhook goes on signing, unless the rotation says otherwise.
+pub const SECRET_GRACE_HOURS: u16 = 24;

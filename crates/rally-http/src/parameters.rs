@@ -1,9 +1,10 @@
 //! The parameters of a request, read by name. All that is wrong with them is told at once.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use rally_core::{
     Atomicity, Error, Faults, Filter, Id, ListQuery, Profile, Query, Timestamp, limits,
+    parse::UnknownWord,
     schema::{Fields, Model, Search},
 };
 
@@ -134,6 +135,18 @@ impl Parameters {
         self.natural(name, "must be the id of a change")
     }
 
+    /// Takes a word of a closed set.
+    pub(crate) fn word<T: FromStr<Err = UnknownWord>>(&mut self, name: &str) -> Option<T> {
+        let word = self.take(name)?.parse();
+        match word {
+            Ok(word) => Some(word),
+            Err(error) => {
+                self.fault(name, error.to_string());
+                None
+            }
+        }
+    }
+
     /// Takes a truth value; false without one.
     pub(crate) fn flag(&mut self, name: &str) -> bool {
         match self.take(name).as_deref() {
@@ -182,7 +195,7 @@ impl Parameters {
         })
     }
 
-    fn fields(&mut self, model: &Model) -> Fields {
+    pub(crate) fn fields(&mut self, model: &Model) -> Fields {
         let Some(list) = self.take("fields") else { return model.whole().clone() };
         Fields::parse(model, &list, self.profile).unwrap_or_else(|faults| {
             self.faults.add_all("", faults);

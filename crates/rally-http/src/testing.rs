@@ -8,12 +8,14 @@ use std::{
 };
 
 use rally_core::{
-    ApiKeyDraft, Clock, Engine, Environment, Profile, Scope, Scopes, TenantDraft, store::MemoryStore,
+    ApiKeyDraft, Clock, CourierLimits, Engine, Environment, Profile, Reach, Scope, Scopes, TenantDraft,
+    store::MemoryStore,
 };
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
     config::{Config, WorkOn},
+    courier::{CourierOptions, HttpCourier, deliver},
     listener::{ServeOptions, serve},
     router::router,
 };
@@ -21,7 +23,8 @@ use crate::{
 /// A Rally on a free loopback port and in memory, which is gone when this is dropped.
 ///
 /// It runs on a thread of its own, so tests of any kind can use it, with or without an async runtime. It is strict:
-/// a request with an unknown member or parameter is refused. Its keys begin with `rk_test_`.
+/// a request with an unknown member or parameter is refused. Its keys begin with `rk_test_`, and its webhooks reach this
+/// machine by http.
 ///
 /// ```
 /// let rally = rally_http::testing::Fake::start();
@@ -75,6 +78,7 @@ impl Fake {
             engine: rally_core::Config {
                 profile: Profile::Strict,
                 test_keys: true,
+                reach: Reach::InternetAndLoopback,
                 ..rally_core::Config::default()
             },
         }
@@ -182,6 +186,8 @@ fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped
     }
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let options = CourierOptions { reach: engine.config().reach, ..CourierOptions::default() };
+        let _delivering = deliver(engine.clone(), HttpCourier::new(options), CourierLimits::default())?;
         tokio::select! {
             result = serve(listener, router(engine, config), ServeOptions::default(), std::future::pending()) => result,
             _ = stopped => Ok(()),

@@ -8,7 +8,7 @@ use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use rally_core::WebhookUrl;
+use rally_core::{Answered, WebhookUrl};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, timeout_at},
@@ -17,9 +17,9 @@ use tokio::{
 use super::{
     bounded::{Bounded, Left},
     failure::{SendError, Step, chain},
-    message::{WebhookRequest, WebhookResponse},
+    message::WebhookRequest,
     options::CourierOptions,
-    retry_after::RetryAfter,
+    retry_after::retry_after,
 };
 
 /// Bytes that frame an answer's body, as a multiple of the body's own: a chunk of one byte is six.
@@ -71,7 +71,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>
     request: Request<Full<Bytes>>,
     deadline: Deadline,
     options: &CourierOptions,
-) -> Result<WebhookResponse, SendError> {
+) -> Result<Answered, SendError> {
     let left = Left::new(options.answer_head_bytes);
     let stream = TokioIo::new(Bounded::new(stream, left.clone()));
     let mut client = http1::Builder::new();
@@ -96,11 +96,7 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>
 const MIN_BUFFER: usize = 8_192;
 
 /// Reads at most so many bytes of the body.
-async fn read(
-    response: Response<Incoming>,
-    body_bytes: usize,
-    left: &Left,
-) -> Result<WebhookResponse, SendError> {
+async fn read(response: Response<Incoming>, body_bytes: usize, left: &Left) -> Result<Answered, SendError> {
     let (head, mut body) = response.into_parts();
     let mut kept = Vec::new();
     while kept.len() < body_bytes {
@@ -114,9 +110,5 @@ async fn read(
             Some(Err(error)) => return Err(SendError::Exchange(chain(&error))),
         }
     }
-    Ok(WebhookResponse {
-        status: head.status.as_u16(),
-        retry_after: RetryAfter::of(&head.headers),
-        body: kept.into(),
-    })
+    Ok(Answered { status: head.status.as_u16(), retry_after: retry_after(&head.headers), body: kept })
 }

@@ -1,6 +1,6 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use rally_core::WebhookUrl;
+use rally_core::{Answered, WebhookUrl};
 use tokio::{
     net::TcpStream,
     sync::OnceCell,
@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use super::{
     exchange::{self, Deadline},
     failure::{SendError, Step, chain},
-    message::{Courier, Underway, WebhookRequest, WebhookResponse},
+    message::{Courier, Underway, WebhookRequest},
     options::CourierOptions,
     resolve, tls,
 };
@@ -55,13 +55,13 @@ impl Default for HttpCourier {
 }
 
 impl Courier for HttpCourier {
-    fn send(&self, request: WebhookRequest) -> Underway<'_, Result<WebhookResponse, SendError>> {
+    fn send(&self, request: WebhookRequest) -> Underway<'_, Result<Answered, SendError>> {
         Box::pin(self.0.attempt(request))
     }
 }
 
 impl Inner {
-    async fn attempt(&self, sent: WebhookRequest) -> Result<WebhookResponse, SendError> {
+    async fn attempt(&self, sent: WebhookRequest) -> Result<Answered, SendError> {
         let url = WebhookUrl::parse(&sent.url, self.options.reach).map_err(SendError::Url)?;
         let request = exchange::request(&url, sent)?;
         let deadline = Deadline::after(self.options.timeout);

@@ -4,6 +4,7 @@
 //! answered; [`HttpCourier`] is the one over the network, and a host may bring its own.
 
 mod bounded;
+mod driver;
 mod exchange;
 mod failure;
 mod http;
@@ -14,10 +15,10 @@ mod retry_after;
 mod tls;
 
 pub use self::{
+    driver::{Delivering, deliver},
     failure::{SendError, Step},
     http::HttpCourier,
-    message::{Courier, Underway, WebhookRequest, WebhookResponse},
+    message::{Courier, Underway, WebhookRequest},
     options::CourierOptions,
     resolve::{Resolve, SystemResolver},
-    retry_after::RetryAfter,
 };

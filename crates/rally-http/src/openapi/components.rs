@@ -10,7 +10,7 @@ use super::{
 
 pub(super) fn parameters() -> Value {
     let mut all = query_parameters();
-    for more in [history_parameters(), feed_parameters(), header_parameters()] {
+    for more in [history_parameters(), feed_parameters(), delivery_parameters(), header_parameters()] {
         if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
             all.extend(more);
         }
@@ -146,6 +146,38 @@ fn feed_parameters() -> Value {
             with_default(bounded(1, limits::FEED_PAGE), &json!(limits::FEED_PAGE)),
             &json!(500),
         ),
+    })
+}
+
+fn delivery_parameters() -> Value {
+    json!({
+        "DeliveryId": {
+            "name": "deliveryId",
+            "in": "path",
+            "required": true,
+            "description": "The id of the delivery.",
+            "schema": uuid(),
+            "example": ID,
+        },
+        "AfterDelivery": query(
+            "after",
+            "Only deliveries behind the one with this id, which are older.",
+            uuid(),
+            &json!(ID),
+        ),
+        "DeliveriesUpdatedSince": query(
+            "updatedSince",
+            "Only deliveries that changed after this instant.",
+            instant(),
+            &json!(INSTANT),
+        ),
+        "DeliveryStatus": query(
+            "status",
+            "Only deliveries in this state.",
+            reference("DeliveryStatus"),
+            &json!("failed"),
+        ),
+        "EventType": query("eventType", "Only deliveries of events of this type.", reference("Event"), &json!("deal.won")),
     })
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use self::operations::tag;
 pub(crate) use self::{
     examples::{ID, INSTANT, draft as draft_example, whole as example},
-    schemas::{draft, whole_with},
+    schemas::{draft, fields_of, whole_with},
     values::{closed_set, count, instant, integer, or_null, reference, told, uuid},
 };
 use crate::route::{Operation, Route};
@@ -30,7 +30,7 @@ credential alone. Errors are problems (RFC 9457) with a `code` of a closed list.
 such as paging, retries and the feed, are told in the guide, at `/docs/guide` of the server.";
 
 /// The meaning of each tag.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("activities", "Notes, tasks, calls and meetings."),
     ("api-keys", "Keys that programs authenticate with."),
     ("audit", "The trail of what administrators did."),
@@ -42,6 +42,7 @@ const TAGS: [(&str, &str); 11] = [
     ("settings", "The settings of the tenant."),
     ("sync", "The feed of all changes."),
     ("users", "People who work for the tenant."),
+    ("webhooks", "Receivers of events, and the deliveries to them."),
 ];
 
 /// The JSON of the document: of the routes under `/api`, and of those beside it.

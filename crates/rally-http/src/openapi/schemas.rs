@@ -74,8 +74,8 @@ pub(super) fn add(schemas: &mut Map<String, Value>, records: &Records) {
     };
     match verb {
         Verb::List | Verb::Get | Verb::GetPart => {
-            let fields = format!("The members of the {noun} that `fields` names; without it, all of them.");
-            insert(format!("{name}Fields"), Form::Fields, &fields);
+            add_named(schemas, model, Form::Fields);
+            schemas.insert(format!("{name}Fields"), fields_of(model, noun));
         }
         Verb::Create => {
             let description = format!("The members of {} to create.", with_article(noun));
@@ -120,6 +120,12 @@ pub(crate) fn whole_with(model: &Model, noun: &str, description: &str, added: Va
         properties.extend(added);
     }
     schema
+}
+
+/// The schema of the members of a record that `fields` names.
+pub(crate) fn fields_of(model: &Model, noun: &str) -> Value {
+    let description = format!("The members of the {noun} that `fields` names; without it, all of them.");
+    object(model, noun, Form::Fields, &description)
 }
 
 fn members<'m>(model: &'m Model, form: Form<'m>) -> impl Iterator<Item = &'m Member> {

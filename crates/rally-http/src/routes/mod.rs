@@ -12,6 +12,7 @@ mod pipelines;
 mod settings;
 mod sync;
 mod users;
+mod webhooks;
 
 pub(crate) use self::{
     auth::LOG_IN,
@@ -33,6 +34,7 @@ pub(crate) fn api() -> Vec<Route> {
         auth::routes(),
         audit::routes(),
         sync::routes(),
+        webhooks::routes(),
     ];
     resources.into_iter().flatten().collect()
 }

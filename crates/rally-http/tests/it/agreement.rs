@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::support::{Api, NOWHERE, Setting};
 
 /// Resources whose records can be created, each with a schema of the body and what `POST` or `PUT` is sent to.
-const CREATED: [(&str, &str); 7] = [
+const CREATED: [(&str, &str); 8] = [
     ("contacts", "ContactDraft"),
     ("companies", "CompanyDraft"),
     ("deals", "DealDraft"),
@@ -21,14 +21,16 @@ const CREATED: [(&str, &str); 7] = [
     ("pipelines", "PipelineDraft"),
     ("users", "UserDraft"),
     ("api-keys", "ApiKeyDraft"),
+    ("webhooks", "WebhookDraft"),
 ];
 
 /// Those that `PUT` updates with any member that the schema has.
-const UPDATED: [(&str, &str); 4] = [
+const UPDATED: [(&str, &str); 5] = [
     ("contacts", "ContactChange"),
     ("companies", "CompanyChange"),
     ("deals", "DealChange"),
     ("users", "UserChange"),
+    ("webhooks", "WebhookChange"),
 ];
 
 /// Members that only an activity of one type has.
@@ -111,6 +113,7 @@ impl Agreement {
             }
             "number" => tape.one(&[json!(0), json!(48_000.5), json!(-1)]).clone(),
             "boolean" => json!(tape.below(2) == 0),
+            "array" if name == "changedFields" => json!(["stageId", "email"]),
             "array" if of["items"]["type"] == "string" => json!(["one", "two"]),
             "array" => json!([self.value(name, &of["items"], tape).unwrap()]),
             _ => self.object(of, tape).into(),
@@ -264,6 +267,10 @@ fn what_a_schema_allows_is_taken_in_each_profile() {
             let body = Value::from(agreement.object(agreement.schema(change), tape));
             let answer = agreement.api.put(&format!("/api/{resource}/{id}"), body.to_string()).send();
             assert_eq!(answer.status, 200, "{resource} {body:#} {answer}");
+            if resource == "webhooks" {
+                // A tenant has no room for as many as are tried.
+                agreement.api.delete(&format!("/api/webhooks/{id}")).send().is(200);
+            }
         });
     }
 }

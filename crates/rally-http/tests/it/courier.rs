@@ -7,11 +7,11 @@ mod receiver;
 
 use std::{sync::Arc, time::Duration};
 
-use rally_core::Reach;
-use rally_http::{Courier, CourierOptions, HttpCourier, SendError, WebhookRequest, WebhookResponse};
+use rally_core::{Answered, Reach};
+use rally_http::{Courier, CourierOptions, HttpCourier, SendError, WebhookRequest};
 use tokio::runtime::Runtime;
 
-pub(crate) use self::receiver::{Manner, Receiver};
+pub(crate) use self::receiver::{Manner, Received, Receiver};
 
 /// Options of a courier that reaches this machine.
 fn near() -> CourierOptions {
@@ -32,12 +32,12 @@ fn request(url: &str) -> WebhookRequest {
 }
 
 /// Sends one request.
-async fn send(options: CourierOptions, url: &str) -> Result<WebhookResponse, SendError> {
+async fn send(options: CourierOptions, url: &str) -> Result<Answered, SendError> {
     HttpCourier::new(options).send(request(url)).await
 }
 
 /// Sends one request to a receiver on this machine that answers in a manner.
-fn sent_to(manner: Manner, options: CourierOptions) -> Result<WebhookResponse, SendError> {
+fn sent_to(manner: Manner, options: CourierOptions) -> Result<Answered, SendError> {
     Runtime::new().unwrap().block_on(async {
         let receiver = Receiver::start([manner]).await;
         send(options, &receiver.url("/hook")).await

@@ -72,6 +72,11 @@ fn paths_of_one(api: &Api) -> Vec<(Method, String)> {
     each.map(|(method, path)| (method.parse().unwrap(), path)).collect()
 }
 
+/// A path of the document with an id wherever it has one.
+fn of_one(path: &str, id: &str) -> String {
+    path.replace("{id}", id).replace("{deliveryId}", id)
+}
+
 #[test]
 fn a_foreign_id_in_a_path_is_no_id() {
     let world = unlimited();
@@ -82,10 +87,10 @@ fn a_foreign_id_in_a_path_is_no_id() {
         let body =
             if path.ends_with("/stage") { world.fill(r#"{"stageId":"<lead>"}"#) } else { "{}".to_owned() };
         check(&ids, &format!("{method} {path}"), |id| {
-            api.ask(method.clone(), &path.replace("{id}", id)).json(body.clone())
+            api.ask(method.clone(), &of_one(&path, id)).json(body.clone())
         });
         check(&ids, &format!("{method} {path} If-Match"), |id| {
-            api.ask(method.clone(), &path.replace("{id}", id)).json(body.clone()).header("If-Match", "*")
+            api.ask(method.clone(), &of_one(&path, id)).json(body.clone()).header("If-Match", "*")
         });
     }
     assert_eq!(state(api), before);

@@ -93,7 +93,7 @@ fn routes(api: &Api) -> Vec<Route> {
         .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |told| (path, told)))
         .map(|(path, (method, operation))| Route {
             method: method.to_ascii_uppercase().parse().unwrap(),
-            path: path.replace("{id}", NOWHERE),
+            path: path.replace("{id}", NOWHERE).replace("{deliveryId}", NOWHERE),
             scope: operation["x-required-scope"].as_str().map(str::to_owned),
         })
         .collect()

@@ -106,7 +106,7 @@ fn of_resource(resource: &'static Resource) -> Vec<Operation> {
         operations.push((Act::History, Method::GET, path, String::new(), 200));
     }
     let of = |(act, method, path, body, status): (Act, _, _, _, _)| {
-        let scope = if act.is_read() { "read" } else { resource.writes };
+        let scope = if act.is_read() { resource.reads } else { resource.writes };
         Operation { resource: Some(resource), act, method, path, body, scope, status }
     };
     operations.into_iter().map(of).collect()
@@ -140,6 +140,10 @@ impl Case {
 }
 
 impl Resource {
+    fn is_searched(&self) -> bool {
+        !self.searched.is_empty()
+    }
+
     pub(crate) fn path(&self) -> String {
         format!("/api/v1/{}", self.noun)
     }
@@ -345,6 +349,8 @@ fn a_path_tells_which_methods_it_takes() {
     /activities/ID/history GET HEAD
     /users GET HEAD POST
     /users/ID DELETE GET HEAD PATCH PUT
+    /webhooks GET HEAD POST
+    /webhooks/ID DELETE GET HEAD PATCH PUT
     /deals/ID/stage PATCH
     /deals/ID/bant GET HEAD PUT
     /pipelines/ID/forecast GET HEAD

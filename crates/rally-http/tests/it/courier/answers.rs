@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use rally_core::Timestamp;
-use rally_http::{CourierOptions, RetryAfter, SendError, Step};
+use rally_core::{RetryAfter, Timestamp};
+use rally_http::{CourierOptions, SendError, Step};
 use tokio::runtime::Runtime;
 
 use super::{Manner, Receiver, hasty, near, send, sent_to};
@@ -49,7 +49,7 @@ fn a_receiver_says_when_to_come_again() {
         let header = format!("Retry-After: {value}\r\n");
         sent_to(Manner::status("429 Too Many Requests", &header), near()).unwrap().retry_after
     };
-    assert_eq!(asked("120"), Some(RetryAfter::Delay(Duration::from_secs(120))));
+    assert_eq!(asked("120"), Some(RetryAfter::Seconds(120)));
     let at = Timestamp::from_micros(784_111_777_000_000);
     assert_eq!(asked("Sun, 06 Nov 1994 08:49:37 GMT"), Some(RetryAfter::At(at)));
     assert_eq!(asked("soon"), None);

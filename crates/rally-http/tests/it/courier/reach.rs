@@ -56,7 +56,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[track_caller]
-fn assert_forbidden(told: Result<rally_http::WebhookResponse, SendError>, address: &str) {
+fn assert_forbidden(told: Result<rally_core::Answered, SendError>, address: &str) {
     match told {
         Err(SendError::Forbidden(told)) => assert_eq!(told.address.to_string(), address),
         other => panic!("{other:?}"),

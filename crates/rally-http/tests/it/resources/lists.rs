@@ -20,7 +20,7 @@ fn add_two(world: &World, resource: &Resource) -> [String; 2] {
 
 #[test]
 fn each_filter_leaves_what_has_its_value() {
-    for resource in RESOURCES {
+    for resource in RESOURCES.iter().filter(|resource| resource.is_searched()) {
         let world = World::new();
         let [whole, _] = add_two(&world, resource);
         let mut all = String::new();
@@ -48,6 +48,9 @@ fn a_value_that_no_record_can_have_is_named() {
             let told = answer.told();
             assert!(told.starts_with(&format!("400 validation: {parameter} ")), "{}: {told}", resource.noun);
         }
+        if !resource.is_searched() {
+            continue;
+        }
         let long = world.get(&format!("{}?q={}", resource.path(), "x".repeat(256))).send();
         assert_eq!(long.told(), "400 validation: q must not be longer than 255 characters");
         world.get(&format!("{}?q={}", resource.path(), "x".repeat(255))).send().is(200);
@@ -56,7 +59,7 @@ fn a_value_that_no_record_can_have_is_named() {
 
 #[test]
 fn a_search_finds_what_a_name_begins_with_in_any_case_of_letters() {
-    for resource in RESOURCES {
+    for resource in RESOURCES.iter().filter(|resource| resource.is_searched()) {
         let world = World::new();
         let [whole, _] = add_two(&world, resource);
         for beginning in resource.searched {
@@ -145,7 +148,9 @@ fn what_changed_since_is_told_in_the_order_of_the_changes() {
     for resource in RESOURCES {
         let world = World::new();
         let [first, second] = ["1", "2"].map(|number| resource.create(&world, number));
-        let since = format!("updatedSince={}", first.value()["updatedAt"].as_str().unwrap());
+        let created = first.value();
+        let changed_at = created.get("updatedAt").unwrap_or(&created["createdAt"]);
+        let since = format!("updatedSince={}", changed_at.as_str().unwrap());
         assert_eq!(ids(&world, resource, &since), [second.id()]);
         world
             .patch(&resource.at(&first.id()), &format!(r#"{{"{}":"Changed"}}"#, resource.text.0))
@@ -189,7 +194,10 @@ fn fields_of_a_list_are_those_of_its_records() {
     for resource in RESOURCES {
         let world = World::new();
         let [whole, _] = add_two(&world, resource);
-        let query = format!("q={}", resource.searched[0]);
+        let query = match resource.searched {
+            [beginning, ..] => format!("q={beginning}"),
+            [] => "limit=1".to_owned(),
+        };
         let record = world.get(&resource.at(&whole)).send().is(200);
         for (name, value) in record.value().as_object().unwrap() {
             let page = world.get(&format!("{}?{query}&fields={name}", resource.path())).send().is(200);

@@ -6,6 +6,8 @@ use rally_core::Kind;
 pub(crate) struct Resource {
     pub(crate) noun: &'static str,
     pub(crate) one: &'static str,
+    /// The scope that reads ask for.
+    pub(crate) reads: &'static str,
     /// The scope that writes ask for.
     pub(crate) writes: &'static str,
     /// A body with the required members alone.
@@ -31,7 +33,8 @@ const TEXT_OF_256: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
                            xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
-pub(crate) static RESOURCES: &[Resource] = &[CONTACTS, COMPANIES, DEALS, PIPELINES, ACTIVITIES, USERS];
+pub(crate) static RESOURCES: &[Resource] =
+    &[CONTACTS, COMPANIES, DEALS, PIPELINES, ACTIVITIES, USERS, WEBHOOKS];
 
 /// The row of a kind. Kinds that take no ordinary body have none.
 fn of_kind(kind: Kind) -> Option<Resource> {
@@ -42,7 +45,8 @@ fn of_kind(kind: Kind) -> Option<Resource> {
         Kind::Pipeline => PIPELINES,
         Kind::Activity => ACTIVITIES,
         Kind::User => USERS,
-        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => return None,
+        Kind::Webhook => WEBHOOKS,
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry => return None,
     })
 }
 
@@ -58,6 +62,7 @@ fn every_kind_of_resource_has_its_row() {
 pub(crate) const CONTACTS: Resource = Resource {
     noun: "contacts",
     one: "contact",
+    reads: "read",
     writes: "write",
     least: r#"{"firstName":"Ada","lastName":"King","email":"c#@x.example"}"#,
     wholes: &[
@@ -86,6 +91,7 @@ pub(crate) const CONTACTS: Resource = Resource {
 pub(crate) const COMPANIES: Resource = Resource {
     noun: "companies",
     one: "company",
+    reads: "read",
     writes: "write",
     least: r#"{"name":"Company #","domain":"d#.example"}"#,
     wholes: &[r#"{"name":"Mills","domain":"mills#.example","industry":"Cotton","description":"Looms",
@@ -109,6 +115,7 @@ pub(crate) const COMPANIES: Resource = Resource {
 pub(crate) const DEALS: Resource = Resource {
     noun: "deals",
     one: "deal",
+    reads: "read",
     writes: "write",
     least: r#"{"pipelineId":"<pipeline>","stageId":"<lead>","name":"Deal #"}"#,
     wholes: &[r#"{"pipelineId":"<partners>","stageId":"<signed>","name":"Tables #","contactId":"<contact>",
@@ -145,6 +152,7 @@ pub(crate) const DEALS: Resource = Resource {
 pub(crate) const PIPELINES: Resource = Resource {
     noun: "pipelines",
     one: "pipeline",
+    reads: "read",
     writes: "admin",
     least: r#"{"name":"Pipeline #","stages":[{"name":"Start"}]}"#,
     wholes: &[
@@ -163,6 +171,7 @@ pub(crate) const PIPELINES: Resource = Resource {
 pub(crate) const ACTIVITIES: Resource = Resource {
     noun: "activities",
     one: "activity",
+    reads: "read",
     writes: "write",
     least: r#"{"activityType":"note","subject":"Note #"}"#,
     wholes: &[
@@ -194,6 +203,7 @@ pub(crate) const ACTIVITIES: Resource = Resource {
 const USERS: Resource = Resource {
     noun: "users",
     one: "user",
+    reads: "read",
     writes: "admin",
     least: r#"{"email":"u#@x.example","name":"User #"}"#,
     wholes: &[r#"{"email":"Grace#@x.example","name":"Grace Hopper","scopes":"read,write","isActive":false,
@@ -205,4 +215,23 @@ const USERS: Resource = Resource {
     history: false,
     filters: &[],
     searched: &["grace", "GRACE%20H"],
+};
+
+const WEBHOOKS: Resource = Resource {
+    noun: "webhooks",
+    one: "webhook",
+    reads: "admin",
+    writes: "admin",
+    least: r##"{"name":"Hook #","url":"https://x.example/#","events":["*"]}"##,
+    wholes: &[
+        r##"{"name":"Ledger","url":"https://ledger.example:8443/hook?from=#","events":["deal.won","deal.lost"],
+        "isActive":false,"ordering":"strict","filter":{"changedFields":["stageId"],"pipelineId":"<partners>"}}"##,
+    ],
+    text: ("name", 255),
+    read_only: &["id", "lastTriggeredAt", "failureCount", "createdAt", "disabledReason", "nextAttemptAt"],
+    history: false,
+    upsert: false,
+    bulk: false,
+    filters: &[],
+    searched: &[],
 };

@@ -1,7 +1,7 @@
 //! Values of members as callers write them, asked of every member that has such values.
 
 use rally_core::{
-    Activity, Company, Contact, Deal, Pipeline, Profile, User,
+    Activity, Company, Contact, Deal, Pipeline, Profile, User, Webhook,
     schema::{Access, Member, Model, Resource as _, Rule},
 };
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ fn model(resource: &Resource) -> &'static Model {
         "activities" => Activity::model(),
         "pipelines" => Pipeline::model(),
         "users" => User::model(),
+        "webhooks" => Webhook::model(),
         other => panic!("{other} has a model"),
     }
 }

@@ -1,0 +1,91 @@
+mod deliveries;
+mod documents;
+
+use axum::{extract::State, http::StatusCode, response::Response};
+use rally_core::{Collection, Faults, Session, Webhook, schema::Editable};
+use serde_json::json;
+
+use self::documents::{REPLAY, ROTATE_SECRET, TEST};
+use crate::{
+    answer,
+    app::App,
+    call::Call,
+    conditional::Preconditions,
+    crud::{Served, crud},
+    lanes::Work,
+    limits,
+    object::numbers,
+    problem::Problem,
+    route::{Method, Operation, Route},
+};
+
+pub(crate) fn routes() -> Vec<Route> {
+    let acts = vec![
+        Route::new(Method::Post, "/webhooks/{id}/test", test, Operation::Special(&TEST)),
+        Route::new(Method::Post, "/webhooks/{id}/replay", replay, Operation::Special(&REPLAY)),
+        Route::new(
+            Method::Post,
+            "/webhooks/{id}/rotate-secret",
+            rotate_secret,
+            Operation::Special(&ROTATE_SECRET),
+        ),
+    ];
+    [crud::<Webhook>(), acts, deliveries::routes()].into_iter().flatten().collect()
+}
+
+impl Served for Webhook {
+    fn of(session: &Session) -> Collection<'_, Self> {
+        session.webhooks()
+    }
+}
+
+async fn test(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+    take_no_members(&mut call).await?;
+    let answered = app.run(Work::Write, call.party(), move || {
+        call.take_no_parameters()?;
+        let id = call.id()?;
+        let delivery = Webhook::of(&call.session).test(id)?;
+        let row = Webhook::of(&call.session).deliveries(id).row_of(delivery.id)?;
+        answer::whole(&call, StatusCode::OK, &row)
+    });
+    Ok(answered.await?)
+}
+
+/// Reads a body that has no member, or none at all.
+async fn take_no_members(call: &mut Call) -> Result<(), Problem> {
+    let json = call.optional_json(Webhook::WRITE, limits::BODY_BYTES).await?;
+    let [] = numbers(&json, [], call.session.tenant().profile)?;
+    Ok(())
+}
+
+async fn replay(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+    let json = call.json(Webhook::WRITE, limits::BODY_BYTES).await?;
+    let answered = app.run(Work::Write, call.party(), move || {
+        call.take_no_parameters()?;
+        let [from, to] = numbers(&json, ["fromSequence", "toSequence"], call.session.tenant().profile)?;
+        let Some(from) = from else {
+            return Err(Faults::one("fromSequence", "is required").into());
+        };
+        Webhook::of(&call.session).replay(call.id()?, from, to)?;
+        let begun = json!({ "fromSequence": from, "toSequence": to });
+        Ok(answer::json(StatusCode::OK, begun.to_string()))
+    });
+    Ok(answered.await?)
+}
+
+async fn rotate_secret(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+    let json = call.optional_json(Webhook::WRITE, limits::BODY_BYTES).await?;
+    let answered = app.run(Work::Write, call.party(), move || {
+        call.take_no_parameters()?;
+        let [hours] = numbers(&json, ["graceHours"], call.session.tenant().profile)?;
+        // More hours than fit are too many all the same.
+        let hours =
+            hours.map_or(limits::SECRET_GRACE_HOURS, |hours| u16::try_from(hours).unwrap_or(u16::MAX));
+        let (id, idempotency_key) = (call.id()?, call.idempotency_key(&json)?);
+        let written = Preconditions::of(&call.headers)?.attempt(idempotency_key, |options| {
+            Webhook::of(&call.session).json().rotate_secret(id, hours, options)
+        })?;
+        answer::written(&call, &written)
+    });
+    Ok(answered.await?)
+}
