@@ -1,11 +1,11 @@
-use std::{net::IpAddr, str::FromStr};
+use std::{net::IpAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
-use rally_core::{ApiKey, Id, Patch, Profile, Scopes, Timestamp};
+use rally_core::{ApiKey, CourierLimits, Id, Patch, Profile, Scopes, Timestamp};
 
-use crate::{listen::Addresses, log::Levels, store::Location, table::Form};
+use crate::{client::ServerUrl, listen::Addresses, log::Levels, store::Location, table::Form};
 
 /// A multi-tenant CRM over HTTP.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub(crate) enum Command {
     /// List, create and set up tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),
+    /// See, test and follow the webhooks of a tenant, on a server that runs
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// The secrets that tokens of logins are signed with
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -67,6 +70,9 @@ pub(crate) struct ServeArguments {
     /// Address or name, and port, to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "RALLY_LISTEN")]
     pub(crate) listen: Addresses,
+    /// Let webhooks be sent to this machine, by http too; never where tenants are strangers
+    #[arg(long)]
+    pub(crate) webhook_allow_loopback: bool,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
@@ -116,6 +122,20 @@ pub(crate) struct CommonArguments {
         value_parser = at_least_one
     )]
     pub(crate) max_connections_per_source: usize,
+    /// Events that are on their way to webhooks at once; 0 if this server sends none and others of the store do
+    #[arg(long, value_name = "N", default_value_t = CourierLimits::default().in_flight)]
+    pub(crate) webhooks_in_flight: usize,
+    /// Seconds after which an event that a server has claimed and said no more of is another's to send
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = CourierLimits::default().lease_seconds,
+        value_parser = clap::value_parser!(u32).range(1..=3_600)
+    )]
+    pub(crate) webhook_lease: u32,
+    /// A file of root certificates, in PEM form, by which the receivers of webhooks are checked besides those of the system
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_roots: Option<PathBuf>,
     /// MiB of requests and answers on their way at once, a quarter of them for any one tenant; 0 for no limit
     #[arg(long, value_name = "MIB", default_value_t = rally_http::limits::BODY_BUDGET >> 20)]
     pub(crate) body_budget: usize,
@@ -244,6 +264,73 @@ pub(crate) enum TenantsCommand {
         #[command(flatten)]
         settings: SettingsArguments,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// Follow events as they happen, and send them on to a receiver
+    ///
+    /// Prints the secret that signs them and a line once events come, and makes a webhook that lasts as long as the command.
+    /// The server must run on this machine, as a fake or with --webhook-allow-loopback.
+    Tail {
+        #[command(flatten)]
+        on: ServerArguments,
+        /// Types of events to follow. May be repeated
+        #[arg(long = "event", value_name = "TYPE", default_value = "*")]
+        events: Vec<String>,
+        /// The receiver to send them on to, as they came, such as http://localhost:3000/hook; what it answers counts
+        #[arg(long, value_name = "URL")]
+        forward: Option<String>,
+    },
+    /// List the webhooks: id, name, URL, events, state, failures in a row, last success and next attempt
+    List {
+        #[command(flatten)]
+        on: ServerArguments,
+    },
+    /// Send a test event to a webhook, and print how it went; a success switches the webhook on
+    Test {
+        #[command(flatten)]
+        on: ServerArguments,
+        /// Its id, as listed
+        id: String,
+    },
+    /// Send the events of the past to a webhook once more
+    Replay {
+        #[command(flatten)]
+        on: ServerArguments,
+        /// Its id, as listed
+        id: String,
+        /// The first change, by its id in the feed
+        #[arg(long, value_name = "SEQUENCE")]
+        from: u64,
+        /// The last change; without it, all up to now
+        #[arg(long, value_name = "SEQUENCE")]
+        to: Option<u64>,
+    },
+}
+
+/// The server that a command is carried out by, and the form of what is printed.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArguments {
+    /// The tenant
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) tenant: String,
+    /// The server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "RALLY_SERVER")]
+    pub(crate) server: ServerUrl,
+    /// A key of the tenant with the scope admin; better given as RALLY_API_KEY, as others may see what a program is started
+    /// with
+    #[arg(long, value_name = "KEY", env = "RALLY_API_KEY", hide_env_values = true)]
+    pub(crate) api_key: Option<String>,
+    /// Print a line of JSON for each row
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl ServerArguments {
+    pub(crate) fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
 }
 
 #[derive(Debug, Args)]

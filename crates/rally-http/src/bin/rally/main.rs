@@ -4,6 +4,7 @@
 mod admin;
 mod announce;
 mod arguments;
+mod client;
 mod failure;
 mod listen;
 mod log;
@@ -11,7 +12,9 @@ mod serve;
 mod signals;
 mod store;
 mod table;
+mod tail;
 mod tenants;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Fake(arguments) => serve::fake(&arguments),
         Command::Keys(command) => admin::keys(&command),
         Command::Tenants(command) => admin::tenants(&command),
+        Command::Webhooks(command) => webhooks::run(&command),
         Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(&store, now),
         Command::Audit { on, tenant } => admin::audit(&on, &tenant),
         Command::Completions { shell } => {

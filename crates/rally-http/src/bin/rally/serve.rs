@@ -1,8 +1,8 @@
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use rally_core::{Config, Engine, Environment, Profile};
-use rally_http::{Lifecycle, ServeOptions};
+use rally_core::{Config, CourierLimits, Engine, Environment, Profile, Reach};
+use rally_http::{CourierOptions, Delivering, HttpCourier, Lifecycle, ServeOptions, limits};
 use tokio::{
     runtime::Runtime,
     task::{JoinHandle, spawn_blocking},
@@ -34,10 +34,11 @@ struct Server<'a> {
 
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let common = &arguments.common;
+    let reach = if arguments.webhook_allow_loopback { Reach::InternetAndLoopback } else { Reach::Internet };
     let server = Server {
         store: arguments.store.clone(),
         listen: &arguments.listen,
-        config: Config { requests_per_minute: common.rate_limit, ..Config::default() },
+        config: Config { requests_per_minute: common.rate_limit, reach, ..Config::default() },
         input: StandardInput::Ignored,
         common,
     };
@@ -63,6 +64,7 @@ pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
         requests_per_minute: common.rate_limit,
         profile: Profile::Strict,
         test_keys: true,
+        reach: Reach::InternetAndLoopback,
         ..Config::default()
     };
     let input = if arguments.exit_with_stdin { StandardInput::Watched } else { StandardInput::Ignored };
@@ -135,6 +137,7 @@ impl Server<'_> {
         signals: Signals,
     ) -> Result<(), Failure> {
         let engine = Engine::with(Arc::clone(&opened.store), Environment::system(), self.config);
+        let delivering = self.deliver(&engine)?;
         lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
         let announcer = Announcer {
             url: format!("http://{address}"),
@@ -142,11 +145,38 @@ impl Server<'_> {
             json: self.common.json,
         };
         announcer.announce(&engine, WantedTenants::new(&self.common.tenants))?;
+        let serving = async { serving.await.unwrap_or_else(|panicked| Err(panicked.into())) };
+        let stopping = async {
+            signals.clone().stop().await;
+            if let Some(delivering) = delivering {
+                delivering.stop(limits::GRACE).await;
+            }
+            Ok(())
+        };
         let served = tokio::select! {
-            served = serving => served.unwrap_or_else(|panicked| Err(panicked.into())),
-            () = signals.hurry() => Ok(()),
+            served = async { tokio::try_join!(serving, stopping) } => served.map(drop),
+            () = signals.clone().hurry() => Ok(()),
         };
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
+    }
+
+    /// Begins to deliver the events of webhooks, unless other servers do.
+    fn deliver(&self, engine: &Engine) -> Result<Option<Delivering>, Failure> {
+        let limits = CourierLimits {
+            in_flight: self.common.webhooks_in_flight,
+            lease_seconds: self.common.webhook_lease,
+            ..CourierLimits::default()
+        };
+        if limits.in_flight == 0 {
+            return Ok(None);
+        }
+        let mut options = CourierOptions { reach: self.config.reach, ..CourierOptions::default() };
+        if let Some(path) = &self.common.webhook_roots {
+            options.own_roots = fs::read(path)
+                .map_err(|error| Failure::new(format!("--webhook-roots {}: {error}", path.display())))?;
+        }
+        let delivering = rally_http::deliver(engine.clone(), HttpCourier::new(options), limits);
+        delivering.map(Some).map_err(|error| Failure::new(format!("cannot start threads: {error}")))
     }
 
     fn options(&self) -> ServeOptions {

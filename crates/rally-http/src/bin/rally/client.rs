@@ -1,0 +1,153 @@
+use std::{fmt, str::FromStr, time::Duration};
+
+use axum::{
+    body::Bytes,
+    http::{Method, Request, StatusCode, Uri, header, uri::Authority},
+};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::{net::TcpStream, time::timeout};
+
+use crate::{arguments::ServerArguments, failure::Failure};
+
+/// The longest time that a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes of an answer that are read.
+const ANSWER_BYTES: usize = 8 << 20;
+
+/// The address of a server, of which only the host and the port count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerUrl(Authority);
+
+/// A client of a server's API, for commands that a running server carries out.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    server: ServerUrl,
+    key: String,
+}
+
+/// The caller that a key belongs to.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Caller {
+    tenant_slug: String,
+}
+
+/// What a server says of a request that it has refused.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl FromStr for ServerUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let uri = text.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
+        let authority = uri.and_then(|uri| uri.authority().cloned());
+        authority
+            .map(Self)
+            .ok_or("must be the http:// URL of a server on this machine, or of a tunnel to one")
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.0)
+    }
+}
+
+impl Client {
+    /// A client whose key opens the tenant that the operator has named.
+    pub(crate) async fn open(arguments: &ServerArguments) -> Result<Self, Failure> {
+        let Some(key) = arguments.api_key.clone() else {
+            return Err(Failure::new("name an API key of the scope admin with --api-key or RALLY_API_KEY"));
+        };
+        let client = Self { server: arguments.server.clone(), key };
+        let Caller { tenant_slug: slug } = client.call(Method::GET, "/auth/me", None).await?;
+        if slug != arguments.tenant {
+            let named = &arguments.tenant;
+            return Err(Failure::new(format!("the API key is one of the tenant {slug:?}, not of {named:?}")));
+        }
+        Ok(client)
+    }
+
+    /// Sends a request, and reads the answer if it tells of success.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, Failure> {
+        let request = self.request(method, path, body)?;
+        let answered = timeout(PATIENCE, self.send(request)).await;
+        let (status, body) =
+            answered.unwrap_or_else(|_| Err("it takes too long to answer".to_owned())).map_err(|reason| {
+                Failure::new(format!("the server {} does not answer: {reason}", self.server))
+            })?;
+        if !status.is_success() {
+            return Err(refused(status, &body));
+        }
+        serde_json::from_slice(&body)
+            .map_err(|error| Failure::new(format!("the server {} answers otherwise: {error}", self.server)))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::HOST, self.server.0.as_str())
+            .header("X-Api-Key", &self.key)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONNECTION, "close")
+            .body(Full::from(body));
+        request.map_err(|_| Failure::new("the API key holds characters that no key has"))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+        let text = |error: &dyn fmt::Display| error.to_string();
+        let port = self.server.0.port_u16().unwrap_or(80);
+        let host = self.server.0.host().trim_matches(['[', ']']);
+        let stream = TcpStream::connect((host, port)).await.map_err(|error| text(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
+        // It ends with the answer, whose failure tells more than its own.
+        tokio::spawn(async move { drop(connection.await) });
+        let answer = sender.send_request(request).await.map_err(|error| text(&error))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| text(&error))?;
+        Ok((head.status, body.to_bytes()))
+    }
+}
+
+/// The failure of a request that the server has refused.
+fn refused(status: StatusCode, body: &[u8]) -> Failure {
+    match serde_json::from_slice(body) {
+        Ok(Problem { detail }) => Failure::new(detail),
+        Err(_) => Failure::new(format!("the server answers {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ServerUrl;
+
+    #[test]
+    fn a_server_is_named_by_its_url() {
+        for text in ["http://127.0.0.1:8080", "http://localhost:8080/", "http://[::1]:80", "http://rally"] {
+            assert!(text.parse::<ServerUrl>().is_ok(), "{text}");
+        }
+        for text in ["", "localhost:8080", "https://x.example", "http://", "redb:x"] {
+            assert!(text.parse::<ServerUrl>().is_err(), "{text}");
+        }
+    }
+}
