@@ -13,6 +13,8 @@ use crate::{
     body::{self, Terms},
     budget::Holder,
     lanes::Party,
+    limits,
+    object::numbers,
     parameters::Parameters,
     problem::Problem,
     query,
@@ -95,6 +97,13 @@ impl Call {
             return Ok(Bytes::new());
         }
         self.json(scope, limit).await
+    }
+
+    /// Reads a body that has no member, or none at all, of a caller with this scope.
+    pub(crate) async fn take_no_members(&mut self, scope: Scope) -> Result<(), Problem> {
+        let json = self.optional_json(scope, limits::BODY_BYTES).await?;
+        let [] = numbers(&json, [], self.session.tenant().profile)?;
+        Ok(())
     }
 
     /// The path that the caller has sent.

@@ -40,7 +40,7 @@ impl Served for Webhook {
 }
 
 async fn test(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
-    take_no_members(&mut call).await?;
+    call.take_no_members(Webhook::WRITE).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
         let id = call.id()?;
@@ -49,13 +49,6 @@ async fn test(State(app): State<App>, mut call: Call) -> Result<Response, Proble
         answer::whole(&call, StatusCode::OK, &row)
     });
     Ok(answered.await?)
-}
-
-/// Reads a body that has no member, or none at all.
-async fn take_no_members(call: &mut Call) -> Result<(), Problem> {
-    let json = call.optional_json(Webhook::WRITE, limits::BODY_BYTES).await?;
-    let [] = numbers(&json, [], call.session.tenant().profile)?;
-    Ok(())
 }
 
 async fn replay(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {

@@ -280,7 +280,7 @@ fn a_webhook_is_listed_tested_and_sent_the_past() {
     folder.printed(&[&on("replay", &url, &key)[..], &[id, "--from", "2"]].concat());
     let received = receiver.until(|received| received.len() == 3);
     let of_changes = received.iter().filter(|event| event.event["type"] != "webhook.test");
-    assert!(of_changes.map(Received::sequence).eq([2, 3]));
+    assert_eq!(of_changes.map(Received::sequence).collect::<BTreeSet<_>>(), BTreeSet::from([2, 3]));
 }
 
 #[test]

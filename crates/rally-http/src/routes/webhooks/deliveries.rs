@@ -1,7 +1,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use rally_core::{
     Delivery, DeliveryQuery, Error, Event, Page, Webhook, limits,
-    schema::{Fields, Model, Resource, Row},
+    schema::{Editable, Fields, Model, Resource, Row},
 };
 
 use super::documents::{LIST_DELIVERIES, REDELIVER};
@@ -91,7 +91,7 @@ fn links(
 }
 
 async fn redeliver(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
-    super::take_no_members(&mut call).await?;
+    call.take_no_members(Webhook::WRITE).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
         let (id, delivery) = (call.id()?, call.id_behind::<Delivery>("deliveries", "delivery")?);
