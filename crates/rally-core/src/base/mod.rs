@@ -27,7 +27,7 @@ pub use environment::{Clock, Entropy, Environment, SystemClock, SystemEntropy};
 pub use error::{Code, Error};
 pub use faults::Faults;
 pub use id::{Id, TenantId};
-pub(crate) use id::{instant_of, uuid_at};
+pub(crate) use id::{IdSalt, RecordNumber, instant_of, record_id, uuid_at};
 pub(crate) use invariant::{clamp, count, invariant};
 pub use kind::Kind;
 pub(crate) use kind::with_kinds;

@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use crate::{
-    base::{Error, Kind, Scope, Scopes, Timestamp, limits},
+    base::{Error, Kind, RecordNumber, Scope, Scopes, Timestamp, limits},
     engine::{
         codec::Slot,
         keys::IndexedValue,
@@ -143,19 +143,17 @@ fn another(
     besides: Option<Uuid>,
     is_wanted: impl Fn(&Record<'_>) -> Result<bool, StoreError>,
 ) -> Result<bool, Error> {
-    let (value, mut after) = (IndexedValue::text(IS_ADMIN), None);
+    let (value, mut from) = (IndexedValue::text(IS_ADMIN), RecordNumber::FIRST);
     loop {
-        let some = transaction.indexed_after(kind, ADMINS, value, after, limits::PAGE)?;
-        for id in some.iter().copied().filter(|id| Some(*id) != besides) {
-            let damaged = || StoreError::Corrupt { what: format!("the index of {}", kind.plural()) };
-            let bytes = transaction.find(kind, id)?.ok_or_else(damaged)?;
-            if is_wanted(&Record::read(transaction.tenant().id, id, &bytes)?)? {
+        let some = transaction.indexed_from(kind, ADMINS, value, from, limits::PAGE)?;
+        for (id, bytes) in transaction.numbered(kind, &some)? {
+            if Some(id) != besides && is_wanted(&Record::read(transaction.tenant().id, id, &bytes)?)? {
                 return Ok(true);
             }
         }
-        after = some.last().copied();
-        if some.len() < limits::PAGE {
-            return Ok(false);
+        match some.last() {
+            Some(last) if some.len() == limits::PAGE => from = last.next(),
+            _ => return Ok(false),
         }
     }
 }

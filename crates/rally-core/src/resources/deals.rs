@@ -7,9 +7,9 @@ use super::{
     contacts, define, pipelines, users, webhooks::told,
 };
 use crate::{
-    base::{Currency, Decimal, Error, Id, Kind, TenantId, Timestamp, closed_set, instant_of, limits},
+    base::{Currency, Decimal, Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
     engine::{
-        codec::{RecordParts, Slot},
+        codec::{self, NewestV1, RecordParts, Slot},
         keys::spaces,
         schema::{
             self, IndexNumber, Join, Member, Model, Record, Resource, Row, Rule, Searchable, joined, lookup,
@@ -21,7 +21,7 @@ use crate::{
             Transaction, Upsertable,
         },
     },
-    store::{Key, StoreError, read_uuid},
+    store::{Key, StoreError},
 };
 
 mod moves;
@@ -283,9 +283,8 @@ const LAST_ACTIVITY_AT: Join = Join {
     is_of_others: true,
     key: |deal| Ok(Some(spaces::newest(Kind::Activity, IndexNumber::of(activities::DEAL_ID), deal.id))),
     write: |_, row, out| {
-        let damaged = || StoreError::Corrupt { what: "the newest activity of a deal".to_owned() };
-        let newest = read_uuid(row).ok_or_else(damaged)?;
-        out.extend_from_slice(quote(&instant_of(newest).to_string()).as_bytes());
+        let newest: NewestV1 = codec::decode(row)?;
+        out.extend_from_slice(quote(&Timestamp::from_micros(newest.created_at).to_string()).as_bytes());
         Ok(())
     },
 };

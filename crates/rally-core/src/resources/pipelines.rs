@@ -356,7 +356,9 @@ fn check_delete(transaction: &Transaction<'_>, id: Uuid, pipeline: &Bytes) -> Re
 }
 
 fn defaults(transaction: &Transaction<'_>) -> Result<Vec<Uuid>, Error> {
-    Ok(transaction.indexed(Kind::Pipeline, IndexNumber::of(IS_DEFAULT), IndexedValue::text("true"), 2)?)
+    let found =
+        transaction.indexed(Kind::Pipeline, IndexNumber::of(IS_DEFAULT), IndexedValue::text("true"), 2)?;
+    Ok(transaction.numbered(Kind::Pipeline, &found)?.into_iter().map(|(id, _)| id).collect())
 }
 
 fn in_use(member: &str, phrase: String, what: &str) -> Error {

@@ -201,8 +201,8 @@ mod tests {
             let uuid = Uuid::from_u128(uuid);
             let prefix = Key::new(Space(1));
             prop_assert_eq!(prefix.clone().instant(instant).after(&prefix).and_then(read_instant), Some(instant));
-            prop_assert_eq!(prefix.clone().uuid(uuid).after(&prefix).and_then(read_uuid), Some(uuid));
-            let key = prefix.uuid(uuid);
+            let key = prefix.clone().uuid(uuid);
+            prop_assert_eq!(key.after(&prefix), Some(&uuid.as_bytes()[..]));
             prop_assert_eq!(Key::from_bytes(key.as_bytes()), Some(key));
         }
 

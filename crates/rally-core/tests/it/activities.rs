@@ -42,14 +42,14 @@ fn an_activity_comes_back_with_every_member_in_the_documented_order() {
     let written = create_json(world.acme.activities(), &body).unwrap();
     assert_eq!(written.outcome, WriteOutcome::Created);
     insta::assert_snapshot!(lines(&written.record), @r#"
-    "id":"0194c101-aca0-7006-8c19-0068c92643f7"
-    "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
+    "id":"0194c101-aca0-7006-8000-000000306401"
+    "tenantId":"0194c101-aca0-7000-8000-000000170d32"
     "activityType":"call"
     "subject":"Hello"
     "body":"line\nbreak"
-    "contactId":"0194c101-aca0-7004-8b18-f74a2dd3aebd"
-    "companyId":"0194c101-aca0-7001-9859-d4265eb01788"
-    "dealId":"0194c101-aca0-7005-93ac-d152b7d500fa"
+    "contactId":"0194c101-aca0-7004-8000-0000002c63dd"
+    "companyId":"0194c101-aca0-7001-8000-000000216750"
+    "dealId":"0194c101-aca0-7005-8000-0000000eb345"
     "scheduledAt":"2025-03-01T09:00:00.000000Z"
     "dueDate":null
     "priority":"high"
@@ -60,7 +60,7 @@ fn an_activity_comes_back_with_every_member_in_the_documented_order() {
     "durationMinutes":null
     "location":null
     "meetingUrl":null
-    "ownerId":"0194c101-aca0-7002-9a54-de621da8b0da"
+    "ownerId":"0194c101-aca0-7002-8000-000000295379"
     "completedAt":"2025-02-01T10:15:00.000006Z"
     "createdAt":"2025-02-01T10:15:00.000006Z"
     "updatedAt":"2025-02-01T10:15:00.000006Z"

@@ -33,7 +33,7 @@ fn rated(rating: u8) -> CriterionUpdate {
 fn nothing_is_known_before_the_first_put() {
     let (world, id) = world_of_one(World::new());
     insta::assert_snapshot!(lines(&world.acme.bant().json().get(id.into()).unwrap()), @r#"
-    "dealId":"0194c101-aca0-7001-9859-d4265eb01788"
+    "dealId":"0194c101-aca0-7001-8000-000000216750"
     "budget":{"rating":null,"notes":null}
     "authority":{"rating":null,"notes":null}
     "need":{"rating":null,"notes":null}
@@ -63,7 +63,7 @@ fn a_qualification_comes_back_with_every_member_in_the_documented_order() {
     let written = update_json(world.acme.bant(), id.into(), &body).unwrap();
     assert_eq!(written.outcome, WriteOutcome::Updated);
     insta::assert_snapshot!(lines(&written.record), @r#"
-    "dealId":"0194c101-aca0-7001-9859-d4265eb01788"
+    "dealId":"0194c101-aca0-7001-8000-000000216750"
     "budget":{"rating":3,"notes":"é"}
     "authority":{"rating":2,"notes":null}
     "need":{"rating":1,"notes":"much \"so\""}

@@ -52,8 +52,8 @@ fn a_company_comes_back_with_every_member_in_the_documented_order() {
     let written = create_json(world.acme.companies(), &body).unwrap();
     assert_eq!(written.outcome, WriteOutcome::Created);
     insta::assert_snapshot!(lines(&written.record), @r#"
-    "id":"0194c101-aca0-7003-bafe-ad4166f9e086"
-    "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
+    "id":"0194c101-aca0-7003-8000-0000002bfab5"
+    "tenantId":"0194c101-aca0-7000-8000-000000170d32"
     "name":"Acme"
     "domain":"acme.example"
     "industry":"Anvils"
@@ -70,7 +70,7 @@ fn a_company_comes_back_with_every_member_in_the_documented_order() {
     "postalCode":"85701"
     "tags":["b","a"]
     "notes":"steady"
-    "ownerId":"0194c101-aca0-7001-9859-d4265eb01788"
+    "ownerId":"0194c101-aca0-7001-8000-000000216750"
     "createdAt":"2025-02-01T10:15:00.000003Z"
     "updatedAt":"2025-02-01T10:15:00.000003Z"
     "#);

@@ -56,7 +56,7 @@ fn a_contact_comes_back_with_every_member_in_the_documented_order() {
       "email": "Ada@X.example",
       "firstName": "Ada",
       "fullName": "Ada Lovelace",
-      "id": "0194c101-aca0-7001-9859-d4265eb01788",
+      "id": "0194c101-aca0-7001-8000-000000216750",
       "lastName": "Lovelace",
       "leadScore": 100,
       "leadSource": "letter",
@@ -69,7 +69,7 @@ fn a_contact_comes_back_with_every_member_in_the_documented_order() {
       "postalCode": "SW1",
       "state": "—",
       "tags": "math,poetry",
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "title": "Countess",
       "twitterHandle": "@ada",
       "updatedAt": "2025-02-01T10:15:00.000001Z"

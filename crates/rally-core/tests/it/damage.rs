@@ -22,6 +22,8 @@ const UPDATED: u8 = 0x12;
 const INDEX: u8 = 0x13;
 const SEARCH: u8 = 0x14;
 const NEWEST: u8 = 0x15;
+const GONE: u8 = 0x08;
+const GONE_COUNT: u8 = 0x09;
 const FEED: u8 = 0x20;
 const ANSWER: u8 = 0x30;
 
@@ -66,7 +68,7 @@ impl Damaged {
     /// Replaces a text within a record by another of its length.
     fn replace<R: Resource>(&self, id: Id<R>, text: &str, by: &[u8]) {
         assert_eq!(text.len(), by.len());
-        let key = Key::new(Space(RECORD)).kind(R::KIND).uuid(id.as_uuid());
+        let key = record(R::KIND, id.as_uuid());
         let mut value = self.value(&key);
         let places: Vec<usize> =
             (0..value.len()).filter(|place| value[*place..].starts_with(text.as_bytes())).collect();
@@ -75,6 +77,16 @@ impl Damaged {
         self.put(&key, &value);
     }
 }
+
+/// The key of a record: its number is in its id, behind the instant and before the last 22 bits.
+fn record(kind: Kind, id: Uuid) -> Key {
+    let (_, low) = id.as_u64_pair();
+    let number = low << 2 >> 24;
+    Key::new(Space(RECORD)).kind(kind).bytes(&number.to_be_bytes()[3..])
+}
+
+/// The number of a record that there is not.
+const NOWHERE: u8 = 99;
 
 #[track_caller]
 fn is_damage<T: std::fmt::Debug>(result: Result<T, Error>) {
@@ -161,7 +173,7 @@ fn a_record_that_is_cut_or_anothers_is_told_by_every_verb() {
         let damaged = Damaged::new();
         let contacts = damaged.world.acme.contacts();
         let id = damaged.world.add("a@x.example");
-        let key = Key::new(Space(RECORD)).kind(Kind::Contact).uuid(id.as_uuid());
+        let key = record(Kind::Contact, id.as_uuid());
         let bytes = damaged.value(&key);
         let by = match number {
             0 => Vec::new(),
@@ -267,14 +279,17 @@ fn a_user_whose_scopes_or_instant_are_damaged_is_not_let_in_and_is_told() {
 
 #[test]
 fn an_index_that_leads_nowhere_is_told() {
-    let nowhere = Uuid::from_u128(7);
     for space in [INDEX, SEARCH] {
         let damaged = Damaged::new();
         let contacts = damaged.world.acme.contacts();
         contacts.create(&ada("a@x.example").tags(["x"]).lead_source("web")).unwrap();
         for key in damaged.keys(space, Some(Kind::Contact)) {
-            let (front, _) = key.as_bytes().split_last_chunk::<16>().unwrap();
-            let moved = Key::from_bytes(&[front, nowhere.as_bytes()].concat()).unwrap();
+            if space == INDEX {
+                damaged.put(&key, &[10, 1, NOWHERE, 0]);
+                continue;
+            }
+            let (_, front) = key.as_bytes().split_last().unwrap();
+            let moved = Key::from_bytes(&[front, &[NOWHERE]].concat()).unwrap();
             damaged.change(|batch| {
                 batch.delete(key.clone());
                 batch.put(moved.clone(), Vec::new());
@@ -303,12 +318,53 @@ fn an_index_entry_that_is_cut_is_told() {
     contacts.create(&ada("a@x.example").tags(["x"])).unwrap();
     for key in damaged.keys(INDEX, Some(Kind::Contact)) {
         let (front, _) = key.as_bytes().split_last_chunk::<3>().unwrap();
-        damaged.put(&Key::from_bytes(front).unwrap(), b"");
+        damaged.put(&Key::from_bytes(front).unwrap(), &damaged.value(&key));
         damaged.change(|batch| batch.delete(key.clone()));
     }
     is_damage(contacts.list(Contact::TAG.is("x")));
     let view = damaged.world.acme.view().unwrap();
     is_damage(view.contacts().all(Contact::TAG.is("x")).and_then(whole));
+}
+
+#[test]
+fn a_chunk_of_an_index_that_cannot_be_read_is_told_by_reading_and_by_writing() {
+    for value in [
+        &b""[..],
+        &[10],
+        &[10, 1],
+        &[10, 1, 0],
+        &[10, 1, 0, 4],
+        &[10, 2, 1, 0, 0, 0],
+        &[10, 3, 0],
+        &[10, 4, 0],
+    ] {
+        let damaged = Damaged::new();
+        let contacts = damaged.world.acme.contacts();
+        let draft = |email| ada(email).tags(["x"]).lead_source("web");
+        let id = contacts.create(&draft("a@x.example")).unwrap().id;
+        for key in damaged.keys(INDEX, Some(Kind::Contact)) {
+            damaged.put(&key, value);
+        }
+        is_damage(contacts.list(Contact::TAG.is("x")));
+        is_damage(contacts.count(Contact::LEAD_SOURCE.is("web").and(Contact::TAG.is("x"))));
+        refused(&damaged, || contacts.create(&draft("b@x.example")));
+        refused(&damaged, || contacts.delete(id));
+    }
+}
+
+#[test]
+fn damaged_counts_of_what_is_gone_are_told() {
+    for space in [GONE, GONE_COUNT] {
+        let damaged = Damaged::new();
+        let contacts = damaged.world.acme.contacts();
+        let ids = ["a", "b", "c"].map(|name| damaged.world.add(&format!("{name}@x.example")));
+        contacts.delete(ids[0]).unwrap();
+        for key in damaged.keys(space, Some(Kind::Contact)) {
+            damaged.put(&key, b"\x00damaged");
+        }
+        is_damage(contacts.list(Query::all().offset(1)));
+        refused(&damaged, || contacts.delete(ids[1]));
+    }
 }
 
 #[test]
@@ -400,7 +456,7 @@ fn what_a_deal_is_shown_with_is_told_when_it_is_damaged() {
     is_damage(acme.deals().list(Query::all()));
     damaged.put(newest, &bytes);
     acme.deals().get(deal).unwrap();
-    let key = Key::new(Space(RECORD)).kind(Kind::Company).uuid(company.as_uuid());
+    let key = record(Kind::Company, company.as_uuid());
     damaged.put(&key, b"");
     is_damage(acme.deals().get(deal));
 }

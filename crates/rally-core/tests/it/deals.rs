@@ -59,14 +59,14 @@ fn a_deal_comes_back_with_every_member_in_the_documented_order() {
     let written = create_json(world.acme.deals(), &body).unwrap();
     assert_eq!(written.outcome, WriteOutcome::Created);
     insta::assert_snapshot!(lines(&written.record), @r#"
-    "id":"0194c101-aca0-7005-93ac-d152b7d500fa"
-    "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
-    "pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14"
+    "id":"0194c101-aca0-7005-8000-0000000eb345"
+    "tenantId":"0194c101-aca0-7000-8000-000000170d32"
+    "pipelineId":"0194c101-aca0-7000-8000-0000003ebe02"
     "stageId":"0194c101-aca0-7000-846a-afb2e1afb68f"
     "stageName":"Closed Won"
-    "contactId":"0194c101-aca0-7004-8b18-f74a2dd3aebd"
+    "contactId":"0194c101-aca0-7004-8000-0000002c63dd"
     "contactName":"Ada Lovelace"
-    "companyId":"0194c101-aca0-7001-9859-d4265eb01788"
+    "companyId":"0194c101-aca0-7001-8000-000000216750"
     "companyName":"Acme"
     "name":"Anvils"
     "value":10.25
@@ -76,7 +76,7 @@ fn a_deal_comes_back_with_every_member_in_the_documented_order() {
     "actualCloseDate":"2025-02-01T10:15:00.000005Z"
     "status":"won"
     "notes":"soon"
-    "ownerId":"0194c101-aca0-7002-9a54-de621da8b0da"
+    "ownerId":"0194c101-aca0-7002-8000-000000295379"
     "ownerName":"Olga \"O\" Õ"
     "lastActivityAt":null
     "createdAt":"2025-02-01T10:15:00.000005Z"

@@ -55,3 +55,30 @@ fn a_page_costs_the_same_at_any_offset_and_a_total_is_one_read() {
     let one = Query::all().limit(1).counted();
     assert!(entries_read(&store, &world, one) <= 3, "one read for the total");
 }
+
+#[test]
+fn a_page_costs_the_same_where_many_records_are_gone() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone());
+    let mut ids = Vec::new();
+    for first in (0..10_000).step_by(100) {
+        let drafts: Vec<ContactDraft> =
+            (first..first + 100).map(|number| ada(&format!("c{number}@x.example"))).collect();
+        let made = world.acme.contacts().create_many(&drafts, Atomicity::AllOrNothing).unwrap();
+        ids.extend(made.items.into_iter().map(Result::unwrap));
+    }
+    // Some here and there, and a long run.
+    let is_gone = |place: usize| place.is_multiple_of(3) || (2_000..5_000).contains(&place);
+    let (gone, left): (Vec<_>, Vec<_>) = ids.into_iter().enumerate().partition(|(place, _)| is_gone(*place));
+    world.acme.write(|tx| gone.iter().try_for_each(|(_, id)| tx.contacts().delete(*id))).unwrap();
+    let total = u64::try_from(left.len()).unwrap();
+    for offset in [0, 1, 700, 1_333, 1_334, 4_000, total - 1, total, total + 1_000] {
+        let query = Query::all().offset(offset).limit(20).counted();
+        let read = entries_read(&store, &world, query.clone());
+        assert!(read <= MOST, "offset {offset} reads {read} entries");
+        let page = world.acme.contacts().list(query).unwrap();
+        let expected = left.iter().skip(usize::try_from(offset).unwrap()).take(20).map(|(_, id)| *id);
+        assert!(page.records.iter().map(|contact| contact.id).eq(expected), "offset {offset}");
+        assert_eq!(page.total, Some(total));
+    }
+}

@@ -64,8 +64,8 @@ fn a_new_tenant_has_one_pipeline_of_six_stages() {
     let page = world.acme.pipelines().json().list(&Query::all().counted()).unwrap();
     assert_eq!(page.total, Some(1));
     insta::assert_snapshot!(lines(&page.records[0]).replace("},{", "},\n{"), @r#"
-    "id":"0194c101-aca0-7000-bfaf-808f5475bf14"
-    "tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8"
+    "id":"0194c101-aca0-7000-8000-0000003ebe02"
+    "tenantId":"0194c101-aca0-7000-8000-000000170d32"
     "name":"Sales pipeline"
     "isDefault":true
     "stages":[{"id":"0194c101-aca0-7000-8719-8f3d35cf1301","name":"Lead","order":1,"probability":10,"outcome":"open"},

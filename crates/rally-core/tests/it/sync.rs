@@ -33,9 +33,9 @@ fn every_change_is_told_once_in_order_with_who_and_when() {
     let changes = since(&world, Timestamp::MIN, 1_000);
     let lines: Vec<String> = changes.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    {"id":1,"entityType":"contact","entityId":"0194c101-aca0-7001-9859-d4265eb01788","action":"inserted","changedAt":"2025-02-01T10:15:00.000001Z","changedBy":"host"}
-    {"id":2,"entityType":"contact","entityId":"0194c101-aca0-7001-9859-d4265eb01788","action":"updated","changedAt":"2025-02-01T10:15:00.000002Z","changedBy":"host"}
-    {"id":3,"entityType":"contact","entityId":"0194c101-aca0-7001-9859-d4265eb01788","action":"deleted","changedAt":"2025-02-01T10:15:00.000003Z","changedBy":"host"}
+    {"id":1,"entityType":"contact","entityId":"0194c101-aca0-7001-8000-000000216750","action":"inserted","changedAt":"2025-02-01T10:15:00.000001Z","changedBy":"host"}
+    {"id":2,"entityType":"contact","entityId":"0194c101-aca0-7001-8000-000000216750","action":"updated","changedAt":"2025-02-01T10:15:00.000002Z","changedBy":"host"}
+    {"id":3,"entityType":"contact","entityId":"0194c101-aca0-7001-8000-000000216750","action":"deleted","changedAt":"2025-02-01T10:15:00.000003Z","changedBy":"host"}
     "#);
 }
 

@@ -40,7 +40,7 @@ fn a_write_may_be_meant_for_one_version() {
     {
       "code": "precondition_failed",
       "detail": "the record is not at this version any more; read it anew",
-      "instance": "/api/v1/contacts/0194c101-aca0-7005-a725-50d38f873da2",
+      "instance": "/api/v1/contacts/0194c101-aca0-7005-8000-0000001c9543",
       "status": 412,
       "title": "Precondition failed",
       "traceId": "t",

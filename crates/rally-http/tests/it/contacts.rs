@@ -33,7 +33,7 @@ fn a_contact_is_created() {
       "email": "ada@x.example",
       "firstName": "Ada",
       "fullName": "Ada Lovelace",
-      "id": "0194c101-aca0-7005-a725-50d38f873da2",
+      "id": "0194c101-aca0-7005-8000-0000001c9543",
       "lastName": "Lovelace",
       "leadScore": null,
       "leadSource": null,
@@ -46,7 +46,7 @@ fn a_contact_is_created() {
       "postalCode": null,
       "state": null,
       "tags": null,
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "title": null,
       "twitterHandle": null,
       "updatedAt": "2025-02-01T10:15:00.000005Z"
@@ -256,7 +256,7 @@ fn a_bulk_applies_the_good_items() {
       "failed": 2,
       "results": [
         {
-          "id": "0194c101-aca0-7005-a725-50d38f873da2",
+          "id": "0194c101-aca0-7005-8000-0000001c9543",
           "index": 0,
           "status": 201
         },
@@ -291,7 +291,7 @@ fn a_bulk_applies_the_good_items() {
                 "is taken by another contact"
               ]
             },
-            "existingId": "0194c101-aca0-7005-a725-50d38f873da2",
+            "existingId": "0194c101-aca0-7005-8000-0000001c9543",
             "status": 400,
             "title": "Duplicate record",
             "type": "https://rally.example/problems/duplicate"

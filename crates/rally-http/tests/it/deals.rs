@@ -22,25 +22,25 @@ fn a_deal_is_created() {
     201
     {
       "actualCloseDate": "2025-02-01T10:15:00.000013Z",
-      "companyId": "0194c101-aca0-7005-a725-50d38f873da2",
+      "companyId": "0194c101-aca0-7005-8000-0000001c9543",
       "companyName": "Analytical Engines",
-      "contactId": "0194c101-aca0-7006-98d8-573f9527c7e7",
+      "contactId": "0194c101-aca0-7006-8000-00000023615c",
       "contactName": "Charles Babbage",
       "createdAt": "2025-02-01T10:15:00.000013Z",
       "currency": "GBP",
       "expectedCloseDate": "2025-06-30T00:00:00.000000Z",
-      "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
+      "id": "0194c101-aca0-700d-8000-0000007f8ef8",
       "lastActivityAt": null,
       "name": "Tables of logarithms",
       "notes": "By post",
-      "ownerId": "0194c101-aca0-7007-bcb7-21aec334560d",
+      "ownerId": "0194c101-aca0-7007-8000-00000032dc86",
       "ownerName": "Mary Somerville",
-      "pipelineId": "0194c101-aca0-700a-83bf-6c13e7555528",
+      "pipelineId": "0194c101-aca0-700a-8000-0000004efdb0",
       "probability": 99,
       "stageId": "0194c101-aca0-700a-87a5-49124bdbcb3a",
       "stageName": "Signed",
       "status": "won",
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "updatedAt": "2025-02-01T10:15:00.000013Z",
       "value": 1500.25
     }
@@ -50,7 +50,7 @@ fn a_deal_is_created() {
 #[test]
 fn a_deal_without_a_probability_has_that_of_its_stage() {
     let world = World::new();
-    assert_snapshot!(world.post(PATH, DEAL).send().is(201).body, @r#"{"id":"0194c101-aca0-700d-afe3-be2ec0d42e20","tenantId":"0194c101-aca0-7000-b5c3-4c96793872d8","pipelineId":"0194c101-aca0-7000-bfaf-808f5475bf14","stageId":"0194c101-aca0-7000-808a-ac6ea0102639","stageName":"Qualified","contactId":null,"contactName":null,"companyId":null,"companyName":null,"name":"Engine No. 2","value":null,"currency":"USD","probability":25,"expectedCloseDate":null,"actualCloseDate":null,"status":"open","notes":null,"ownerId":null,"ownerName":null,"lastActivityAt":null,"createdAt":"2025-02-01T10:15:00.000013Z","updatedAt":"2025-02-01T10:15:00.000013Z"}"#);
+    assert_snapshot!(world.post(PATH, DEAL).send().is(201).body, @r#"{"id":"0194c101-aca0-700d-8000-0000007f8ef8","tenantId":"0194c101-aca0-7000-8000-000000170d32","pipelineId":"0194c101-aca0-7000-8000-0000003ebe02","stageId":"0194c101-aca0-7000-808a-ac6ea0102639","stageName":"Qualified","contactId":null,"contactName":null,"companyId":null,"companyName":null,"name":"Engine No. 2","value":null,"currency":"USD","probability":25,"expectedCloseDate":null,"actualCloseDate":null,"status":"open","notes":null,"ownerId":null,"ownerName":null,"lastActivityAt":null,"createdAt":"2025-02-01T10:15:00.000013Z","updatedAt":"2025-02-01T10:15:00.000013Z"}"#);
     for (stage, probability) in
         [("<lead>", 10), ("<proposal>", 50), ("<negotiation>", 75), ("<won>", 100), ("<lost>", 0)]
     {
@@ -178,18 +178,18 @@ fn a_move_brings_probability_status_and_close_with_it() {
       "createdAt": "2025-02-01T10:15:00.000013Z",
       "currency": "USD",
       "expectedCloseDate": null,
-      "id": "0194c101-aca0-700d-afe3-be2ec0d42e20",
+      "id": "0194c101-aca0-700d-8000-0000007f8ef8",
       "lastActivityAt": null,
       "name": "Engine No. 2",
       "notes": null,
       "ownerId": null,
       "ownerName": null,
-      "pipelineId": "0194c101-aca0-7000-bfaf-808f5475bf14",
+      "pipelineId": "0194c101-aca0-7000-8000-0000003ebe02",
       "probability": 100,
       "stageId": "0194c101-aca0-7000-846a-afb2e1afb68f",
       "stageName": "Closed Won",
       "status": "won",
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "updatedAt": "2025-02-01T10:15:05.000001Z",
       "value": null
     }
@@ -356,7 +356,7 @@ fn an_upsert_needs_a_name_and_a_pipeline() {
 fn a_deal_is_not_qualified_before_it_is() {
     let world = World::new();
     let answer = world.get(&format!("{PATH}/<deal>/bant")).send();
-    assert_snapshot!(answer.body, @r#"{"dealId":"0194c101-aca0-7009-a72a-0d38e4218327","budget":{"rating":null,"notes":null},"authority":{"rating":null,"notes":null},"need":{"rating":null,"notes":null},"timeline":{"rating":null,"notes":null},"score":null,"notes":null,"updatedAt":null}"#);
+    assert_snapshot!(answer.body, @r#"{"dealId":"0194c101-aca0-7009-8000-0000001ca834","budget":{"rating":null,"notes":null},"authority":{"rating":null,"notes":null},"need":{"rating":null,"notes":null},"timeline":{"rating":null,"notes":null},"score":null,"notes":null,"updatedAt":null}"#);
     assert_eq!(version(&answer), version(&world.get(&format!("{PATH}/<deal>")).send()));
 }
 
@@ -387,7 +387,7 @@ fn a_qualification_is_laid_over_what_there_was() {
         "notes": "approved",
         "rating": 3
       },
-      "dealId": "0194c101-aca0-7009-a72a-0d38e4218327",
+      "dealId": "0194c101-aca0-7009-8000-0000001ca834",
       "need": {
         "notes": null,
         "rating": 1
@@ -403,7 +403,7 @@ fn a_qualification_is_laid_over_what_there_was() {
     "#);
     let changed =
         qualify(&world, r#"{"budget":{"rating":0},"timeline":{"rating":3,"notes":null},"notes":null}"#);
-    assert_snapshot!(changed.is(200).body, @r#"{"dealId":"0194c101-aca0-7009-a72a-0d38e4218327","budget":{"rating":0,"notes":"approved"},"authority":{"rating":2,"notes":null},"need":{"rating":1,"notes":null},"timeline":{"rating":3,"notes":null},"score":50,"notes":null,"updatedAt":"2025-02-01T10:15:02.000000Z"}"#);
+    assert_snapshot!(changed.is(200).body, @r#"{"dealId":"0194c101-aca0-7009-8000-0000001ca834","budget":{"rating":0,"notes":"approved"},"authority":{"rating":2,"notes":null},"need":{"rating":1,"notes":null},"timeline":{"rating":3,"notes":null},"score":50,"notes":null,"updatedAt":"2025-02-01T10:15:02.000000Z"}"#);
     let same = qualify(&world, r#"{"budget":{"rating":0}}"#).is(200);
     assert_eq!(same.body, world.get(&format!("{PATH}/<deal>/bant")).send().body);
     let score = |body: &str| qualify(&world, body).is(200).value()["score"].clone();

@@ -31,11 +31,11 @@ fn a_user_logs_in_and_the_token_is_good_for_both_forms_of_a_path() {
       "user": {
         "createdAt": "2025-02-01T10:15:00.000005Z",
         "email": "ada@x.example",
-        "id": "0194c101-aca0-7005-bcb7-21aec334560d",
+        "id": "0194c101-aca0-7005-8000-00000032dc86",
         "isActive": true,
         "name": "Ada Lovelace",
         "scopes": "read,write",
-        "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+        "tenantId": "0194c101-aca0-7000-8000-000000170d32",
         "updatedAt": "2025-02-01T10:15:00.000005Z"
       }
     }
@@ -172,20 +172,20 @@ fn a_caller_is_told_who_it_is() {
     {
       "email": "ada@x.example",
       "expiresAt": "2025-02-01T11:15:00.000000Z",
-      "id": "0194c101-aca0-7005-bcb7-21aec334560d",
+      "id": "0194c101-aca0-7005-8000-00000032dc86",
       "kind": "user",
       "name": "Ada Lovelace",
       "scopes": "read,write",
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "tenantSlug": "acme"
     }
     200
     {
-      "id": "0194c101-aca0-7001-a289-f267a46e2aaa",
+      "id": "0194c101-aca0-7001-8000-0000000a27c9",
       "kind": "apiKey",
       "name": "admin",
       "scopes": "read,write,admin",
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "tenantSlug": "acme"
     }
     "#);

@@ -24,7 +24,7 @@ fn a_new_tenant_has_a_pipeline() {
     200
     {
       "createdAt": "2025-02-01T10:15:00.000000Z",
-      "id": "0194c101-aca0-7000-bfaf-808f5475bf14",
+      "id": "0194c101-aca0-7000-8000-0000003ebe02",
       "isDefault": true,
       "name": "Sales pipeline",
       "stages": [
@@ -71,7 +71,7 @@ fn a_new_tenant_has_a_pipeline() {
           "probability": 0
         }
       ],
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "updatedAt": "2025-02-01T10:15:00.000000Z"
     }
     "#);
@@ -84,7 +84,7 @@ fn a_pipeline_is_created() {
     201
     {
       "createdAt": "2025-02-01T10:15:00.000013Z",
-      "id": "0194c101-aca0-700d-9578-d739d94bfa2f",
+      "id": "0194c101-aca0-700d-8000-00000095e35c",
       "isDefault": false,
       "name": "Renewals 2025",
       "stages": [
@@ -110,7 +110,7 @@ fn a_pipeline_is_created() {
           "probability": 0
         }
       ],
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "updatedAt": "2025-02-01T10:15:00.000013Z"
     }
     "#);
@@ -207,7 +207,7 @@ fn a_put_takes_the_whole_list_of_stages_in_its_order() {
     200
     {
       "createdAt": "2025-02-01T10:15:00.000010Z",
-      "id": "0194c101-aca0-700a-83bf-6c13e7555528",
+      "id": "0194c101-aca0-700a-8000-0000004efdb0",
       "isDefault": false,
       "name": "Partners",
       "stages": [
@@ -233,7 +233,7 @@ fn a_put_takes_the_whole_list_of_stages_in_its_order() {
           "probability": 0
         }
       ],
-      "tenantId": "0194c101-aca0-7000-b5c3-4c96793872d8",
+      "tenantId": "0194c101-aca0-7000-8000-000000170d32",
       "updatedAt": "2025-02-01T10:15:00.000013Z"
     }
     "#);
@@ -263,7 +263,7 @@ fn a_stage_that_holds_deals_is_not_removed() {
           "must not lose the stage \"Met\", as there are deals in it"
         ]
       },
-      "instance": "/api/v1/pipelines/0194c101-aca0-700a-83bf-6c13e7555528",
+      "instance": "/api/v1/pipelines/0194c101-aca0-700a-8000-0000004efdb0",
       "status": 400,
       "title": "Conflict",
       "traceId": "t",
@@ -292,7 +292,7 @@ fn the_default_pipeline_and_one_with_deals_are_not_deleted() {
           "must not be true"
         ]
       },
-      "instance": "/api/v1/pipelines/0194c101-aca0-7000-bfaf-808f5475bf14",
+      "instance": "/api/v1/pipelines/0194c101-aca0-7000-8000-0000003ebe02",
       "status": 400,
       "title": "Invalid input",
       "traceId": "t",
@@ -345,7 +345,7 @@ fn a_forecast_is_of_all_stages_and_exact() {
     let answer = world.get(&format!("{PATH}/<partners>/forecast")).key(&world.api.reader).send();
     assert_snapshot!(format!("{}\n{}", answer.status, answer.body.replace("},{", "},\n{")), @r#"
     200 OK
-    {"pipelineId":"0194c101-aca0-700a-83bf-6c13e7555528","stages":[{"id":"0194c101-aca0-700a-84d0-321fb13b670a","name":"Met","order":1,"probability":0,"outcome":"open","count":5,"sums":[{"currency":"GBP","value":19999999999999999999999999998,"weighted":6599999999999999999999999999.34},
+    {"pipelineId":"0194c101-aca0-700a-8000-0000004efdb0","stages":[{"id":"0194c101-aca0-700a-84d0-321fb13b670a","name":"Met","order":1,"probability":0,"outcome":"open","count":5,"sums":[{"currency":"GBP","value":19999999999999999999999999998,"weighted":6599999999999999999999999999.34},
     {"currency":"USD","value":0.30,"weighted":0.1100}]},
     {"id":"0194c101-aca0-700a-87a5-49124bdbcb3a","name":"Signed","order":2,"probability":100,"outcome":"won","count":0,"sums":[]}]}
     "#);

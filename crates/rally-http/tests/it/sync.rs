@@ -23,7 +23,7 @@ fn changes_are_told_in_their_order() {
         "action": "inserted",
         "changedAt": "2025-02-01T10:15:00.000005Z",
         "changedBy": "apikey:admin",
-        "entityId": "0194c101-aca0-7005-a725-50d38f873da2",
+        "entityId": "0194c101-aca0-7005-8000-0000001c9543",
         "entityType": "contact",
         "id": 1
       },
@@ -31,7 +31,7 @@ fn changes_are_told_in_their_order() {
         "action": "updated",
         "changedAt": "2025-02-01T10:15:00.000006Z",
         "changedBy": "apikey:admin",
-        "entityId": "0194c101-aca0-7005-a725-50d38f873da2",
+        "entityId": "0194c101-aca0-7005-8000-0000001c9543",
         "entityType": "contact",
         "id": 2
       },
@@ -39,7 +39,7 @@ fn changes_are_told_in_their_order() {
         "action": "deleted",
         "changedAt": "2025-02-01T10:15:00.000007Z",
         "changedBy": "apikey:admin",
-        "entityId": "0194c101-aca0-7005-a725-50d38f873da2",
+        "entityId": "0194c101-aca0-7005-8000-0000001c9543",
         "entityType": "contact",
         "id": 3
       }

@@ -213,3 +213,37 @@ fn a_read_is_one_round_trip_or_two_and_a_create_or_a_bulk_two() {
     check(3, &|| drop(session.deals().list(Query::from(Deal::CONTACT_ID.is(ada)).counted()).unwrap()));
     check(3, &|| drop(session.contacts().list(Query::all().search("AD")).unwrap()));
 }
+
+#[test]
+fn a_wrong_guess_of_a_records_number_costs_one_round_trip_and_nothing_else() {
+    let Some(url) = postgres::shared().map(|database| database.fresh_url()) else { return };
+    let server = || Arc::new(PostgresStore::open(&url, Options::default()).unwrap());
+    let (here, there) = (server(), server());
+    let session = |store: &Arc<PostgresStore>| {
+        let engine = Engine::with(store.clone(), Environment::system(), Config::default());
+        let acme = engine.tenant("acme").or_else(|_| engine.create_tenant(&TenantDraft::new("acme")));
+        acme.unwrap().trusted_session("test").unwrap()
+    };
+    let (one, other) = (session(&here), session(&there));
+    let draft = |name: &str| ContactDraft::new("Ada", "Lovelace", format!("{name}@x.example")).tags(["a"]);
+    let create = |name: &str| {
+        let before = here.database.round_trips.load(Ordering::Relaxed);
+        one.contacts().create(&draft(name)).unwrap();
+        here.database.round_trips.load(Ordering::Relaxed) - before
+    };
+    assert_eq!([create("first"), create("second")], [2, 2]);
+    other.contacts().create(&draft("third")).unwrap();
+    assert_eq!(create("fourth"), 2, "the number is another, and its chunk the same");
+    for part in 0..11 {
+        let many: Vec<ContactDraft> = (0..100).map(|number| draft(&format!("{part}-{number}"))).collect();
+        other.contacts().create_many(&many, Atomicity::AllOrNothing).unwrap();
+    }
+    assert_eq!(create("fifth"), 3, "another server has begun a chunk");
+    assert_eq!(create("sixth"), 2);
+    let later = session(&there);
+    let before = there.database.round_trips.load(Ordering::Relaxed);
+    later.contacts().create(&draft("seventh")).unwrap();
+    assert_eq!(there.database.round_trips.load(Ordering::Relaxed) - before, 3, "it has seen no number yet");
+    assert_eq!(one.contacts().count(rally_core::Contact::TAG.is("a")).unwrap(), 1_107);
+    assert_eq!(one.contacts().count(Query::all()).unwrap(), 1_107);
+}

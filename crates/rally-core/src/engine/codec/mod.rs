@@ -4,6 +4,7 @@
 //! byte. Each format has a struct of its own: a new member is a new format, and files of every released format are
 //! read.
 
+mod chunk;
 mod outbox;
 mod rows;
 mod slots;
@@ -14,15 +15,16 @@ use bincode::{
 };
 
 pub(crate) use bytes::Bytes;
+pub(crate) use chunk::{Chunk, ChunkNumber};
 pub(crate) use outbox::{
     AttemptV1, BreakerV1, DeliveryV1, EventV1, LeaseV1, OnlyV1, PayloadV1, StandingV1, SubscriptionV1,
     SubscriptionsV1, TaskV1,
 };
 pub(crate) use rows::{
-    AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, MarkV1, NodeV1, RateV1,
-    SecretV1, SecretsV1, SpineNodeV1, SpineV1, TrimV1,
+    AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, ListsV1, MarkV1, NewestV1,
+    NodeV1, RateV1, SecretV1, SecretsV1, SpineNodeV1, TrimV1,
 };
-pub(crate) use slots::{MAX_SLOTS, RecordParts, Slot, encode_record, put_wide};
+pub(crate) use slots::{MAX_SLOTS, RecordHead, RecordParts, Slot, encode_record, put_wide};
 
 use crate::store::StoreError;
 
@@ -84,18 +86,27 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_row_or_damaged_and_never_a_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = decode::<SpineV1>(&bytes);
+            let _ = decode::<ListsV1>(&bytes);
             let _ = decode::<AnswerV1>(&bytes);
-            for row in [HeadV1::ROW, SpineV1::ROW, AnswerV1::ROW, FeedEntryV1::ROW, RateV1::ROW, FormerV1::ROW] {
+            for row in [
+                HeadV1::ROW,
+                ListsV1::ROW,
+                AnswerV1::ROW,
+                FeedEntryV1::ROW,
+                RateV1::ROW,
+                FormerV1::ROW,
+                NewestV1::ROW,
+            ] {
                 if let [first, second, ..] = bytes.as_mut_slice() {
                     (*first, *second) = (row, 1);
                 }
                 let _ = decode::<HeadV1>(&bytes);
-                let _ = decode::<SpineV1>(&bytes);
+                let _ = decode::<ListsV1>(&bytes);
                 let _ = decode::<AnswerV1>(&bytes);
                 let _ = decode::<FeedEntryV1>(&bytes);
                 let _ = decode::<RateV1>(&bytes);
                 let _ = decode::<FormerV1>(&bytes);
+                let _ = decode::<NewestV1>(&bytes);
             }
         }
     }

@@ -1,6 +1,11 @@
 use bincode::{Decode, Encode};
+use uuid::Uuid;
 
 use super::Wire;
+use crate::{
+    base::{IdSalt, RecordNumber, Timestamp, record_id},
+    store::StoreError,
+};
 
 /// The last change of a tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -23,13 +28,18 @@ pub(crate) struct TrimV1 {
     pub(crate) instant: i64,
 }
 
-/// The open end of a sequence, from the lowest level up.
+/// The lists of a kind: that by creation, and that by last change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct SpineV1 {
+pub(crate) struct ListsV1 {
+    /// The number of the next record.
+    pub(crate) next: u64,
+    /// Records that are gone.
+    pub(crate) gone: u64,
+    /// The open end of the list by last change, from the lowest level up.
     pub(crate) open: Vec<SpineNodeV1>,
 }
 
-/// One block that still grows.
+/// One block of the list by last change that still grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct SpineNodeV1 {
     /// The key of the entry that it was opened with; empty before there is one.
@@ -40,7 +50,7 @@ pub(crate) struct SpineNodeV1 {
     pub(crate) filled: u8,
 }
 
-/// A closed block: the number of entries still in it.
+/// A block that does not grow: the number of entries still in it, or of those that are gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct NodeV1 {
     pub(crate) count: u64,
@@ -50,11 +60,25 @@ pub(crate) struct NodeV1 {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct FeedEntryV1 {
     pub(crate) number: u64,
-    pub(crate) entity: [u8; 16],
+    /// The number of the record.
+    pub(crate) record: u64,
+    /// Microseconds from the creation of the record to the change; with the number and the salt they tell its id.
+    pub(crate) age: u64,
+    pub(crate) salt: [u8; 3],
     pub(crate) action: u8,
     /// Number of the record's version that the change made.
     pub(crate) version: u32,
     pub(crate) changed_by: Option<String>,
+}
+
+impl FeedEntryV1 {
+    /// The id of the record, of an entry at an instant.
+    pub(crate) fn entity(&self, changed_at: Timestamp) -> Result<Uuid, StoreError> {
+        let damaged = || StoreError::Corrupt { what: "an entry of the feed without a record".to_owned() };
+        let number = RecordNumber::new(self.record).ok_or_else(damaged)?;
+        let age = i64::try_from(self.age).map_err(|_| damaged())?;
+        Ok(record_id(changed_at.plus_micros(-age), number, IdSalt::from_bytes(self.salt)))
+    }
 }
 
 /// What a record was before a change that is not its first; the version that the change made is in its key.
@@ -72,6 +96,13 @@ pub(crate) enum FormerState {
     Changed(Vec<(u8, Vec<u8>)>),
     /// The whole record's bytes.
     Whole(Vec<u8>),
+}
+
+/// The newest record that refers to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct NewestV1 {
+    pub(crate) record: u64,
+    pub(crate) created_at: i64,
 }
 
 /// The instant of a change whose number is known.
@@ -132,7 +163,7 @@ impl Wire for HeadV1 {
     const FORMAT: u8 = 1;
 }
 
-impl Wire for SpineV1 {
+impl Wire for ListsV1 {
     const ROW: u8 = 2;
     const FORMAT: u8 = 1;
 }
@@ -171,5 +202,12 @@ impl Wire for RateV1 {
 
 impl Wire for FormerV1 {
     const ROW: u8 = 14;
+    const FORMAT: u8 = 1;
+}
+
+// Row 10 is a chunk of a set; see `chunk`.
+
+impl Wire for NewestV1 {
+    const ROW: u8 = 11;
     const FORMAT: u8 = 1;
 }

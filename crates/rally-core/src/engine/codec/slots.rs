@@ -1,4 +1,4 @@
-//! The bytes of a record: two instants, the number of its version, and a list of members, each the JSON text of its value.
+//! The bytes of a record: a head, and a list of members, each the JSON text of its value.
 //!
 //! Members are read far more often than they are written, and as JSON; kept in that form they are copied, not
 //! converted. A member without a value has no bytes. After the envelope follow
@@ -9,6 +9,7 @@
 //! | 1 | number of members |
 //! | 8 + 8 | instants of creation and of the last change, in microseconds |
 //! | 4 | number of the version: 1 for a new record, and one more with each change |
+//! | 3 | the bits of the id that neither the instant of creation nor the record's number tell |
 //! | (members + 1) × offset | start of each member and, last, the end of the last one |
 //! | | the members, one after the other |
 //!
@@ -16,10 +17,11 @@
 //! without reading those before it.
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::{damaged, open_envelope};
 use crate::{
-    base::{Timestamp, clamp, invariant},
+    base::{IdSalt, RecordNumber, Timestamp, clamp, invariant, record_id},
     store::StoreError,
 };
 
@@ -58,13 +60,57 @@ const FORMAT: u8 = 1;
 /// Members up to this length are copied this many bytes at a time, which takes a few instructions.
 const WIDE: usize = 32;
 
-/// A record's parts, borrowed from its bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RecordParts<'a> {
+/// What a record is besides its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordHead {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     /// 1 for a new record, and one more with each change.
     pub(crate) version: u32,
+    pub(crate) salt: IdSalt,
+}
+
+impl RecordHead {
+    /// The head of what has a record's form and is none, such as its joined members.
+    pub(crate) fn none() -> Self {
+        let never = Timestamp::from_micros(0);
+        Self { created_at: never, updated_at: never, version: 0, salt: IdSalt::default() }
+    }
+
+    /// The id of the record with a number.
+    pub(crate) fn id(&self, number: RecordNumber) -> Uuid {
+        record_id(self.created_at, number, self.salt)
+    }
+
+    /// True when an id is that of the record, whose number it has: an id that is none of a tenant's may have the number of
+    /// a record that is.
+    pub(crate) fn is_of(&self, id: Uuid) -> bool {
+        self.id(RecordNumber::of(id)) == id
+    }
+
+    /// Reads the head alone.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, StoreError> {
+        let body = open_envelope(bytes, ROW, FORMAT)?;
+        let head = body.split_first_chunk::<2>().and_then(|(_, rest)| Self::split(rest));
+        head.map(|(head, _)| head).ok_or_else(|| damaged(ROW, "it cannot be read"))
+    }
+
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (created_at, rest) = bytes.split_first_chunk()?;
+        let (updated_at, rest) = rest.split_first_chunk()?;
+        let (version, rest) = rest.split_first_chunk()?;
+        let (salt, rest) = rest.split_first_chunk()?;
+        let instant = |bytes: &[u8; 8]| Timestamp::from_micros(i64::from_le_bytes(*bytes));
+        let (created_at, updated_at) = (instant(created_at), instant(updated_at));
+        let version = u32::from_le_bytes(*version);
+        Some((Self { created_at, updated_at, version, salt: IdSalt::from_bytes(*salt) }, rest))
+    }
+}
+
+/// A record's parts, borrowed from its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordParts<'a> {
+    pub(crate) head: RecordHead,
     places: Places<'a>,
     members: &'a [u8],
 }
@@ -85,9 +131,7 @@ impl<'a> RecordParts<'a> {
 
     fn split(body: &'a [u8]) -> Option<Self> {
         let ([width, count], rest) = body.split_first_chunk()?;
-        let (created_at, rest) = rest.split_first_chunk()?;
-        let (updated_at, rest) = rest.split_first_chunk()?;
-        let (version, rest) = rest.split_first_chunk()?;
+        let (head, rest) = RecordHead::split(rest)?;
         let count = usize::from(*count);
         let (places, members) = rest.split_at_checked((count + 1) * usize::from(*width))?;
         let places = match width {
@@ -96,14 +140,7 @@ impl<'a> RecordParts<'a> {
             _ => return None,
         };
         let is_whole = count <= MAX_SLOTS && places.lead_to(members.len());
-        let instant = |bytes: &[u8; 8]| Timestamp::from_micros(i64::from_le_bytes(*bytes));
-        is_whole.then(|| Self {
-            created_at: instant(created_at),
-            updated_at: instant(updated_at),
-            version: u32::from_le_bytes(*version),
-            places,
-            members,
-        })
+        is_whole.then_some(Self { head, places, members })
     }
 
     /// The JSON text of a member, empty without a value. A member that the record's format did not have is empty too.
@@ -188,18 +225,18 @@ pub(crate) fn put_wide<const N: usize>(bytes: &[u8; N], length: usize, out: &mut
 
 /// The bytes of a record.
 pub(crate) fn encode_record<'a>(
-    created_at: Timestamp,
-    (updated_at, version): (Timestamp, u32),
+    head: RecordHead,
     slots: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
 ) -> Bytes {
     let total: usize = slots.clone().map(<[u8]>::len).sum();
     let width: u8 = if u16::try_from(total).is_ok() { 2 } else { 4 };
     let count = invariant(u8::try_from(slots.len()).ok(), "a record has at most 32 members");
-    let mut bytes = Vec::with_capacity(24 + (slots.len() + 1) * usize::from(width) + total);
+    let mut bytes = Vec::with_capacity(27 + (slots.len() + 1) * usize::from(width) + total);
     bytes.extend_from_slice(&[ROW, FORMAT, width, count]);
-    bytes.extend_from_slice(&created_at.as_micros().to_le_bytes());
-    bytes.extend_from_slice(&updated_at.as_micros().to_le_bytes());
-    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&head.created_at.as_micros().to_le_bytes());
+    bytes.extend_from_slice(&head.updated_at.as_micros().to_le_bytes());
+    bytes.extend_from_slice(&head.version.to_le_bytes());
+    bytes.extend_from_slice(&head.salt.to_bytes());
     let mut place = 0usize;
     for length in slots.clone().map(<[u8]>::len).chain([0]) {
         let number = invariant(u32::try_from(place).ok(), "each member has a limit, far below 4 GiB in all");
@@ -229,11 +266,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_record_is_read_as_it_was_written(
-            created in instant(), updated in instant(), version: u32, members in members(),
+            created_at in instant(), updated_at in instant(), version: u32, salt: [u8; 3], members in members(),
         ) {
-            let bytes = encode_record(created, (updated, version), members.iter().map(Vec::as_slice));
+            let head = RecordHead { created_at, updated_at, version, salt: IdSalt::from_bytes(salt) };
+            let bytes = encode_record(head, members.iter().map(Vec::as_slice));
             let parts = RecordParts::read(&bytes).unwrap();
-            prop_assert_eq!((parts.created_at, parts.updated_at, parts.version), (created, updated, version));
+            prop_assert_eq!(parts.head, head);
+            prop_assert_eq!(RecordHead::read(&bytes).unwrap(), head);
             for (slot, member) in members.iter().enumerate() {
                 let slot = Slot::new(u8::try_from(slot).unwrap());
                 prop_assert_eq!(parts.slot(slot), &member[..]);
@@ -255,12 +294,13 @@ mod tests {
                 Slot::all().for_each(|slot| parts.write_slot(slot, b"", &mut Vec::new()));
             }
             let _ = RecordParts::read(&body);
+            let _ = RecordHead::read(&[&[ROW, FORMAT], &body[..]].concat());
         }
     }
 
     #[test]
     fn a_record_is_read_to_its_last_byte_and_no_further() {
-        let bytes = encode_record(Timestamp::MIN, (Timestamp::MAX, 1), [b"1".as_slice(), b""].into_iter());
+        let bytes = encode_record(RecordHead::none(), [b"1".as_slice(), b""].into_iter());
         assert!(RecordParts::read(&bytes).is_ok());
         assert!(RecordParts::read(&[&bytes[..], &[0]].concat()).is_err());
         assert!(RecordParts::read(&bytes[..bytes.len() - 1]).is_err());

@@ -60,7 +60,7 @@ pub(super) fn commit<R: Tabular>(
 ) -> Result<(Done, bool), Error> {
     let bodies = bodies::<R>(session, rows);
     let model = session.tenant().model::<R>();
-    let reads = || write::keys_ahead(model, None, bodies.iter().flatten());
+    let reads = || write::keys_ahead(model, session.new_records(R::KIND), bodies.iter().flatten());
     let committed = session.commit(key, &reads, &mut |transaction| {
         let done = each::<R>(transaction, verb, rows, &bodies)?;
         Ok(Answer::Value { json: serde_json::to_vec(&done).map_err(Error::internal)? })

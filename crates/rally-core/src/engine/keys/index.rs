@@ -2,58 +2,86 @@
 //! record that refers to another. All of them are derived from the record alone, so a change moves only the keys that
 //! differ.
 //!
-//! An entry ends in the record's id, so the entries of one value are in the order of the list, and lists filtered by
-//! several values are merged without sorting (see `read/selection`).
+//! The records with a value are a set of numbers in chunks (see `numbers`), in the order of the list.
 
 use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::{IndexedValue, spaces};
+use super::{ChunkChanges, IndexedValue, numbers, spaces};
 use crate::{
-    base::{Kind, Profile, Tags, unicode::fold_name},
-    engine::schema::{
-        IndexNumber, Member, Model, Record, Rule, ValueFaults, ValueSource, quote, reference_id, unquote,
+    base::{Kind, Profile, RecordNumber, Tags, unicode::fold_name},
+    engine::{
+        codec::{self, NewestV1, RecordHead},
+        schema::{
+            IndexNumber, Member, Model, Record, Rule, ValueFaults, ValueSource, quote, reference_id, unquote,
+        },
     },
-    store::{Direction, Key, KeyRange, Overlay, Snapshot, StoreError, read_uuid},
+    store::{Batch, Key, Overlay, Snapshot, StoreError},
 };
 
 /// Letters of a name that the index keeps; a longer search is compared with the records found.
 pub(crate) const SEARCHED_LETTERS: usize = 32;
 
+/// A batch, and the changes of sets that are still to be put into it.
+pub(crate) struct Target<'t, 's> {
+    pub(crate) overlay: &'t mut Overlay<'s>,
+    pub(crate) chunks: &'t mut ChunkChanges,
+}
+
 /// Moves the keys of a record from those of its state before to those of its state after a change.
 pub(crate) fn move_keys(
-    overlay: &mut Overlay<'_>,
+    target: &mut Target<'_, '_>,
     model: &Model,
     id: Uuid,
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
 ) -> Result<(), StoreError> {
-    let kind = model.kind();
+    let (kind, number) = (model.kind(), RecordNumber::of(id));
     for member in model.members().iter().filter(|member| is_found_by(member)) {
         let (was, is) = (value(member, before)?, value(member, after)?);
         if was == is {
             continue;
         }
-        let (old, new) = (keys(kind, member, id, &was)?, keys(kind, member, id, &is)?);
-        let gone = old.iter().filter(|key| !new.contains(key));
-        gone.for_each(|key| overlay.delete(key.clone()));
-        let come = new.iter().filter(|key| !old.contains(key));
-        come.for_each(|key| overlay.put(key.clone(), entry(member, id)));
-        if let Some(index) = member.index.filter(|_| member.keeps_newest) {
-            move_newest(overlay, kind, index, id, (reference_id(&was)?, reference_id(&is)?))?;
+        let (old, new) = (keys(kind, member, &was)?, keys(kind, member, &is)?);
+        let (gone, come) =
+            (old.iter().filter(|key| !new.contains(key)), new.iter().filter(|key| !old.contains(key)));
+        if member.natural_key.is_some() {
+            gone.for_each(|key| target.overlay.delete(key.clone()));
+            come.for_each(|key| target.overlay.put(key.clone(), number.to_value()));
+        } else {
+            gone.for_each(|set| target.chunks.remove(set, number));
+            come.for_each(|set| target.chunks.insert(set, number));
+        }
+        if let Some(index) = member.index.filter(|_| member.keeps_newest)
+            && let Some(record) = after.or(before)
+        {
+            let newest =
+                NewestV1 { record: number.get(), created_at: record.parts.head.created_at.as_micros() };
+            move_newest(target, kind, index, newest, (reference_id(&was)?, reference_id(&is)?))?;
         }
     }
-    move_searched(overlay, model, id, before, after)
+    move_searched(target.overlay, model, number, before, after)
+}
+
+/// The sets of a record's indexed members, as far as their values are known.
+pub(crate) fn sets_of(model: &Model, record: &Record<'_>) -> Result<Vec<Key>, StoreError> {
+    let mut sets = Vec::new();
+    for member in model.members().iter().filter(|member| member.index.is_some()) {
+        match (member.index, member.rule, &*value(member, Some(record))?) {
+            // A rule may give it any of its values.
+            (Some(index), Rule::Choice(words), b"") => {
+                let words = words.words.iter().map(|word| IndexedValue::text(&quote(word)));
+                sets.extend(words.map(|word| spaces::indexed(model.kind(), index, word)));
+            }
+            (.., json) => sets.extend(keys(model.kind(), member, json)?),
+        }
+    }
+    Ok(sets)
 }
 
 fn is_found_by(member: &Member) -> bool {
     member.natural_key.is_some() || member.index.is_some()
-}
-
-/// The value behind a key: a natural key leads to its record by it, the other keys end in the record's id.
-fn entry(member: &Member, id: Uuid) -> Vec<u8> {
-    if member.natural_key.is_some() { id.into_bytes().to_vec() } else { Vec::new() }
 }
 
 /// The JSON text of a member's value, empty without one.
@@ -69,7 +97,8 @@ fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Result<Cow<'r, [u8
     }
 }
 
-fn keys(kind: Kind, member: &Member, id: Uuid, json: &[u8]) -> Result<Vec<Key>, StoreError> {
+/// The natural keys of a value, or the sets of records that have it.
+fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Vec<Key>, StoreError> {
     match (member.natural_key, member.slot(), member.index) {
         (Some(fold), Some(slot), _) => {
             let folded = fold(&unquote(json)?);
@@ -77,7 +106,7 @@ fn keys(kind: Kind, member: &Member, id: Uuid, json: &[u8]) -> Result<Vec<Key>, 
         }
         (_, _, Some(index)) => {
             let values = values(member, json)?.into_iter();
-            Ok(values.map(|value| spaces::indexed(kind, index, value).uuid(id)).collect())
+            Ok(values.map(|value| spaces::indexed(kind, index, value)).collect())
         }
         _ => Ok(Vec::new()),
     }
@@ -136,39 +165,43 @@ pub(crate) fn asked_json(member: &Member, raw: &str) -> Result<String, ValueFaul
 
 /// Updates the newest record that refers to another when a record begins or ceases to refer to it.
 fn move_newest(
-    overlay: &mut Overlay<'_>,
+    target: &mut Target<'_, '_>,
     kind: Kind,
     index: IndexNumber,
-    id: Uuid,
+    record: NewestV1,
     (was, is): (Option<Uuid>, Option<Uuid>),
 ) -> Result<(), StoreError> {
     if let Some(was) = was {
         let key = spaces::newest(kind, index, was);
-        // The index has moved already, so its last entry is the newest of the references that are left.
-        if id_at(overlay, &key)? == Some(id) {
-            match last(overlay, &spaces::indexed(kind, index, IndexedValue::id(was)))? {
-                Some(left) => overlay.put(key, left.into_bytes().to_vec()),
-                None => overlay.delete(key),
+        if newest_at(target.overlay, &key)?.is_some_and(|newest| newest.record == record.record) {
+            match last(target, kind, &spaces::indexed(kind, index, IndexedValue::id(was)))? {
+                Some(left) => target.overlay.put(key, codec::encode(&left)?),
+                None => target.overlay.delete(key),
             }
         }
     }
     if let Some(is) = is {
         let key = spaces::newest(kind, index, is);
-        if id_at(overlay, &key)?.is_none_or(|known| known < id) {
-            overlay.put(key, id.into_bytes().to_vec());
+        if newest_at(target.overlay, &key)?.is_none_or(|newest| newest.record < record.record) {
+            target.overlay.put(key, codec::encode(&record)?);
         }
     }
     Ok(())
 }
 
-fn id_at(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<Uuid>, StoreError> {
-    let damaged = || StoreError::Corrupt { what: "the newest reference to a record".to_owned() };
-    snapshot.get(key)?.map(|bytes| read_uuid(&bytes).ok_or_else(damaged)).transpose()
+fn newest_at(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<NewestV1>, StoreError> {
+    snapshot.get(key)?.map(|bytes| codec::decode(&bytes)).transpose()
 }
 
-fn last(snapshot: &dyn Snapshot, prefix: &Key) -> Result<Option<Uuid>, StoreError> {
-    let last = snapshot.scan(&KeyRange::prefix(prefix), Direction::Backward, 1)?.into_iter().next();
-    last.map(|entry| id_behind(&entry.key, prefix)).transpose()
+/// The last record of a set.
+fn last(target: &Target<'_, '_>, kind: Kind, set: &Key) -> Result<Option<NewestV1>, StoreError> {
+    let mut state = Overlay::new(&*target.overlay, Batch::new());
+    // The set has moved already, so what is left in it is all that still refers.
+    target.chunks.apply_one(set, &mut state)?;
+    let Some(number) = numbers::last(&state, set)? else { return Ok(None) };
+    let record = target.overlay.get(&spaces::numbered(kind, number))?.ok_or_else(damaged_key)?;
+    let created_at = RecordHead::read(&record)?.created_at.as_micros();
+    Ok(Some(NewestV1 { record: number.get(), created_at }))
 }
 
 /// The error for a key that leads to no record.
@@ -176,16 +209,15 @@ pub(crate) fn damaged_key() -> StoreError {
     StoreError::Corrupt { what: "a list that names no record".to_owned() }
 }
 
-/// The id at the end of an index entry, after the prefix that all entries of its value share.
-pub(crate) fn id_behind(key: &Key, prefix: &Key) -> Result<Uuid, StoreError> {
-    let damaged = || StoreError::Corrupt { what: "an index entry without an id".to_owned() };
-    key.after(prefix).and_then(read_uuid).ok_or_else(damaged)
+/// Reads the number that a key leads to.
+pub(crate) fn number_in(bytes: &[u8]) -> Result<RecordNumber, StoreError> {
+    RecordNumber::from_bytes(bytes).ok_or_else(damaged_key)
 }
 
 fn move_searched(
     overlay: &mut Overlay<'_>,
     model: &Model,
-    id: Uuid,
+    number: RecordNumber,
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
 ) -> Result<(), StoreError> {
@@ -194,8 +226,8 @@ fn move_searched(
     for member in model.members().iter().filter(|member| member.searched) {
         let (was, is) = (value(member, before)?, value(member, after)?);
         is_same &= was == is;
-        old.extend(search_key(model.kind(), member, id, &was)?);
-        new.extend(search_key(model.kind(), member, id, &is)?);
+        old.extend(search_key(model.kind(), member, number, &was)?);
+        new.extend(search_key(model.kind(), member, number, &is)?);
     }
     if is_same {
         return Ok(());
@@ -206,14 +238,19 @@ fn move_searched(
 }
 
 /// The search key of a name. One that is found by its natural key needs none.
-fn search_key(kind: Kind, member: &Member, id: Uuid, json: &[u8]) -> Result<Option<Key>, StoreError> {
+fn search_key(
+    kind: Kind,
+    member: &Member,
+    number: RecordNumber,
+    json: &[u8],
+) -> Result<Option<Key>, StoreError> {
     let text = unquote(json)?;
     let folded = fold_name(&text);
     let is_natural = member.natural_key.and_then(|natural| natural(&text)).is_some_and(|key| key == folded);
     if folded.is_empty() || is_natural {
         return Ok(None);
     }
-    Ok(Some(spaces::search(kind, beginning(&folded)).byte(0).uuid(id)))
+    Ok(Some(spaces::search(kind, beginning(&folded)).byte(0).bytes(&number.to_bytes())))
 }
 
 /// The part of a folded text that the index keeps.

@@ -1,15 +1,20 @@
-//! The keys within a tenant: families of keys, indexes, and sequences that count.
+//! The keys within a tenant: families of keys, indexes, sets of record numbers, and lists that count.
 
 mod index;
+mod lists;
+mod numbers;
 pub(crate) mod outbox;
 mod sequence;
 pub(crate) mod spaces;
 
 pub(crate) use self::{
     index::{
-        asked, asked_json, beginning, begins, damaged_key, has_value, id_behind, indexed_value, move_keys,
+        Target, asked, asked_json, beginning, begins, damaged_key, has_value, indexed_value, move_keys,
+        number_in, sets_of,
     },
+    lists::Lists,
+    numbers::{ChunkChanges, FEWEST, MOST, NumberSet, Numbers, within_all},
     outbox::{EventPlace, OutboxKey},
-    sequence::{Order, Place, Sequence},
+    sequence::{Place, Sequence},
     spaces::{IndexedValue, MARK_EVERY, WHOLE_EVERY},
 };

@@ -1,16 +1,17 @@
-//! Ordered sequences that know how many entries are before any place: an order-statistic tree, in rows of 64 counts.
+//! The list of a kind by last change, which knows how many entries are before any place: an order-statistic tree, in
+//! rows of 64 counts.
 //!
 //! A list is asked for by offset, and counting up to it costs as much as the offset. So entries are gathered into
 //! blocks of [`FANOUT`], blocks into blocks of blocks, and so on; each counts the entries that are still in it.
-//! Entries are only ever added at the end (ids and instants grow), so only the last block of each level changes with
-//! an addition: these stand together in one row, the spine. A block that is full is closed and gets a row of its own.
-//! An entry may be removed anywhere; a closed block without entries loses its row. The place of any offset is found by
-//! reading at most [`FANOUT`] rows a level, and the length is one read.
+//! Entries are only ever added at the end (instants grow), so only the last block of each level changes with an
+//! addition: these stand together, in the row of the kind's lists. A block that is full is closed and gets a row of its
+//! own. An entry may be removed anywhere; a closed block without entries loses its row. The place of any offset is found
+//! by reading at most [`FANOUT`] rows a level, and the length needs none.
 
 use super::spaces;
 use crate::{
     base::{Kind, clamp, count, invariant},
-    engine::codec::{self, NodeV1, SpineNodeV1, SpineV1},
+    engine::codec::{self, NodeV1, SpineNodeV1},
     store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
 
@@ -20,21 +21,12 @@ const FANOUT: u8 = 64;
 /// Closed blocks that are read at once, at most, where many entries are removed.
 const BLOCKS_READ: usize = 256;
 
-/// The order of a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
-    /// By creation: the entries are the records themselves.
-    Created,
-    /// By last change.
-    Updated,
-}
-
-/// One sequence of a tenant, with its open end.
+/// The list by last change of a kind, with its open end.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence {
-    kind: Kind,
-    order: Order,
-    spine: SpineV1,
+    pub(super) kind: Kind,
+    /// The open block of each level, from the lowest up.
+    pub(super) open: Vec<SpineNodeV1>,
 }
 
 /// Start of a scan for the entry of a rank: the first key, and the entries to skip from there.
@@ -44,57 +36,28 @@ pub(crate) struct Place {
     pub(crate) skip: usize,
 }
 
-impl Order {
-    const fn number(self) -> u8 {
-        match self {
-            Order::Created => 1,
-            Order::Updated => 2,
-        }
-    }
-}
-
 impl Sequence {
-    /// The keys of the open ends of a kind's sequences, which each use of them reads first.
-    pub(crate) fn keys(kind: Kind) -> [Key; 2] {
-        [Order::Created, Order::Updated].map(|order| spaces::spine(kind, order.number()))
-    }
-
-    /// Reads the open end of a sequence; a new sequence is empty.
-    pub(crate) fn load(kind: Kind, order: Order, snapshot: &dyn Snapshot) -> Result<Self, StoreError> {
-        let spine = match snapshot.get(&spaces::spine(kind, order.number()))? {
-            Some(bytes) => codec::decode(&bytes)?,
-            None => SpineV1::default(),
-        };
-        Ok(Self { kind, order, spine })
-    }
-
-    /// Writes the open end back.
-    pub(crate) fn save(&self, overlay: &mut Overlay<'_>) -> Result<(), StoreError> {
-        overlay.put(spaces::spine(self.kind, self.order.number()), codec::encode(&self.spine)?);
-        Ok(())
-    }
-
     /// Number of entries. The highest level has one block, the open one, which counts them all.
     pub(crate) fn len(&self) -> u64 {
-        self.spine.open.last().map_or(0, |node| node.count)
+        self.open.last().map_or(0, |node| node.count)
     }
 
     /// Adds an entry; its key is greater than all others.
     pub(crate) fn append(&mut self, overlay: &mut Overlay<'_>, entry: &Key) -> Result<(), StoreError> {
         let key = self.entry_bytes(entry);
-        if self.spine.open.first().is_some_and(|lowest| lowest.filled == FANOUT) {
+        if self.open.first().is_some_and(|lowest| lowest.filled == FANOUT) {
             self.close(overlay, 0)?;
         }
-        if self.spine.open.is_empty() {
-            self.spine.open.push(SpineNodeV1::default());
+        if self.open.is_empty() {
+            self.open.push(SpineNodeV1::default());
         }
-        for node in &mut self.spine.open {
+        for node in &mut self.open {
             if node.first.is_empty() {
                 node.first.clone_from(&key);
             }
             node.count += 1;
         }
-        if let Some(lowest) = self.spine.open.first_mut() {
+        if let Some(lowest) = self.open.first_mut() {
             lowest.filled += 1;
         }
         Ok(())
@@ -104,10 +67,10 @@ impl Sequence {
     /// written once.
     pub(crate) fn remove(&mut self, overlay: &mut Overlay<'_>, entries: &[Key]) -> Result<(), StoreError> {
         let keys: Vec<Vec<u8>> = entries.iter().map(|entry| self.entry_bytes(entry)).collect();
-        for level in 0..self.spine.open.len() {
+        for level in 0..self.open.len() {
             // A level's open block holds all entries from its first one on; earlier entries are in closed blocks.
             let mut closed = keys.as_slice();
-            if let Some(open) = self.spine.open.get_mut(level).filter(|open| !open.first.is_empty()) {
+            if let Some(open) = self.open.get_mut(level).filter(|open| !open.first.is_empty()) {
                 closed = before(&keys, &open.first);
                 let here = count(keys.len() - closed.len());
                 match open.count.checked_sub(here) {
@@ -123,7 +86,7 @@ impl Sequence {
     /// The place of the entry of a rank; `None` if the sequence is shorter.
     pub(crate) fn locate(&self, snapshot: &dyn Snapshot, mut rank: u64) -> Result<Option<Place>, StoreError> {
         let mut range = self.all();
-        for level in (0..self.spine.open.len()).rev() {
+        for level in (0..self.open.len()).rev() {
             let nodes = self.blocks(snapshot, level, &range)?;
             let Some(index) = nodes.iter().position(|node| {
                 let here = rank < node.count;
@@ -136,7 +99,7 @@ impl Sequence {
             };
             range = between(range, nodes.get(index), nodes.get(index + 1));
         }
-        if self.spine.open.is_empty() {
+        if self.open.is_empty() {
             return Ok(None);
         }
         Ok(Some(Place { from: range.start().clone(), skip: clamp(rank) }))
@@ -146,13 +109,13 @@ impl Sequence {
     pub(crate) fn rank(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<u64, StoreError> {
         let mut range = self.all();
         let mut before = 0;
-        for level in (0..self.spine.open.len()).rev() {
+        for level in (0..self.open.len()).rev() {
             let nodes = self.blocks(snapshot, level, &range)?;
             let Some(index) = nodes.iter().rposition(|node| node.first <= *key) else { return Ok(before) };
             before += nodes.iter().take(index).map(|node| node.count).sum::<u64>();
             range = between(range, nodes.get(index), nodes.get(index + 1));
         }
-        if self.spine.open.is_empty() {
+        if self.open.is_empty() {
             return Ok(0);
         }
         let within = snapshot.scan(&range.until(key.clone()), Direction::Forward, usize::from(FANOUT))?;
@@ -161,16 +124,16 @@ impl Sequence {
 
     /// Closes the open block of a level and opens the next, the levels above included.
     fn close(&mut self, overlay: &mut Overlay<'_>, level: usize) -> Result<(), StoreError> {
-        let Some(full) = self.spine.open.get_mut(level).map(std::mem::take) else { return Ok(()) };
+        let Some(full) = self.open.get_mut(level).map(std::mem::take) else { return Ok(()) };
         // A block whose entries were removed before it was full needs no row: it counts for nothing.
         if full.count > 0 {
             overlay.put(self.node_key(level, &full.first), codec::encode(&NodeV1 { count: full.count })?);
         }
         // A new highest level begins with the count of all entries, as its one block holds them all.
-        if self.spine.open.len() == level + 1 {
-            self.spine.open.push(SpineNodeV1 { filled: 0, ..full });
+        if self.open.len() == level + 1 {
+            self.open.push(SpineNodeV1 { filled: 0, ..full });
         }
-        match self.spine.open.get_mut(level + 1) {
+        match self.open.get_mut(level + 1) {
             Some(above) => {
                 above.filled += 1;
                 if above.filled == FANOUT { self.close(overlay, level + 1) } else { Ok(()) }
@@ -241,7 +204,7 @@ impl Sequence {
         range: &KeyRange,
     ) -> Result<Vec<Block>, StoreError> {
         let mut blocks = self.closed(snapshot, level, range)?;
-        if let Some(open) = self.spine.open.get(level)
+        if let Some(open) = self.open.get(level)
             && !open.first.is_empty()
         {
             let first = self.entries().bytes(&open.first);
@@ -280,10 +243,7 @@ impl Sequence {
     }
 
     fn entries(&self) -> Key {
-        match self.order {
-            Order::Created => spaces::records(self.kind),
-            Order::Updated => spaces::all_updated(self.kind),
-        }
+        spaces::all_updated(self.kind)
     }
 
     fn all(&self) -> KeyRange {
@@ -297,7 +257,6 @@ impl Sequence {
     fn nodes_prefix(&self, level: usize) -> Key {
         spaces::nodes(
             self.kind,
-            self.order.number(),
             invariant(u8::try_from(level).ok(), "a level has 64 times the entries of the one below"),
         )
     }
@@ -307,9 +266,7 @@ impl Sequence {
     }
 
     fn damaged(&self, how: &str) -> StoreError {
-        StoreError::Corrupt {
-            what: format!("the sequence {:?} of {}: {how}", self.order, self.kind.plural()),
-        }
+        StoreError::Corrupt { what: format!("the list of {} by last change: {how}", self.kind.plural()) }
     }
 }
 

@@ -4,16 +4,19 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    base::{Kind, Timestamp},
-    engine::{codec::Slot, schema::IndexNumber},
+    base::{Kind, RecordNumber, Timestamp},
+    engine::{
+        codec::{ChunkNumber, Slot},
+        schema::IndexNumber,
+    },
     store::{Key, Space},
 };
 
 /// The last change: its number and its instant.
 const HEAD: Space = Space(0x01);
-/// The open end of a sequence: kind, order. Every write changes it with the head, so the two stand together.
-const SPINE: Space = Space(0x02);
-/// Counts of the closed blocks of a sequence: kind, order, level, first key.
+/// The lists of a kind: kind. Every write changes it with the head, so the two stand together.
+const LISTS: Space = Space(0x02);
+/// Counts of the closed blocks of the list by last change: kind, level, first instant.
 const NODE: Space = Space(0x03);
 /// The instant of each 64th change: number ÷ 64.
 const FEED_MARK: Space = Space(0x04);
@@ -21,17 +24,21 @@ const FEED_MARK: Space = Space(0x04);
 const RATE: Space = Space(0x05);
 /// The secrets that tokens are signed with, in the directory.
 const SECRETS: Space = Space(0x06);
-/// Records: kind, id. Ids sort by creation, so this is the list in its order.
+/// Numbers of records that are gone: kind, chunk; the value is the chunk.
+const GONE: Space = Space(0x08);
+/// Counts of them: kind, level, place in the level.
+const GONE_COUNT: Space = Space(0x09);
+/// Records: kind, number. Numbers are in the order of creation, so this is the list in its order.
 const RECORD: Space = Space(0x10);
-/// Natural keys: kind, slot, folded text; the value is the id.
+/// Natural keys: kind, slot, folded text; the value is the record's number.
 const UNIQUE: Space = Space(0x11);
-/// Records by last change: kind, instant; the value is the id.
+/// Records by last change: kind, instant; the value is the record's number.
 const UPDATED: Space = Space(0x12);
-/// Records by the value of a member: kind, index, value, id.
+/// Records by the value of a member: kind, index, value, chunk; the value is the chunk of their numbers.
 const INDEX: Space = Space(0x13);
-/// Records by the beginnings of their names: kind, folded text, a zero byte, id.
+/// Records by the beginnings of their names: kind, folded text, a zero byte, number.
 const SEARCH: Space = Space(0x14);
-/// The newest record that refers to another: kind, index, id of the other; the value is the id of the newest.
+/// The newest record that refers to another: kind, index, number of the other.
 const NEWEST: Space = Space(0x15);
 /// Changes: kind, instant.
 const FEED: Space = Space(0x20);
@@ -49,27 +56,32 @@ pub(crate) const MARK_EVERY: u64 = 64;
 /// It bounds the rows that are read for a page of a history, wherever in the history it is.
 pub(crate) const WHOLE_EVERY: u32 = 64;
 
-/// A value as an index has it: an id, or a text in 16 bytes.
+/// A value as an index has it: an id, or a text in at most 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct IndexedValue([u8; 16]);
+pub(crate) struct IndexedValue {
+    length: u8,
+    bytes: [u8; 16],
+}
 
 impl IndexedValue {
     pub(crate) const fn id(id: Uuid) -> Self {
-        Self(id.into_bytes())
+        Self { length: 16, bytes: id.into_bytes() }
     }
 
-    /// A text of at most 15 bytes stands for itself, its length behind it; a longer one is represented by the first 16
-    /// bytes of its SHA-256 digest, so two of them are never taken for one.
+    /// A text of at most 15 bytes stands for itself; a longer one is represented by the first 16 bytes of its SHA-256
+    /// digest, so two of them are never taken for one.
     pub(crate) fn text(text: &str) -> Self {
-        let mut value = [0; 16];
+        let mut bytes = [0; 16];
         match u8::try_from(text.len()) {
             Ok(length @ 0..=15) => {
-                let all = text.bytes().chain(std::iter::repeat(0)).take(15).chain([length]);
-                value.iter_mut().zip(all).for_each(|(place, byte)| *place = byte);
+                bytes.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
+                Self { length, bytes }
             }
-            _ => value.iter_mut().zip(Sha256::digest(text)).for_each(|(place, byte)| *place = byte),
+            _ => {
+                bytes.iter_mut().zip(Sha256::digest(text)).for_each(|(place, byte)| *place = byte);
+                Self { length: 16, bytes }
+            }
         }
-        Self(value)
     }
 }
 
@@ -81,26 +93,39 @@ pub(crate) fn records(kind: Kind) -> Key {
     Key::new(RECORD).kind(kind)
 }
 
+/// The record with an id, if there is one: another may have its number.
 pub(crate) fn record(kind: Kind, id: Uuid) -> Key {
-    records(kind).uuid(id)
+    numbered(kind, RecordNumber::of(id))
+}
+
+/// The record with a number.
+pub(crate) fn numbered(kind: Kind, number: RecordNumber) -> Key {
+    records(kind).bytes(&number.to_bytes())
 }
 
 pub(crate) fn unique(kind: Kind, slot: Slot, folded: &str) -> Key {
     Key::new(UNIQUE).kind(kind).byte(slot.number()).bytes(folded.as_bytes())
 }
 
-/// Prefix of the records whose indexed member has a value; the id follows it.
+/// Prefix of the records whose indexed member has a value; the chunk follows it.
 pub(crate) fn indexed(kind: Kind, index: IndexNumber, value: IndexedValue) -> Key {
-    Key::new(INDEX).kind(kind).byte(index.number()).bytes(&value.0)
+    let bytes = value.bytes.iter().take(usize::from(value.length));
+    let key = Key::new(INDEX).kind(kind).byte(index.number()).byte(value.length);
+    bytes.fold(key, |key, byte| key.byte(*byte))
 }
 
-/// Prefix of the records with a name that begins with a text; the rest of the text, a zero byte and the id follow it.
+/// A chunk of the set of record numbers that has a prefix.
+pub(crate) fn chunk(set: &Key, chunk: ChunkNumber) -> Key {
+    set.clone().bytes(&chunk.get().to_be_bytes())
+}
+
+/// Prefix of the records with a name that begins with a text; the rest of the text, a zero byte and the number follow it.
 pub(crate) fn search(kind: Kind, folded: &str) -> Key {
     Key::new(SEARCH).kind(kind).bytes(folded.as_bytes())
 }
 
 pub(crate) fn newest(kind: Kind, index: IndexNumber, target: Uuid) -> Key {
-    Key::new(NEWEST).kind(kind).byte(index.number()).uuid(target)
+    Key::new(NEWEST).kind(kind).byte(index.number()).bytes(&RecordNumber::of(target).to_bytes())
 }
 
 pub(crate) fn all_updated(kind: Kind) -> Key {
@@ -111,12 +136,22 @@ pub(crate) fn updated(kind: Kind, instant: Timestamp) -> Key {
     all_updated(kind).instant(instant)
 }
 
-pub(crate) fn spine(kind: Kind, order: u8) -> Key {
-    Key::new(SPINE).kind(kind).byte(order)
+pub(crate) fn lists(kind: Kind) -> Key {
+    Key::new(LISTS).kind(kind)
 }
 
-pub(crate) fn nodes(kind: Kind, order: u8, level: u8) -> Key {
-    Key::new(NODE).kind(kind).byte(order).byte(level)
+pub(crate) fn nodes(kind: Kind, level: u8) -> Key {
+    Key::new(NODE).kind(kind).byte(level)
+}
+
+/// Prefix of the records that are gone; the chunk follows it.
+pub(crate) fn gone(kind: Kind) -> Key {
+    Key::new(GONE).kind(kind)
+}
+
+/// Prefix of the counts of a level of them; the place follows it.
+pub(crate) fn gone_counts(kind: Kind, level: u8) -> Key {
+    Key::new(GONE_COUNT).kind(kind).byte(level)
 }
 
 pub(crate) fn feed_of(kind: Kind) -> Key {

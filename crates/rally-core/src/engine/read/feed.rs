@@ -160,12 +160,13 @@ fn read(
     let entry = |entry: crate::store::Entry| {
         let damaged = || StoreError::Corrupt { what: format!("the feed of {}", kind.plural()) };
         let wire: FeedEntryV1 = codec::decode(&entry.value)?;
+        let changed_at = entry.key.after(&prefix).and_then(read_instant).ok_or_else(damaged)?;
         Ok(FeedEntry {
             id: wire.number,
             entity_type: kind,
-            entity_id: Uuid::from_bytes(wire.entity),
+            entity_id: wire.entity(changed_at)?,
             action: Action::from_number(wire.action).ok_or_else(damaged)?,
-            changed_at: entry.key.after(&prefix).and_then(read_instant).ok_or_else(damaged)?,
+            changed_at,
             changed_by: wire.changed_by,
         })
     };

@@ -12,9 +12,9 @@ use super::{
     reader::Page,
 };
 use crate::{
-    base::{Action, Error, Faults, Timestamp, clamp, limits},
+    base::{Action, Error, Faults, RecordNumber, Timestamp, clamp, limits},
     engine::{
-        codec::{self, Bytes, FeedEntryV1, FormerState, FormerV1, RecordParts, Slot},
+        codec::{self, Bytes, FeedEntryV1, FormerState, FormerV1, RecordHead, RecordParts, Slot},
         keys::{WHOLE_EVERY, spaces},
         schema::{Member, Model, read_stored},
     },
@@ -151,7 +151,11 @@ impl<'s> Past<'s> {
         let kind = model.kind();
         if let Some(record) = snapshot.get(&spaces::record(kind, id))? {
             let parts = RecordParts::read(&record)?;
-            let (created_at, newest, now) = (parts.created_at, parts.version, Some(State::of(&parts)));
+            if !parts.head.is_of(id) {
+                return Err(Error::not_found(kind.noun()));
+            }
+            let RecordHead { created_at, version: newest, .. } = parts.head;
+            let now = Some(State::of(&parts));
             return Ok(Self { snapshot, model, id, created_at, newest, now });
         }
         let all = spaces::former_of(kind, id);
@@ -160,7 +164,7 @@ impl<'s> Past<'s> {
         let FormerState::Whole(record) = codec::decode::<FormerV1>(&last.value)?.state else {
             return Err(damaged(model).into());
         };
-        let created_at = RecordParts::read(&record)?.created_at;
+        let created_at = RecordHead::read(&record)?.created_at;
         let newest = version_of(&last.key, &all).ok_or_else(|| damaged(model))?;
         Ok(Self { snapshot, model, id, created_at, newest, now: None })
     }
@@ -180,7 +184,7 @@ impl<'s> Past<'s> {
             return Ok(0);
         }
         let entry = numbered(self.snapshot, self.model.kind(), number)?;
-        let own = entry.filter(|entry| entry.entity == *self.id.as_bytes());
+        let own = entry.filter(|entry| entry.record == RecordNumber::of(self.id).get());
         let unknown = || Error::from(Faults::one("after", "must be the id of a change of this record"));
         own.map(|entry| entry.version).ok_or_else(unknown)
     }

@@ -1,12 +1,6 @@
-use uuid::Uuid;
-
 use crate::{
-    base::{Error, Kind, Timestamp},
-    engine::{
-        keys::spaces,
-        schema::{Resource, Row},
-    },
-    store::Key,
+    base::{Error, RecordNumber, Timestamp},
+    engine::schema::{Resource, Row},
 };
 
 /// The place of a record in the order of a list. It stays where it is when the record changes or goes.
@@ -15,15 +9,15 @@ pub struct ListPosition(InOrder);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum InOrder {
-    /// By creation, which is the order of ids.
-    Created(Uuid),
+    /// By creation, which is the order of numbers and of ids.
+    Created(RecordNumber),
     /// By last change.
     Changed(Timestamp),
 }
 
 impl ListPosition {
-    pub(super) const fn created(id: Uuid) -> Self {
-        Self(InOrder::Created(id))
+    pub(super) const fn created(number: RecordNumber) -> Self {
+        Self(InOrder::Created(number))
     }
 
     pub(super) const fn changed(instant: Timestamp) -> Self {
@@ -35,7 +29,7 @@ impl ListPosition {
         if is_by_change {
             Ok(Self::changed(row.updated_at()?))
         } else {
-            Ok(Self::created(row.id().as_uuid()))
+            Ok(Self::created(RecordNumber::of(row.id().as_uuid())))
         }
     }
 
@@ -43,11 +37,19 @@ impl ListPosition {
         matches!(self.0, InOrder::Changed(_))
     }
 
-    /// The first key behind this place in the list of a kind.
-    pub(super) fn behind(self, kind: Kind) -> Key {
+    /// The first number behind this place in a list by creation.
+    pub(super) fn next_number(self) -> RecordNumber {
         match self.0 {
-            InOrder::Created(id) => spaces::record(kind, id).successor(),
-            InOrder::Changed(instant) => spaces::updated(kind, instant).successor(),
+            InOrder::Created(number) => number.next(),
+            InOrder::Changed(_) => RecordNumber::FIRST,
+        }
+    }
+
+    /// The instant of this place in a list by last change.
+    pub(super) const fn instant(self) -> Timestamp {
+        match self.0 {
+            InOrder::Created(_) => Timestamp::MIN,
+            InOrder::Changed(instant) => instant,
         }
     }
 }

@@ -4,15 +4,18 @@ use std::marker::PhantomData;
 
 use uuid::Uuid;
 
-use super::{ListPosition, ListQuery, selection::Ids};
+use super::{ListPosition, ListQuery};
 use crate::{
-    base::{Error, Timestamp},
+    base::{Error, Id, RecordNumber, Timestamp},
     engine::{
-        codec::{Bytes, Slot},
-        keys::{IndexedValue, Order, Place, Sequence, damaged_key, spaces},
+        codec::{Bytes, RecordHead, Slot},
+        keys::{
+            FEWEST, IndexedValue, Lists, MOST, NumberSet, Numbers, Place, Sequence, damaged_key, number_in,
+            spaces,
+        },
         schema::{IndexNumber, Model, Record, Resource, Row, TenantInfo, join},
     },
-    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
+    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
 
 /// The records of a resource as they are at one moment.
@@ -71,16 +74,18 @@ impl<'v, R: Resource> Reader<'v, R> {
     /// The record with an id, without joined members.
     pub(crate) fn existing(&self, id: Uuid) -> Result<Row<R>, Error> {
         let bytes = self.snapshot.get(&spaces::record(R::KIND, id))?;
-        let bytes = bytes.ok_or_else(|| Error::not_found(R::KIND.noun()))?;
-        Ok(self.row(id, bytes))
+        let not_found = || Error::not_found(R::KIND.noun());
+        let row = self.row(RecordNumber::of(id), bytes.ok_or_else(not_found)?)?;
+        // An id that is none of this tenant's may have the number of a record that is.
+        if row.id().as_uuid() == id { Ok(row) } else { Err(not_found()) }
     }
 
     /// The record that has a natural key, which is folded already, without joined members.
     pub(crate) fn find_by_key(&self, slot: Slot, folded: &str) -> Result<Option<Row<R>>, Error> {
-        let Some(id) = self.snapshot.get(&spaces::unique(R::KIND, slot, folded))? else { return Ok(None) };
-        let id = read_uuid(&id).ok_or_else(damaged_key)?;
-        let record = self.snapshot.get(&spaces::record(R::KIND, id))?.ok_or_else(damaged_key)?;
-        Ok(Some(self.row(id, record)))
+        let Some(key) = self.snapshot.get(&spaces::unique(R::KIND, slot, folded))? else { return Ok(None) };
+        let number = number_in(&key)?;
+        let record = self.snapshot.get(&spaces::numbered(R::KIND, number))?.ok_or_else(damaged_key)?;
+        Ok(Some(self.row(number, record)?))
     }
 
     /// Part of a list. Page and total are of the same moment.
@@ -108,9 +113,9 @@ impl<'v, R: Resource> Reader<'v, R> {
         target: Uuid,
         mut look: impl FnMut(&Record<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut ids = Ids::indexed(self.snapshot, R::KIND, index, IndexedValue::id(target));
+        let mut numbers = self.indexed(index, IndexedValue::id(target), MOST);
         loop {
-            let some = ids.next_many(AT_ONCE)?;
+            let some = numbers.next_many(AT_ONCE)?;
             if some.is_empty() {
                 return Ok(());
             }
@@ -126,74 +131,136 @@ impl<'v, R: Resource> Reader<'v, R> {
         index: IndexNumber,
         value: IndexedValue,
     ) -> Result<Option<Row<R>>, Error> {
-        match Ids::indexed(self.snapshot, R::KIND, index, value).next()? {
-            Some(id) => self.get(id).map(Some),
-            None => Ok(None),
-        }
+        let first = self.indexed(index, value, FEWEST).next_many(1)?;
+        let mut rows = self.rows(&first)?;
+        self.join(&mut rows)?;
+        Ok(rows.pop())
     }
 
-    pub(super) fn row(&self, id: Uuid, bytes: Bytes) -> Row<R> {
-        Row::new(self.tenant.id, id, bytes)
+    fn indexed(&self, index: IndexNumber, value: IndexedValue, first: usize) -> Numbers<'v> {
+        Numbers::of(self.snapshot, NumberSet::Stored(spaces::indexed(R::KIND, index, value)), first)
+    }
+
+    fn row(&self, number: RecordNumber, bytes: Bytes) -> Result<Row<R>, StoreError> {
+        let id = RecordHead::read(&bytes)?.id(number);
+        Ok(Row::new(self.tenant.id, id, bytes))
     }
 
     fn list_created(&self, query: &ListQuery<R>) -> Result<Page<Row<R>>, Error> {
-        let all = spaces::records(R::KIND);
-        let start = query.after.map(|id| ListPosition::created(id.as_uuid()).behind(R::KIND));
-        let start = start.unwrap_or_else(|| all.clone());
-        let sequence = match (query.offset, query.count) {
-            (0, false) => None,
-            _ => Some(Sequence::load(R::KIND, Order::Created, self.snapshot)?),
+        if query.offset == 0 && !query.count {
+            return Ok(page(self.rows_after(query.after, query.limit + 1)?, query.limit, None));
+        }
+        let lists = Lists::load(R::KIND, self.snapshot)?;
+        let total = if query.count { Some(lists.len()) } else { None };
+        let rows = match self.first_of_page(&lists, query)? {
+            _ if query.offset == 0 => self.rows_after(query.after, query.limit + 1)?,
+            Some(first) => self.rows_from(first, query.limit + 1)?,
+            None => Vec::new(),
         };
-        let total = sequence.as_ref().filter(|_| query.count).map(Sequence::len);
-        let place = match &sequence {
-            Some(sequence) if query.offset > 0 => {
-                let before = match query.after {
-                    Some(_) => sequence.rank(self.snapshot, &start)?,
-                    None => 0,
-                };
-                self.place_of_page(sequence, query, start, before)?
+        Ok(page(rows, query.limit, total))
+    }
+
+    /// The number from which on a page by offset goes: where counting leads, or at the end of the page before if that is
+    /// earlier.
+    fn first_of_page(&self, lists: &Lists, query: &ListQuery<R>) -> Result<Option<RecordNumber>, Error> {
+        if query.offset == 0 {
+            return Ok(None);
+        }
+        let start = self.first_after(query.after)?;
+        let counted = lists.before(self.snapshot, start)?.saturating_add(query.offset);
+        if let Some(end) = query.not_behind {
+            let from = end.next_number().max(start);
+            if lists.before(self.snapshot, from)? <= counted {
+                return Ok(Some(from));
             }
-            _ => Some(Place { from: start, skip: 0 }),
-        };
-        let entries = self.entries_from(&all, place, query.limit)?;
-        Ok(page(self.rows_of_records(entries)?, query.limit, total))
+        }
+        Ok(lists.at(self.snapshot, counted)?)
+    }
+
+    /// The number from which on the records were created after one with an id.
+    ///
+    /// Any id has its place in the order of creation, even if its record is gone or none of this tenant's.
+    pub(super) fn first_after(&self, after: Option<Id<R>>) -> Result<RecordNumber, Error> {
+        let Some(id) = after.map(Id::as_uuid) else { return Ok(RecordNumber::FIRST) };
+        let number = RecordNumber::of(id);
+        let next = self.rows_from(number, 1)?;
+        match next.first().map(|row| row.id().as_uuid()) {
+            Some(next) if next == id => return Ok(number.next()),
+            Some(next) if next < id => return self.search_after(id),
+            _ => {}
+        }
+        let range = KeyRange::prefix(&spaces::records(R::KIND)).until(spaces::numbered(R::KIND, number));
+        let before = self.rows_of_records(self.snapshot.scan(&range, Direction::Backward, 1)?)?;
+        if before.iter().all(|row| row.id().as_uuid() < id) { Ok(number) } else { self.search_after(id) }
+    }
+
+    /// The same for an id whose number is not that of a record of this tenant's.
+    fn search_after(&self, id: Uuid) -> Result<RecordNumber, Error> {
+        let (mut low, mut high) = (0, Lists::load(R::KIND, self.snapshot)?.next().get());
+        while low < high {
+            let middle = low.midpoint(high);
+            let first = self.rows_from(RecordNumber::new(middle).unwrap_or(RecordNumber::END), 1)?;
+            match first.first().map(|row| row.id().as_uuid()) {
+                Some(found) if found < id => low = RecordNumber::of(found).next().get(),
+                _ => high = middle,
+            }
+        }
+        Ok(RecordNumber::new(low).unwrap_or(RecordNumber::END))
+    }
+
+    /// The records after one, at most `most`.
+    fn rows_after(&self, after: Option<Id<R>>, most: usize) -> Result<Vec<Row<R>>, Error> {
+        let Some(id) = after else { return self.rows_from(RecordNumber::FIRST, most) };
+        // With the record itself, which tells that its place is the one that its id names.
+        let mut rows = self.rows_from(RecordNumber::of(id.as_uuid()), most + 1)?;
+        if rows.first().is_some_and(|row| row.id() == id) {
+            rows.remove(0);
+            return Ok(rows);
+        }
+        self.rows_from(self.first_after(after)?, most)
+    }
+
+    /// The records from a number on, at most `most`.
+    pub(super) fn rows_from(&self, number: RecordNumber, most: usize) -> Result<Vec<Row<R>>, Error> {
+        let range = KeyRange::prefix(&spaces::records(R::KIND)).from(spaces::numbered(R::KIND, number));
+        self.rows_of_records(self.snapshot.scan(&range, Direction::Forward, most)?)
     }
 
     fn list_updated(&self, query: &ListQuery<R>, since: Timestamp) -> Result<Page<Row<R>>, Error> {
         let all = spaces::all_updated(R::KIND);
-        let start = ListPosition::changed(since).behind(R::KIND);
+        let start = spaces::updated(R::KIND, since).successor();
         let (mut place, mut total) = (Some(Place { from: start.clone(), skip: 0 }), None);
         if query.offset > 0 || query.count {
-            let sequence = Sequence::load(R::KIND, Order::Updated, self.snapshot)?;
-            let before = sequence.rank(self.snapshot, &start)?;
+            let changes = Lists::load(R::KIND, self.snapshot)?.changes;
+            let before = changes.rank(self.snapshot, &start)?;
             if query.count {
-                total = Some(sequence.len().saturating_sub(before));
+                total = Some(changes.len().saturating_sub(before));
             }
             if query.offset > 0 {
-                place = self.place_of_page(&sequence, query, start, before)?;
+                place = self.place_of_page(&changes, query, start, before)?;
             }
         }
-        let rows = self.rows(&ids_of(&self.entries_from(&all, place, query.limit)?)?)?;
+        let rows = self.rows(&numbers_of(&self.entries_from(&all, place, query.limit)?)?)?;
         Ok(page(rows, query.limit, total))
     }
 
-    /// The place of a page by offset, in a list that begins at `start` behind `before` entries of its sequence: where
+    /// The place of a page by offset, in the list by last change from `start` on, behind `before` of its entries: where
     /// counting leads, or at the end of the page before if that is earlier.
     fn place_of_page(
         &self,
-        sequence: &Sequence,
+        changes: &Sequence,
         query: &ListQuery<R>,
         start: Key,
         before: u64,
     ) -> Result<Option<Place>, StoreError> {
         let counted = before.saturating_add(query.offset);
         if let Some(end) = query.not_behind {
-            let from = end.behind(R::KIND).max(start);
-            if sequence.rank(self.snapshot, &from)? <= counted {
+            let from = spaces::updated(R::KIND, end.instant()).successor().max(start);
+            if changes.rank(self.snapshot, &from)? <= counted {
                 return Ok(Some(Place { from, skip: 0 }));
             }
         }
-        sequence.locate(self.snapshot, counted)
+        changes.locate(self.snapshot, counted)
     }
 
     /// The entries from a place on: `limit` of them, and one more to tell that the list goes on.
@@ -210,20 +277,17 @@ impl<'v, R: Resource> Reader<'v, R> {
     pub(super) fn rows_of_records(&self, entries: Vec<Entry>) -> Result<Vec<Row<R>>, Error> {
         let all = spaces::records(R::KIND);
         let row = |entry: Entry| {
-            let id = entry.key.after(&all).and_then(read_uuid).ok_or_else(damaged_key)?;
-            Ok(self.row(id, entry.value))
+            let number = number_in(entry.key.after(&all).unwrap_or_default())?;
+            Ok(self.row(number, entry.value)?)
         };
         entries.into_iter().map(row).collect()
     }
 
-    /// The records of ids that an index has.
-    pub(super) fn rows(&self, ids: &[Uuid]) -> Result<Vec<Row<R>>, Error> {
-        let keys: Vec<Key> = ids.iter().map(|id| spaces::record(R::KIND, *id)).collect();
-        let rows = ids.iter().zip(self.snapshot.get_many(&keys)?).map(|(id, bytes)| match bytes {
-            Some(bytes) => Ok(self.row(*id, bytes)),
-            None => Err(damaged_key().into()),
-        });
-        rows.collect()
+    /// The records of numbers that an index has.
+    pub(super) fn rows(&self, numbers: &[RecordNumber]) -> Result<Vec<Row<R>>, Error> {
+        let keys: Vec<Key> = numbers.iter().map(|number| spaces::numbered(R::KIND, *number)).collect();
+        let rows = numbers.iter().zip(self.snapshot.get_many(&keys)?);
+        rows.map(|(number, bytes)| Ok(self.row(*number, bytes.ok_or_else(damaged_key)?)?)).collect()
     }
 
     /// Adds the members that are read from other records.
@@ -250,8 +314,8 @@ impl<T> Page<T> {
     }
 }
 
-pub(super) fn ids_of(entries: &[Entry]) -> Result<Vec<Uuid>, StoreError> {
-    entries.iter().map(|entry| read_uuid(&entry.value).ok_or_else(damaged_key)).collect()
+pub(super) fn numbers_of(entries: &[Entry]) -> Result<Vec<RecordNumber>, StoreError> {
+    entries.iter().map(|entry| number_in(&entry.value)).collect()
 }
 
 pub(super) fn page<T>(mut records: Vec<T>, limit: usize, total: Option<u64>) -> Page<T> {

@@ -1,26 +1,23 @@
 //! Selection of records by filters and search: from indexes, in the order of creation, without reading other records.
-//!
-//! Several indexes are merged by a leapfrog join (Veldhuizen, 2014): each index in turn seeks its first id that is not
-//! less than the last answer, until all agree. So a rare value makes a frequent one cheap, and memory holds a few
-//! entries of each index, however long the lists are.
 
-use std::collections::{BTreeSet, VecDeque};
-
-use uuid::Uuid;
+use std::collections::BTreeSet;
 
 use crate::{
-    base::{Error, Kind, TenantId, count},
+    base::{Error, Kind, RecordNumber, TenantId, count},
     engine::{
-        codec::Slot,
-        keys::{self, IndexedValue, damaged_key, id_behind, spaces},
+        codec::{Chunk, ChunkNumber, Slot},
+        keys::{self, FEWEST, IndexedValue, NumberSet, Numbers, damaged_key, number_in, spaces, within_all},
         schema::{Fold, IndexNumber, Member, Model, Record, ValueFaults, text_of, unquote},
     },
-    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError, read_uuid},
+    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
 
-/// Entries of an index that one scan reads: the first scan, and the largest.
-const FEWEST: usize = 128;
-const MOST: usize = 4_096;
+/// Names that one scan reads: the first scan, and the largest.
+const FEWEST_NAMES: usize = 128;
+const MOST_NAMES: usize = 4_096;
+
+/// Records that are looked at for a name rather than that all names with its beginning are read.
+const FEW_RECORDS: u64 = 128;
 
 /// The conditions that all records of a list fulfil.
 #[derive(Debug)]
@@ -66,49 +63,69 @@ impl<'q> Selection<'q> {
         if is_all { None } else { Some(Self { model, conditions, beginning }) }
     }
 
-    /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read.
+    /// True when records are selected by their names.
+    pub(crate) fn is_of_names(&self) -> bool {
+        self.beginning.is_some()
+    }
+
+    /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read. The
+    /// first scan of an index reads at most `first` chunks.
     ///
-    /// If one condition alone leaves few records, these are looked at, and the indexes of the other conditions are not
-    /// read.
-    pub(crate) fn ids<'s>(
+    /// If the conditions leave few records, these are looked at for the name, and no names are read.
+    pub(crate) fn numbers<'s>(
         &self,
         tenant: TenantId,
         snapshot: &'s dyn Snapshot,
         most: u64,
-    ) -> Result<Option<Ids<'s>>, Error> {
-        let is_alone = self.conditions.len() + usize::from(self.beginning.is_some()) == 1;
-        let mut streams = Vec::new();
-        for condition in self.conditions {
-            let mut stream = condition.stream(self.model.kind(), snapshot)?;
-            // Looking at the few records of a short stream costs less than joining it: each step of a join may scan
-            // every other index.
-            if !is_alone && stream.is_short()? {
-                return Ok(Some(Ids::of(self.holding(tenant, snapshot, stream.ready.make_contiguous())?)));
-            }
-            streams.push(stream);
+        first: usize,
+    ) -> Result<Option<Numbers<'s>>, Error> {
+        let mut sets = self.sets(snapshot)?;
+        let Some(text) = self.beginning else { return Ok(Some(Numbers::among(snapshot, sets, first)?)) };
+        if !sets.is_empty()
+            && let Some(few) = Numbers::among(snapshot, sets.clone(), FEWEST)?.at_most(FEW_RECORDS)?
+        {
+            return Ok(Some(self.holding(tenant, snapshot, &few)?));
         }
-        if let Some(text) = self.beginning {
-            let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
-            let found: Vec<Uuid> = found.into_iter().collect();
-            // The index keeps only the beginning of a name, so for a longer text its entries are candidates.
-            let is_cut = keys::beginning(text).len() < text.len();
-            if is_cut || (!is_alone && found.len() < FEWEST) {
-                return Ok(Some(Ids::of(self.holding(tenant, snapshot, &found)?)));
-            }
-            streams.push(Stream::of(found));
+        let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
+        sets.push(NumberSet::of(found));
+        let numbers = Numbers::among(snapshot, sets, first)?;
+        // The index keeps only the beginning of a name, so for a longer text its entries are candidates.
+        if keys::beginning(text).len() == text.len() {
+            return Ok(Some(numbers));
         }
-        Ok(Some(Ids::among(streams)))
+        let candidates = numbers.at_most(u64::MAX)?.unwrap_or_default();
+        Ok(Some(self.holding(tenant, snapshot, &candidates)?))
     }
 
     /// The records that fulfil the conditions, without regard to names; `None` if there is no condition.
-    pub(crate) fn ids_by_values<'s>(
+    pub(crate) fn numbers_by_values<'s>(
         &self,
         snapshot: &'s dyn Snapshot,
-    ) -> Result<Option<Ids<'s>>, StoreError> {
-        let kind = self.model.kind();
-        let streams = self.conditions.iter().map(|condition| condition.stream(kind, snapshot));
-        let streams = streams.collect::<Result<Vec<_>, _>>()?;
-        if streams.is_empty() { Ok(None) } else { Ok(Some(Ids::among(streams))) }
+    ) -> Result<Option<Numbers<'s>>, StoreError> {
+        let sets = self.sets(snapshot)?;
+        if sets.is_empty() { Ok(None) } else { Numbers::among(snapshot, sets, FEWEST).map(Some) }
+    }
+
+    /// Tells of each of some records whether it fulfils the conditions, without regard to names.
+    pub(crate) fn chosen(
+        &self,
+        snapshot: &dyn Snapshot,
+        numbers: impl Iterator<Item = RecordNumber> + Clone,
+    ) -> Result<Vec<bool>, StoreError> {
+        let chunks: BTreeSet<ChunkNumber> = numbers.clone().map(|number| ChunkNumber::of(number).0).collect();
+        let chunks: Vec<ChunkNumber> = chunks.into_iter().collect();
+        let members = within_all(snapshot, &self.sets(snapshot)?, &chunks)?;
+        let is_chosen = |number| {
+            let (chunk, place) = ChunkNumber::of(number);
+            let at = chunks.binary_search(&chunk).ok();
+            at.and_then(|at| members.get(at)).is_some_and(|members: &Chunk| members.contains(place))
+        };
+        Ok(numbers.map(is_chosen).collect())
+    }
+
+    /// The records that fulfil each condition.
+    fn sets(&self, snapshot: &dyn Snapshot) -> Result<Vec<NumberSet>, StoreError> {
+        self.conditions.iter().map(|condition| condition.set(self.model.kind(), snapshot)).collect()
     }
 
     /// True when a record is one of the selected.
@@ -131,53 +148,59 @@ impl<'q> Selection<'q> {
         snapshot: &dyn Snapshot,
         text: &str,
         most: u64,
-    ) -> Result<Option<BTreeSet<Uuid>>, StoreError> {
+    ) -> Result<Option<BTreeSet<RecordNumber>>, StoreError> {
         let kind = self.model.kind();
-        let by_name = |entry: &Entry| entry.key.as_bytes().last_chunk::<16>().map(|id| Uuid::from_bytes(*id));
-        let by_key = |entry: &Entry| read_uuid(&entry.value);
-        // Entries of names are in the order of the names; the join needs them in the order of ids, each once.
+        let by_name = |entry: &Entry| {
+            let number = entry.key.as_bytes().last_chunk::<{ RecordNumber::BYTES }>();
+            number_in(number.map_or(&[], |bytes| &bytes[..]))
+        };
+        let by_key = |entry: &Entry| number_in(&entry.value);
+        // Entries of names are in the order of the names; the join needs them in the order of numbers, each once.
         let mut found = BTreeSet::new();
-        let mut add = |id: Option<Uuid>| {
-            found.extend(id);
+        let mut add = |number: RecordNumber| {
+            found.insert(number);
             count(found.len()) <= most
         };
         let names = spaces::search(kind, keys::beginning(text));
-        let mut is_whole = read_while(snapshot, &names, |entry| add(by_name(entry)))?;
+        let mut is_whole = read_while(snapshot, &names, |entry| Ok(add(by_name(entry)?)))?;
         // A name that is the natural key itself has no entry among the names: see `keys::index`.
         for (slot, ..) in self.model.natural_keys().filter(|(_, member, _)| member.searched) {
             let keys = spaces::unique(kind, slot, text);
-            is_whole = is_whole && read_while(snapshot, &keys, |entry| add(by_key(entry)))?;
+            is_whole = is_whole && read_while(snapshot, &keys, |entry| Ok(add(by_key(entry)?)))?;
         }
         if is_whole { Ok(Some(found)) } else { Ok(None) }
     }
 
     /// The selected ones of some records, found by looking at each.
-    fn holding(&self, tenant: TenantId, snapshot: &dyn Snapshot, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
-        let mut holding = Vec::new();
-        for ids in ids.chunks(MOST) {
-            let keys: Vec<Key> = ids.iter().map(|id| spaces::record(self.model.kind(), *id)).collect();
-            for (id, bytes) in ids.iter().zip(snapshot.get_many(&keys)?) {
+    fn holding<'s>(
+        &self,
+        tenant: TenantId,
+        snapshot: &'s dyn Snapshot,
+        numbers: &[RecordNumber],
+    ) -> Result<Numbers<'s>, Error> {
+        let (kind, mut holding) = (self.model.kind(), Vec::new());
+        for numbers in numbers.chunks(MOST_NAMES) {
+            let keys: Vec<Key> = numbers.iter().map(|number| spaces::numbered(kind, *number)).collect();
+            for (number, bytes) in numbers.iter().zip(snapshot.get_many(&keys)?) {
                 let bytes = bytes.ok_or_else(damaged_key)?;
-                if self.holds(&Record::read(tenant, *id, &bytes)?)? {
-                    holding.push(*id);
+                if self.holds(&Record::numbered(tenant, *number, &bytes)?)? {
+                    holding.push(*number);
                 }
             }
         }
-        Ok(holding)
+        Ok(Numbers::of(snapshot, NumberSet::of(holding), FEWEST))
     }
 }
 
 impl Condition {
-    fn stream<'s>(&self, kind: Kind, snapshot: &'s dyn Snapshot) -> Result<Stream<'s>, StoreError> {
+    fn set(&self, kind: Kind, snapshot: &dyn Snapshot) -> Result<NumberSet, StoreError> {
         match self {
             Self::Key { slot, folded, .. } => {
                 let owner = snapshot.get(&spaces::unique(kind, *slot, folded))?;
-                let damaged = || StoreError::Corrupt { what: format!("a natural key of {}", kind.plural()) };
-                let owner = owner.map(|id| read_uuid(&id).ok_or_else(damaged)).transpose()?;
-                Ok(Stream::of(owner))
+                Ok(NumberSet::of(owner.map(|number| number_in(&number)).transpose()?))
             }
             Self::Indexed { index, value, .. } => {
-                Ok(Stream::on(snapshot, spaces::indexed(kind, *index, *value)))
+                Ok(NumberSet::Stored(spaces::indexed(kind, *index, *value)))
             }
         }
     }
@@ -196,171 +219,20 @@ impl Condition {
 fn read_while(
     snapshot: &dyn Snapshot,
     prefix: &Key,
-    mut look: impl FnMut(&Entry) -> bool,
+    mut look: impl FnMut(&Entry) -> Result<bool, StoreError>,
 ) -> Result<bool, StoreError> {
-    let (mut range, mut size) = (KeyRange::prefix(prefix), FEWEST);
+    let (mut range, mut size) = (KeyRange::prefix(prefix), FEWEST_NAMES);
     loop {
         let entries = snapshot.scan(&range, Direction::Forward, size)?;
-        if !entries.iter().all(&mut look) {
-            return Ok(false);
+        for entry in &entries {
+            if !look(entry)? {
+                return Ok(false);
+            }
         }
         match entries.last() {
             Some(last) if entries.len() == size => range = range.from(last.key.successor()),
             _ => return Ok(true),
         }
-        size = (size * 2).min(MOST);
-    }
-}
-
-/// Ids that are in each of several indexes: their leapfrog join.
-pub(crate) struct Ids<'s> {
-    streams: Vec<Stream<'s>>,
-    least: Uuid,
-    /// Entries that may still be read.
-    left: u64,
-    /// True when entries were left unread because of `left`.
-    is_cut: bool,
-}
-
-impl<'s> Ids<'s> {
-    /// Ids that are known already, ascending.
-    fn of(ids: Vec<Uuid>) -> Self {
-        Self::among(vec![Stream::of(ids)])
-    }
-
-    fn among(streams: Vec<Stream<'s>>) -> Self {
-        Self { streams, least: Uuid::nil(), left: u64::MAX, is_cut: false }
-    }
-
-    /// The ids that one index has under one value.
-    pub(crate) fn indexed(
-        snapshot: &'s dyn Snapshot,
-        kind: Kind,
-        index: IndexNumber,
-        value: IndexedValue,
-    ) -> Self {
-        Self::among(vec![Stream::on(snapshot, spaces::indexed(kind, index, value))])
-    }
-
-    /// Leaves out the ids up to one.
-    pub(crate) fn start_after(&mut self, id: Option<Uuid>) {
-        if let Some(id) = id {
-            self.least = self.least.max(following(id));
-        }
-    }
-
-    /// The next ids, at most `most`.
-    pub(crate) fn next_many(&mut self, most: usize) -> Result<Vec<Uuid>, StoreError> {
-        let mut ids = Vec::new();
-        while ids.len() < most
-            && let Some(id) = self.next()?
-        {
-            ids.push(id);
-        }
-        Ok(ids)
-    }
-
-    /// The next id that all indexes agree on.
-    pub(crate) fn next(&mut self) -> Result<Option<Uuid>, StoreError> {
-        let (mut candidate, mut agreed, all) = (self.least, 0, self.streams.len());
-        while agreed < all {
-            for stream in &mut self.streams {
-                let Some(id) = stream.seek(candidate, &mut self.left)? else {
-                    self.is_cut |= self.left == 0;
-                    return Ok(None);
-                };
-                agreed = if id == candidate { agreed + 1 } else { 1 };
-                candidate = id;
-            }
-        }
-        self.least = following(candidate);
-        Ok(Some(candidate))
-    }
-
-    /// All ids; `None` if that takes reading more than about `most` entries.
-    pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<Uuid>>, StoreError> {
-        // A scan reads at least `FEWEST` entries at once, so a smaller allowance would cut lists that are within
-        // `most`.
-        self.left = most.saturating_add(count(FEWEST));
-        let mut ids = Vec::new();
-        while let Some(id) = self.next()? {
-            ids.push(id);
-        }
-        if self.is_cut { Ok(None) } else { Ok(Some(ids)) }
-    }
-}
-
-/// The least id that is greater than one; the greatest of all stands for itself, and no record has it.
-fn following(id: Uuid) -> Uuid {
-    Uuid::from_u128(id.as_u128().saturating_add(1))
-}
-
-/// Ascending ids, read from an index or known already.
-struct Stream<'s> {
-    /// Ids that have been read.
-    ready: VecDeque<Uuid>,
-    /// The part of the index that has not been read.
-    rest: Option<UnreadIndex<'s>>,
-}
-
-struct UnreadIndex<'s> {
-    snapshot: &'s dyn Snapshot,
-    prefix: Key,
-    from: Key,
-    size: usize,
-}
-
-impl<'s> Stream<'s> {
-    fn of(ids: impl IntoIterator<Item = Uuid>) -> Self {
-        Self { ready: ids.into_iter().collect(), rest: None }
-    }
-
-    fn on(snapshot: &'s dyn Snapshot, prefix: Key) -> Self {
-        let from = prefix.clone();
-        Self { ready: VecDeque::new(), rest: Some(UnreadIndex { snapshot, prefix, from, size: FEWEST }) }
-    }
-
-    /// True when the stream ends within its first scan.
-    fn is_short(&mut self) -> Result<bool, StoreError> {
-        let mut left = u64::MAX;
-        self.seek(Uuid::nil(), &mut left)?;
-        Ok(self.rest.is_none())
-    }
-
-    /// The first id that is not less than `least`, without taking it; `None` at the end, or if no entry may be read
-    /// any more.
-    fn seek(&mut self, least: Uuid, left: &mut u64) -> Result<Option<Uuid>, StoreError> {
-        loop {
-            let passed = self.ready.partition_point(|id| *id < least);
-            self.ready.drain(..passed);
-            match (self.ready.front(), &mut self.rest) {
-                (Some(id), _) => return Ok(Some(*id)),
-                (None, None) => return Ok(None),
-                (None, Some(_)) if *left == 0 => return Ok(None),
-                (None, Some(rest)) => {
-                    let (ids, is_last) = rest.read(least)?;
-                    *left = left.saturating_sub(count(ids.len()));
-                    self.ready.extend(ids);
-                    if is_last {
-                        self.rest = None;
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl UnreadIndex<'_> {
-    fn read(&mut self, least: Uuid) -> Result<(Vec<Uuid>, bool), StoreError> {
-        let from = self.from.clone().max(self.prefix.clone().uuid(least));
-        let range = KeyRange::prefix(&self.prefix).from(from);
-        let entries = self.snapshot.scan(&range, Direction::Forward, self.size)?;
-        let is_last = entries.len() < self.size;
-        if let Some(last) = entries.last() {
-            self.from = last.key.successor();
-        }
-        self.size = (self.size * 2).min(MOST);
-        let ids = entries.iter().map(|entry| id_behind(&entry.key, &self.prefix));
-        Ok((ids.collect::<Result<_, _>>()?, is_last))
+        size = (size * 2).min(MOST_NAMES);
     }
 }

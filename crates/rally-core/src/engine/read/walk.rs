@@ -2,18 +2,15 @@
 
 use std::collections::VecDeque;
 
-use uuid::Uuid;
-
 use super::{
     Query,
     filtered::MANY_NAMES,
-    reader::{Reader, ids_of},
-    selection::Ids,
+    reader::{Reader, numbers_of},
 };
 use crate::{
     base::{Error, limits},
     engine::{
-        keys::spaces,
+        keys::{FEWEST, Numbers, spaces},
         schema::{Resource, Row},
     },
     store::{Direction, KeyRange},
@@ -35,8 +32,8 @@ enum WalkSource<'v> {
     Records(KeyRange),
     /// Records by their last change.
     Changes(KeyRange),
-    /// Ids that an index has.
-    Ids(Ids<'v>),
+    /// Numbers that an index has.
+    Numbers(Numbers<'v>),
     End,
 }
 
@@ -46,20 +43,22 @@ impl<'v, R: Resource> Walk<'v, R> {
         let (source, is_wider) = match (query.updated_since, query.selection(reader.model())) {
             (Some(since), selection) => {
                 // The changed records are walked and looked at. Their order is that of instants, so joining them with
-                // indexes, which are in the order of ids, would take memory for all of the ids.
+                // indexes, which are in the order of numbers, would take memory for all of the numbers.
                 let start = spaces::updated(R::KIND, since).successor();
                 let changes = KeyRange::prefix(&spaces::all_updated(R::KIND)).from(start);
                 (WalkSource::Changes(changes), selection.is_some())
             }
             (None, None) => (all_records::<R>(), false),
             // Very many names are not kept in memory: the records themselves are looked at.
-            (None, Some(selection)) => match selection.ids(reader.tenant.id, reader.snapshot, MANY_NAMES)? {
-                Some(ids) => (WalkSource::Ids(ids), false),
-                None => match selection.ids_by_values(reader.snapshot)? {
-                    Some(ids) => (WalkSource::Ids(ids), true),
-                    None => (all_records::<R>(), true),
-                },
-            },
+            (None, Some(selection)) => {
+                match selection.numbers(reader.tenant.id, reader.snapshot, MANY_NAMES, FEWEST)? {
+                    Some(numbers) => (WalkSource::Numbers(numbers), false),
+                    None => match selection.numbers_by_values(reader.snapshot)? {
+                        Some(numbers) => (WalkSource::Numbers(numbers), true),
+                        None => (all_records::<R>(), true),
+                    },
+                }
+            }
         };
         Ok(Self { reader, query, source, is_wider, ready: VecDeque::new() })
     }
@@ -96,12 +95,9 @@ impl<'v, R: Resource> Walk<'v, R> {
                 if let Some(last) = entries.last() {
                     *range = range.clone().from(last.key.successor());
                 }
-                self.reader.rows(&ids_of(&entries)?)
+                self.reader.rows(&numbers_of(&entries)?)
             }
-            WalkSource::Ids(ids) => {
-                let some: Vec<Uuid> = ids.next_many(limits::PAGE)?;
-                self.reader.rows(&some)
-            }
+            WalkSource::Numbers(numbers) => self.reader.rows(&numbers.next_many(limits::PAGE)?),
             WalkSource::End => Ok(Vec::new()),
         }
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{Model, Record};
 use crate::{
-    base::{Error, Timestamp},
-    engine::codec::{self, Bytes, RecordParts},
+    base::Error,
+    engine::codec::{self, Bytes, RecordHead, RecordParts},
     store::{Key, Snapshot, StoreError},
 };
 
@@ -49,8 +49,7 @@ pub(crate) fn join(
             }
             texts.push(text);
         }
-        let none = Timestamp::from_micros(0);
-        Ok(codec::encode_record(none, (none, 0), texts.iter().map(Vec::as_slice)))
+        Ok(codec::encode_record(RecordHead::none(), texts.iter().map(Vec::as_slice)))
     });
     values.collect()
 }

@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::member::ValueSource;
 use crate::{
-    base::{TenantId, Timestamp, invariant},
+    base::{RecordNumber, TenantId, Timestamp, invariant},
     engine::codec::{RecordParts, Slot},
     store::StoreError,
 };
@@ -22,6 +22,16 @@ impl<'a> Record<'a> {
         Ok(Self { tenant, id, parts: RecordParts::read(bytes)?, joined: None })
     }
 
+    /// [`read`](Self::read), with the id that the number and the record itself tell.
+    pub(crate) fn numbered(
+        tenant: TenantId,
+        number: RecordNumber,
+        bytes: &'a [u8],
+    ) -> Result<Self, StoreError> {
+        let parts = RecordParts::read(bytes)?;
+        Ok(Self { tenant, id: parts.head.id(number), parts, joined: None })
+    }
+
     /// The JSON text of a stored member, empty without a value.
     pub(crate) fn slot(&self, slot: Slot) -> &'a [u8] {
         self.parts.slot(slot)
@@ -34,8 +44,8 @@ impl<'a> Record<'a> {
             ValueSource::Slot(slot) => self.parts.write_slot(slot, NULL, out),
             ValueSource::Id => write_uuid(self.id, out),
             ValueSource::TenantId => write_uuid(self.tenant.as_uuid(), out),
-            ValueSource::CreatedAt => write_instant(self.parts.created_at, out),
-            ValueSource::UpdatedAt => write_instant(self.parts.updated_at, out),
+            ValueSource::CreatedAt => write_instant(self.parts.head.created_at, out),
+            ValueSource::UpdatedAt => write_instant(self.parts.head.updated_at, out),
             ValueSource::Computed(write) => return write(self, out),
             ValueSource::Joined(place, _) => match &self.joined {
                 Some(joined) => joined.write_slot(place, NULL, out),

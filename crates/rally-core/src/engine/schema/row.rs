@@ -58,8 +58,7 @@ impl<R: Resource> Row<R> {
             .zip(parts.slots())
             .map(|(at, text)| if text.is_empty() { given(at) } else { text })
             .collect();
-        let version = (parts.updated_at, parts.version);
-        let bytes = codec::encode_record(parts.created_at, version, slots.iter().copied());
+        let bytes = codec::encode_record(parts.head, slots.iter().copied());
         Ok(Self { bytes, ..self.clone() })
     }
 
@@ -74,7 +73,7 @@ impl<R: Resource> Row<R> {
     /// # Errors
     /// [`Code::Internal`](crate::Code::Internal) when the stored bytes are damaged.
     pub fn updated_at(&self) -> Result<Timestamp, Error> {
-        Ok(self.record()?.parts.updated_at)
+        Ok(self.record()?.parts.head.updated_at)
     }
 
     /// Digest of the joined members. It changes when they change, even if the record does not; `None` without joined

@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    base::{Error, Profile, Scope, Timestamp},
+    base::{Error, Kind, Profile, Scope, Timestamp},
     engine::{
         codec::RateV1,
         read::{self, FeedEntry, FeedQuery},
         schema::TenantInfo,
-        write::{Committed, IdempotencyKey, Origin, Preparation, Work, Write},
+        write::{Committed, IdempotencyKey, Origin, Preparation, Subject, Work, Write},
     },
     store::{Key, Snapshot},
 };
@@ -314,6 +314,11 @@ impl Session {
         }
     }
 
+    /// New records of a kind, for the keys that are named ahead of a write.
+    pub(crate) fn new_records(&self, kind: Kind) -> Subject {
+        Subject::New(self.engine.expected_number(self.tenant.id, kind))
+    }
+
     /// Runs the write path, and wakes readers that wait for changes.
     pub(crate) fn commit(
         &self,
@@ -324,6 +329,9 @@ impl Session {
         let origin = self.origin();
         let (store, under_way) = (self.engine.store(), self.engine.under_way());
         let committed = Write { store, origin: &origin, under_way, idempotency_key, reads }.run(work)?;
+        if store.is_shared() {
+            self.engine.expect_numbers(self.tenant.id, &committed.next_numbers);
+        }
         if committed.has_changes {
             self.engine.signals().notify(self.tenant.id);
         }

@@ -12,8 +12,8 @@ use crate::{
         schema::{Body, Given, Resource, Row, TenantInfo, items},
         write::{
             self, Answer, Bulkable, Committed, Creatable, Definition, Deleted, Deletion, Draft, Editable,
-            ItemAnswer, LinksAtOnce, Precondition, Preparation, Refusal, Transaction, Upsertable, Work,
-            Written,
+            ItemAnswer, LinksAtOnce, Precondition, Preparation, Refusal, Subject, Transaction, Upsertable,
+            Work, Written,
         },
     },
     store::Key,
@@ -95,6 +95,14 @@ impl<'s, R: Editable> Verbs<'s, R> {
         definition::<R>(self.session.tenant())
     }
 
+    /// The record with an id, or new ones without.
+    pub(crate) fn subject(&self, id: Option<Id<R>>) -> Subject {
+        match id {
+            Some(id) => Subject::Known(id.as_uuid()),
+            None => self.session.new_records(R::KIND),
+        }
+    }
+
     /// Reads the draft or the update of a host.
     pub(crate) fn body<'g>(&self, given: &'g Given) -> Result<Body<'g>, Error> {
         body_of::<R>(self.session.tenant(), self.session.preparation(), given)
@@ -135,7 +143,7 @@ impl<'s, R: Editable> Verbs<'s, R> {
         work: Work<'_>,
     ) -> Result<Written<Row<R>>, Error> {
         let model = self.session.tenant().model::<R>();
-        let reads = || write::keys_ahead(model, id.map(Id::as_uuid), [body]);
+        let reads = || write::keys_ahead(model, self.subject(id), [body]);
         let committed =
             self.session.commit(options.idempotency_key.as_ref(), &reads, &mut |transaction| {
                 work(transaction)?.joined(transaction, model)
@@ -249,7 +257,7 @@ impl<R: Creatable> Verbs<'_, R> {
     fn keys_of(&self, deletion: &Deletion) -> Vec<Key> {
         let kind = deletion.definition.kind();
         let heir = deletion.heir.map(|heir| spaces::record(kind, heir));
-        let keys = write::keys_ahead(deletion.definition.model, Some(deletion.id), []);
+        let keys = write::keys_ahead(deletion.definition.model, Subject::Gone(deletion.id), []);
         keys.into_iter().chain(heir).collect()
     }
 }
@@ -270,7 +278,7 @@ impl<R: Upsertable> Verbs<'_, R> {
         options: &WriteOptions,
     ) -> Result<Bulk<R>, Error> {
         let definition = self.definition();
-        let reads = || write::keys_ahead(definition.model, None, bodies.iter().flatten());
+        let reads = || write::keys_ahead(definition.model, self.subject(None), bodies.iter().flatten());
         self.each("upsert", bodies, atomicity, options, &reads, |transaction, body| {
             write::upsert(transaction, definition, R::matched_by(), body, Precondition::NONE)
         })
@@ -291,7 +299,7 @@ impl<R: Bulkable> Verbs<'_, R> {
         options: &WriteOptions,
     ) -> Result<Bulk<R>, Error> {
         let definition = self.definition();
-        let reads = || write::keys_ahead(definition.model, None, bodies.iter().flatten());
+        let reads = || write::keys_ahead(definition.model, self.subject(None), bodies.iter().flatten());
         self.each(CREATE_MANY, bodies, atomicity, options, &reads, |transaction, body| {
             write::create(transaction, definition, body)
         })

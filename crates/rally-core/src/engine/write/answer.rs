@@ -182,6 +182,5 @@ fn without_secrets(model: &Model, record: Bytes) -> Result<Bytes, StoreError> {
     let parts = RecordParts::read(&record)?;
     let shown = |(slot, text)| if is_secret(slot) { &b""[..] } else { text };
     let slots: Vec<&[u8]> = codec::Slot::all().zip(parts.slots()).map(shown).collect();
-    let version = (parts.updated_at, parts.version);
-    Ok(codec::encode_record(parts.created_at, version, slots.iter().copied()))
+    Ok(codec::encode_record(parts.head, slots.iter().copied()))
 }

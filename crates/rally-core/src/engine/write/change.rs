@@ -2,9 +2,9 @@ use uuid::Uuid;
 
 use super::Definition;
 use crate::{
-    base::{Action, Timestamp},
+    base::{Action, RecordNumber, Timestamp},
     engine::{
-        codec::{RecordParts, Slot},
+        codec::{RecordHead, Slot},
         schema::{Access, Member, Record},
     },
     store::StoreError,
@@ -14,7 +14,7 @@ use crate::{
 pub(super) const FIRST_VERSION: u32 = 1;
 
 /// The version that the next change of a record makes.
-pub(super) fn next_version(record: &RecordParts<'_>) -> Result<u32, StoreError> {
+pub(super) fn next_version(record: &RecordHead) -> Result<u32, StoreError> {
     let damaged = || StoreError::Corrupt { what: "the number of a record's version".to_owned() };
     record.version.checked_add(1).ok_or_else(damaged)
 }
@@ -35,6 +35,11 @@ pub(crate) struct Change<'a> {
 }
 
 impl<'a> Change<'a> {
+    /// The number of the record.
+    pub(crate) fn number(&self) -> RecordNumber {
+        RecordNumber::of(self.id)
+    }
+
     /// The action that the feed and the audit trail tell of.
     pub(crate) fn action(&self) -> Action {
         match (&self.before, &self.after) {
@@ -48,7 +53,7 @@ impl<'a> Change<'a> {
     /// audit trail.
     pub(crate) fn is_silent(&self) -> bool {
         match (&self.before, &self.after) {
-            (Some(before), Some(after)) => before.parts.updated_at == after.parts.updated_at,
+            (Some(before), Some(after)) => before.parts.head.updated_at == after.parts.head.updated_at,
             _ => false,
         }
     }
@@ -56,8 +61,8 @@ impl<'a> Change<'a> {
     /// The record's version that it makes; that of a deletion is one more than the record had.
     pub(super) fn version(&self) -> Result<u32, StoreError> {
         match (&self.before, &self.after) {
-            (_, Some(after)) => Ok(after.parts.version),
-            (Some(before), None) => next_version(&before.parts),
+            (_, Some(after)) => Ok(after.parts.head.version),
+            (Some(before), None) => next_version(&before.parts.head),
             (None, None) => Ok(FIRST_VERSION),
         }
     }

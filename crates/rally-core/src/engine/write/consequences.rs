@@ -2,10 +2,10 @@
 
 use super::{Change, Transaction, outbox};
 use crate::{
-    base::{Action, Error, Kind, Timestamp},
+    base::{Action, Error, IdSalt, Kind, Timestamp, invariant},
     engine::{
         codec::{self, Bytes, FeedEntryV1, FormerState, FormerV1, MarkV1, Slot},
-        keys::{self, MARK_EVERY, Order, WHOLE_EVERY, spaces},
+        keys::{self, MARK_EVERY, Target, WHOLE_EVERY, spaces},
     },
     store::{Key, StoreError},
 };
@@ -34,11 +34,12 @@ pub(super) fn apply(
 
 /// The list of a kind holds each record from its creation to its deletion.
 fn move_in_creation_order(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
-    let key = record_key(change);
     match change.action() {
-        Action::Inserted => transaction.append(change.definition.kind(), Order::Created, &key),
-        Action::Updated => Ok(()),
-        Action::Deleted => transaction.remove(change.definition.kind(), Order::Created, &[key]),
+        // Taking its number has put it there.
+        Action::Inserted | Action::Updated => Ok(()),
+        Action::Deleted => transaction.with_lists(change.definition.kind(), |lists, overlay, chunks| {
+            lists.remove(overlay, chunks, change.number())
+        }),
     }
 }
 
@@ -51,8 +52,9 @@ fn store_record(transaction: &mut Transaction<'_>, change: &Change<'_>, bytes: O
 
 /// Natural keys, indexes and search follow from the record alone.
 fn move_keys(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
-    let model = change.definition.model;
-    keys::move_keys(&mut transaction.overlay, model, change.id, change.before.as_ref(), change.after.as_ref())
+    let (model, before, after) = (change.definition.model, change.before.as_ref(), change.after.as_ref());
+    let mut target = Target { overlay: &mut transaction.overlay, chunks: &mut transaction.chunks };
+    keys::move_keys(&mut target, model, change.id, before, after)
 }
 
 /// The list by last change holds each record at its latest version.
@@ -61,12 +63,12 @@ fn move_in_change_order(transaction: &mut Transaction<'_>, change: &Change<'_>) 
     if let Some(before) = &change.before
         && !change.has_left_its_place
     {
-        leave_change_order(transaction, kind, &[before.parts.updated_at])?;
+        leave_change_order(transaction, kind, &[before.parts.head.updated_at])?;
     }
     if change.after.is_some() {
         let key = spaces::updated(kind, change.at);
-        transaction.append(kind, Order::Updated, &key)?;
-        transaction.overlay.put(key, change.id.into_bytes().to_vec());
+        transaction.with_lists(kind, |lists, overlay, _| lists.changes.append(overlay, &key))?;
+        transaction.overlay.put(key, change.number().to_value());
     }
     Ok(())
 }
@@ -79,7 +81,7 @@ pub(super) fn leave_change_order(
 ) -> Result<(), StoreError> {
     // No two changes of a tenant share an instant, so the instant alone finds the entry.
     let keys: Vec<Key> = versions.iter().map(|version| spaces::updated(kind, *version)).collect();
-    transaction.remove(kind, Order::Updated, &keys)?;
+    transaction.with_lists(kind, |lists, overlay, _| lists.changes.remove(overlay, &keys))?;
     keys.into_iter().for_each(|key| transaction.overlay.delete(key));
     Ok(())
 }
@@ -90,9 +92,13 @@ fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Resu
         return Ok(());
     }
     let number = transaction.next_number(change.at);
+    let record = change.after.as_ref().or(change.before.as_ref());
+    let age = record.map_or(0, |record| change.at.as_micros() - record.parts.head.created_at.as_micros());
     let entry = FeedEntryV1 {
         number,
-        entity: change.id.into_bytes(),
+        record: change.number().get(),
+        age: invariant(u64::try_from(age).ok(), "a record changes after its creation"),
+        salt: IdSalt::of(change.id).to_bytes(),
         action: change.action().number(),
         version: change.version()?,
         changed_by: Some(transaction.origin().actor.clone()),
@@ -117,8 +123,7 @@ fn keep_former(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result
     let state = if is_whole {
         let parts = &before.parts;
         let slots: Vec<&[u8]> = parts.slots().take(change.definition.model.slot_count()).collect();
-        let version = (parts.updated_at, parts.version);
-        FormerState::Whole(codec::encode_record(parts.created_at, version, slots.into_iter()).to_vec())
+        FormerState::Whole(codec::encode_record(parts.head, slots.into_iter()).to_vec())
     } else {
         let former = |slot: Slot| (slot.number(), before.slot(slot).to_vec());
         FormerState::Changed(change.changed_slots().map(former).collect())

@@ -7,9 +7,9 @@ use super::{
     Change, Definition, Deletion, Link, Transaction, change::next_version, consequences, path::encode,
 };
 use crate::{
-    base::{Error, Kind},
+    base::{Error, RecordNumber},
     engine::{
-        codec::{Bytes, RecordParts},
+        codec::{Bytes, RecordHead},
         keys::{IndexedValue, spaces},
         schema::{IndexNumber, Record, Slots, quote},
     },
@@ -22,7 +22,7 @@ const FIRST: usize = 100;
 const AT_ONCE: usize = 1_000;
 
 /// Records that refer to another, for each link those that do so by it.
-type Referring = Vec<(Link, Vec<Uuid>)>;
+type Referring = Vec<(Link, Vec<RecordNumber>)>;
 
 /// Changes all references to a record; false if they are more than may be changed at once.
 pub(super) fn all(transaction: &mut Transaction<'_>, deletion: &Deletion) -> Result<bool, Error> {
@@ -85,22 +85,19 @@ fn change(
 fn change_some(
     transaction: &mut Transaction<'_>,
     link: &Link,
-    records: &[Uuid],
+    records: &[RecordNumber],
     deletion: &Deletion,
 ) -> Result<usize, Error> {
     let definition = link.from.of_tenant(transaction.tenant());
     let kind = definition.kind();
-    let keys = records.iter().map(|id| spaces::record(kind, *id));
+    let keys = records.iter().map(|number| spaces::numbered(kind, *number));
     let named = [Some(deletion.id), deletion.heir].into_iter().flatten();
     let newest = named.map(|id| spaces::newest(kind, IndexNumber::of(link.slot), id));
     transaction.prefetch(&keys.chain(newest).collect::<Vec<_>>())?;
-    let find = |id: &Uuid| -> Result<_, StoreError> {
-        Ok((*id, transaction.find(kind, *id)?.ok_or_else(|| damaged_link(kind))?))
-    };
-    let found = records.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let found = transaction.numbered(kind, records)?;
     let mut versions = found
         .iter()
-        .map(|(_, record)| Ok(RecordParts::read(record)?.updated_at))
+        .map(|(_, record)| Ok(RecordHead::read(record)?.updated_at))
         .collect::<Result<Vec<_>, StoreError>>()?;
     versions.sort_unstable();
     consequences::leave_change_order(transaction, kind, &versions)?;
@@ -124,8 +121,9 @@ fn change_reference(
     let mut members = Slots::read(&before.parts)?;
     members.set(link.slot, reference);
     let at = transaction.tick()?;
-    let version = (at, next_version(&before.parts)?);
-    let after = encode(definition.model, before.parts.created_at, version, &members);
+    let RecordHead { created_at, .. } = before.parts.head;
+    let version = (at, next_version(&before.parts.head)?);
+    let after = encode(definition.model, id, created_at, version, &members);
     let change = Change {
         definition,
         id,
@@ -135,8 +133,4 @@ fn change_reference(
         has_left_its_place: true,
     };
     consequences::apply(transaction, &change, Some(&after))
-}
-
-fn damaged_link(kind: Kind) -> StoreError {
-    StoreError::Corrupt { what: format!("an index that names no {kind}") }
 }

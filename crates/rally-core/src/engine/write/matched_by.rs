@@ -64,11 +64,13 @@ impl MatchedBy {
                 let fold = invariant(model.fold_of(slot), "an upsert matches by a natural key of its model");
                 let folded = fold(&text_of(&texts.concat()));
                 let folded = invariant(folded, "rules for natural keys make text that folds");
-                Ok(transaction.find_by_key(model.kind(), slot, &folded)?.into_iter().collect())
+                let found = transaction.find_by_key(model.kind(), slot, &folded)?;
+                transaction.ids(model.kind(), found.as_slice())
             }
             Match::Index(index, _) => {
                 let value = IndexedValue::text(&texts.join("\n"));
-                transaction.indexed(model.kind(), index, value, limits::PAGE)
+                let found = transaction.indexed(model.kind(), index, value, limits::PAGE)?;
+                transaction.ids(model.kind(), &found)
             }
         }
     }

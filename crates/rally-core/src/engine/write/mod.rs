@@ -1,6 +1,7 @@
 //! The write path. There is no second one to a tenant's records and feed: a transaction's batch is private to this
 //! module.
 
+mod ahead;
 mod answer;
 mod change;
 mod consequences;
@@ -19,6 +20,7 @@ mod transaction;
 mod trim;
 
 pub(crate) use self::{
+    ahead::{Subject, keys_ahead},
     answer::{Answer, ItemAnswer},
     change::Change,
     definition::{Link, Preparation, Rules},
@@ -26,8 +28,7 @@ pub(crate) use self::{
     idempotency::UnderWay,
     outbox::{BY_RECORD, EventType, Events, Matter, NewEvent, STRICT, Told, UNORDERED, body, data_of_record},
     path::{
-        Committed, Work, Write, create, create_checked, existing, keys_ahead, set_members, set_silently,
-        update, upsert,
+        Committed, Work, Write, create, create_checked, existing, set_members, set_silently, update, upsert,
     },
     precondition::Precondition,
     revision::Revision,

@@ -17,11 +17,11 @@ use super::{
     consequences, idempotency,
 };
 use crate::{
-    base::{Code, Error, Faults, Kind, Timestamp, invariant},
+    base::{Code, Error, Faults, IdSalt, Kind, RecordNumber, Timestamp, invariant},
     engine::{
-        codec::{self, Bytes, RecordParts, Slot},
-        keys::{self, Sequence, spaces},
-        schema::{Body, Member, Model, Record, Rule, Slots, reference_id, text_of},
+        codec::{self, Bytes, RecordHead, RecordParts, Slot},
+        keys::{self, spaces},
+        schema::{Body, Member, Model, Record, Slots, text_of},
     },
     store::{Abort, Batch, Commit, Key, Snapshot, Store, StoreError},
 };
@@ -47,6 +47,15 @@ pub(crate) struct Committed {
     pub(crate) has_changes: bool,
     /// True when it has left something to be delivered.
     pub(crate) has_deliveries: bool,
+    /// The number of the next record of each kind that it has changed.
+    pub(crate) next_numbers: Vec<(Kind, RecordNumber)>,
+}
+
+impl Committed {
+    /// A write that was made before.
+    fn replayed(answer: Answer) -> Self {
+        Self { answer, replayed: true, has_changes: false, has_deliveries: false, next_numbers: Vec::new() }
+    }
 }
 
 /// The verbs of a write. They may run more than once, each time on a newer state.
@@ -92,15 +101,20 @@ impl Write<'_> {
         if let Some(key) = self.idempotency_key
             && let Some(answer) = idempotency::kept(&transaction, key)?
         {
-            let committed = Committed { answer, replayed: true, has_changes: false, has_deliveries: false };
-            return Ok((Batch::new(), committed));
+            return Ok((Batch::new(), Committed::replayed(answer)));
         }
         let answer = work(&mut transaction)?;
         if let Some(key) = self.idempotency_key {
             idempotency::keep(&mut transaction, key, &answer)?;
         }
-        let (has_changes, has_deliveries) = (transaction.has_changes(), transaction.has_deliveries());
-        Ok((transaction.finish()?, Committed { answer, replayed: false, has_changes, has_deliveries }))
+        let committed = Committed {
+            answer,
+            replayed: false,
+            has_changes: transaction.has_changes(),
+            has_deliveries: transaction.has_deliveries(),
+            next_numbers: transaction.next_numbers(),
+        };
+        Ok((transaction.finish()?, committed))
     }
 }
 
@@ -191,8 +205,9 @@ pub(crate) fn set_silently(
     members.set(slot, json.to_owned());
     // The instant stays, which makes the change silent: see `Change::is_silent`.
     let definition = definition.of_tenant(transaction.tenant());
-    let after = encode(definition.model, parts.created_at, (parts.updated_at, parts.version), &members);
-    change_record(transaction, definition, id, parts.updated_at, (Some(&record), Some(&after)))
+    let RecordHead { created_at, updated_at, version, .. } = parts.head;
+    let after = encode(definition.model, id, created_at, (updated_at, version), &members);
+    change_record(transaction, definition, id, updated_at, (Some(&record), Some(&after)))
 }
 
 /// Stores the members of a revision; if all are as before, there is no change.
@@ -211,16 +226,19 @@ fn commit_revision(
     let definition = definition.of_tenant(transaction.tenant());
     check_natural_keys(transaction, definition.model, existing.map(|(id, _)| id), old, new)?;
     let at = transaction.tick()?;
-    // The instant comes before the id: a new id carries it (UUIDv7), so that ids sort in the order of creation, on
-    // which the list and its sequence rest.
+    // The instant comes before the id: a new id carries it (UUIDv7), so that ids sort in the order of creation, as the
+    // list does.
     let (outcome, id, created_at, version) = match existing {
-        None => (WriteOutcome::Created, transaction.new_id(at), at, FIRST_VERSION),
+        None => {
+            let id = transaction.new_record_id(definition.kind(), at)?;
+            (WriteOutcome::Created, id, at, FIRST_VERSION)
+        }
         Some((id, record)) => {
-            let parts = RecordParts::read(record)?;
-            (WriteOutcome::Updated, id, parts.created_at, next_version(&parts)?)
+            let head = RecordHead::read(record)?;
+            (WriteOutcome::Updated, id, head.created_at, next_version(&head)?)
         }
     };
-    let after = encode(definition.model, created_at, (at, version), new);
+    let after = encode(definition.model, id, created_at, (at, version), new);
     change_record(transaction, definition, id, at, (existing.map(|(_, record)| record), Some(&after)))?;
     Ok(Answer::written(outcome, id, after))
 }
@@ -255,9 +273,10 @@ fn check_natural_keys(
         }
         let folded = invariant(fold(&text_of(value)), "rules for natural keys make text that folds");
         if let Some(existing) = transaction.find_by_key(model.kind(), slot, &folded)?
-            && Some(existing) != id
+            && Some(existing) != id.map(RecordNumber::of)
         {
-            return Err(duplicate(model.kind(), member, existing));
+            let existing = transaction.ids(model.kind(), &[existing])?;
+            return Err(duplicate(model.kind(), member, existing.first().copied()));
         }
     }
     Ok(())
@@ -277,43 +296,14 @@ pub(crate) fn existing(
 
 pub(super) fn encode(
     model: &Model,
+    id: Uuid,
     created_at: Timestamp,
     version: (Timestamp, u32),
     members: &Slots<'_>,
 ) -> Bytes {
-    codec::encode_record(created_at, version, members.first(model.slot_count()))
-}
-
-/// Keys that a verb on these bodies reads before it decides.
-pub(crate) fn keys_ahead<'b>(
-    model: &Model,
-    id: Option<Uuid>,
-    bodies: impl IntoIterator<Item = &'b Body<'b>>,
-) -> Vec<Key> {
-    let kind = model.kind();
-    let mut keys = Sequence::keys(kind).to_vec();
-    keys.extend(id.map(|id| spaces::record(kind, id)));
-    for body in bodies {
-        for (slot, _, fold) in model.natural_keys() {
-            let folded = body.value(slot).and_then(|json| fold(&text_of(json)));
-            keys.extend(folded.map(|folded| spaces::unique(kind, slot, &folded)));
-        }
-        for (member, value) in body.values(model) {
-            keys.extend(keys_of_reference(kind, member, value));
-        }
-    }
-    keys
-}
-
-/// The record that a member refers to, and the newest reference to it.
-fn keys_of_reference(kind: Kind, member: &Member, value: &str) -> Vec<Key> {
-    // The rule has made the value, so it is an id.
-    let (Rule::Reference(of), Ok(Some(target))) = (member.rule, reference_id(value.as_bytes())) else {
-        return Vec::new();
-    };
-    let newest = member.index.filter(|_| member.keeps_newest);
-    let newest = newest.map(|index| spaces::newest(kind, index, target));
-    [spaces::record(of, target)].into_iter().chain(newest).collect()
+    let (updated_at, version) = version;
+    let head = RecordHead { created_at, updated_at, version, salt: IdSalt::of(id) };
+    codec::encode_record(head, members.first(model.slot_count()))
 }
 
 /// The error of an upsert whose body lacks a member to match by, with all other faults of the body.
@@ -341,8 +331,8 @@ fn ambiguous(kind: Kind, matching: Vec<Uuid>) -> Error {
     Error::new(Code::Ambiguous, detail).with_matching(matching)
 }
 
-fn duplicate(kind: Kind, member: &Member, existing: Uuid) -> Error {
+fn duplicate(kind: Kind, member: &Member, existing: Option<Uuid>) -> Error {
     Error::new(Code::Duplicate, format!("another {kind} has this {}", member.name))
         .with_faults(Faults::one(member.name, format!("is taken by another {kind}")))
-        .with_existing(Some(existing))
+        .with_existing(existing)
 }

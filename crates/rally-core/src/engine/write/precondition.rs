@@ -1,6 +1,6 @@
 use crate::{
     base::{Code, Error, Timestamp},
-    engine::codec::RecordParts,
+    engine::codec::RecordHead,
     store::StoreError,
 };
 
@@ -39,7 +39,7 @@ impl Precondition<'_> {
     /// # Errors
     /// [`Code::PreconditionFailed`], or damage of the record.
     pub(super) fn check(&self, record: &[u8]) -> Result<(), Error> {
-        let version = || Ok::<_, StoreError>(RecordParts::read(record)?.updated_at);
+        let version = || Ok::<_, StoreError>(RecordHead::read(record)?.updated_at);
         if let Some(expected) = self.if_version
             && expected != version()?
         {

@@ -5,13 +5,19 @@ use uuid::Uuid;
 use super::{Preparation, outbox::Filling};
 use crate::engine::codec::Slot;
 use crate::{
-    base::{Clock, Entropy, Error, Kind, Reach, Scope, Timestamp, uuid_at},
+    base::{
+        Clock, Entropy, Error, IdSalt, Kind, Reach, RecordNumber, Scope, Timestamp, limits, record_id,
+        uuid_at,
+    },
     engine::{
-        codec::{self, Bytes, HeadV1},
-        keys::{IndexedValue, Order, Sequence, id_behind, spaces},
+        codec::{self, Bytes, HeadV1, RecordHead},
+        keys::{
+            ChunkChanges, FEWEST, IndexedValue, Lists, MOST, NumberSet, Numbers, damaged_key, number_in,
+            spaces,
+        },
         schema::{IndexNumber, TenantInfo},
     },
-    store::{Batch, Direction, Key, KeyRange, Overlay, Snapshot, StoreError},
+    store::{Batch, Key, Overlay, Snapshot, StoreError},
 };
 
 /// The origin of a write: its tenant, its caller, and the clock and randomness that it uses.
@@ -34,12 +40,15 @@ pub(crate) struct Origin<'s> {
 /// The batch is private to the write path, so only verbs change a tenant's state.
 pub struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
+    /// Changes of indexes, which are put into the batch together.
+    pub(super) chunks: ChunkChanges,
     origin: &'s Origin<'s>,
     /// The clock's instant when the transaction began.
     now: Timestamp,
     head: HeadV1,
     head_before: HeadV1,
-    sequences: Vec<((Kind, Order), Sequence)>,
+    /// The lists of the kinds that it has changed.
+    lists: Vec<(Kind, Lists)>,
     pub(super) outbox: Filling,
     /// The failure of a verb that may have changed a part of what it was to change.
     failure: Option<Error>,
@@ -54,11 +63,12 @@ impl<'s> Transaction<'s> {
         };
         Ok(Self {
             overlay: Overlay::new(newest, Batch::new()),
+            chunks: ChunkChanges::default(),
             origin,
             now: origin.clock.now(),
             head,
             head_before: head,
-            sequences: Vec::new(),
+            lists: Vec::new(),
             outbox: Filling::default(),
             failure: None,
         })
@@ -101,7 +111,28 @@ impl<'s> Transaction<'s> {
 
     /// The bytes of a record.
     pub(crate) fn find(&self, kind: Kind, id: Uuid) -> Result<Option<Bytes>, StoreError> {
-        self.overlay.get(&spaces::record(kind, id))
+        let Some(record) = self.overlay.get(&spaces::record(kind, id))? else { return Ok(None) };
+        if RecordHead::read(&record)?.is_of(id) { Ok(Some(record)) } else { Ok(None) }
+    }
+
+    /// The records with some numbers that an index has, each with its id. They are read in one round trip.
+    pub(crate) fn numbered(
+        &self,
+        kind: Kind,
+        numbers: &[RecordNumber],
+    ) -> Result<Vec<(Uuid, Bytes)>, StoreError> {
+        let keys: Vec<Key> = numbers.iter().map(|number| spaces::numbered(kind, *number)).collect();
+        let rows = numbers.iter().zip(self.overlay.get_many(&keys)?);
+        let record = |(number, record): (&RecordNumber, Option<Bytes>)| {
+            let record = record.ok_or_else(damaged_key)?;
+            Ok((RecordHead::read(&record)?.id(*number), record))
+        };
+        rows.map(record).collect()
+    }
+
+    /// The ids of [`numbered`](Self::numbered).
+    pub(super) fn ids(&self, kind: Kind, numbers: &[RecordNumber]) -> Result<Vec<Uuid>, StoreError> {
+        Ok(self.numbered(kind, numbers)?.into_iter().map(|(id, _)| id).collect())
     }
 
     /// The record that has a natural key, which is folded already.
@@ -110,10 +141,9 @@ impl<'s> Transaction<'s> {
         kind: Kind,
         slot: Slot,
         folded: &str,
-    ) -> Result<Option<Uuid>, StoreError> {
-        let damaged = |_| StoreError::Corrupt { what: format!("a natural key of {}", kind.plural()) };
-        let bytes = self.overlay.get(&spaces::unique(kind, slot, folded))?;
-        bytes.map(|bytes| Uuid::from_slice(&bytes).map_err(damaged)).transpose()
+    ) -> Result<Option<RecordNumber>, StoreError> {
+        let number = self.overlay.get(&spaces::unique(kind, slot, folded))?;
+        number.map(|number| number_in(&number)).transpose()
     }
 
     /// At most `most` records whose indexed member has a value, in the order of their creation.
@@ -123,26 +153,26 @@ impl<'s> Transaction<'s> {
         index: IndexNumber,
         value: IndexedValue,
         most: usize,
-    ) -> Result<Vec<Uuid>, StoreError> {
-        self.indexed_after(kind, index, value, None, most)
+    ) -> Result<Vec<RecordNumber>, StoreError> {
+        self.indexed_from(kind, index, value, RecordNumber::FIRST, most)
     }
 
-    /// [`indexed`](Self::indexed), going on after a record.
-    pub(crate) fn indexed_after(
+    /// [`indexed`](Self::indexed), from a number on.
+    pub(crate) fn indexed_from(
         &self,
         kind: Kind,
         index: IndexNumber,
         value: IndexedValue,
-        after: Option<Uuid>,
+        from: RecordNumber,
         most: usize,
-    ) -> Result<Vec<Uuid>, StoreError> {
-        let prefix = spaces::indexed(kind, index, value);
-        let mut range = KeyRange::prefix(&prefix);
-        if let Some(after) = after {
-            range = range.from(prefix.clone().uuid(after).successor());
-        }
-        let entries = self.overlay.scan(&range, Direction::Forward, most)?;
-        entries.iter().map(|entry| id_behind(&entry.key, &prefix)).collect()
+    ) -> Result<Vec<RecordNumber>, StoreError> {
+        let set = spaces::indexed(kind, index, value);
+        let mut state = Overlay::new(&self.overlay, Batch::new());
+        self.chunks.apply_one(&set, &mut state)?;
+        let first = if most > limits::PAGE { MOST } else { FEWEST };
+        let mut numbers = Numbers::of(&state, NumberSet::Stored(set), first);
+        numbers.start_at(from);
+        numbers.next_many(most)
     }
 
     /// Announces keys that are going to be read, so that a store behind a network reads them in one round trip.
@@ -155,6 +185,14 @@ impl<'s> Transaction<'s> {
         let mut random = [0; 8];
         self.entropy().fill(&mut random);
         uuid_at(instant, random)
+    }
+
+    /// The id of a new record that is made at an instant.
+    pub(super) fn new_record_id(&mut self, kind: Kind, instant: Timestamp) -> Result<Uuid, Error> {
+        let mut salt = [0; IdSalt::BYTES];
+        self.origin.preparation.entropy.fill(&mut salt);
+        let number = self.with_lists(kind, |lists, _, _| lists.take_number())?;
+        Ok(record_id(instant, number, IdSalt::from_bytes(salt)))
     }
 
     /// The instant of the next change: the clock's, but always later than the last one's.
@@ -208,31 +246,25 @@ impl<'s> Transaction<'s> {
         self.outbox.is_filled
     }
 
-    /// Adds an entry at the end of a sequence.
-    pub(super) fn append(&mut self, kind: Kind, order: Order, key: &Key) -> Result<(), StoreError> {
-        self.with_sequence(kind, order, |sequence, overlay| sequence.append(overlay, key))
-    }
-
-    /// Removes entries of a sequence, given in ascending order.
-    pub(super) fn remove(&mut self, kind: Kind, order: Order, keys: &[Key]) -> Result<(), StoreError> {
-        self.with_sequence(kind, order, |sequence, overlay| sequence.remove(overlay, keys))
-    }
-
-    fn with_sequence(
+    /// Changes the lists of a kind.
+    pub(super) fn with_lists<T, E: From<StoreError>>(
         &mut self,
         kind: Kind,
-        order: Order,
-        change: impl FnOnce(&mut Sequence, &mut Overlay<'s>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let name = (kind, order);
-        // A sequence keeps its spine here until `save`, so one that is loaded again would lack what was added before.
-        if let Some((_, sequence)) = self.sequences.iter_mut().find(|(known, _)| *known == name) {
-            return change(sequence, &mut self.overlay);
+        change: impl FnOnce(&mut Lists, &mut Overlay<'s>, &mut ChunkChanges) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // They are kept here until `save`, as lists that are loaded again would lack what was added.
+        if let Some((_, lists)) = self.lists.iter_mut().find(|(known, _)| *known == kind) {
+            return change(lists, &mut self.overlay, &mut self.chunks);
         }
-        let mut sequence = Sequence::load(kind, order, &self.overlay)?;
-        change(&mut sequence, &mut self.overlay)?;
-        self.sequences.push((name, sequence));
-        Ok(())
+        let mut lists = Lists::load(kind, &self.overlay)?;
+        let changed = change(&mut lists, &mut self.overlay, &mut self.chunks)?;
+        self.lists.push((kind, lists));
+        Ok(changed)
+    }
+
+    /// The number of the next record of each kind that it has changed.
+    pub(super) fn next_numbers(&self) -> Vec<(Kind, RecordNumber)> {
+        self.lists.iter().map(|(kind, lists)| (*kind, lists.next())).collect()
     }
 
     /// The state that a commit would leave, lists and feed included.
@@ -241,10 +273,11 @@ impl<'s> Transaction<'s> {
         Ok(&self.overlay)
     }
 
-    /// Puts the sequences and the head, which are kept beside the batch, into it.
+    /// Puts the indexes, the lists and the head, which are kept beside the batch, into it.
     fn save(&mut self) -> Result<(), StoreError> {
-        for (_, sequence) in &self.sequences {
-            sequence.save(&mut self.overlay)?;
+        self.chunks.apply(&mut self.overlay)?;
+        for (_, lists) in &self.lists {
+            lists.save(&mut self.overlay)?;
         }
         // A write that changes nothing leaves an empty batch, not the same head once more.
         if self.head != self.head_before {

@@ -1,5 +1,3 @@
-use uuid::Uuid;
-
 use super::Transaction;
 use crate::{
     base::{Action, Error, Kind, Timestamp},
@@ -34,9 +32,10 @@ impl Transaction<'_> {
 
     /// Deletes what a record was before the change of an entry: a record's history reaches back as far as the feed.
     fn forget(&mut self, kind: Kind, entry: &Entry) -> Result<(), StoreError> {
-        let FeedEntryV1 { entity, version, action, .. } = codec::decode(&entry.value)?;
-        if Action::from_number(action) != Some(Action::Inserted) {
-            self.overlay.delete(spaces::former(kind, Uuid::from_bytes(entity), version));
+        let told: FeedEntryV1 = codec::decode(&entry.value)?;
+        if Action::from_number(told.action) != Some(Action::Inserted) {
+            let id = told.entity(instant_of(kind, entry)?)?;
+            self.overlay.delete(spaces::former(kind, id, told.version));
         }
         Ok(())
     }
@@ -69,8 +68,11 @@ fn until(kind: Kind, upto: Timestamp) -> KeyRange {
 }
 
 fn read_trim(kind: Kind, entry: &Entry) -> Result<TrimV1, StoreError> {
-    let instant = entry.key.after(&spaces::feed_of(kind)).and_then(read_instant);
-    let instant = instant.ok_or_else(|| StoreError::Corrupt { what: "a key of the feed".to_owned() })?;
     let FeedEntryV1 { number, .. } = codec::decode(&entry.value)?;
-    Ok(TrimV1 { number, instant: instant.as_micros() })
+    Ok(TrimV1 { number, instant: instant_of(kind, entry)?.as_micros() })
+}
+
+fn instant_of(kind: Kind, entry: &Entry) -> Result<Timestamp, StoreError> {
+    let instant = entry.key.after(&spaces::feed_of(kind)).and_then(read_instant);
+    instant.ok_or_else(|| StoreError::Corrupt { what: "a key of the feed".to_owned() })
 }

@@ -7,6 +7,7 @@ use super::{ACTION, ACTOR, AuditEntry, COUNT, DETAIL, Entry, SOURCE, TARGET_ID, 
 use crate::{
     base::{Error, Kind, Timestamp, limits},
     engine::{
+        codec::{Bytes, RecordHead},
         keys::IndexedValue,
         schema::{IndexNumber, Member, Record, lookup, quote, unquote},
         session::Session,
@@ -59,16 +60,16 @@ fn note(session: &Session, entry: &Entry<'_>, account: &str, most: u32) -> Resul
     session.write(|transaction| {
         let at = transaction.next_instant()?;
         let hour = hour_text(entry.action, at);
-        if let Some(id) = found(transaction, SUMS, &sum_text(&hour, &source, account))? {
-            return count_one_more(transaction, id);
+        if let Some((id, entry)) = found(transaction, SUMS, &sum_text(&hour, &source, account))? {
+            return count_one_more(transaction, id, &entry);
         }
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let index = IndexedValue::text(&hour);
         let has_room = transaction.indexed(Kind::AuditEntry, HOURS, index, most)?.len() < most;
         if has_room {
             add(transaction, &Entry { count: 1, ..*entry })?;
-        } else if let Some(id) = found(transaction, SUMS, &sum_text(&hour, "", ""))? {
-            return count_one_more(transaction, id);
+        } else if let Some((id, entry)) = found(transaction, SUMS, &sum_text(&hour, "", ""))? {
+            return count_one_more(transaction, id, &entry);
         } else {
             add(
                 transaction,
@@ -79,15 +80,18 @@ fn note(session: &Session, entry: &Entry<'_>, account: &str, most: u32) -> Resul
     })
 }
 
-fn found(transaction: &Transaction<'_>, index: IndexNumber, text: &str) -> Result<Option<Uuid>, StoreError> {
+fn found(
+    transaction: &Transaction<'_>,
+    index: IndexNumber,
+    text: &str,
+) -> Result<Option<(Uuid, Bytes)>, StoreError> {
     let found = transaction.indexed(Kind::AuditEntry, index, IndexedValue::text(text), 1)?;
-    Ok(found.first().copied())
+    Ok(transaction.numbered(Kind::AuditEntry, &found)?.pop())
 }
 
-fn count_one_more(transaction: &mut Transaction<'_>, id: Uuid) -> Result<(), Error> {
+fn count_one_more(transaction: &mut Transaction<'_>, id: Uuid, entry: &Bytes) -> Result<(), Error> {
     let damaged = || StoreError::Corrupt { what: "the number of logins".to_owned() };
-    let entry = transaction.find(Kind::AuditEntry, id)?.ok_or_else(damaged)?;
-    let count = Record::read(transaction.tenant().id, id, &entry)?.slot(COUNT).to_vec();
+    let count = Record::read(transaction.tenant().id, id, entry)?.slot(COUNT).to_vec();
     let count: i64 = str::from_utf8(&count).ok().and_then(|text| text.parse().ok()).ok_or_else(damaged)?;
     let more = count.saturating_add(1).min(limits::COUNT).to_string();
     write::set_silently(transaction, AuditEntry::definition(), id, COUNT, &more)
@@ -96,9 +100,9 @@ fn count_one_more(transaction: &mut Transaction<'_>, id: Uuid) -> Result<(), Err
 /// Deletes a few of the oldest entries of an outcome that are from before an instant.
 fn delete_some(transaction: &mut Transaction<'_>, action: &str, before: Timestamp) -> Result<(), Error> {
     let action = IndexedValue::text(&quote(action));
-    for id in transaction.indexed(Kind::AuditEntry, IndexNumber::of(ACTION), action, DELETED_AT_ONCE)? {
-        let entry = write::existing(transaction, Kind::AuditEntry, id, Precondition::NONE)?;
-        if Record::read(transaction.tenant().id, id, &entry)?.parts.created_at < before {
+    let oldest = transaction.indexed(Kind::AuditEntry, IndexNumber::of(ACTION), action, DELETED_AT_ONCE)?;
+    for (id, entry) in transaction.numbered(Kind::AuditEntry, &oldest)? {
+        if RecordHead::read(&entry)?.created_at < before {
             write::delete(transaction, AuditEntry::definition(), id, Precondition::NONE)?;
         }
     }
@@ -116,7 +120,7 @@ fn sum_text(hour: &str, source: &str, account: &str) -> String {
 
 fn write_hour(entry: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
     if let Some(action) = login_of(entry)? {
-        out.extend_from_slice(hour_text(&action, entry.parts.created_at).as_bytes());
+        out.extend_from_slice(hour_text(&action, entry.parts.head.created_at).as_bytes());
     }
     Ok(())
 }
@@ -131,7 +135,7 @@ fn write_sum(entry: &Record<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
     } else {
         User::folded_email(&text(DETAIL)?)
     };
-    let hour = hour_text(&action, entry.parts.created_at);
+    let hour = hour_text(&action, entry.parts.head.created_at);
     out.extend_from_slice(sum_text(&hour, &text(SOURCE)?, &account).as_bytes());
     Ok(())
 }

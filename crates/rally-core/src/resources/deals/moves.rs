@@ -10,7 +10,7 @@ use crate::{
             Atomicity, Bulk, Collection, JsonCollection, TransactionCollection, TransactionJson, Verbs,
             WriteOptions,
         },
-        write::{self, Answer, Definition, Editable, Transaction, WriteOutcome, Written},
+        write::{self, Answer, Definition, Editable, Subject, Transaction, WriteOutcome, Written},
     },
 };
 
@@ -172,8 +172,10 @@ impl Collection<'_, Deal> {
         let bodies: Vec<_> = moves.iter().map(|(id, to)| Ok((*id, Body::of(&MOVE, &to.0)))).collect();
         let reads = || {
             let all = bodies.iter().flatten();
-            all.flat_map(|(id, body)| write::keys_ahead(definition.model, Some(id.as_uuid()), [body]))
-                .collect()
+            all.flat_map(|(id, body)| {
+                write::keys_ahead(definition.model, Subject::Known(id.as_uuid()), [body])
+            })
+            .collect()
         };
         verbs.each("move", &bodies, atomicity, options, &reads, |transaction, (id, body)| {
             move_in(transaction, definition, *id, body, &WriteOptions::default())

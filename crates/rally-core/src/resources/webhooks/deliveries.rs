@@ -8,7 +8,7 @@ use super::{Event, Webhook, no_webhook};
 use crate::{
     base::{Error, Faults, Id, Kind, Scope, Timestamp, closed_set, limits},
     engine::{
-        codec::{self, DeliveryV1, Slot},
+        codec::{self, DeliveryV1, RecordHead, Slot},
         keys::{EventPlace, outbox, spaces},
         read::{Page, check_limit},
         schema::{self, Model, Resource, Row, Rule, Slots, quote, stored},
@@ -254,19 +254,21 @@ impl WebhookDeliveries<'_> {
         self.session.require(Delivery::READ)?;
         let snapshot = self.session.snapshot()?;
         match snapshot.get(&spaces::record(Kind::Webhook, self.webhook))? {
-            Some(_) => Ok(snapshot),
-            None => Err(no_webhook()),
+            Some(webhook) if RecordHead::read(&webhook)?.is_of(self.webhook) => Ok(snapshot),
+            _ => Err(no_webhook()),
         }
     }
 
     fn row(&self, entry: &Entry, delivery: &DeliveryV1) -> Result<Row<Delivery>, StoreError> {
         let (place, tenant) = (place_of(entry)?, self.session.tenant().id);
         let members = members(self.webhook, place, tenant, delivery)?;
-        let bytes = codec::encode_record(
-            Timestamp::from_micros(delivery.made_at),
-            (Timestamp::from_micros(delivery.changed_at), 1),
-            members.first(MODEL.slot_count()),
-        );
+        let (created_at, updated_at) = (delivery.made_at, delivery.changed_at);
+        let head = RecordHead {
+            created_at: Timestamp::from_micros(created_at),
+            updated_at: Timestamp::from_micros(updated_at),
+            ..RecordHead::none()
+        };
+        let bytes = codec::encode_record(head, members.first(MODEL.slot_count()));
         Ok(Row::new(tenant, place.id(tenant, self.webhook.as_bytes()), bytes))
     }
 }
