@@ -39,7 +39,8 @@ pub(crate) fn throughput(opened: &Opened, events: usize, webhooks: usize) {
     let begun = Instant::now();
     let running = Running::start(opened);
     receiver.wait_for(changes * webhooks);
-    let a_second = (changes * webhooks) as f64 / begun.elapsed().as_secs_f64();
+    let delivered = u32::try_from(changes * webhooks).expect("a number");
+    let a_second = f64::from(delivered) / begun.elapsed().as_secs_f64();
     drop(running);
     println!("  deliveries a second, {webhooks} webhook(s)          {a_second:.0}");
 }
