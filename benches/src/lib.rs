@@ -8,6 +8,8 @@
 //! There are two baselines of each database: with the same indexes as Rally keeps, which does the same work in a write,
 //! and the bare table. Targets are against the first.
 //!
+//! `--bench pauses` measures how long operations take at worst while a store works in the background.
+//!
 //! `--bench fairness` measures how long one tenant waits while another floods the server.
 //!
 //! The program `attack` is of another kind: it attacks the program `rally` from outside, as the README of `rally-http`

@@ -19,6 +19,7 @@ use crate::{
     full::Full,
     journal::{Failure, Journal, Mark},
     layers::{Changes, Delta, Layer, Layers, batch_bytes},
+    pace::Pace,
     record::{self, Record},
     snapshot::State,
     source::{Open, Replayed, Source},
@@ -40,6 +41,7 @@ pub(crate) struct Database {
     pub(crate) tail: AtomicU64,
     pub(crate) tree_full: Full,
     journal_full: Full,
+    pub(crate) pace: Pace,
     /// Set for good: what is closed on purpose is not opened again.
     is_closed: AtomicBool,
 }
@@ -92,6 +94,7 @@ impl Database {
             tail: AtomicU64::new(folded.at),
             tree_full: Full::default(),
             journal_full: Full::default(),
+            pace: Pace::default(),
             is_closed: AtomicBool::new(false),
         };
         database.put_in_place(open);
@@ -256,18 +259,37 @@ impl Database {
     fn make_room(&self, head: &mut Head, transaction: &Transaction, bytes: usize) -> Result<(), StoreError> {
         loop {
             let has_room = head.journal.has_room(self.tail.load(Ordering::Acquire), bytes);
-            let active_bytes = self.open.read().as_ref().map_or(0, |open| open.layers.active.bytes);
-            let most = self.options().journal_memory_bytes / 2;
-            if has_room && (active_bytes == 0 || active_bytes.saturating_add(transaction.bytes) <= most) {
-                return Ok(());
+            let (is_empty, is_freezable, active_bytes) = match &*self.open.read() {
+                Some(Open { layers, .. }) => (layers.is_empty(), layers.is_freezable(), layers.active.bytes),
+                None => return Err(closed()),
+            };
+            let fits =
+                active_bytes == 0 || active_bytes.saturating_add(transaction.bytes) <= self.most_active();
+            match (has_room, fits || is_empty) {
+                (true, true) => return Ok(()),
+                (true, false) if is_freezable => self.freeze(),
+                (false, true) if is_empty => return Err(closed()),
+                _ => {
+                    self.heal(head)?;
+                    self.freeze();
+                    self.fold_frozen()?;
+                }
             }
-            if self.open.read().as_ref().is_none_or(|open| open.layers.is_empty()) {
-                // Nothing is left to fold.
-                return if has_room { Ok(()) } else { Err(closed()) };
+        }
+    }
+
+    /// The memory of the active layer from which on writers wait until the other one is in the tree.
+    pub(crate) fn most_active(&self) -> usize {
+        self.options().journal_memory_bytes / 2
+    }
+
+    /// The time that a writer of so many bytes is to wait, so that those who come next need not.
+    pub(crate) fn pause(&self, bytes: usize) -> Duration {
+        match &*self.open.read() {
+            Some(Open { layers, .. }) if layers.frozen.is_some() => {
+                self.pace.pause(bytes, layers.active.bytes, self.most_active())
             }
-            self.heal(head)?;
-            self.freeze();
-            self.fold_frozen()?;
+            _ => Duration::ZERO,
         }
     }
 

@@ -17,6 +17,10 @@ use crate::{
     verify::Verifier,
 };
 
+/// The pages that are written between two syncs, in bytes: a sync of the journal waits for those of the tree, too, so that
+/// there are never many.
+const BURST_BYTES: usize = 1 << 20;
+
 /// The bytes of the head that are of interest.
 const HEAD_LEN: usize = 512;
 const HEAD_BYTES: u64 = 512;
@@ -48,6 +52,8 @@ struct State {
     head: Option<Vec<u8>>,
     /// Set once a head may have been written since the commit began.
     is_head_written: bool,
+    /// The bytes that were written since the last sync.
+    unsynced_bytes: usize,
     failure: Option<Failure>,
 }
 
@@ -216,6 +222,13 @@ impl StorageBackend for Attached {
             match self.0.storage.write(self.0.place(offset), data) {
                 Ok(()) => self.0.verifier.wrote(offset, data),
                 Err(error) => drop(self.0.fail(&mut state, error)),
+            }
+        }
+        state.unsynced_bytes = state.unsynced_bytes.saturating_add(data.len());
+        if state.unsynced_bytes >= BURST_BYTES && state.failure.is_none() {
+            state.unsynced_bytes = 0;
+            if let Err(error) = self.0.storage.sync() {
+                self.0.fail(&mut state, error);
             }
         }
         if let Some(failure) = &mut state.failure {

@@ -5,6 +5,7 @@ use std::{
     io, mem,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use rally_core::store::StoreError;
@@ -58,7 +59,16 @@ impl Database {
         let Some(layer) = self.open.read().as_ref().and_then(|open| open.layers.frozen.clone()) else {
             return Ok(());
         };
+        let began = Instant::now();
         let folded = self.put_in_tree(&layer, layer.end).map_err(|failed| failed.error)?;
+        let took = began.elapsed();
+        self.pace.note(layer.bytes, took);
+        tracing::debug!(
+            bytes = layer.bytes,
+            ?took,
+            "the journal is folded up to record {}",
+            layer.end.number
+        );
         self.replace(folded, layer.end, |layers| layers.frozen.take());
         Ok(())
     }

@@ -98,7 +98,7 @@ impl Layer {
 impl Layers {
     /// Sets the active layer aside, so that it can be folded; only if there is none yet.
     pub(crate) fn freeze(&mut self) {
-        if self.frozen.is_none() && !self.active.is_empty() {
+        if self.is_freezable() {
             let next = Layer { end: self.active.end, ..Layer::default() };
             self.frozen = Some(Arc::new(mem::replace(&mut self.active, next)));
         }
@@ -106,6 +106,11 @@ impl Layers {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.active.is_empty() && self.frozen.is_none()
+    }
+
+    /// True if there is something to set aside, and a place for it.
+    pub(crate) fn is_freezable(&self) -> bool {
+        !self.active.is_empty() && self.frozen.is_none()
     }
 }
 

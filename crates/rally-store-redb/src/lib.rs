@@ -42,6 +42,7 @@ mod layers;
 mod layout;
 mod machine;
 mod options;
+mod pace;
 mod pages;
 mod record;
 mod recovery;

@@ -71,7 +71,7 @@ impl Default for Options {
             durability: Durability::default(),
             cache_bytes: machine::cache_bytes(),
             integrity_check: IntegrityCheck::default(),
-            journal_bytes: 64 << 20,
+            journal_bytes: 128 << 20,
             journal_memory_bytes: 64 << 20,
             fold_time: Duration::from_secs(5),
             folding: Folding::default(),

@@ -1,7 +1,7 @@
 //! The records of the journal: the batches that a commit made durable, under one checksum.
 //!
 //! A record is a head of 32 bytes (checksum, kind, length, number), then for each batch the tenant and its changes,
-//! then zeros up to a multiple of 64 bytes, so that no head lies in two sectors of a disk.
+//! then zeros up to a multiple of 512 bytes, so that each begins with a sector of the disk.
 
 use bytes::Bytes;
 use rally_core::{
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub(crate) const HEAD_BYTES: usize = 32;
 /// The places at which records begin are multiples of this.
-pub(crate) const STEP: usize = 64;
+pub(crate) const STEP: usize = 512;
 
 const CHECKSUM_BYTES: usize = 16;
 /// Marks of the kinds, which are unlikely to be found by chance.

@@ -2,7 +2,8 @@ use std::{
     fmt,
     path::{self, Path},
     sync::Arc,
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -16,6 +17,7 @@ use crate::{
     Folding, OpenError, Options,
     database::{Database, Head, Transaction, closed},
     folder::{self, Signal},
+    layers::batch_bytes,
     snapshot::State,
     source::Source,
     storage::Storage,
@@ -155,6 +157,14 @@ impl Shared {
         self.queue.in_turn(&self.database, |head| self.database.heal(head))
     }
 
+    /// The time that a writer waits for having written so many bytes. A host that folds has its own ways.
+    fn pause(&self, bytes: usize) -> Duration {
+        match self.options().folding {
+            Folding::Background => self.database.pause(bytes),
+            Folding::Host => Duration::ZERO,
+        }
+    }
+
     fn newest(&self, tenant: TenantId) -> Result<State, StoreError> {
         self.database.look_for_file()?;
         if let Some(newest) = self.database.newest(tenant) {
@@ -199,7 +209,17 @@ impl Store for RedbStore {
         build: &mut dyn FnMut(&dyn Snapshot) -> Result<Batch, Abort>,
     ) -> Result<Commit, StoreError> {
         let Shared { database, queue } = &*self.shared;
-        queue.write(database, tenant, build)
+        let mut bytes = 0;
+        let commit = queue.write(database, tenant, &mut |state| {
+            let batch = build(state)?;
+            bytes = batch_bytes(&batch);
+            Ok(batch)
+        })?;
+        let pause = if commit == Commit::Applied { self.shared.pause(bytes) } else { Duration::ZERO };
+        if !pause.is_zero() {
+            thread::sleep(pause);
+        }
+        Ok(commit)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Group commit on memory that fails on demand.
 
+mod bounds;
 mod full_disk;
 
 use std::{

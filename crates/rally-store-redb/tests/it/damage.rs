@@ -12,7 +12,7 @@ use rally_core::{
     Atomicity, Config, ContactDraft, Engine, TenantDraft, TenantId,
     store::{Batch, Commit, Direction, Entry, Key, KeyRange, Snapshot, Space, Store, StoreError},
 };
-use rally_store_redb::{Options, RedbStore};
+use rally_store_redb::{OpenError, Options, RedbStore};
 use redb::StorageBackend;
 use tempfile::tempdir;
 
@@ -202,5 +202,34 @@ fn damage_is_told_where_it_is_met_and_all_else_goes_on() {
         check(&store, expected);
         let image = CrashDisk::from_image(&disk.synced_image());
         check(&RedbStore::with_backend(image.backend(), options.clone()).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_damaged_record_of_the_journal_is_noticed_by_those_behind_it() {
+    const JOURNAL: usize = 4096;
+    const RECORD: usize = 512;
+    let key = |number: usize| Key::new(Space(1)).bytes(number.to_string().as_bytes());
+    let disk = CrashDisk::new();
+    let store = RedbStore::with_backend(disk.backend(), options()).unwrap();
+    for number in 0..3 {
+        put(&store, tenant(1), &key(number), b"value");
+    }
+    let whole = disk.synced_image();
+    for record in 0..3 {
+        for place in [0, 17, 24, 40, 60] {
+            let mut bytes = whole.clone();
+            bytes[JOURNAL + record * RECORD + place] ^= 4;
+            let opened = RedbStore::with_backend(CrashDisk::from_image(&bytes).backend(), options());
+            // The last one cannot be told from one that a crash has torn.
+            match (record, opened) {
+                (0 | 1, Err(OpenError::Damaged { .. })) => {}
+                (2, Ok(store)) => {
+                    let there = (0..3).map(|number| get(&store, tenant(1), &key(number)).is_some());
+                    assert!(there.eq([true, true, false]), "{place}");
+                }
+                (_, opened) => panic!("record {record}, byte {place}: {opened:?}"),
+            }
+        }
     }
 }
