@@ -17,6 +17,7 @@ use crate::{
     Folding, OpenError, Options,
     database::{Database, Head, Transaction, closed},
     folder::{self, Signal},
+    journal::Journal,
     layers::batch_bytes,
     snapshot::State,
     source::Source,
@@ -121,7 +122,7 @@ impl RedbStore {
     }
 
     fn start(source: Source) -> Result<Self, OpenError> {
-        let groups = groups(source.options());
+        let groups = groups(&source);
         let (folding, place) = (source.options().folding, source.place().to_owned());
         let (database, head) = Database::open(source)?;
         let shared = Arc::new(Shared { database, queue: GroupQueue::new(groups, head) });
@@ -224,12 +225,14 @@ impl Store for RedbStore {
 }
 
 /// One attempt: a commit is lost when the disk fails, and another one would fail with it.
-fn groups(options: &Options) -> GroupOptions {
+fn groups(source: &Source) -> GroupOptions {
+    // Writers that share a commit are not to be too many for one record of the journal.
+    let bytes = Journal::most_bytes(source.layout()) / 2;
     GroupOptions {
         limits: LIMITS,
         members: GroupOptions::MEMBERS,
-        bytes: 64 << 20,
-        time: options.group_time,
+        bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        time: source.options().group_time,
         attempts: 1,
     }
 }
