@@ -51,12 +51,6 @@ pub(super) fn hidden() -> Vec<Member> {
     stored.map(hide).collect()
 }
 
-/// True for the name of a member that changes of a qualification tell.
-pub(super) fn is_member(name: &str) -> bool {
-    let mut stored = Bant::members().into_iter().filter(|member| member.slot().is_some());
-    stored.any(|member| member.access.is_read() && member.name == name)
-}
-
 resource! {
     /// Qualification of a deal by budget, authority, need and timeline.
     pub struct Bant;
@@ -229,8 +223,7 @@ impl Editable for Bant {
     }
 }
 
-static RULES: Rules =
-    Rules { settle, events: |change| deals::events_of_part(change, Bant::PART), ..Rules::NONE };
+static RULES: Rules = Rules { settle, events: deals::events, ..Rules::NONE };
 
 /// Merges what is given of each criterion into its former value, and keeps the instant.
 fn settle(_: &Transaction<'_>, bant: &mut Revision<'_>) -> Result<(), Error> {

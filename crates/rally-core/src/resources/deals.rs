@@ -189,19 +189,15 @@ impl Searchable for Deal {}
 
 static RULES: Rules = Rules { settle, events, ..Rules::NONE };
 
-/// A change may make several events: that of any change, that of another stage, and that of the outcome.
-fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
+/// A change of a deal, or of its qualification, may make several events: that of any change, that of another stage, and
+/// that of the outcome.
+pub(super) fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
     let moves = [
         (Event::DealStageChanged, STAGE_ID, None),
         (Event::DealWon, STATUS, Some(DealStatus::Won.json())),
         (Event::DealLost, STATUS, Some(DealStatus::Lost.json())),
     ];
     Ok(told::with_moves(told::of_change(change, &MODEL)?, change, &moves))
-}
-
-/// The events of a change of a deal's qualification, which is a part of the deal.
-pub(super) fn events_of_part(change: &Change<'_>, part: &'static str) -> Result<Option<Events>, Error> {
-    Ok(told::of_change(change, &MODEL)?.map(|events| Events { part, ..events }))
 }
 
 /// Checks a deal's stage, and sets what the stage determines: probability, status and the date of the close.

@@ -14,7 +14,7 @@ pub(super) fn compare_history(session: &Session, state: &State, random: &mut Ran
     let Some(Change { kind, id, .. }) = state.changes.get(random.below(state.changes.len() + 1)) else {
         return;
     };
-    let expected = told(state, *kind, *id);
+    let expected = told(state, *id);
     let first = match random.below(3) {
         0 => 1 + random.below(expected.len()),
         _ => 0,
@@ -79,14 +79,10 @@ impl Told {
 }
 
 /// The whole history of a record, from the newest change down.
-fn told(state: &State, kind: Kind, id: Uuid) -> Vec<Told> {
+fn told(state: &State, id: Uuid) -> Vec<Told> {
     let (mut all, mut stage_since) = (Vec::new(), Timestamp::MIN);
     for (number, change) in (1..).zip(&state.changes).filter(|(_, change)| change.id == id) {
-        let (before, after) = (change.before.as_deref(), change.after.as_deref());
-        let changes: Vec<_> = names(kind)
-            .map(|(name, member)| (name, text(before, member), text(after, member)))
-            .filter(|(_, before, after)| before != after)
-            .collect();
+        let changes = changes(change);
         let is_moved = changes.iter().any(|(name, ..)| name == "stageId");
         let micros = change.at.as_micros() - stage_since.as_micros();
         let is_update = change.action == Action::Updated;
@@ -99,6 +95,15 @@ fn told(state: &State, kind: Kind, id: Uuid) -> Vec<Told> {
     }
     all.reverse();
     all
+}
+
+/// The name and the JSON text before and after of each member that a change has changed.
+pub(super) fn changes(change: &Change) -> Vec<(String, String, String)> {
+    let (before, after) = (change.before.as_deref(), change.after.as_deref());
+    names(change.kind)
+        .map(|(name, member)| (name, text(before, member), text(after, member)))
+        .filter(|(_, before, after)| before != after)
+        .collect()
 }
 
 /// The members that a history tells of, each with its name there.

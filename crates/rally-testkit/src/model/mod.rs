@@ -3,9 +3,10 @@
 //! The maps know the contract and not how the engine keeps it: the value that a member becomes is written down beside
 //! the value that is sent, and a list is a list. `table` has the members of every kind, `sample` the values that they
 //! are given, `state` what writes do to records of any kind, `rules` the rules of single kinds, `view` the records as
-//! they are read, and `history` what they were. The engine chooses the ids of new records; the maps take them over.
+//! they are read, `history` what they were, and `events` what is told of their changes. The engine chooses the ids of new records; the maps take them over.
 
 mod compare;
+mod events;
 mod history;
 mod operation;
 mod rules;

@@ -1,13 +1,15 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rally_core::{
-    Code, Config, Engine, Error, Kind, Query, Session, TenantDraft, Timestamp, limits, store::Store,
+    Code, Config, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId, Timestamp, limits,
+    store::Store,
 };
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     compare::{compare, compare_all},
+    events::{Receiver, compare_events, deliver, subscribe},
     operation::Operation,
     sample::Body,
     state::{News, State},
@@ -31,23 +33,37 @@ pub fn walk(store: Arc<dyn Store>, seed: u64, steps: usize, faults: usize) {
             walk.arm();
         }
         walk.apply(tenant, &operation, step);
+        if walk.random.once_in(20) {
+            walk.deliver();
+        }
         for (other, (session, state)) in walk.tenants.iter().enumerate() {
             if other == tenant || walk.random.once_in(4) {
                 compare(session, state, operation.kind, &mut walk.random);
             }
         }
     }
+    // Where one waits for another, each that fails at first holds up the rest until its retry.
+    let changes = walk.tenants.iter().map(|(_, state)| state.changes.len()).max();
+    for _ in 0..changes.unwrap_or_default() {
+        walk.clock.advance(FIRST_RETRY_MICROS);
+        walk.deliver();
+    }
     for (session, state) in &walk.tenants {
         compare_all(session, state);
+        compare_events(&walk.receivers[&session.tenant().id], state);
         check_consistency(session);
     }
 }
+
+/// The longest time until a delivery that has failed once is attempted again.
+const FIRST_RETRY_MICROS: i64 = 6_000_000;
 
 struct Walk {
     store: Arc<FaultyStore>,
     clock: FixedClock,
     random: Random,
     tenants: [(Session, State); 2],
+    receivers: BTreeMap<TenantId, Receiver>,
 }
 
 impl Walk {
@@ -61,10 +77,19 @@ impl Walk {
         let tenants = ["acme", "other"].map(|slug| {
             engine.create_tenant(&TenantDraft::new(slug)).expect("a new store has no tenant");
             let session = open(&engine, slug);
-            let state = first(&session, slug);
+            let mut state = first(&session, slug);
+            let ordering = if slug == "acme" { DeliveryOrder::Record } else { DeliveryOrder::Strict };
+            subscribe(&session, ordering);
+            state.last_instant = last_noted(&session);
             (session, state)
         });
-        Self { store, clock, random: Random::new(seed), tenants }
+        let receivers = tenants.each_ref().map(|(session, _)| (session.tenant().id, Receiver::default()));
+        Self { store, clock, random: Random::new(seed), tenants, receivers: receivers.into() }
+    }
+
+    /// Delivers what is due to the receivers.
+    fn deliver(&mut self) {
+        deliver(self.tenants[0].0.engine(), &mut self.receivers);
     }
 
     /// Makes the next operation meet a fault.

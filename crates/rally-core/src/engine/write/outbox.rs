@@ -68,7 +68,7 @@ pub(super) fn announce(transaction: &mut Transaction<'_>, change: &Change<'_>) -
     }
     let Some(events) = (change.definition.rules.events)(change)? else { return Ok(()) };
     let subscriptions = transaction.subscriptions()?;
-    let told = Told::of(change, events.part)?;
+    let told = Told::of(change, events.model)?;
     let matter = Matter {
         kind: change.definition.kind(),
         id: change.id,

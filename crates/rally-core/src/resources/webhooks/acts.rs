@@ -19,6 +19,16 @@ impl Collection<'_, Webhook> {
     /// Sends an event of the type `webhook.test` to a webhook, at once and once only, even if it is switched off; if it
     /// succeeds, the webhook is switched on. The delivery tells the outcome when there is one.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// assert_eq!(acme.webhooks().test(till.id)?.status, DeliveryStatus::Pending);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`] and [`Code::Forbidden`].
     pub fn test(&self, id: Id<Webhook>) -> Result<Delivery, Error> {
@@ -29,6 +39,17 @@ impl Collection<'_, Webhook> {
     }
 
     /// Delivers an event once more, as if it had never been attempted.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// let test = acme.webhooks().test(till.id)?;
+    /// assert_eq!(acme.webhooks().redeliver(till.id, test.id)?.id, test.id);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`], also for a delivery of another webhook; [`Code::Conflict`] while the webhook is switched off, or
@@ -65,6 +86,16 @@ impl Collection<'_, Webhook> {
 
     /// Replaces the secret of a webhook. The one before goes on signing, besides the new one, for so many hours, so that
     /// its receiver can change over meanwhile.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// assert_ne!(acme.webhooks().rotate_secret(till.id, 24)?.secret, till.secret);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`]; [`Code::Validation`] beyond [`limits::GRACE_HOURS`]; [`Code::LimitExceeded`] when

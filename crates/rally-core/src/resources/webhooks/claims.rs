@@ -20,7 +20,7 @@ mod pick;
 
 pub(super) use self::pick::is_test;
 
-/// Bounds of a courier.
+/// Bounds of a courier. At least one delivery is in flight, whatever they say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CourierLimits {
     /// Deliveries in flight at once.

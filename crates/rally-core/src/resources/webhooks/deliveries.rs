@@ -174,6 +174,18 @@ impl<'s> Collection<'s, Webhook> {
 impl WebhookDeliveries<'_> {
     /// Part of the list.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let page = acme.webhooks().deliveries(till.id).list(&DeliveryQuery::default())?;
+    /// assert_eq!(page.records[0].event_type, Event::ContactCreated);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound) without such a webhook, [`Code::Validation`](crate::Code::Validation)
     /// for a limit outside 1 to [`limits::PAGE`], and [`Code::Forbidden`](crate::Code::Forbidden).
@@ -222,6 +234,17 @@ impl WebhookDeliveries<'_> {
     }
 
     /// One delivery.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// let test = acme.webhooks().test(till.id)?;
+    /// assert_eq!(acme.webhooks().deliveries(till.id).get(test.id)?, test);
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Code::NotFound`](crate::Code::NotFound), also for a delivery of another webhook, and

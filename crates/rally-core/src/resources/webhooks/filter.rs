@@ -90,12 +90,8 @@ fn unknown_names(json: &str) -> Vec<String> {
 }
 
 fn is_known(name: &str) -> bool {
-    let is_of = |kind: &Kind| {
-        let mut stored = definition(*kind).model.stored();
-        stored.any(|(_, member)| member.access.is_read() && member.name == name)
-    };
-    let of_part = name.strip_prefix("bant.");
-    of_part.map_or_else(|| Kind::IN_FEED.iter().any(is_of), super::super::bant::is_member)
+    let is_told = |kind: &Kind| definition(*kind).model.told().any(|(.., told)| told == name);
+    Kind::IN_FEED.iter().any(is_told)
 }
 
 /// Checks that the filter's pipeline is one of the tenant's.

@@ -31,6 +31,17 @@ impl Collection<'_, Webhook> {
     /// The bodies are those of the outbox. Events that it does not hold are told from the feed: `created`, `updated` and
     /// `deleted`, with the record as it is when they are delivered, and without `previous`.
     ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// acme.webhooks().replay(till.id, 1, None)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Code::NotFound`]; [`Code::Validation`] when the numbers are none of changes that there are;
     /// [`Code::FeedTrimmed`] when those changes are gone; [`Code::Conflict`] while the webhook is switched off; and

@@ -118,7 +118,7 @@ pub(super) fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
         return Ok(None);
     }
     let types = smallvec![Event::WebhookDisabled.as_type()];
-    Ok(Some(Events { model: &super::TOLD, part: "", types }))
+    Ok(Some(Events { model: &super::TOLD, types }))
 }
 
 /// The instant so many days before.

@@ -23,7 +23,7 @@ pub(in crate::resources) fn of_change(
         Action::Updated => updated,
         Action::Deleted => deleted,
     };
-    Ok(Some(Events { model, part: "", types: smallvec![event.as_type()] }))
+    Ok(Some(Events { model, types: smallvec![event.as_type()] }))
 }
 
 /// Adds the events of members that a change leads to a value, each with the slot of the member and the JSON text of the

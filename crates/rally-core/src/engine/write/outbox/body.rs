@@ -6,7 +6,6 @@ use super::EventType;
 use crate::{
     base::{Error, Kind, TenantId, limits},
     engine::{
-        codec::Slot,
         keys::EventPlace,
         schema::{Model, Record, join},
         write::Change,
@@ -20,20 +19,18 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// What an update tells of itself; `part` is the part of the record that the members belong to.
-    pub(super) fn of(change: &Change<'_>, part: &str) -> Result<Self, StoreError> {
-        let (Some(before), Some(_)) = (&change.before, &change.after) else {
+    /// What an update tells of itself, by the names that the record's history has.
+    pub(super) fn of(change: &Change<'_>, model: &Model) -> Result<Self, StoreError> {
+        let (Some(before), Some(after)) = (&change.before, &change.after) else {
             return Ok(Self { changed: Vec::new() });
         };
-        let dot = if part.is_empty() { "" } else { "." };
-        let told = |slot: Slot, name| {
+        let changed = model.told().filter(|(slot, ..)| before.slot(*slot) != after.slot(*slot));
+        let former = changed.map(|(slot, _, name)| {
             let text = str::from_utf8(before.slot(slot))
                 .map_err(|_| StoreError::Corrupt { what: "a member that is not UTF-8".to_owned() })?;
-            Ok((format!("{part}{dot}{name}"), text.to_owned()))
-        };
-        let known = change.changed().filter(|member| member.access.is_read());
-        let changed = known.filter_map(|member| member.slot().map(|slot| told(slot, member.name)));
-        Ok(Self { changed: changed.collect::<Result<_, StoreError>>()? })
+            Ok((name.to_owned(), text.to_owned()))
+        });
+        Ok(Self { changed: former.collect::<Result<_, StoreError>>()? })
     }
 
     /// The names of the members.

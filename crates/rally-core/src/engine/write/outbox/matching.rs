@@ -25,8 +25,6 @@ pub(crate) struct EventType {
 pub(crate) struct Events {
     /// The members of the record that are told.
     pub(crate) model: &'static Model,
-    /// The name of the part of the record that has changed; empty for the record itself.
-    pub(crate) part: &'static str,
     pub(crate) types: SmallVec<[EventType; 4]>,
 }
 

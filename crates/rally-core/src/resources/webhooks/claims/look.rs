@@ -32,7 +32,7 @@ pub(super) fn claim(engine: &Engine, limits: &CourierLimits) -> Result<Vec<Claim
     look_at_directory(engine, now, limits)?;
     let mut claims = Vec::new();
     for _ in 0..LOOKS {
-        let free = limits.in_flight.saturating_sub(agenda.all_in_flight());
+        let free = limits.in_flight.max(1).saturating_sub(agenda.all_in_flight());
         if free == 0 {
             agenda.fill();
             break;
@@ -90,14 +90,14 @@ fn look_at(
         }
     }
     let in_flight = agenda.in_flight_of(tenant);
-    let of_tenant = limits.in_flight_of_tenant.saturating_sub(in_flight.values().sum());
+    let of_tenant = limits.in_flight_of_tenant.max(1).saturating_sub(in_flight.values().sum());
     if of_tenant == 0 {
         // The end of an attempt brings the next turn.
         return Ok(Vec::new());
     }
     let room = Room {
         of_turn: free.min(of_tenant).min(IN_A_TURN),
-        of_webhook: limits.in_flight_of_webhook,
+        of_webhook: limits.in_flight_of_webhook.max(1),
         in_flight,
         turn,
         lease_micros: i64::from(limits.lease_seconds) * 1_000_000,
