@@ -1,13 +1,16 @@
 use std::{ops::RangeInclusive, sync::LazyLock};
 
-use super::{Company, Contact, Deal, Event, User, define, webhooks::told};
+use super::{
+    Company, Contact, Deal, Event, User, define,
+    webhooks::told::{self, Move},
+};
 use crate::{
     base::{Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
     engine::{
         codec::Slot,
         schema::{self, Model, Resource, Row, Rule, Searchable, quote, read_stored, stored},
         session::resource,
-        write::{Bulkable, Change, Creatable, Definition, Editable, Events, Revision, Rules, Transaction},
+        write::{Bulkable, Creatable, Definition, Editable, Revision, Rules, Transaction},
     },
 };
 
@@ -174,13 +177,11 @@ impl Bulkable for Activity {}
 
 impl Searchable for Activity {}
 
-static RULES: Rules = Rules { settle, events, ..Rules::NONE };
+static RULES: Rules = Rules { settle, events: |change| told::of_change(change, &MODEL), ..Rules::NONE };
 
-/// An activity that is completed is an event besides that of any change.
-fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
-    let moves = [(Event::ActivityCompleted, STATUS, Some(COMPLETED))];
-    Ok(told::with_moves(told::of_change(change, &MODEL)?, change, &moves))
-}
+/// The event of an activity besides that of any change: it is completed.
+pub(super) const MOVES: [Move; 1] =
+    [Move { event: Event::ActivityCompleted, member: "status", to: Some(COMPLETED) }];
 
 /// Refuses members of another type, and keeps the instant of completion.
 fn settle(_: &Transaction<'_>, activity: &mut Revision<'_>) -> Result<(), Error> {

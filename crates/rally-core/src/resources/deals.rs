@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::{
     Company, Contact, Event, Pipeline, PipelineStage, StageOutcome, User, activities, bant, companies,
-    contacts, define, pipelines, users, webhooks::told,
+    contacts, define, pipelines, users,
+    webhooks::told::{self, Move},
 };
 use crate::{
     base::{Currency, Decimal, Error, Id, Kind, TenantId, Timestamp, closed_set, limits},
@@ -189,15 +190,16 @@ impl Searchable for Deal {}
 
 static RULES: Rules = Rules { settle, events, ..Rules::NONE };
 
-/// A change of a deal, or of its qualification, may make several events: that of any change, that of another stage, and
-/// that of the outcome.
+/// Events of a deal besides that of any change: another stage, and an outcome.
+pub(super) const MOVES: [Move; 3] = [
+    Move { event: Event::DealStageChanged, member: "stageId", to: None },
+    Move { event: Event::DealWon, member: "status", to: Some(DealStatus::Won.json()) },
+    Move { event: Event::DealLost, member: "status", to: Some(DealStatus::Lost.json()) },
+];
+
+/// The events of a change of a deal, or of its qualification.
 pub(super) fn events(change: &Change<'_>) -> Result<Option<Events>, Error> {
-    let moves = [
-        (Event::DealStageChanged, STAGE_ID, None),
-        (Event::DealWon, STATUS, Some(DealStatus::Won.json())),
-        (Event::DealLost, STATUS, Some(DealStatus::Lost.json())),
-    ];
-    Ok(told::with_moves(told::of_change(change, &MODEL)?, change, &moves))
+    told::of_change(change, &MODEL)
 }
 
 /// Checks a deal's stage, and sets what the stage determines: probability, status and the date of the close.

@@ -124,6 +124,20 @@ pub(crate) fn history(
     Ok(page)
 }
 
+/// The change of a record that has a number in the feed; `None` if the feed was trimmed up to there.
+pub(crate) fn change_numbered(
+    snapshot: &dyn Snapshot,
+    model: &Model,
+    id: Uuid,
+    number: u64,
+) -> Result<Option<HistoryEntry>, Error> {
+    let past = Past::find(snapshot, model, id)?;
+    match past.version_numbered(number)? {
+        0 => Ok(None),
+        version => Ok(past.page(version, 1)?.records.into_iter().next()),
+    }
+}
+
 /// A record's past. Version 1 is the new record; each change makes the next, a deletion too.
 struct Past<'s> {
     snapshot: &'s dyn Snapshot,

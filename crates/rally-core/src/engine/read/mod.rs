@@ -20,7 +20,7 @@ pub use self::{
 };
 pub(crate) use self::{
     feed::{changes, last_change},
-    history::history,
+    history::{change_numbered, history},
     list_query::check_limit,
     reader::Reader,
     walk::Walk,

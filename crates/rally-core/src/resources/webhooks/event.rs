@@ -1,5 +1,5 @@
 use crate::{
-    base::{ClosedSet, Kind, closed_set},
+    base::{Action, ClosedSet, Kind, closed_set},
     engine::write::EventType,
 };
 
@@ -94,8 +94,17 @@ impl Event {
         }
     }
 
-    /// The events of which one is told for every change of a record: created, updated, deleted.
-    pub(in crate::resources) const fn of_kind(kind: Kind) -> Option<[Event; 3]> {
+    /// The event of every change of a record: created, updated or deleted.
+    pub(super) fn of_action(kind: Kind, action: Action) -> Option<Event> {
+        let [created, updated, deleted] = Self::of_kind(kind)?;
+        Some(match action {
+            Action::Inserted => created,
+            Action::Updated => updated,
+            Action::Deleted => deleted,
+        })
+    }
+
+    const fn of_kind(kind: Kind) -> Option<[Event; 3]> {
         match kind {
             Kind::Contact => Some([Event::ContactCreated, Event::ContactUpdated, Event::ContactDeleted]),
             Kind::Company => Some([Event::CompanyCreated, Event::CompanyUpdated, Event::CompanyDeleted]),

@@ -2,22 +2,25 @@
 
 use uuid::Uuid;
 
-use super::{Event, Webhook, body, no_webhook, retention, uuid};
+use super::{Event, Webhook, body, no_webhook, retention, told, uuid};
 use crate::{
-    base::{Action, Code, Error, Faults, Id, Kind, Timestamp},
+    base::{Action, Code, Error, Faults, Id, Kind, Timestamp, limits},
     engine::{
         codec::{self, EventV1, PayloadV1, SubscriptionV1, TaskV1},
         keys::{EventPlace, outbox},
-        read::{FeedEntry, FeedPosition},
+        read::{self, FeedEntry, FeedPosition, HistoryEntry},
         schema::Record,
         session::Collection,
         write::{Editable, Matter, NewEvent, Told, Transaction},
     },
+    resources::definition,
     store::{Entry, StoreError},
 };
 
+/// Tasks that are looked at in a turn: more than there are replays, which alone may have to wait.
+const TASKS: usize = 2 * limits::WEBHOOKS;
 /// Tasks that one turn works at.
-const TASKS: usize = 8;
+const STEPS: usize = 4;
 /// Events that a step delivers.
 const AT_ONCE: usize = 200;
 /// Deliveries that may wait while a replay goes on.
@@ -28,8 +31,8 @@ impl Collection<'_, Webhook> {
     /// one, that the webhook subscribes to; also those of a time when it was switched off. They come behind what waits
     /// already, with the `webhook-id` that they had.
     ///
-    /// The bodies are those of the outbox. Events that it does not hold are told from the feed: `created`, `updated` and
-    /// `deleted`, with the record as it is when they are delivered, and without `previous`.
+    /// The bodies are those of the outbox. Events that it does not hold are told from the history of the record, with the
+    /// record as it is when they are delivered.
     ///
     /// ```
     /// # use rally_core::*;
@@ -44,8 +47,8 @@ impl Collection<'_, Webhook> {
     ///
     /// # Errors
     /// [`Code::NotFound`]; [`Code::Validation`] when the numbers are none of changes that there are;
-    /// [`Code::FeedTrimmed`] when those changes are gone; [`Code::Conflict`] while the webhook is switched off; and
-    /// [`Code::Forbidden`].
+    /// [`Code::FeedTrimmed`] when those changes are gone; [`Code::Conflict`] while the webhook is switched off or another
+    /// replay is under way; and [`Code::Forbidden`].
     pub fn replay(&self, id: Id<Webhook>, from_sequence: u64, to_sequence: Option<u64>) -> Result<(), Error> {
         self.session.require(Webhook::WRITE)?;
         self.session.write(|transaction| {
@@ -55,6 +58,12 @@ impl Collection<'_, Webhook> {
             check(from_sequence, to, last)?;
             if !on.is_on {
                 return Err(Error::new(Code::Conflict, "the webhook is switched off; switch it on first"));
+            }
+            if has_task(transaction, id.as_uuid(), |task| matches!(task, TaskV1::Replay { .. }))? {
+                return Err(Error::new(
+                    Code::Conflict,
+                    "a replay to this webhook is under way; wait for its end",
+                ));
             }
             let after = from_sequence - 1;
             if let Some(first) = transaction.view()?.changes(FeedPosition::After(after))?.next() {
@@ -85,38 +94,50 @@ fn subscription(transaction: &mut Transaction<'_>, webhook: Uuid) -> Result<Subs
 /// Works at some of the tasks, one step each; true when there is something left that can be done at once.
 pub(super) fn work(transaction: &mut Transaction<'_>) -> Result<bool, Error> {
     let entries = transaction.scan_rows(&outbox::tasks().all(), TASKS)?;
-    let mut is_left = entries.len() == TASKS;
+    let mut steps = 0;
     for entry in entries {
+        if steps == STEPS {
+            break;
+        }
         let task: TaskV1 = codec::decode(&entry.value)?;
         let webhook = outbox::subscriber_of_task(&entry.key).ok_or_else(damaged)?;
         let on = subscription(transaction, webhook).ok();
         let next = match (task, on) {
-            (TaskV1::Clear, None) if retention::clear_some(transaction, webhook)? => Some(TaskV1::Clear),
+            (TaskV1::Clear, None) if retention::clear_some(transaction, webhook)? => Some(task),
             (TaskV1::Spread { from, to }, Some(on)) => spread(transaction, &on, from, to)?,
+            // Where much waits already, the end of attempts brings the next step.
+            (TaskV1::Replay { .. }, Some(on)) if on.is_on && is_waiting(transaction, webhook)? => continue,
             (TaskV1::Replay { after, to }, Some(on)) if on.is_on => replay(transaction, &on, after, to)?,
             _ => None,
         };
+        steps += 1;
         let key = outbox::OutboxKey::of(entry.key);
         match next {
-            Some(next) if next == task && task != TaskV1::Clear => {}
-            Some(next) => {
-                is_left = true;
-                transaction.put_row(key, &next)?;
-            }
-            None => {
-                is_left = true;
-                transaction.delete_row(key);
-            }
+            Some(next) => transaction.put_row(key, &next)?,
+            None => transaction.delete_row(key),
         }
     }
-    Ok(is_left)
+    Ok(steps > 0)
+}
+
+/// True when so much waits for a webhook that a replay adds nothing to it.
+fn is_waiting(transaction: &Transaction<'_>, webhook: Uuid) -> Result<bool, StoreError> {
+    Ok(transaction.scan_rows(&outbox::dues(webhook).all(), WAITING)?.len() == WAITING)
 }
 
 /// True while events that a large transaction has left are still to be delivered to a webhook: what comes after them
 /// waits.
 pub(super) fn is_spreading(transaction: &Transaction<'_>, webhook: Uuid) -> Result<bool, Error> {
+    has_task(transaction, webhook, |task| matches!(task, TaskV1::Spread { .. }))
+}
+
+fn has_task(
+    transaction: &Transaction<'_>,
+    webhook: Uuid,
+    is_it: impl Fn(TaskV1) -> bool,
+) -> Result<bool, Error> {
     for entry in transaction.scan_rows(&outbox::tasks_of(webhook).all(), TASKS)? {
-        if matches!(codec::decode::<TaskV1>(&entry.value)?, TaskV1::Spread { .. }) {
+        if is_it(codec::decode(&entry.value)?) {
             return Ok(true);
         }
     }
@@ -142,7 +163,7 @@ fn spread(
         left = Some(TaskV1::Spread { from: last.instant.as_micros(), to });
     }
     for entry in entries {
-        let (place, event) = read(&entry)?;
+        let (place, event) = read_event(&entry)?;
         let is_left =
             matches!(&left, Some(TaskV1::Spread { from, .. }) if place.instant.as_micros() >= *from);
         if is_left || !matches(transaction, on, place, &event)? {
@@ -158,18 +179,13 @@ fn spread(
     Ok(left)
 }
 
-/// Delivers some events of the past once more, unless much waits already; the task that is left of it.
+/// Delivers some events of the past once more; the task that is left of it.
 fn replay(
     transaction: &mut Transaction<'_>,
     on: &SubscriptionV1,
     after: u64,
     to: u64,
 ) -> Result<Option<TaskV1>, Error> {
-    let task = TaskV1::Replay { after, to };
-    let waiting = transaction.scan_rows(&outbox::dues(uuid(on.subscriber)).all(), WAITING)?;
-    if waiting.len() == WAITING {
-        return Ok(Some(task));
-    }
     let entries = match changes(transaction, after) {
         // A feed that was trimmed meanwhile has nothing more to tell.
         Err(error) if error.code() == Code::FeedTrimmed => return Ok(None),
@@ -195,34 +211,46 @@ fn replay_change(
 ) -> Result<(), Error> {
     let kept = transaction.scan_rows(&outbox::events_at(entry.changed_at).all(), Event::ALL.len())?;
     for found in &kept {
-        let (place, event) = read(found)?;
+        let (place, event) = read_event(found)?;
         if matches(transaction, on, place, &event)? {
             let body = body::of(transaction, place)?.unwrap_or_default().to_vec();
             again(transaction, on, place, EventV1 { payload: PayloadV1::Body(body), ..event })?;
         }
     }
-    let Some(events) = Event::of_kind(entry.entity_type) else { return Ok(()) };
-    let [created, updated, deleted] = events;
-    let of = match entry.action {
-        Action::Inserted => created,
-        Action::Updated => updated,
-        Action::Deleted => deleted,
-    };
-    let place = EventPlace { instant: entry.changed_at, number: of.number() };
-    if kept.iter().any(|found| EventPlace::at_end(&found.key) == Some(place)) {
-        return Ok(());
+    let model = definition(entry.entity_type).model;
+    let past = read::change_numbered(transaction.view()?.snapshot(), model, entry.entity_id, entry.id)?;
+    let Some(past) = past else { return Ok(()) };
+    for event in told::of_past(entry.entity_type, &past) {
+        let place = EventPlace { instant: entry.changed_at, number: event.number() };
+        if kept.iter().all(|found| EventPlace::at_end(&found.key) != Some(place)) {
+            from_past(transaction, on, event, place, &past, (entry.entity_type, entry.entity_id))?;
+        }
     }
-    let about = (entry.entity_type, entry.entity_id);
+    Ok(())
+}
+
+/// Delivers an event that the outbox does not hold, with the record as it is at this moment.
+fn from_past(
+    transaction: &mut Transaction<'_>,
+    on: &SubscriptionV1,
+    of: Event,
+    place: EventPlace,
+    past: &HistoryEntry,
+    about: (Kind, Uuid),
+) -> Result<(), Error> {
+    let is_update = past.action == Action::Updated;
+    let changes = past.changes.iter().filter(|_| is_update);
+    let changed: Vec<(String, String)> =
+        changes.map(|change| (change.member.to_owned(), change.from_json().to_owned())).collect();
     let event = EventV1 {
-        origin: entry.changed_at.as_micros(),
-        number: entry.id,
+        origin: place.instant.as_micros(),
+        number: past.id,
         kind: about.0.number(),
         entity: about.1.into_bytes(),
-        payload: PayloadV1::Later(Vec::new()),
+        payload: PayloadV1::Later(changed.clone()),
     };
     if matches(transaction, on, place, &event)? {
-        let told = Told { changed: Vec::new() };
-        let body = body::made(transaction, of.as_type(), place, entry.id, Some(about), &told)?;
+        let body = body::made(transaction, of.as_type(), place, past.id, Some(about), &Told { changed })?;
         again(transaction, on, place, EventV1 { payload: PayloadV1::Body(body), ..event })?;
     }
     Ok(())
@@ -276,7 +304,7 @@ fn changed_names(payload: &PayloadV1) -> Vec<String> {
     }
 }
 
-fn read(entry: &Entry) -> Result<(EventPlace, EventV1), StoreError> {
+fn read_event(entry: &Entry) -> Result<(EventPlace, EventV1), StoreError> {
     let place = EventPlace::at_end(&entry.key).ok_or_else(damaged)?;
     Ok((place, codec::decode(&entry.value)?))
 }

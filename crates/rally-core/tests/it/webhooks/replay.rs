@@ -52,7 +52,7 @@ fn a_replay_sends_what_was_missed_while_it_was_off() {
 }
 
 #[test]
-fn a_past_that_the_outbox_does_not_hold_is_told_from_the_feed() {
+fn a_past_that_the_outbox_does_not_hold_is_told_from_the_history() {
     let world = World::new();
     let ada = world.add("ada@x.example");
     world.acme.contacts().update(ada, &ContactUpdate::new().city("London")).unwrap();
@@ -70,7 +70,7 @@ fn a_past_that_the_outbox_does_not_hold_is_told_from_the_feed() {
 }
 
 #[test]
-fn a_replay_of_a_month_ago_tells_what_the_feed_still_has() {
+fn a_replay_of_a_month_ago_tells_the_same_events() {
     let (world, id) = world();
     let deal = world.deal("Two looms");
     world.acme.deals().move_to(deal, world.stage("Closed Won")).unwrap();
@@ -78,7 +78,22 @@ fn a_replay_of_a_month_ago_tells_what_the_feed_still_has() {
     world.clock.advance(31 * DAY);
     assert!(world.claims().is_empty());
     world.acme.webhooks().replay(id, 1, Some(2)).unwrap();
-    assert_eq!(types(&world), [told("deal.created", 1), told("deal.updated", 2)]);
+    let expected = [("deal.created", 1), ("deal.updated", 2), ("deal.stage_changed", 2), ("deal.won", 2)];
+    assert_eq!(types(&world), expected.map(|(event, number)| told(event, number)));
+}
+
+#[test]
+fn a_new_webhook_is_told_of_outcomes_of_the_past() {
+    let world = World::new();
+    let deal = world.deal("Two looms");
+    world.acme.deals().move_to(deal, world.stage("Closed Won")).unwrap();
+    let filter = EventFilter::new().changed_fields(["status"]);
+    let draft = draft("won", &[Event::DealWon]).filter(filter);
+    let id = world.acme.webhooks().create(&draft).unwrap().id;
+    world.acme.webhooks().replay(id, 1, None).unwrap();
+    let claims = world.deliver(|_| 200);
+    assert_eq!(body(&claims[0])["type"], "deal.won");
+    assert_eq!(body(&claims[0])["previous"]["status"], "open");
 }
 
 #[test]
@@ -120,6 +135,8 @@ fn a_long_replay_is_made_a_step_at_a_time() {
     }
     let id = hook(&world.acme, &[Event::ContactCreated]);
     world.acme.webhooks().replay(id, 1, None).unwrap();
+    let error = world.acme.webhooks().replay(id, 1, None).unwrap_err();
+    assert_eq!(error.code(), Code::Conflict, "one replay at a time");
     let first = world.claims();
     let waiting = world.stored(world.acme.tenant().id);
     let waiting = waiting.iter().filter(|entry| entry.key.space().0 == 0x43).count();
@@ -129,4 +146,6 @@ fn a_long_replay_is_made_a_step_at_a_time() {
     }
     drop(first);
     assert_eq!(world.told().len() + 8, 900);
+    world.acme.webhooks().replay(id, 900, None).unwrap();
+    assert_eq!(world.told().len(), 1);
 }
