@@ -1,8 +1,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use rally_core::{
-    Code, Config, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId, Timestamp, limits,
-    store::Store,
+    Code, Config, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId, Timestamp,
+    limits, store::Store,
 };
 use serde_json::Value;
 use uuid::Uuid;
