@@ -12,8 +12,8 @@ use std::{
 };
 
 use rally_core::{
-    Answered, Config, ContactDraft, CourierLimits, Engine, Environment, Event, Id, Reach, Session,
-    TenantDraft, Webhook, WebhookDraft,
+    Answered, Config, ContactDraft, CourierLimits, DeliveryQuery, DeliveryStatus, Engine, Environment, Event,
+    Id, Reach, Session, TenantDraft, Webhook, WebhookDraft,
     store::{MemoryStore, Store},
 };
 use rally_http::{
@@ -144,9 +144,9 @@ fn event(body: &[u8]) -> Value {
 /// Waits until no delivery is left to be made.
 async fn delivered(session: &Session, hook: Id<Webhook>) {
     loop {
-        let query = rally_core::DeliveryQuery::default();
+        let query = DeliveryQuery::default();
         let page = session.webhooks().deliveries(hook).list(&query).unwrap();
-        if page.records.iter().all(|delivery| delivery.status == rally_core::DeliveryStatus::Succeeded) {
+        if page.records.iter().all(|delivery| delivery.status == DeliveryStatus::Succeeded) {
             return;
         }
         tokio::task::yield_now().await;
@@ -236,6 +236,59 @@ fn events_of_a_record_come_in_the_order_of_its_changes_though_one_fails() {
             .map(|request| event(&request.body)["sequence"].as_u64().unwrap())
             .collect();
         assert_eq!(sequences, [1, 1, 2, 3, 4]);
+        delivering.stop(GRACE).await;
+    });
+}
+
+#[test]
+fn what_a_receiver_says_of_the_next_attempt_is_heard() {
+    block_on(async {
+        let (environment, clock) = rally_testkit::environment(7);
+        let engine = engine_on(Arc::new(MemoryStore::new()), environment);
+        let busy = Manner::status("429 Too Many Requests", "Retry-After: 8\r\n");
+        let receiver = Receiver::start([busy, Manner::ok()]).await;
+        let acme = tenant(&engine, "acme");
+        let hook = hook(&acme, &receiver.url("/"), [Event::All]);
+        create_contacts(&acme, 0..1);
+        let delivering = deliver_near(&engine, CourierLimits::default());
+        while acme.webhooks().get(hook.id).unwrap().failure_count < 1 {
+            tokio::task::yield_now().await;
+        }
+        let delivery =
+            acme.webhooks().deliveries(hook.id).list(&DeliveryQuery::default()).unwrap().records.remove(0);
+        assert_eq!(delivery.response_status, Some(429));
+        let wait = delivery.next_attempt_at.unwrap().as_micros() - delivery.created_at.as_micros();
+        // Between the planned five seconds and twice that, so it is as the receiver has asked.
+        assert!((8_000_000..8_100_000).contains(&wait), "{wait}");
+        clock.advance(9_000_000);
+        delivered(&acme, hook.id).await;
+        delivering.stop(GRACE).await;
+    });
+}
+
+#[test]
+fn a_receiver_that_is_gone_is_switched_off_and_the_others_are_told() {
+    block_on(async {
+        let engine = engine();
+        let gone = Receiver::start([Manner::status("410 Gone", "")]).await;
+        let receiver = Receiver::start([Manner::ok()]).await;
+        let acme = tenant(&engine, "acme");
+        let first = hook(&acme, &gone.url("/"), [Event::ContactCreated]);
+        let second = hook(&acme, &receiver.url("/"), [Event::DealWon]);
+        create_contacts(&acme, 0..1);
+        let delivering = deliver_near(&engine, CourierLimits::default());
+        while receiver.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let told = event(&receiver.requests()[0].body);
+        assert_eq!(
+            (&told["type"], &told["data"]["id"]),
+            (&"webhook.disabled".into(), &first.id.to_string().into())
+        );
+        assert!(!String::from_utf8_lossy(&receiver.requests()[0].body).contains(&first.secret));
+        let off = acme.webhooks().get(first.id).unwrap();
+        assert!(!off.is_active && off.disabled_reason.is_some());
+        assert!(acme.webhooks().get(second.id).unwrap().is_active);
         delivering.stop(GRACE).await;
     });
 }
