@@ -1,4 +1,4 @@
-//! Ten tasks of a host, each as a whole program.
+//! Eleven tasks of a host, each as a whole program.
 //!
 //! # 1. Read a list page by page
 //!
@@ -239,3 +239,26 @@
 //! `is_not_found`, `is_duplicate`, `is_invalid` and `is_unavailable` answer what most programs ask. After
 //! `is_outcome_unknown` a write may have happened or not: read the record, or repeat the
 //! write with the same [`IdempotencyKey`](crate::IdempotencyKey).
+//!
+//! # 11. Import a spreadsheet
+//!
+//! A dry run says what a run will do, and changes nothing. Refused rows come back as a file, with the reason of each, that
+//! can be mended and imported again.
+//!
+//! ```
+//! # use rally_core::{Engine, Error, ErrorFile, ImportMode, ImportOptions, TenantDraft, store::MemoryStore};
+//! # use std::io::Cursor;
+//! # let engine = Engine::new(MemoryStore::new());
+//! # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+//! # let file = Cursor::new("Post,First name,Last name\nada@x.example,Ada,Lovelace\nbob,Bob,\n");
+//! let options = ImportOptions::new().mode(ImportMode::Upsert).map("Post", "email");
+//! let expected = acme.contacts().import(file.clone(), &options.clone().dry_run())?;
+//! println!("{} new, {} refused: {:?}", expected.created, expected.skipped, expected.errors);
+//!
+//! let mut refused = ErrorFile::new(Vec::new());
+//! let report = acme.contacts().import_watched(file, &options, &mut refused)?;
+//! assert_eq!((report.created, report.skipped), (1, 1));
+//! let to_be_mended = refused.finish()?;
+//! # assert!(!to_be_mended.is_empty());
+//! # Ok::<(), Error>(())
+//! ```

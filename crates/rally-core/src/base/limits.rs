@@ -94,6 +94,10 @@ pub const IMPORT_ROW_BYTES: usize = 4 * 1024 * 1024;
 pub const IMPORT_COLUMNS: usize = 1_000;
 /// Refused rows that the report of an import tells.
 pub const IMPORT_ERRORS: usize = 1_000;
+/// Bytes of the reason of a refused row.
+pub const IMPORT_REASON_BYTES: usize = 400;
+/// Records whose names begin like the one that a row refers to, beyond which nobody looks on.
+pub const NAMES_LOOKED_AT: usize = 10_000;
 /// Bytes of all rows of an import that changes nothing.
 pub const DRY_RUN_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes of a workbook that is imported.

@@ -1,5 +1,7 @@
 //! Import and export: what a file says is in, once and whole, and goes out as it was.
 
+mod bounds;
+mod damaged;
 mod exports;
 mod workbooks;
 

@@ -1,5 +1,7 @@
 //! The rows of one transaction, each applied by the verbs that the API has.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -9,14 +11,16 @@ use super::{
     table::{FoundBy, RowId, RowKey},
 };
 use crate::{
-    base::{Code, Error, Faults, Kind},
+    base::{Code, Error, Faults, Kind, limits},
     engine::{
         schema::Body,
         session::{Session, Verbs},
         write::{
-            self, Answer, Definition, IdempotencyKey, MatchedBy, Precondition, Transaction, WriteOutcome,
+            self, Answer, Definition, IdempotencyKey, MatchedBy, Precondition, Subject, Transaction,
+            WriteOutcome,
         },
     },
+    store::Key,
 };
 
 /// What came of the rows of one transaction. It is kept for an idempotency key.
@@ -60,7 +64,13 @@ pub(super) fn commit<R: Tabular>(
 ) -> Result<(Done, bool), Error> {
     let bodies = bodies::<R>(session, rows);
     let model = session.tenant().model::<R>();
-    let reads = || write::keys_ahead(model, session.new_records(R::KIND), bodies.iter().flatten());
+    let reads = || {
+        let ids = rows.iter().filter_map(|row| row.content.as_ref().ok()?.0.known());
+        let records: BTreeSet<Key> =
+            ids.flat_map(|id| write::keys_ahead(model, Subject::Known(id), [])).collect();
+        let of_bodies = write::keys_ahead(model, session.new_records(R::KIND), bodies.iter().flatten());
+        records.into_iter().chain(of_bodies).collect()
+    };
     let committed = session.commit(key, &reads, &mut |transaction| {
         let done = each::<R>(transaction, verb, rows, &bodies)?;
         Ok(Answer::Value { json: serde_json::to_vec(&done).map_err(Error::internal)? })
@@ -119,7 +129,14 @@ fn each<R: Tabular>(
 
 impl Refusal {
     fn of(row: u64, error: &Error) -> Self {
-        Self { row, code: error.code().name().to_owned(), error: error.to_string() }
+        let mut told = error.to_string();
+        // All refusals of a transaction are one value of the store.
+        if told.len() > limits::IMPORT_REASON_BYTES {
+            let end = (0..=limits::IMPORT_REASON_BYTES).rev().find(|end| told.is_char_boundary(*end));
+            told.truncate(end.unwrap_or(0));
+            told.push('…');
+        }
+        Self { row, code: error.code().name().to_owned(), error: told }
     }
 }
 

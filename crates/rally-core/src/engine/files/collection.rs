@@ -31,8 +31,8 @@ impl<R: Tabular> Collection<'_, R> {
     /// ```
     ///
     /// # Errors
-    /// [`Code::Validation`](crate::Code::Validation) when the file or the options are not fit for it, before anything is
-    /// imported; [`Code::IdempotencyMismatch`](crate::Code::IdempotencyMismatch) for another file under a key;
+    /// [`Code::Validation`](crate::Code::Validation) when the file or the options are not fit for it: before anything is
+    /// imported, but for a row that is too long, or damage to a workbook behind its first rows; [`Code::IdempotencyMismatch`](crate::Code::IdempotencyMismatch) for another file under a key;
     /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope to write; [`Code::Unavailable`](crate::Code::Unavailable)
     /// when the file cannot be read or the store cannot answer: whole rows have been applied then, and no others.
     pub fn import(&self, file: impl Read + Seek, options: &ImportOptions) -> Result<ImportReport, Error> {

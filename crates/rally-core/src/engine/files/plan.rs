@@ -113,11 +113,18 @@ impl Plan {
         if let Some(fault) = self.fault(row) {
             return Ok(PreparedRow { number, content: Err(Faults::one("row", fault).into()) });
         }
+        match self.read(row, lookup) {
+            Err(error) if !error.is_about_input() => Err(error),
+            content => Ok(PreparedRow { number, content }),
+        }
+    }
+
+    fn read(&self, row: &OwnedRow, lookup: &mut Lookup<'_>) -> Result<(RowId, Vec<u8>), Error> {
         let mut inputs = self.inputs(row);
         (self.table.complete)(&mut inputs, lookup)?;
         lookup.resolve(&mut inputs)?;
         let id = inputs.id.clone();
-        Ok(PreparedRow { number, content: inputs.into_json().map(|json| (id, json)) })
+        Ok((id, inputs.into_json()?))
     }
 
     fn fault(&self, row: &OwnedRow) -> Option<String> {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::{
-    base::{Error, Id, Kind, unicode::fold_name},
+    base::{Code, Error, Id, Kind, limits, unicode::fold_name},
     engine::{
         read::{Query, Search},
         schema::{Member, Model, Record, Resource, Rule, unquote},
@@ -35,9 +35,6 @@ pub(crate) struct Labels {
 
 /// Members by which people call a record, the best first.
 const NAMES: [&str; 2] = ["fullName", "name"];
-
-/// Records with names that begin like the one looked for, which are looked at before it counts as one of many.
-const LOOKED_AT: usize = 10_000;
 
 /// Records of one name that are told.
 const TOLD: usize = 10;
@@ -85,10 +82,15 @@ pub(crate) fn by_name<R: Resource>(view: &View<'_>, text: &str) -> Result<Vec<Uu
         let name = text_of_member(&row.record()?, member)?.unwrap_or_default();
         if name == wanted {
             same.push(row.id().as_uuid());
-        } else if looked_at >= LOOKED_AT || fold_name(&name) == folded {
+        } else if fold_name(&name) == folded {
             alike.push(row.id().as_uuid());
         }
-        if same.len() > TOLD || looked_at > LOOKED_AT + TOLD {
+        if looked_at >= limits::NAMES_LOOKED_AT {
+            let phrase =
+                format!("the names of too many {} begin with {text:?}; name it by its id", R::KIND.plural());
+            return Err(Error::new(Code::Ambiguous, phrase));
+        }
+        if same.len() > TOLD {
             break;
         }
     }

@@ -61,3 +61,13 @@ pub(crate) enum RowId {
     /// A text that is no id of ours.
     Foreign,
 }
+
+impl RowId {
+    /// The id, if the row has one.
+    pub(crate) fn known(&self) -> Option<Uuid> {
+        match self {
+            RowId::Id(id) => Some(*id),
+            RowId::Missing | RowId::Foreign => None,
+        }
+    }
+}

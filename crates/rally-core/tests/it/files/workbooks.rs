@@ -62,12 +62,17 @@ fn the_shared_strings_of_a_workbook_are_bounded() {
 
 /// The least bound with which a workbook is taken.
 fn least(limits: impl Fn(u64) -> WorkbookLimits) -> u64 {
-    let takes = |bound: &u64| {
+    let takes = |bound: u64| {
         let options =
-            ImportOptions::new().limits(FileLimits { workbook: limits(*bound), ..FileLimits::default() });
+            ImportOptions::new().limits(FileLimits { workbook: limits(bound), ..FileLimits::default() });
         World::new().acme.contacts().import(Cursor::new(SHARED), &options).is_ok()
     };
-    (1..20_000).find(takes).unwrap()
+    let (mut refused, mut taken) = (0, 1 << 20);
+    while taken - refused > 1 {
+        let middle = (refused + taken) / 2;
+        if takes(middle) { taken = middle } else { refused = middle }
+    }
+    taken
 }
 
 #[test]
