@@ -13,8 +13,8 @@ use crate::{
         codec::{self, NewestV1, RecordParts, Slot},
         keys::spaces,
         schema::{
-            self, IndexNumber, Join, Member, Model, Record, Resource, Row, Rule, Searchable, joined, lookup,
-            quote, reference_id, stored,
+            self, IndexNumber, Join, Member, Model, Record, Resource, Row, Rule, Searchable, Summed, joined,
+            lookup, quote, reference_id, stored,
         },
         session::resource,
         write::{
@@ -52,8 +52,11 @@ const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 const FULL: Rule = Rule::Text { characters: 2 * limits::SHORT_TEXT + 1 };
 const PERCENT: Rule = Rule::Integer { min: 0, max: 100 };
 
+/// The forecast of a pipeline is made of these sums.
+const SUMMED: Summed = Summed { group: STAGE_ID, unit: CURRENCY, value: VALUE, weight: PROBABILITY };
+
 static MODEL: LazyLock<Model> =
-    LazyLock::new(|| Model::new(Kind::Deal, &[Deal::members(), bant::hidden()].concat()));
+    LazyLock::new(|| Model::new(Kind::Deal, &[Deal::members(), bant::hidden()].concat()).summed_by(SUMMED));
 
 /// The stored members of a deal, for a resource that is a part of it.
 pub(super) fn hidden() -> Vec<Member> {

@@ -1,19 +1,17 @@
 //! The forecast of a pipeline: the sums of its deals, stage by stage.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use bigdecimal::{BigDecimal, num_bigint::BigInt};
 use serde::{Serialize, Serializer, ser};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
-use super::{
-    Pipeline, PipelineStage,
-    deals::{CURRENCY, PIPELINE_ID, PROBABILITY, STAGE_ID, VALUE},
-};
+use super::{Pipeline, PipelineStage};
 use crate::{
     base::{Currency, Decimal, Error, Id, NotADecimal},
     engine::{
-        schema::{IndexNumber, Record, read_stored, reference_id},
+        keys::{self, SumName},
         session::{Collection, View, ViewCollection},
     },
     store::StoreError,
@@ -61,16 +59,14 @@ pub struct CurrencySum {
 pub struct Sum(BigDecimal);
 
 impl Sum {
-    fn add(&mut self, value: Decimal, times: u32) {
-        let value = rust_decimal::Decimal::from(value);
-        let mantissa = BigInt::from(value.mantissa()) * times;
-        self.0 += BigDecimal::new(mantissa, value.scale().into());
-    }
-
-    /// The sum of percentages as the sum of shares.
-    fn hundredth(&self) -> Self {
-        let (digits, scale) = self.0.as_bigint_and_exponent();
-        Self(BigDecimal::new(digits, scale + 2))
+    /// Adds a number, given in units of its last digit. The sum has as many digits behind the point as the one of its parts
+    /// that has the most, zeros included.
+    fn add(&mut self, number: i128, scale: u32) {
+        let sum = BigDecimal::new(BigInt::from(number), scale.into());
+        let scale = i64::from(scale).max(self.0.fractional_digit_count());
+        let (own, _) = self.0.with_scale(scale).into_bigint_and_exponent();
+        let (more, _) = sum.with_scale(scale).into_bigint_and_exponent();
+        self.0 = BigDecimal::new(own + more, scale);
     }
 }
 
@@ -97,17 +93,9 @@ impl Serialize for Sum {
     }
 }
 
-/// The deals of a stage that have been added up.
-#[derive(Default)]
-struct Tally {
-    count: u64,
-    /// By currency: the sum of the values, and that of the values times their percentages.
-    sums: BTreeMap<Currency, (Sum, Sum)>,
-}
-
 impl Collection<'_, Pipeline> {
-    /// The forecast of a pipeline at this moment, stage by stage and currency by currency, all digits exact. It reads all
-    /// of the pipeline's deals, and no others.
+    /// The forecast of a pipeline at this moment, stage by stage and currency by currency, all digits exact. It reads sums
+    /// that are kept with the deals, and no deals, so it costs the same however many there are.
     ///
     /// ```
     /// # use rally_core::*;
@@ -131,42 +119,35 @@ impl Collection<'_, Pipeline> {
 
 impl ViewCollection<'_, Pipeline> {
     fn forecast(&self, view: &View<'_>, id: Id<Pipeline>) -> Result<Forecast, Error> {
-        let pipeline = self.get(id)?;
-        let mut tallies: BTreeMap<Id<PipelineStage>, Tally> = BTreeMap::new();
-        view.deals().each_indexed(IndexNumber::of(PIPELINE_ID), id.as_uuid(), |deal| {
-            let damaged = || StoreError::Corrupt { what: "a deal without a stage".to_owned() };
-            let stage = Id::from_uuid(reference_id(deal.slot(STAGE_ID))?.ok_or_else(damaged)?);
-            tallies.entry(stage).or_default().add(deal)
-        })?;
-        let mut forecast = |stage: PipelineStage| match tallies.remove(&stage.id) {
-            Some(tally) => tally.of(stage),
-            None => Tally::default().of(stage),
-        };
-        Ok(Forecast { pipeline_id: id, stages: pipeline.stages.into_iter().map(&mut forecast).collect() })
+        let stages = self.get(id)?.stages;
+        let ids: Vec<Uuid> = stages.iter().map(|stage| stage.id.as_uuid()).collect();
+        let mut stages: Vec<StageForecast> =
+            stages.into_iter().map(|stage| StageForecast { stage, count: 0, sums: Vec::new() }).collect();
+        // The sums of a stage come one after the other, those of a currency too.
+        for (name, sum) in view.deals().sums_of(&ids)? {
+            let forecast = stages.iter_mut().find(|forecast| forecast.stage.id.as_uuid() == name.group);
+            let forecast =
+                forecast.ok_or_else(|| Error::internal("a sum of a stage that was not asked for"))?;
+            forecast.add(&name, &sum)?;
+        }
+        Ok(Forecast { pipeline_id: id, stages })
     }
 }
 
-impl Tally {
-    fn add(&mut self, deal: &Record<'_>) -> Result<(), Error> {
-        self.count += 1;
-        if deal.slot(VALUE).is_empty() {
-            return Ok(());
+impl StageForecast {
+    fn add(&mut self, name: &SumName, sum: &keys::Sum) -> Result<(), Error> {
+        self.count += u64::try_from(sum.count).map_err(Error::internal)?;
+        let Some(unit) = &name.unit else { return Ok(()) };
+        let damaged = |_| StoreError::Corrupt { what: "the currency of a sum".to_owned() };
+        let currency: Currency = unit.parse().map_err(damaged)?;
+        if self.sums.last().is_none_or(|last| last.currency != currency) {
+            self.sums.push(CurrencySum { currency, value: Sum::default(), weighted: Sum::default() });
         }
-        let value: Decimal = read_stored(deal.slot(VALUE), "a deal's value")?;
-        let percent: u32 = read_stored(deal.slot(PROBABILITY), "a deal's probability")?;
-        let currency = read_stored(deal.slot(CURRENCY), "a deal's currency")?;
-        let (sum, weighted) = self.sums.entry(currency).or_default();
-        sum.add(value, 1);
-        weighted.add(value, percent);
+        if let Some(last) = self.sums.last_mut() {
+            last.value.add(sum.value, name.scale);
+            // The weights are percentages.
+            last.weighted.add(sum.weighted, name.scale + 2);
+        }
         Ok(())
-    }
-
-    fn of(self, stage: PipelineStage) -> StageForecast {
-        let sums = self.sums.into_iter().map(|(currency, (value, weighted))| CurrencySum {
-            currency,
-            value,
-            weighted: weighted.hundredth(),
-        });
-        StageForecast { stage, count: self.count, sums: sums.collect() }
     }
 }

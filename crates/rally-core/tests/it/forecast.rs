@@ -1,7 +1,11 @@
+use std::{collections::BTreeMap, sync::Arc};
+
 use rally_core::{
-    Atomicity, Currency, DealDraft, DealUpdate, Decimal, Id, Pipeline, PipelineDraft, PipelineStageDraft,
-    Scope,
+    Atomicity, Currency, Deal, DealDraft, DealUpdate, Decimal, Id, Pipeline, PipelineDraft, PipelineStage,
+    PipelineStageDraft, Query, Scope, store::MemoryStore,
 };
+
+use rally_testkit::{CountingStore, Random};
 
 use crate::support::World;
 
@@ -146,4 +150,116 @@ fn a_sum_is_a_decimal_as_far_as_one_has_room() {
     deal(&world, "Lead", &"9".repeat(28), Currency::USD, 10);
     assert_eq!(sum(&world).to_string(), "10000000000000000000000000019.10");
     assert!(Decimal::try_from(&sum(&world)).is_err());
+}
+
+/// A number of units of a decimal place as a decimal of so many places.
+fn digits(number: i64, place: u32, scale: u32) -> String {
+    rust_decimal::Decimal::new(number / 10_i64.pow(place - scale), scale).to_string()
+}
+
+/// What [`told`] tells of the tenant's pipeline, made of its deals, whose values have two places at most.
+fn recounted(world: &World) -> String {
+    // By currency: hundredths, their percentages, and the most places of a value.
+    type Sums = BTreeMap<String, (i64, i64, u32)>;
+    let mut stages: BTreeMap<Id<PipelineStage>, (usize, Sums)> = BTreeMap::new();
+    for deal in world.acme.view().unwrap().deals().all(Query::all()).unwrap() {
+        let deal = deal.unwrap();
+        let (count, sums) = stages.entry(deal.stage_id).or_default();
+        *count += 1;
+        if let Some(value) = deal.value.map(rust_decimal::Decimal::from) {
+            let (sum, weighted, scale) = sums.entry(deal.currency.to_string()).or_default();
+            let hundredths = i64::try_from(value.mantissa()).unwrap() * 10_i64.pow(2 - value.scale());
+            *sum += hundredths;
+            *weighted += hundredths * i64::from(deal.probability);
+            *scale = value.scale().max(*scale);
+        }
+    }
+    let line = |stage: PipelineStage| {
+        let (count, sums) = stages.get(&stage.id)?;
+        let sums = sums.iter().map(|(currency, (sum, weighted, scale))| {
+            format!(" {currency} {} {}", digits(*sum, 2, *scale), digits(*weighted, 4, scale + 2))
+        });
+        Some(format!("{} {count}{}", stage.name, sums.collect::<Vec<_>>().join(",")))
+    };
+    world.pipeline().stages.into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A random value of at most two places, or none.
+fn some_value(random: &mut Random) -> Option<Decimal> {
+    let number = i64::try_from(random.below(2_000)).unwrap() - 500;
+    let scale = u32::try_from(random.below(3)).unwrap();
+    if random.once_in(5) { None } else { Some(rust_decimal::Decimal::new(number, scale).into()) }
+}
+
+#[test]
+fn the_sums_after_any_changes_are_those_of_all_deals_added_up() {
+    // With six stages, more sums than are gathered in one row.
+    let currencies = ["USD", "EUR", "GBP", "JPY", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "TRY"]
+        .map(|code| code.parse::<Currency>().unwrap());
+    let (world, mut random) = (World::new(), Random::new(3));
+    let stages = world.pipeline().stages;
+    let mut deals: Vec<Id<Deal>> = Vec::new();
+    for step in 0..600 {
+        let stage = stages[random.below(stages.len())].id;
+        let currency = random.one_of(&currencies);
+        let percent = u8::try_from(random.below(101)).unwrap();
+        let known = deals.get(random.below(deals.len())).copied();
+        match (random.below(8), known) {
+            (0, Some(id)) => {
+                deals.retain(|deal| *deal != id);
+                world.acme.deals().delete(id).unwrap();
+            }
+            (1, Some(id)) => drop(world.acme.deals().move_to(id, stage).unwrap()),
+            (2, Some(id)) => {
+                let update = DealUpdate::new().value(some_value(&mut random)).currency(currency);
+                world.acme.deals().update(id, &update.probability(percent)).unwrap();
+            }
+            (3, Some(id)) => {
+                let refused = world.acme.write(|tx| {
+                    tx.deals().update(id, &DealUpdate::new().value(decimal("7")))?;
+                    tx.deals().delete(id)?;
+                    tx.deals().delete(id)
+                });
+                refused.unwrap_err();
+            }
+            _ => {
+                let draft = DealDraft::new(world.pipeline().id, stage, "Deal").currency(currency);
+                let draft = draft.value(some_value(&mut random)).probability(percent);
+                deals.push(world.acme.deals().create(&draft).unwrap().id);
+            }
+        }
+        if step % 10 == 0 {
+            assert_eq!(told(&world, world.pipeline().id), recounted(&world), "step {step}");
+        }
+    }
+    let rows = world.stored(world.acme.tenant().id);
+    let rows = rows.iter().filter(|row| row.key.as_bytes()[0] == 0x16);
+    assert_eq!(rows.clone().count(), 1 + 6, "one that gathers, and one for each stage");
+    assert!(rows.clone().all(|row| row.value.len() < 64 * 60), "neither grows with the deals");
+    for id in deals {
+        world.acme.deals().delete(id).unwrap();
+    }
+    assert_eq!(told(&world, world.pipeline().id), "");
+}
+
+#[test]
+fn a_forecast_costs_the_same_however_many_deals_there_are() {
+    let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
+    let world = World::on(store.clone());
+    let drafts = vec![draft(&world, "Lead").value(decimal("1")).probability(50); 100];
+    let pipeline = world.pipeline().id;
+    let costs = [1, 20].map(|bulks| {
+        for _ in 0..bulks {
+            world.acme.deals().create_many(&drafts, Atomicity::AllOrNothing).unwrap();
+        }
+        store.reset();
+        world.acme.pipelines().forecast(pipeline).unwrap();
+        let counts = store.counts();
+        (counts.gets, counts.get_manys, counts.keys_asked, counts.scans)
+    });
+    assert_eq!(
+        costs,
+        [(1, 1, 7, 0); 2],
+        "the pipeline, and the rows of its stages with the one that gathers"
+    );
 }

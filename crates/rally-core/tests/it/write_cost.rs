@@ -107,8 +107,8 @@ fn each_verb_asks_and_changes_as_much_as_it_must() {
     upsert: 5 read, 1 scans of 1, 8 changed
     no change: 4 read, 0 scans of 0, 0 changed
     delete: 12 read, 2 scans of 0, 18 changed
-    deal: 9 read, 0 scans of 0, 10 changed
-    move: 9 read, 0 scans of 0, 9 changed
+    deal: 10 read, 0 scans of 0, 11 changed
+    move: 10 read, 0 scans of 0, 10 changed
     activity: 7 read, 0 scans of 0, 10 changed
     ");
 }

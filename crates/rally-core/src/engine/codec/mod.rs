@@ -22,7 +22,7 @@ pub(crate) use outbox::{
 };
 pub(crate) use rows::{
     AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, ListsV1, MarkV1, NewestV1,
-    NodeV1, RateV1, SecretV1, SecretsV1, SpineNodeV1, TrimV1,
+    NodeV1, RateV1, SecretV1, SecretsV1, SpineNodeV1, SumV1, SumsV1, TrimV1,
 };
 pub(crate) use slots::{MAX_SLOTS, RecordHead, RecordParts, Slot, encode_record, put_wide};
 
@@ -96,6 +96,7 @@ mod tests {
                 RateV1::ROW,
                 FormerV1::ROW,
                 NewestV1::ROW,
+                SumsV1::ROW,
             ] {
                 if let [first, second, ..] = bytes.as_mut_slice() {
                     (*first, *second) = (row, 1);
@@ -107,6 +108,7 @@ mod tests {
                 let _ = decode::<RateV1>(&bytes);
                 let _ = decode::<FormerV1>(&bytes);
                 let _ = decode::<NewestV1>(&bytes);
+                let _ = decode::<SumsV1>(&bytes);
             }
         }
     }

@@ -133,6 +133,23 @@ pub(crate) struct SecretV1 {
     pub(crate) made_at: i64,
 }
 
+/// Sums of a kind's records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SumsV1 {
+    pub(crate) sums: Vec<SumV1>,
+}
+
+/// A sum of the records of a group whose numbers have one unit and one scale, or of those without a number.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct SumV1 {
+    pub(crate) group: [u8; 16],
+    pub(crate) unit: Option<String>,
+    pub(crate) scale: u32,
+    pub(crate) count: i64,
+    pub(crate) value: i128,
+    pub(crate) weighted: i128,
+}
+
 /// The answer kept for an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct AnswerV1 {
@@ -197,6 +214,11 @@ impl Wire for SecretsV1 {
 
 impl Wire for RateV1 {
     const ROW: u8 = 8;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for SumsV1 {
+    const ROW: u8 = 15;
     const FORMAT: u8 = 1;
 }
 

@@ -1,4 +1,4 @@
-//! The keys within a tenant: families of keys, indexes, sets of record numbers, and lists that count.
+//! The keys within a tenant: families of keys, indexes, sums, sets of record numbers, and lists that count.
 
 mod index;
 mod lists;
@@ -6,6 +6,7 @@ mod numbers;
 pub(crate) mod outbox;
 mod sequence;
 pub(crate) mod spaces;
+mod sums;
 
 pub(crate) use self::{
     index::{
@@ -17,4 +18,5 @@ pub(crate) use self::{
     outbox::{EventPlace, OutboxKey},
     sequence::{Place, Sequence},
     spaces::{IndexedValue, MARK_EVERY, WHOLE_EVERY},
+    sums::{Sum, SumName, move_share, sums_of},
 };

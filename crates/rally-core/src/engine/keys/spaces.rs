@@ -40,6 +40,8 @@ const INDEX: Space = Space(0x13);
 const SEARCH: Space = Space(0x14);
 /// The newest record that refers to another: kind, index, number of the other.
 const NEWEST: Space = Space(0x15);
+/// Sums of records: kind; behind it, those of a group.
+const SUMS: Space = Space(0x16);
 /// Changes: kind, instant.
 const FEED: Space = Space(0x20);
 /// What records were before their changes: kind, id, version that the change made.
@@ -126,6 +128,16 @@ pub(crate) fn search(kind: Kind, folded: &str) -> Key {
 
 pub(crate) fn newest(kind: Kind, index: IndexNumber, target: Uuid) -> Key {
     Key::new(NEWEST).kind(kind).byte(index.number()).bytes(&RecordNumber::of(target).to_bytes())
+}
+
+/// Sums of a kind's records that are gathered from its last changes.
+pub(crate) fn sums(kind: Kind) -> Key {
+    Key::new(SUMS).kind(kind)
+}
+
+/// Sums of the records of a group.
+pub(crate) fn sums_of(kind: Kind, group: Uuid) -> Key {
+    sums(kind).uuid(group)
 }
 
 pub(crate) fn all_updated(kind: Kind) -> Key {

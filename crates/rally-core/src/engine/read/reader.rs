@@ -10,10 +10,9 @@ use crate::{
     engine::{
         codec::{Bytes, RecordHead, Slot},
         keys::{
-            FEWEST, IndexedValue, Lists, MOST, NumberSet, Numbers, Place, Sequence, damaged_key, number_in,
-            spaces,
+            FEWEST, IndexedValue, Lists, NumberSet, Numbers, Place, Sequence, damaged_key, number_in, spaces,
         },
-        schema::{IndexNumber, Model, Record, Resource, Row, TenantInfo, join},
+        schema::{IndexNumber, Model, Resource, Row, TenantInfo, join},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
@@ -104,25 +103,6 @@ impl<'v, R: Resource> Reader<'v, R> {
             self.join(&mut page.records)?;
         }
         Ok(page)
-    }
-
-    /// Looks at each record whose indexed member is the id `target`, in the order of creation.
-    pub(crate) fn each_indexed(
-        &self,
-        index: IndexNumber,
-        target: Uuid,
-        mut look: impl FnMut(&Record<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut numbers = self.indexed(index, IndexedValue::id(target), MOST);
-        loop {
-            let some = numbers.next_many(AT_ONCE)?;
-            if some.is_empty() {
-                return Ok(());
-            }
-            for row in self.rows(&some)? {
-                look(&row.record()?)?;
-            }
-        }
     }
 
     /// The first record whose indexed member has a value, with its joined members.

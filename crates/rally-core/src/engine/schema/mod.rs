@@ -20,6 +20,7 @@ pub(crate) use self::{
         Fold, IndexNumber, ValueSource, computed, computed_optional, created_at, id, id_as, joined, lookup,
         stored, tenant_id, updated_at,
     },
+    model::Summed,
     record::{NULL, Record},
     resource::sealed::Sealed,
     rule::{

@@ -17,6 +17,20 @@ pub struct Model {
     slot_count: usize,
     whole: Fields,
     joins: Vec<Join>,
+    summed: Option<Summed>,
+}
+
+/// The members by which sums of the records are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Summed {
+    /// The id of the group that a record is summed in.
+    pub(crate) group: Slot,
+    /// The unit of the value: values of different units are summed apart.
+    pub(crate) unit: Slot,
+    /// The decimal number that a record adds; a record without one is counted.
+    pub(crate) value: Slot,
+    /// The whole number from 0 to 100 by which the value is multiplied in the weighted sum.
+    pub(crate) weight: Slot,
 }
 
 impl Model {
@@ -46,7 +60,17 @@ impl Model {
         let joins = joined().map(|(_, join)| join).collect();
         let members: Vec<Member> = members.iter().map(|member| member.found_by_reference()).collect();
         let whole = Fields::of(members.iter().filter(|member| member.access.is_read()));
-        Self { kind, members, slot_count, whole, joins }
+        Self { kind, members, slot_count, whole, joins, summed: None }
+    }
+
+    /// Keeps sums of the records.
+    pub(crate) fn summed_by(self, summed: Summed) -> Self {
+        Self { summed: Some(summed), ..self }
+    }
+
+    /// The members by which sums of the records are kept, if they are.
+    pub(crate) const fn summed(&self) -> Option<Summed> {
+        self.summed
     }
 
     /// The kind of the records.

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use uuid::Uuid;
 
@@ -7,12 +7,12 @@ use crate::{
     base::{Error, Id, Kind, Scope, Timestamp, limits},
     engine::{
         codec::Slot,
-        keys::IndexedValue,
+        keys::{IndexedValue, Sum, SumName, sums_of},
         read::{
             self, FeedEntry, FeedPosition, FeedQuery, HistoryEntry, HistoryQuery, ListQuery, Page, Query,
             Reader, Walk,
         },
-        schema::{IndexNumber, Keyed, Record, Recorded, Resource, Row, TenantInfo},
+        schema::{IndexNumber, Keyed, Recorded, Resource, Row, TenantInfo},
         write::Transaction,
     },
     store::Snapshot,
@@ -337,16 +337,10 @@ impl<'v, R: Resource> ViewCollection<'v, R> {
         self.reader.existing(id.as_uuid())
     }
 
-    /// Looks at each record whose indexed member is the id `target`, in the order of their creation, without joined
-    /// members.
-    pub(crate) fn each_indexed(
-        &self,
-        index: IndexNumber,
-        target: Uuid,
-        look: impl FnMut(&Record<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// Sums of the records of some groups.
+    pub(crate) fn sums_of(&self, groups: &[Uuid]) -> Result<BTreeMap<SumName, Sum>, Error> {
         require(self.scope, R::READ)?;
-        self.reader.each_indexed(index, target, look)
+        sums_of(self.reader.snapshot(), R::KIND, groups)
     }
 
     /// The same records in their stored form, for adapters.

@@ -35,6 +35,7 @@ pub(crate) fn keys_ahead<'b>(
 ) -> Vec<Key> {
     let kind = model.kind();
     let mut keys = BTreeSet::from([spaces::lists(kind)]);
+    keys.extend(model.summed().map(|_| spaces::sums(kind)));
     let mut number = match subject {
         Subject::Known(id) => {
             keys.insert(spaces::record(kind, id));

@@ -19,6 +19,8 @@ pub(super) fn apply(
     move_in_creation_order(transaction, change)?;
     store_record(transaction, change, bytes);
     move_keys(transaction, change)?;
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    keys::move_share(&mut transaction.overlay, change.definition.model, before, after)?;
     // Feed, list by last change and audit trail are about versions, and the record stays at its version: noting the
     // use of an API key must neither make a caller's `if_version` stale nor fill the audit trail.
     if change.is_silent() {

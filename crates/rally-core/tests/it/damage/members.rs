@@ -2,8 +2,9 @@
 
 use rally_core::{
     Activity, ActivityDraft, ActivityType, ActivityUpdate, ApiKey, ApiKeyDraft, BantUpdate, CompanyDraft,
-    CriterionUpdate, Deal, DealUpdate, Decimal, Id, Pipeline, PipelineStageDraft, PipelineUpdate, Scope,
-    Timestamp, User, UserDraft,
+    CriterionUpdate, Deal, DealDraft, DealUpdate, Decimal, Id, Kind, Pipeline, PipelineStageDraft,
+    PipelineUpdate, Scope, Timestamp, User, UserDraft,
+    store::{Key, Space},
 };
 
 use super::{Damaged, SECRET, is_corrupt, refused};
@@ -49,19 +50,39 @@ fn a_damaged_mark_of_an_active_admin_is_told_when_the_last_one_is_looked_for() {
     refused(&damaged, || keys.revoke(first));
 }
 
+/// The draft of a deal of a value.
+fn valued(damaged: &Damaged) -> DealDraft {
+    damaged.world.lead("Deal").value("12345".parse::<Decimal>().unwrap())
+}
+
 #[test]
-fn damaged_members_of_a_deal_are_told_by_the_forecast() {
-    for (text, by) in [("12345", &b"1234x"[..]), ("\"USD\"", b"\"usd\"")] {
+fn damaged_members_of_a_deal_are_told_when_they_are_taken_out_of_the_sums() {
+    for (text, by) in [("12345", &b"1234x"[..]), ("\"USD\"", b"\"US\xff\""), ("\"USD\"", b"\"USD ")] {
         let damaged = Damaged::new();
-        let acme = &damaged.world.acme;
-        let deal = acme
-            .deals()
-            .create(&damaged.world.lead("Deal").value("12345".parse::<Decimal>().unwrap()))
-            .unwrap()
-            .id;
+        let deals = damaged.world.acme.deals();
+        let deal = deals.create(&valued(&damaged)).unwrap().id;
         damaged.replace(deal, text, by);
-        is_corrupt(acme.pipelines().forecast(damaged.world.pipeline().id));
+        refused(&damaged, || deals.delete(deal));
     }
+}
+
+#[test]
+fn damaged_sums_are_told_by_the_forecast() {
+    let damaged = Damaged::new();
+    damaged.world.acme.deals().create(&valued(&damaged)).unwrap();
+    let key = Key::new(Space(0x16)).kind(Kind::Deal);
+    let whole = damaged.value(&key);
+    let place = whole.windows(3).position(|bytes| bytes == b"USD").unwrap();
+    let (mut unknown, mut none) = (whole.clone(), whole.clone());
+    unknown[place] = b'u';
+    // The scale and the count follow; twice the count of one is none.
+    none[place + 4] = 0;
+    for value in [&unknown[..], &none, &whole[..whole.len() - 1]] {
+        damaged.put(&key, value);
+        is_corrupt(damaged.world.acme.pipelines().forecast(damaged.world.pipeline().id));
+    }
+    damaged.put(&key, &whole);
+    damaged.world.acme.pipelines().forecast(damaged.world.pipeline().id).unwrap();
 }
 
 #[test]
