@@ -1,10 +1,11 @@
-use std::{collections::HashMap, fmt, ops::Bound, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
-use imbl::OrdMap;
 use parking_lot::{Mutex, RwLock};
 
-use super::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError};
+use super::{
+    Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError, tree::Tree,
+};
 use crate::base::TenantId;
 
 /// A store in memory, for tests, fakes and caches that may be lost.
@@ -17,24 +18,19 @@ pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
 }
 
-type Map = OrdMap<Key, Bytes>;
-
 /// A batch of at most this many changes is put in place while readers wait, for a few microseconds: that is much less
 /// work than copying what it touches. A larger one is put into a copy.
 const SMALL: usize = 32;
-
-/// After this many keys that did not follow the one before, keys are taken to be scattered.
-const SCATTERED: usize = 2;
 
 #[derive(Default)]
 struct Tenant {
     /// Held for the whole of a write, so that no other comes between.
     writer: Mutex<()>,
     /// Held only as long as it takes to copy a reference or to put a small batch in.
-    newest: RwLock<Map>,
+    newest: RwLock<Tree>,
 }
 
-struct MemorySnapshot(Map);
+struct MemorySnapshot(Tree);
 
 impl MemoryStore {
     /// An empty store.
@@ -79,11 +75,12 @@ impl Store for MemoryStore {
             Err(Abort::Store(error)) => return Err(error),
         };
         self.limits().check(&batch)?;
-        if batch.len() <= SMALL {
-            apply(batch, &mut tenant.newest.write());
+        let changes: Vec<_> = batch.into_changes().collect();
+        if changes.len() <= SMALL {
+            tenant.newest.write().apply(changes);
         } else {
             let mut next = tenant.newest.read().clone();
-            apply(batch, &mut next);
+            next.apply(changes);
             let before = std::mem::replace(&mut *tenant.newest.write(), next);
             drop(before);
         }
@@ -91,49 +88,17 @@ impl Store for MemoryStore {
     }
 }
 
-fn apply(batch: Batch, map: &mut Map) {
-    for (key, value) in batch.into_changes() {
-        match value {
-            Some(value) => map.insert(key, value),
-            None => map.remove(&key),
-        };
-    }
-}
-
 impl Snapshot for MemorySnapshot {
     fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.0.get(key).cloned())
+        Ok(self.0.get(key))
     }
 
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        // Keys that are asked for together often stand together; the next entry is then cheaper than a search.
-        let mut ahead = self.0.range::<_, Key>(..).peekable();
-        let mut missed = 0;
-        let find = |key: &Key| {
-            if let Some((_, value)) = ahead.next_if(|(next, _)| *next == key) {
-                return Some(value.clone());
-            }
-            missed += 1;
-            if missed > SCATTERED {
-                return self.0.get(key).cloned();
-            }
-            ahead = self.0.range::<_, Key>(key..).peekable();
-            ahead.next_if(|(next, _)| *next == key).map(|(_, value)| value.clone())
-        };
-        Ok(keys.iter().map(find).collect())
+        Ok(self.0.get_many(keys))
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
-        if range.is_empty() {
-            return Ok(Vec::new());
-        }
-        let upper = range.end().map_or(Bound::Unbounded, Bound::Excluded);
-        let found = self.0.range::<_, Key>((Bound::Included(range.start()), upper));
-        let entry = |(key, value): (&Key, &Bytes)| Entry { key: key.clone(), value: value.clone() };
-        Ok(match direction {
-            Direction::Forward => found.take(limit).map(entry).collect(),
-            Direction::Backward => found.rev().take(limit).map(entry).collect(),
-        })
+        Ok(self.0.scan(range, direction, limit))
     }
 }
 

@@ -16,6 +16,7 @@ mod memory;
 mod overlay;
 mod promise;
 mod told;
+mod tree;
 mod turns;
 
 use std::fmt::Debug;

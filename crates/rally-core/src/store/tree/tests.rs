@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::Space;
+
+type Model = BTreeMap<Key, Bytes>;
+
+/// A key of one of three families, and a value that may be short or long.
+fn change() -> impl Strategy<Value = Change> {
+    let key = (0u8..3, 0u16..400)
+        .prop_map(|(family, number)| Key::new(Space(7)).byte(family).bytes(&number.to_be_bytes()));
+    let value = prop_oneof![
+        2 => Just(None),
+        5 => (0usize..200).prop_map(|length| Some(Bytes::from(vec![b'v'; length]))),
+    ];
+    (key, value)
+}
+
+fn batches() -> impl Strategy<Value = Vec<Vec<Change>>> {
+    prop::collection::vec(prop::collection::vec(change(), 0..120), 0..12)
+}
+
+fn sorted(batch: Vec<Change>) -> Vec<Change> {
+    batch.into_iter().collect::<BTreeMap<Key, Option<Bytes>>>().into_iter().collect()
+}
+
+fn entries(model: &Model) -> Vec<Entry> {
+    model.iter().map(|(key, value)| Entry { key: key.clone(), value: value.clone() }).collect()
+}
+
+fn all() -> KeyRange {
+    KeyRange::prefix(&Key::new(Space(7)))
+}
+
+/// The entries of each leaf.
+fn leaves(tree: &Tree) -> Vec<usize> {
+    fn visit(node: &Node, found: &mut Vec<usize>) {
+        match node {
+            Node::Leaf(leaf) => found.push(leaf.len()),
+            Node::Branch(branch) => {
+                assert!((1..=FANOUT).contains(&branch.len()), "{} children", branch.len());
+                branch.within(Bounds { start: b"", end: None }).for_each(|child| visit(child, found));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    tree.root.iter().for_each(|root| visit(root, &mut found));
+    found
+}
+
+proptest! {
+    #[test]
+    fn each_version_reads_as_a_plain_map_does(
+        batches in batches(), from in change(), until in change(), limit in 0usize..300,
+    ) {
+        let (mut tree, mut model) = (Tree::default(), Model::new());
+        let mut versions = Vec::new();
+        for batch in batches {
+            let batch = sorted(batch);
+            for (key, value) in &batch {
+                match value {
+                    Some(value) => drop(model.insert(key.clone(), value.clone())),
+                    None => drop(model.remove(key)),
+                }
+            }
+            tree.apply(batch);
+            versions.push((tree.clone(), model.clone()));
+        }
+        let ranges = [all(), all().from(from.0.clone()), all().until(until.0.clone()), all().from(from.0).until(until.0)];
+        for (tree, model) in &versions {
+            prop_assert!(leaves(tree).iter().all(|length| (1..=leaf::MOST).contains(length)));
+            for range in &ranges {
+                let inside = |entry: &Entry| {
+                    *range.start() <= entry.key && range.end().is_none_or(|end| entry.key < *end)
+                };
+                let mut expected: Vec<Entry> = entries(model).into_iter().filter(inside).collect();
+                prop_assert_eq!(&tree.scan(range, Direction::Forward, usize::MAX)[..], &expected[..]);
+                let first: Vec<Entry> = expected.iter().take(limit).cloned().collect();
+                prop_assert_eq!(tree.scan(range, Direction::Forward, limit), first);
+                expected.reverse();
+                expected.truncate(limit);
+                prop_assert_eq!(tree.scan(range, Direction::Backward, limit), expected);
+            }
+            let keys: Vec<Key> = (0u8..3)
+                .flat_map(|family| (0u16..400).map(move |number| (family, number)))
+                .map(|(family, number)| Key::new(Space(7)).byte(family).bytes(&number.to_be_bytes()))
+                .collect();
+            let expected: Vec<Option<Bytes>> = keys.iter().map(|key| model.get(key).cloned()).collect();
+            prop_assert_eq!(&keys.iter().map(|key| tree.get(key)).collect::<Vec<_>>(), &expected);
+            prop_assert_eq!(tree.get_many(&keys), expected);
+        }
+    }
+}
+
+fn key(family: u8, number: u64) -> Key {
+    Key::new(Space(7)).byte(family).number(number)
+}
+
+#[test]
+fn keys_that_come_at_the_end_fill_their_leaves_also_between_other_families() {
+    let mut tree = Tree::default();
+    let value = || Some(Bytes::from_static(b"v"));
+    for number in 0..10_000 {
+        tree.apply((0..3).map(|family| (key(family, number), value())).collect());
+    }
+    let leaves = leaves(&tree);
+    let full = leaves.iter().filter(|length| **length == leaf::MOST).count();
+    assert!(full + 10 > leaves.len(), "{full} of {} leaves are full", leaves.len());
+}
+
+#[test]
+fn what_is_left_of_many_entries_is_in_few_leaves() {
+    let mut tree = Tree::default();
+    tree.apply((0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect());
+    for number in (0..20_000).filter(|number| number % 50 != 0) {
+        tree.apply(vec![(key(0, number), None)]);
+    }
+    let leaves = leaves(&tree);
+    assert_eq!(leaves.iter().sum::<usize>(), 400);
+    assert!(leaves.len() < 400 / 4, "{} leaves", leaves.len());
+    tree.apply((0..20_000).map(|number| (key(0, number), None)).collect());
+    assert!(tree.root.is_none());
+}
