@@ -56,8 +56,8 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(micros))
     }
 
-    /// Appends the 27 bytes of the written form.
-    pub(crate) fn write(self, out: &mut Vec<u8>) {
+    /// The written form.
+    pub(crate) fn text(self) -> [u8; 27] {
         let (year, month, day) = civil(self.0.div_euclid(86_400_000_000));
         let micros = self.0.rem_euclid(86_400_000_000);
         let (seconds, micros) = (small(micros / 1_000_000), small(micros % 1_000_000));
@@ -72,7 +72,7 @@ impl Timestamp {
             y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.',
             f1, f2, f3, f4, f5, f6, b'Z',
         ];
-        out.extend_from_slice(&text);
+        text
     }
 }
 
@@ -96,17 +96,35 @@ fn small(number: i64) -> u32 {
     invariant(u32::try_from(number).ok(), "parts of an instant of four-digit years are small")
 }
 
+/// The two decimal digits of each number below a hundred.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant that would not compile if a place were beyond its end"
+)]
+const DIGITS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    let mut ten = 0;
+    while ten < 10 {
+        let mut one = 0;
+        while one < 10 {
+            pairs[number] = [b'0' + ten, b'0' + one];
+            number += 1;
+            one += 1;
+        }
+        ten += 1;
+    }
+    pairs
+};
+
 /// The two decimal digits of a number below a hundred.
 fn digits(number: u32) -> [u8; 2] {
-    let number = invariant(u8::try_from(number).ok(), "a number below a hundred");
-    [b'0' + number / 10 % 10, b'0' + number % 10]
+    *invariant(usize::try_from(number).ok().and_then(|number| DIGITS.get(number)), "a number below a hundred")
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::with_capacity(27);
-        self.write(&mut text);
-        f.write_str(&String::from_utf8_lossy(&text))
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 

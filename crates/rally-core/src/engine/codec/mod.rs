@@ -6,6 +6,7 @@
 
 mod chunk;
 mod outbox;
+mod room;
 mod rows;
 mod slots;
 
@@ -20,11 +21,12 @@ pub(crate) use outbox::{
     AttemptV1, BreakerV1, DeliveryV1, EventV1, LeaseV1, OnlyV1, PayloadV1, StandingV1, SubscriptionV1,
     SubscriptionsV1, TaskV1,
 };
+pub(crate) use room::{Room, WIDE, Wide};
 pub(crate) use rows::{
     AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, ListsV1, MarkV1, NewestV1,
     NodeV1, RateV1, SecretV1, SecretsV1, SpineNodeV1, SumV1, SumsV1, TrimV1,
 };
-pub(crate) use slots::{MAX_SLOTS, RecordHead, RecordParts, Slot, encode_record, put_wide};
+pub(crate) use slots::{MAX_SLOTS, RecordHead, RecordParts, Slot, encode_record};
 
 use crate::store::StoreError;
 

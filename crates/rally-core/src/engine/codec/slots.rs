@@ -19,7 +19,10 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{damaged, open_envelope};
+use super::{
+    damaged, open_envelope,
+    room::{Room, WIDE, Wide},
+};
 use crate::{
     base::{IdSalt, RecordNumber, Timestamp, clamp, invariant, record_id},
     store::StoreError,
@@ -56,9 +59,6 @@ impl Slot {
 
 const ROW: u8 = 5;
 const FORMAT: u8 = 1;
-
-/// Members up to this length are copied this many bytes at a time, which takes a few instructions.
-const WIDE: usize = 32;
 
 /// What a record is besides its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,18 +159,55 @@ impl<'a> RecordParts<'a> {
         Slot::all().map(|slot| self.slot(slot))
     }
 
-    /// Appends the JSON text of a member, or `default` if it has no value.
-    #[inline]
-    pub(crate) fn write_slot(&self, slot: Slot, default: &[u8], out: &mut Vec<u8>) {
-        let (start, end) = self.places.of(slot);
-        let from_here = self.members.get(start..).and_then(|rest| rest.first_chunk::<WIDE>());
-        match (end - start, from_here) {
-            (0, _) => out.extend_from_slice(default),
-            (length @ ..=WIDE, Some(wide)) => put_wide(wide, length, out),
-            _ => {
-                out.extend_from_slice(invariant(self.members.get(start..end), "places lead into the members"))
+    /// Writes the JSON text of a member, or `null` if it has no value.
+    pub(crate) fn write_slot(&self, slot: Slot, room: &mut Room<'_>) {
+        self.write_slots(slot, [(&Wide::new(b""), &Wide::new(b"null"))].into_iter(), room);
+    }
+
+    /// Writes the JSON texts of members one beside the other, from a first one on. Before each goes an opening, and if it
+    /// has no value, a default in its place.
+    pub(crate) fn write_slots<'s>(
+        &self,
+        first: Slot,
+        texts: impl Iterator<Item = (&'s Wide, &'s Wide)>,
+        room: &mut Room<'_>,
+    ) {
+        match self.places {
+            Places::Two(places) => {
+                let places = places.iter().map(|place| usize::from(u16::from_le_bytes(*place)));
+                self.write_run(places.skip(first.index()), texts, room);
+            }
+            Places::Four(places) => {
+                self.write_run(places.iter().map(wide).skip(first.index()), texts, room);
             }
         }
+    }
+
+    fn write_run<'s>(
+        &self,
+        mut places: impl Iterator<Item = usize>,
+        texts: impl Iterator<Item = (&'s Wide, &'s Wide)>,
+        room: &mut Room<'_>,
+    ) {
+        let mut start = places.next().unwrap_or_default();
+        room.write(|out| {
+            for (opening, default) in texts {
+                out.put_wide(opening);
+                // Members that the record's format did not have are behind its last place.
+                let end = places.next().unwrap_or(start);
+                let (length, rest) = (end - start, self.members.get(start..).unwrap_or_default());
+                if length == 0 {
+                    out.put_wide(default);
+                } else if let (true, Some(wide)) = (length <= WIDE, rest.first_chunk::<WIDE>()) {
+                    out.put(wide, length);
+                } else if let (true, Some(wide)) = (length <= 2 * WIDE, rest.first_chunk::<{ 2 * WIDE }>()) {
+                    out.put(wide, length);
+                } else {
+                    out.put_slice(invariant(rest.get(..length), "places lead into the members"));
+                }
+                start = end;
+            }
+        });
     }
 }
 
@@ -212,15 +249,6 @@ impl Places<'_> {
 
 fn wide(place: &[u8; 4]) -> usize {
     clamp(u32::from_le_bytes(*place).into())
-}
-
-/// Appends the first `length` bytes, by copying all `N` and truncating: a copy of constant length compiles to a few
-/// instructions, without a call.
-#[inline]
-pub(crate) fn put_wide<const N: usize>(bytes: &[u8; N], length: usize, out: &mut Vec<u8>) {
-    let end = out.len() + length;
-    out.extend_from_slice(bytes);
-    out.truncate(end);
 }
 
 /// The bytes of a record.
@@ -277,7 +305,9 @@ mod tests {
                 let slot = Slot::new(u8::try_from(slot).unwrap());
                 prop_assert_eq!(parts.slot(slot), &member[..]);
                 let mut written = Vec::new();
-                parts.write_slot(slot, b"null", &mut written);
+                let mut room = Room::behind(&mut written, member.len() + 4);
+                parts.write_slot(slot, &mut room);
+                room.close();
                 let expected: &[u8] = if member.is_empty() { b"null" } else { member };
                 prop_assert_eq!(&written[..], expected);
             }
@@ -291,7 +321,9 @@ mod tests {
         ) {
             if let Ok(parts) = RecordParts::read(&[&[ROW, FORMAT, width, count], &body[..]].concat()) {
                 parts.slots().for_each(drop);
-                Slot::all().for_each(|slot| parts.write_slot(slot, b"", &mut Vec::new()));
+                let mut written = Vec::new();
+                let mut room = Room::behind(&mut written, parts.bytes() + 4 * MAX_SLOTS);
+                Slot::all().for_each(|slot| parts.write_slot(slot, &mut room));
             }
             let _ = RecordParts::read(&body);
             let _ = RecordHead::read(&[&[ROW, FORMAT], &body[..]].concat());

@@ -1,9 +1,13 @@
 use std::sync::Arc;
 
-use super::{Member, Model, Record, member::ValueSource, record::NULL};
+use super::{
+    Member, Model, Record,
+    member::ValueSource,
+    record::{LONGEST_TEXT, NULL},
+};
 use crate::{
     base::{Faults, Profile},
-    engine::codec::put_wide,
+    engine::codec::{RecordParts, Room, WIDE, Wide},
     store::StoreError,
 };
 
@@ -11,46 +15,57 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Fields {
     steps: Arc<[Step]>,
+    /// Bytes for all of an object that is not in a record's bytes.
+    besides: usize,
 }
 
 /// Opening of a member (`,"name":`), and the source of its value.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    /// The opening is copied whole and cut, which costs less than a copy of its own length.
-    opening: [u8; NAME],
-    opening_length: usize,
+    opening: Wide,
     source: ValueSource,
     /// JSON text of a stored member without a value.
-    default: &'static [u8],
+    default: Wide,
+    /// Steps from this one on whose members are stored one beside the other.
+    run: usize,
 }
 
 impl Step {
     fn name(&self) -> String {
-        let opening = self.opening.iter().take(self.opening_length).map(|byte| char::from(*byte));
+        let opening = self.opening.as_bytes().iter().map(|byte| char::from(*byte));
         opening.filter(char::is_ascii_alphanumeric).collect()
+    }
+
+    /// Bytes for the opening, and for a value that is not stored.
+    fn bytes(&self) -> usize {
+        let value = match self.source {
+            ValueSource::Slot(_) | ValueSource::Joined(..) => self.default.as_bytes().len(),
+            _ => LONGEST_TEXT,
+        };
+        self.opening.as_bytes().len() + value
     }
 }
 
-/// Bytes of the longest name of a member, with the characters around it.
-const NAME: usize = 32;
-
 /// Bytes of the longest name of a member.
-pub(crate) const LONGEST_NAME: usize = NAME - 4;
-
-/// Bytes for the parts of the JSON that are not in a record's bytes: ids, instants, brackets and `null`s.
-const BESIDES: usize = 320;
+pub(crate) const LONGEST_NAME: usize = WIDE - 4;
 
 impl Fields {
     pub(crate) fn of<'m>(members: impl Iterator<Item = &'m Member>) -> Self {
         let mut steps = Vec::new();
         for member in members {
             let text = format!("{}\"{}\":", if steps.is_empty() { '{' } else { ',' }, member.name);
-            let mut opening = [0; NAME];
-            opening.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
-            let default = member.default.map_or(NULL, str::as_bytes);
-            steps.push(Step { opening, opening_length: text.len(), source: member.source, default });
+            let default = Wide::new(member.default.map_or(NULL, str::as_bytes));
+            steps.push(Step { opening: Wide::new(text.as_bytes()), source: member.source, default, run: 1 });
         }
-        Self { steps: steps.into() }
+        for place in (1..steps.len()).rev() {
+            if let Some([step, next]) = steps.get_mut(place - 1..).and_then(|rest| rest.first_chunk_mut())
+                && next.source.is_slot_behind(step.source)
+            {
+                step.run += next.run;
+            }
+        }
+        let besides = steps.iter().map(Step::bytes).sum::<usize>() + "}".len();
+        Self { steps: steps.into(), besides }
     }
 
     /// The members that a comma-separated list names; all of them if the list is empty.
@@ -91,15 +106,26 @@ impl Fields {
             out.extend_from_slice(b"{}");
             return Ok(());
         }
-        out.reserve(record.parts.bytes() + self.steps.len() * NAME + BESIDES);
-        for step in &*self.steps {
-            put_wide(&step.opening, step.opening_length, out);
+        let joined = record.joined.as_ref().map_or(0, RecordParts::bytes);
+        let mut room = Room::behind(out, record.parts.bytes() + joined + self.besides);
+        let mut rest = &*self.steps;
+        while let [step, behind @ ..] = rest {
             match step.source {
-                ValueSource::Slot(slot) => record.parts.write_slot(slot, step.default, out),
-                source => record.write_value(source, out)?,
+                ValueSource::Slot(first) => {
+                    let (run, behind) = rest.split_at(step.run);
+                    let texts = run.iter().map(|step| (&step.opening, &step.default));
+                    record.parts.write_slots(first, texts, &mut room);
+                    rest = behind;
+                }
+                source => {
+                    room.write(|texts| texts.put_wide(&step.opening));
+                    record.write_other(source, &mut room)?;
+                    rest = behind;
+                }
             }
         }
-        out.push(b'}');
+        room.write(|texts| texts.put(b"}", 1));
+        room.close();
         Ok(())
     }
 
@@ -123,7 +149,7 @@ impl Values<'_, '_> {
             self.steps.next().ok_or_else(|| StoreError::Corrupt { what: "too few members".to_owned() })?;
         let json = match step.source {
             ValueSource::Slot(slot) => match self.record.slot(slot) {
-                b"" => step.default,
+                b"" => step.default.as_bytes(),
                 json => json,
             },
             source => {

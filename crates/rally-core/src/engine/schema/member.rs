@@ -98,6 +98,13 @@ pub(crate) enum ValueSource {
     Joined(Slot, Join),
 }
 
+impl ValueSource {
+    /// True of a stored member whose slot comes right behind that of another.
+    pub(super) fn is_slot_behind(self, before: Self) -> bool {
+        matches!((before, self), (Self::Slot(before), Self::Slot(slot)) if slot.index() == before.index() + 1)
+    }
+}
+
 /// Appends the JSON text that follows from other members of a record.
 pub(crate) type Compute = fn(&Record<'_>, &mut Vec<u8>) -> Result<(), StoreError>;
 

@@ -3,7 +3,7 @@ use uuid::Uuid;
 use super::member::ValueSource;
 use crate::{
     base::{RecordNumber, TenantId, Timestamp, invariant},
-    engine::codec::{RecordParts, Slot},
+    engine::codec::{RecordParts, Room, Slot},
     store::StoreError,
 };
 
@@ -38,18 +38,30 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the JSON text of a member's value, `null` without one.
-    #[inline]
     pub(crate) fn write_value(&self, source: ValueSource, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let joined = self.joined.as_ref().map_or(0, RecordParts::bytes);
+        let mut room = Room::behind(out, self.parts.bytes() + joined + LONGEST_TEXT);
         match source {
-            ValueSource::Slot(slot) => self.parts.write_slot(slot, NULL, out),
-            ValueSource::Id => write_uuid(self.id, out),
-            ValueSource::TenantId => write_uuid(self.tenant.as_uuid(), out),
-            ValueSource::CreatedAt => write_instant(self.parts.head.created_at, out),
-            ValueSource::UpdatedAt => write_instant(self.parts.head.updated_at, out),
-            ValueSource::Computed(write) => return write(self, out),
+            ValueSource::Slot(slot) => self.parts.write_slot(slot, &mut room),
+            source => self.write_other(source, &mut room)?,
+        }
+        room.close();
+        Ok(())
+    }
+
+    /// Writes the JSON text of a member that is not stored, `null` without a value.
+    #[inline]
+    pub(crate) fn write_other(&self, source: ValueSource, room: &mut Room<'_>) -> Result<(), StoreError> {
+        match source {
+            ValueSource::Slot(_) => {}
+            ValueSource::Id => write_uuid(self.id, room),
+            ValueSource::TenantId => write_uuid(self.tenant.as_uuid(), room),
+            ValueSource::CreatedAt => write_instant(self.parts.head.created_at, room),
+            ValueSource::UpdatedAt => write_instant(self.parts.head.updated_at, room),
+            ValueSource::Computed(write) => return room.append(|out| write(self, out)),
             ValueSource::Joined(place, _) => match &self.joined {
-                Some(joined) => joined.write_slot(place, NULL, out),
-                None => out.extend_from_slice(NULL),
+                Some(joined) => joined.write_slot(place, room),
+                None => room.write(|texts| texts.put_slice(NULL)),
             },
         }
         Ok(())
@@ -59,14 +71,41 @@ impl<'a> Record<'a> {
 /// The JSON text of a member without a value.
 pub(crate) const NULL: &[u8] = b"null";
 
-fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
-    let mut text = [b'"'; 38];
-    uuid.hyphenated().encode_lower(invariant(text.get_mut(1..37), "38 bytes have 36 within"));
-    out.extend_from_slice(&text);
+/// Bytes of the longest text that is not stored, which is that of an id.
+pub(crate) const LONGEST_TEXT: usize = 38;
+
+/// The two hexadecimal digits of each byte.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant that would not compile if a place were beyond its end"
+)]
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte / 16], digits[byte % 16]];
+        byte += 1;
+    }
+    pairs
+};
+
+/// The places of a UUID's bytes in its JSON text.
+const PLACES: [usize; 16] = [1, 3, 5, 7, 10, 12, 15, 17, 20, 22, 25, 27, 29, 31, 33, 35];
+
+fn write_uuid(uuid: Uuid, room: &mut Room<'_>) {
+    let mut text = *b"\"________-____-____-____-____________\"";
+    for (byte, place) in uuid.as_bytes().iter().zip(PLACES) {
+        let digits = text.get_mut(place..).and_then(|rest| rest.first_chunk_mut());
+        *invariant(digits, "each place is within the text") =
+            *invariant(HEX.get(usize::from(*byte)), "there are 256 bytes");
+    }
+    room.write(|texts| texts.put(&text, text.len()));
 }
 
-fn write_instant(instant: Timestamp, out: &mut Vec<u8>) {
-    out.push(b'"');
-    instant.write(out);
-    out.push(b'"');
+fn write_instant(instant: Timestamp, room: &mut Room<'_>) {
+    let mut text = [b'"'; 29];
+    *invariant(text.get_mut(1..).and_then(|rest| rest.first_chunk_mut()), "29 bytes have 27 within") =
+        instant.text();
+    room.write(|texts| texts.put(&text, text.len()));
 }

@@ -1,0 +1,126 @@
+use crate::base::invariant;
+
+/// Texts up to this length are copied this many bytes at a time, which takes a few instructions.
+pub(crate) const WIDE: usize = 32;
+
+/// Bytes behind the last text that copies of a constant length may reach.
+const BEHIND: usize = 2 * WIDE;
+
+/// A text of at most [`WIDE`] bytes that is written often: it is copied whole and cut, which costs less than a copy of its
+/// own length.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wide {
+    bytes: [u8; WIDE],
+    length: usize,
+}
+
+impl Wide {
+    /// # Panics
+    /// Panics if the text is longer than [`WIDE`] bytes.
+    pub(crate) fn new(text: &[u8]) -> Self {
+        assert!(text.len() <= WIDE, "{} is too long to be written at once", String::from_utf8_lossy(text));
+        let mut bytes = [0; WIDE];
+        bytes.iter_mut().zip(text).for_each(|(place, byte)| *place = *byte);
+        Self { bytes, length: text.len() }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Room behind the bytes of a buffer, which texts are written to one after the other without looking for more room at
+/// each. What is not used is given back by [`close`](Self::close).
+pub(crate) struct Room<'o> {
+    out: &'o mut Vec<u8>,
+    at: usize,
+}
+
+impl<'o> Room<'o> {
+    /// Room for texts of so many bytes together.
+    pub(crate) fn behind(out: &'o mut Vec<u8>, bytes: usize) -> Self {
+        let at = out.len();
+        out.resize(at + bytes + BEHIND, 0);
+        Self { out, at }
+    }
+
+    /// Writes texts one after the other.
+    #[inline]
+    pub(crate) fn write(&mut self, write: impl FnOnce(&mut Texts<'_>)) {
+        let bytes = invariant(self.out.get_mut(self.at..), "texts end within the buffer");
+        let mut texts = Texts { bytes, at: 0 };
+        write(&mut texts);
+        self.at += texts.at;
+    }
+
+    /// Lets something be appended to the buffer itself; there is as much room behind it as before.
+    pub(crate) fn append<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let left = self.out.len() - self.at;
+        self.out.truncate(self.at);
+        write(self.out)?;
+        self.at = self.out.len();
+        self.out.resize(self.at + left, 0);
+        Ok(())
+    }
+
+    /// Cuts the buffer behind the last text.
+    pub(crate) fn close(self) {
+        self.out.truncate(self.at);
+    }
+}
+
+/// Texts that are being written.
+pub(crate) struct Texts<'o> {
+    bytes: &'o mut [u8],
+    at: usize,
+}
+
+impl Texts<'_> {
+    /// Writes the first `length` of some bytes.
+    ///
+    /// # Panics
+    /// Panics if there is less room.
+    #[inline]
+    pub(crate) fn put<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        let place = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut());
+        *invariant(place, "room is made for all that is written") = *bytes;
+        self.at += length;
+    }
+
+    #[inline]
+    pub(crate) fn put_wide(&mut self, text: &Wide) {
+        self.put(&text.bytes, text.length);
+    }
+
+    pub(crate) fn put_slice(&mut self, text: &[u8]) {
+        let place = self.bytes.get_mut(self.at..).and_then(|rest| rest.get_mut(..text.len()));
+        invariant(place, "room is made for all that is written").copy_from_slice(text);
+        self.at += text.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_stand_one_behind_the_other_and_nothing_behind_the_last() {
+        let mut out = b"[".to_vec();
+        let mut room = Room::behind(&mut out, 40);
+        room.write(|texts| {
+            texts.put(b"12345678", 3);
+            texts.put_wide(&Wide::new(b"wide"));
+        });
+        room.append(|out| {
+            out.extend_from_slice(b"appended");
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+        room.write(|texts| {
+            texts.put_slice(b"slice");
+            texts.put(&[b'x'; 2 * WIDE], 1);
+        });
+        room.close();
+        assert_eq!(out, b"[123wideappendedslicex");
+    }
+}
