@@ -33,6 +33,10 @@ pub(crate) fn fold_email(email: &str) -> Option<String> {
 /// Bytes of the longest text that could be an address.
 const LONGEST: usize = 4 * limits::EMAIL;
 
+/// Bytes of the longest domain (RFC 1035).
+const DOMAIN_BYTES: usize = 253;
+
+#[derive(Debug, PartialEq, Eq)]
 struct Address<'a> {
     local: &'a str,
     /// In ASCII and lower case.
@@ -43,6 +47,31 @@ impl<'a> Address<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         // Of a login the text may be as long as a body; no mapping is tried on that.
         let (local, domain) = text.rsplit_once('@').filter(|_| text.len() <= LONGEST)?;
+        Self::plain(local, domain).or_else(|| Self::by_the_rules(local, domain))
+    }
+
+    /// An address of the plainest form, which nearly all have and all rules take: words of ASCII letters and digits.
+    fn plain(local: &'a str, domain: &'a str) -> Option<Self> {
+        let is_word = |word: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-');
+            !word.is_empty() && word.bytes().all(is_plain)
+        };
+        // Two hyphens together may mean Unicode (`xn--`).
+        let is_label = |label: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            let is_edged = label.starts_with('-') || label.ends_with('-') || label.contains("--");
+            (1..=63).contains(&label.len()) && !is_edged && label.bytes().all(is_plain)
+        };
+        let is_short = local.len() <= limits::EMAIL_LOCAL_BYTES && domain.len() <= DOMAIN_BYTES;
+        if !is_short || !local.split('.').all(is_word) || !domain.split('.').all(is_label) {
+            return None;
+        }
+        let is_small = !domain.bytes().any(|byte| byte.is_ascii_uppercase());
+        let domain = if is_small { Cow::Borrowed(domain) } else { Cow::Owned(domain.to_ascii_lowercase()) };
+        Some(Self { local, domain })
+    }
+
+    fn by_the_rules(local: &'a str, domain: &'a str) -> Option<Self> {
         let domain = domain_in_ascii(domain)?;
         let is_short = local.len() <= limits::EMAIL_LOCAL_BYTES;
         if is_short && local.chars().all(is_taken_alone) && is_spelt(local) && is_address(local, &domain) {
@@ -82,10 +111,30 @@ fn is_address(local: &str, domain: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{
         super::{Rule, check, quote},
         *,
     };
+
+    proptest! {
+        #[test]
+        fn the_plainest_form_is_what_the_rules_make_of_it(
+            local in "[aB1_+.\\-]{1,4}|a{60,66}", domain in "[aB1.\\-]{1,5}|xn--a[.]b|a{60,65}[.]b|([ab]{50}[.]){4}b{45,55}",
+        ) {
+            if let Some(plain) = Address::plain(&local, &domain) {
+                prop_assert_eq!(Address::by_the_rules(&local, &domain), Some(plain));
+            }
+        }
+    }
+
+    #[test]
+    fn nearly_all_addresses_are_of_the_plainest_form() {
+        for (local, domain) in [("ada.lovelace+1", "looms.example"), ("A_B-c", "Mail.X-1.example")] {
+            assert!(Address::plain(local, domain).is_some(), "{local}@{domain}");
+        }
+    }
 
     #[track_caller]
     fn taken(text: &str) {
