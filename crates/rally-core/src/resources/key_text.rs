@@ -87,25 +87,64 @@ fn check_digits(body: &str) -> String {
 fn base_62(mut number: u128, characters: usize) -> String {
     let mut letters = vec![b'0'; characters];
     for letter in letters.iter_mut().rev() {
-        let digit = usize::try_from(number % 62).ok().and_then(|digit| BASE_62.get(digit));
+        // Most numbers fit 64 bits, whose division is much quicker.
+        let remainder = match u64::try_from(number) {
+            Ok(small) => {
+                number = u128::from(small / 62);
+                usize::try_from(small % 62).ok()
+            }
+            Err(_) => {
+                let remainder = usize::try_from(number % 62).ok();
+                number /= 62;
+                remainder
+            }
+        };
+        let digit = remainder.and_then(|digit| BASE_62.get(digit));
         *letter = *invariant(digit, "a remainder of 62 is less than 62");
-        number /= 62;
     }
     letters.iter().map(|letter| char::from(*letter)).collect()
 }
 
+/// The number of each letter of base 62, and 62 for bytes that are none.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant that would not compile if a place were beyond its end"
+)]
+const NUMBERS: [u8; 256] = {
+    let mut numbers = [62; 256];
+    let (mut byte, mut place) = (0_u8, 0);
+    while byte < u8::MAX {
+        let (mut digit, mut number) = (0, 0);
+        while digit < BASE_62.len() {
+            if BASE_62[digit] == byte {
+                numbers[place] = number;
+            }
+            digit += 1;
+            number += 1;
+        }
+        byte += 1;
+        place += 1;
+    }
+    numbers
+};
+
 /// The number that letters of base 62 are; `None` if they are no such letters, or too great.
 fn number(letters: &str) -> Option<u128> {
     letters.bytes().try_fold(0u128, |number, letter| {
-        let digit = BASE_62.iter().position(|known| *known == letter)?;
-        number.checked_mul(62)?.checked_add(u128::try_from(digit).ok()?)
+        let digit = NUMBERS.get(usize::from(letter)).filter(|digit| **digit < 62)?;
+        number.checked_mul(62)?.checked_add((*digit).into())
     })
 }
 
 /// The SHA-256 hash of a text, in hexadecimal.
 pub(super) fn hash(text: &str) -> String {
     let digit = |nibble: u8| invariant(char::from_digit(u32::from(nibble), 16), "a nibble is less than 16");
-    Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut hash = String::with_capacity(64);
+    for byte in Sha256::digest(text) {
+        hash.push(digit(byte >> 4));
+        hash.push(digit(byte & 15));
+    }
+    hash
 }
 
 /// True when two texts are equal, compared in constant time.
