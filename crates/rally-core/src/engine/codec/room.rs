@@ -4,7 +4,7 @@ use crate::base::invariant;
 pub(crate) const WIDE: usize = 32;
 
 /// Bytes behind the last text that copies of a constant length may reach.
-const BEHIND: usize = 2 * WIDE;
+const BEHIND: usize = 4 * WIDE;
 
 /// A text of at most [`WIDE`] bytes that is written often: it is copied whole and cut, which costs less than a copy of its
 /// own length.
@@ -92,6 +92,25 @@ impl Texts<'_> {
         self.put(&text.bytes, text.length);
     }
 
+    /// Writes a text, and behind it the first `length` of some bytes: one look at the room for both.
+    ///
+    /// # Panics
+    /// Panics if there is less room.
+    #[inline]
+    pub(crate) fn put_both(&mut self, text: &Wide, bytes: &[u8; 2 * WIDE], length: usize) {
+        let room = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut::<BEHIND>());
+        let room = invariant(room, "room is made for all that is written");
+        if let Some(place) = room.first_chunk_mut() {
+            *place = text.bytes;
+        }
+        // No text is as long as that, which the compiler does not know: so it need not look for the end of the room.
+        let behind = text.length % (2 * WIDE);
+        if let Some(place) = room.get_mut(behind..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = *bytes;
+        }
+        self.at += behind + length;
+    }
+
     pub(crate) fn put_slice(&mut self, text: &[u8]) {
         let place = self.bytes.get_mut(self.at..).and_then(|rest| rest.get_mut(..text.len()));
         invariant(place, "room is made for all that is written").copy_from_slice(text);
@@ -106,10 +125,11 @@ mod tests {
     #[test]
     fn texts_stand_one_behind_the_other_and_nothing_behind_the_last() {
         let mut out = b"[".to_vec();
-        let mut room = Room::behind(&mut out, 40);
+        let mut room = Room::behind(&mut out, 60);
         room.write(|texts| {
             texts.put(b"12345678", 3);
             texts.put_wide(&Wide::new(b"wide"));
+            texts.put_both(&Wide::new(&[b'l'; WIDE]), &[b'b'; 2 * WIDE], 2);
         });
         room.append(|out| {
             out.extend_from_slice(b"appended");
@@ -121,6 +141,6 @@ mod tests {
             texts.put(&[b'x'; 2 * WIDE], 1);
         });
         room.close();
-        assert_eq!(out, b"[123wideappendedslicex");
+        assert_eq!(out, format!("[123wide{}bbappendedslicex", "l".repeat(WIDE)).as_bytes());
     }
 }

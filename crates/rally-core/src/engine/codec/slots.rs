@@ -57,6 +57,9 @@ impl Slot {
     }
 }
 
+/// Bytes of a member that is copied whole with what stands behind it, at most.
+const LONG: usize = 2 * WIDE;
+
 const ROW: u8 = 5;
 const FORMAT: u8 = 1;
 
@@ -192,18 +195,19 @@ impl<'a> RecordParts<'a> {
         let mut start = places.next().unwrap_or_default();
         room.write(|out| {
             for (opening, default) in texts {
-                out.put_wide(opening);
                 // Members that the record's format did not have are behind its last place.
                 let end = places.next().unwrap_or(start);
                 let (length, rest) = (end - start, self.members.get(start..).unwrap_or_default());
-                if length == 0 {
-                    out.put_wide(default);
-                } else if let (true, Some(wide)) = (length <= WIDE, rest.first_chunk::<WIDE>()) {
-                    out.put(wide, length);
-                } else if let (true, Some(wide)) = (length <= 2 * WIDE, rest.first_chunk::<{ 2 * WIDE }>()) {
-                    out.put(wide, length);
-                } else {
-                    out.put_slice(invariant(rest.get(..length), "places lead into the members"));
+                match (length, rest.first_chunk()) {
+                    (1..=LONG, Some(wide)) => out.put_both(opening, wide, length),
+                    (0, _) => {
+                        out.put_wide(opening);
+                        out.put_wide(default);
+                    }
+                    _ => {
+                        out.put_wide(opening);
+                        out.put_slice(invariant(rest.get(..length), "places lead into the members"));
+                    }
                 }
                 start = end;
             }
