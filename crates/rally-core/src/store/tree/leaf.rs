@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     base::invariant,
-    store::{Entry, Key},
+    store::{Entry, Key, key::compare},
 };
 
 /// Entries of a leaf, at most.
@@ -17,8 +17,8 @@ pub(super) const MOST: usize = 32;
 /// Bytes of a value that is kept with the keys, at most; a longer one is shared by the leaves that are written anew.
 const SHORT: usize = 64;
 
-/// Bytes at the beginning of a key that tell its family. Families are parted first when a leaf has too much: one that
-/// grows at its end has its last leaf for itself then, and fills one after the other.
+/// Bytes at the beginning of a key that tell its family. A leaf that has too much is parted between families first: one that
+/// grows at its end then has its last leaf for itself, and fills one after the other.
 const FAMILY: usize = 2;
 
 /// Entries in the order of their keys.
@@ -166,7 +166,7 @@ impl Leaf {
         let (mut low, mut high) = (from, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            match self.key(middle).cmp(key) {
+            match compare(self.key(middle), key) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Equal => return Ok(middle),
                 std::cmp::Ordering::Greater => high = middle,
@@ -209,16 +209,22 @@ fn pieces<'k>(sources: &[Source], key: impl Fn(Source) -> &'k [u8]) -> Vec<Range
         let key = key(*source);
         key.get(..FAMILY).unwrap_or(key)
     };
-    let (mut pieces, mut start) = (Vec::new(), 0);
+    let (mut pieces, mut open) = (Vec::new(), 0..0);
     for run in sources.chunk_by(|one, next| family(one) == family(next)) {
+        let (start, end) = (open.end, open.end + run.len());
+        if end - open.start <= MOST {
+            open.end = end;
+            continue;
+        }
+        pieces.extend(Some(open).filter(|open| !open.is_empty()));
         // Keys that come at the end will go on coming there, so all leaves but the last are full.
         let old = run.iter().filter(|source| matches!(source, Source::Old(_))).count();
         let is_growing = run.iter().take(old).all(|source| matches!(source, Source::Old(_)));
         let size = if is_growing { MOST } else { run.len().div_ceil(run.len().div_ceil(MOST)) };
-        let end = start + run.len();
         pieces.extend((start..end).step_by(size).map(|from| from..end.min(from + size)));
-        start = end;
+        open = end..end;
     }
+    pieces.extend(Some(open).filter(|open| !open.is_empty()));
     pieces
 }
 
