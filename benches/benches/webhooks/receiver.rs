@@ -71,7 +71,7 @@ impl Receiver {
 async fn arrive(State(arrivals): State<Arc<Arrivals>>, body: Bytes) -> StatusCode {
     let now = Instant::now();
     let event: Value = serde_json::from_slice(&body).expect("an event is JSON");
-    let sequence = event["sequence"].as_u64().expect("an event has a number");
+    let sequence = event.get("sequence").and_then(serde_json::Value::as_u64).expect("an event has a number");
     let mut seen = arrivals.seen.lock().expect("no panic");
     seen.by_sequence.entry(sequence).or_insert(now);
     seen.all += 1;
