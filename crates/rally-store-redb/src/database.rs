@@ -18,11 +18,12 @@ use crate::{
     folder::Signal,
     full::Full,
     journal::{Failure, Journal, Mark},
-    layers::{Changes, Delta, Layer, Layers, batch_bytes},
+    layers::{Changes, Delta, Layer, Layers},
     pace::Pace,
-    record::{self, Record},
+    record::Record,
     snapshot::State,
     source::{Open, Replayed, Source},
+    transaction::Transaction,
     watch::Watch,
 };
 
@@ -52,23 +53,6 @@ pub(crate) struct Head {
     journal: Journal,
     /// The number of commits that were tried.
     commits: usize,
-}
-
-/// A transaction that several writes share: their changes, which nobody else sees until they are durable.
-pub(crate) struct Transaction {
-    /// The changes of each tenant that has written.
-    deltas: HashMap<TenantId, Delta>,
-    /// The memory that the changes take, at most.
-    bytes: usize,
-    /// The record of the journal; `None` for what goes into the tree at once.
-    record: Option<Record>,
-    began: Instant,
-    /// Set when there is little space left on the disk.
-    is_low: bool,
-    /// Set when a batch that makes no space would find none.
-    is_full: bool,
-    /// Set while no batch has put more bytes than it has removed, as far as that is of interest.
-    only_makes_space: bool,
 }
 
 /// The changes of a tenant on their way into the active layer.
@@ -381,32 +365,6 @@ impl Head {
     }
 }
 
-impl Transaction {
-    /// Takes note of whether a batch makes space, and refuses one that does not when there is none.
-    fn look_at(&mut self, state: &State, batch: &Batch) -> Result<(), StoreError> {
-        if !self.is_low && !self.is_full {
-            return Ok(());
-        }
-        let makes_space = makes_space(state, batch)?;
-        if self.is_full && !makes_space {
-            let reason = "the disk is full; free some space, or delete records".to_owned();
-            return Err(StoreError::Unavailable { reason });
-        }
-        self.only_makes_space &= makes_space;
-        Ok(())
-    }
-
-    /// Adds a batch.
-    fn add(&mut self, tenant: TenantId, batch: Batch, most_bytes: u64) {
-        self.bytes = self.bytes.saturating_add(batch_bytes(&batch));
-        if let Some(record) = &mut self.record {
-            record.add(tenant, &batch);
-        }
-        self.record.take_if(|record| record::place(record.len()) > most_bytes);
-        self.deltas.entry(tenant).or_default().add(batch);
-    }
-}
-
 impl GroupCommit for Database {
     type Transaction = Transaction;
     type State = Head;
@@ -479,20 +437,6 @@ impl GroupCommit for Database {
             _ => outcome,
         }
     }
-}
-
-/// True for a batch that removes at least as many bytes as it puts.
-fn makes_space(state: &State, batch: &Batch) -> Result<bool, StoreError> {
-    let (mut put, mut removed) = (0usize, 0usize);
-    for (key, value) in batch.iter() {
-        if let Some(old) = state.get(key)? {
-            removed = removed.saturating_add(key.as_bytes().len()).saturating_add(old.len());
-        }
-        if let Some(value) = value {
-            put = put.saturating_add(key.as_bytes().len()).saturating_add(value.len());
-        }
-    }
-    Ok(removed >= put)
 }
 
 fn unavailable(error: OpenError) -> StoreError {

@@ -17,6 +17,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Signal {
     flags: Mutex<Flags>,
     changed: Condvar,
+    folded: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +61,13 @@ impl Signal {
     /// Notes that no layer waits any more.
     pub(crate) fn note_folded(&self) {
         self.flags.lock().is_frozen = false;
+        self.folded.notify_all();
+    }
+
+    /// Waits until no layer is on its way into the tree, and no longer than a time.
+    pub(crate) fn wait_until_folded(&self, most: Duration) {
+        let mut flags = self.flags.lock();
+        self.folded.wait_while_for(&mut flags, |flags| flags.is_frozen && !flags.is_over, most);
     }
 
     /// Notes that what has failed may succeed now.
@@ -75,6 +83,7 @@ impl Signal {
     pub(crate) fn end(&self) {
         self.flags.lock().is_over = true;
         self.changed.notify_all();
+        self.folded.notify_all();
     }
 
     /// Waits for the next thing to do; `None` once all is over.

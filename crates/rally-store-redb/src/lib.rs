@@ -51,6 +51,7 @@ mod source;
 mod space;
 mod storage;
 mod store;
+mod transaction;
 mod tree;
 mod verify;
 mod watch;

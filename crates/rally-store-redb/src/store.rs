@@ -2,7 +2,7 @@ use std::{
     fmt,
     path::{self, Path},
     sync::Arc,
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -15,13 +15,14 @@ use redb::{StorageBackend, backends::InMemoryBackend};
 
 use crate::{
     Folding, OpenError, Options,
-    database::{Database, Head, Transaction, closed},
+    database::{Database, Head, closed},
     folder::{self, Signal},
     journal::Journal,
     layers::batch_bytes,
     snapshot::State,
     source::Source,
     storage::Storage,
+    transaction::Transaction,
 };
 
 const LIMITS: Limits = Limits { key_bytes: 8 << 10, value_bytes: 16 << 20, batch_bytes: 256 << 20 };
@@ -218,7 +219,7 @@ impl Store for RedbStore {
         })?;
         let pause = if commit == Commit::Applied { self.shared.pause(bytes) } else { Duration::ZERO };
         if !pause.is_zero() {
-            thread::sleep(pause);
+            database.signal.wait_until_folded(pause);
         }
         Ok(commit)
     }
