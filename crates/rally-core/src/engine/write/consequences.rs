@@ -2,7 +2,7 @@
 
 use super::{Change, Transaction, outbox};
 use crate::{
-    base::{Action, Error, IdSalt, Kind, Timestamp, invariant},
+    base::{Action, Error, IdSalt, Kind, Timestamp},
     engine::{
         codec::{self, Bytes, FeedEntryV1, FormerState, FormerV1, MarkV1, Slot},
         keys::{self, MARK_EVERY, Target, WHOLE_EVERY, spaces},
@@ -94,12 +94,10 @@ fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Resu
         return Ok(());
     }
     let number = transaction.next_number(change.at);
-    let record = change.after.as_ref().or(change.before.as_ref());
-    let age = record.map_or(0, |record| change.at.as_micros() - record.parts.head.created_at.as_micros());
     let entry = FeedEntryV1 {
         number,
         record: change.number().get(),
-        age: invariant(u64::try_from(age).ok(), "a record changes after its creation"),
+        age: age(change)?,
         salt: IdSalt::of(change.id).to_bytes(),
         action: change.action().number(),
         version: change.version()?,
@@ -111,6 +109,15 @@ fn enter_in_feed(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Resu
         mark(transaction, number, change.at)?;
     }
     Ok(())
+}
+
+/// The microseconds from the record's creation to the change.
+fn age(change: &Change<'_>) -> Result<u64, StoreError> {
+    let record = change.after.as_ref().or(change.before.as_ref());
+    let created_at = record.map_or(change.at, |record| record.parts.head.created_at);
+    let age = change.at.as_micros().checked_sub(created_at.as_micros());
+    let damaged = || StoreError::Corrupt { what: "a record that changes before its creation".to_owned() };
+    age.and_then(|age| u64::try_from(age).ok()).ok_or_else(damaged)
 }
 
 /// What the record was before, for its history. Of a new record there is nothing to keep: its entry in the feed, which
