@@ -43,7 +43,7 @@ pub struct Config {
     pub work_on: WorkOn,
     /// Reads that cost little, where [`work_on`](Self::work_on) has threads for them: a record, a page at an offset.
     pub reads: LaneOptions,
-    /// Reads whose cost follows what they look through: searches, filters, sums, the feed. One that has begun goes on to its
+    /// Reads whose cost follows what they look through: searches, filters, the feed. One that has begun goes on to its
     /// end, so a tenant's read begins at the latest when each other tenant that waits has had one turn. What one of them may
     /// look through is the records of one list, or the deals of one pipeline; a page of the feed reads 1,000 entries at most.
     pub long_reads: LaneOptions,

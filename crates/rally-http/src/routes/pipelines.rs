@@ -48,7 +48,7 @@ impl Served for Pipeline {
 }
 
 async fn forecast(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.run(Work::LongRead, call.party(), move || {
+    let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Pipeline::READ)?;
         call.take_no_parameters()?;
         let forecast = call.session.pipelines().forecast(call.id()?)?;
