@@ -95,8 +95,9 @@ fn the_commands_are_those_that_the_program_has() {
         .collect();
     assert!(commands.contains(&"serve") && commands.len() > 5, "{commands:?}");
     for command in commands {
-        // A server does not end by itself, but what it is asked for is read before the help is printed.
-        let more = if command.starts_with("serve") { "--help" } else { &format!("--store '{store}'") };
+        // What serves or follows does not end by itself, but what it is asked for is read before the help is printed.
+        let is_lasting = command.starts_with("serve") || command.starts_with("webhooks tail");
+        let more = if is_lasting { "--help" } else { &format!("--store '{store}'") };
         let line = format!("'{}' {command} {more}", env!("CARGO_BIN_EXE_rally"));
         succeed(Command::new("bash").args(["-c", &line]));
     }
