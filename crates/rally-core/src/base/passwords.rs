@@ -58,12 +58,11 @@ impl Passwords {
     /// Those of a hash that [`hash`](Self::hash) cannot have made.
     pub(crate) fn verify(&self, password: &str, hash: &str) -> Result<bool, Error> {
         let hash = PasswordHash::new(hash)?;
-        let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+        let (Some(version), Some(salt), Some(expected)) = (hash.version, &hash.salt, &hash.hash) else {
             return Err(Error::EncodingInvalid);
         };
         let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
-        let version = hash.version.map(Version::try_from).transpose()?.unwrap_or_default();
-        let argon2 = Argon2::new(algorithm, version, Params::try_from(&hash)?);
+        let argon2 = Argon2::new(algorithm, Version::try_from(version)?, Params::try_from(&hash)?);
         let output = self.output(&argon2, &unicode::normal_password(password), salt, expected.len())?;
         // Outputs are compared in constant time.
         Ok(output == *expected)
@@ -144,6 +143,17 @@ mod tests {
         let greedy = hash.replace("m=19456", "m=4194304");
         assert_eq!(passwords.verify("engines, not looms", &greedy), Err(Error::ParamInvalid { name: "m" }));
         assert!(passwords.verify("engines, not looms", &hash).unwrap());
+    }
+
+    #[test]
+    fn a_hash_that_lacks_a_part_is_refused() {
+        let passwords = Passwords::new(1);
+        let hash = passwords.hash("engines, not looms", b"a salt of some length").unwrap();
+        let (start, output) = hash.rsplit_once('$').unwrap();
+        assert!(!output.is_empty());
+        for part in [hash.replace("v=19$", ""), start.to_owned()] {
+            assert_eq!(passwords.verify("engines, not looms", &part), Err(Error::EncodingInvalid), "{part}");
+        }
     }
 
     #[test]
