@@ -80,6 +80,8 @@ pub const WEBHOOK_SECRETS: usize = 5;
 pub const GRACE_HOURS: u16 = 168;
 /// Attempts of a delivery: the first, and one for each delay of the plan.
 pub const DELIVERY_ATTEMPTS: u32 = 10;
+/// Tenants and kinds for which an engine remembers the number of the next record.
+pub const EXPECTED_NUMBERS: usize = 100_000;
 /// Failures in a row, within a minute, that open a webhook's breaker.
 pub const BREAKER_FAILURES: usize = 10;
 /// Days of failures without a success that switch a webhook off.

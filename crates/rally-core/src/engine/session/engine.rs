@@ -1,19 +1,17 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use uuid::Uuid;
 
 use super::{
     Allowance, Caller, Limiter, Session,
     agenda::Agenda,
     lease::{self, Leases},
+    next_numbers::NextNumbers,
     signals::Signals,
 };
 use crate::{
-    base::{
-        Clock, Currency, Environment, Kind, Passwords, Profile, Reach, RecordNumber, Scope, TenantId,
-        Timestamp, limits,
-    },
+    base::{Clock, Currency, Environment, Passwords, Profile, Reach, Scope, TenantId, Timestamp, limits},
     engine::{
         codec::RateV1,
         schema::TenantInfo,
@@ -54,9 +52,7 @@ struct Inner {
     /// Attempts to note the use of a credential.
     noted_uses: Limiter<(TenantId, Uuid)>,
     tenants: RwLock<Tenants>,
-    /// The number that the next record of a kind is expected to get, where other servers write, too. A wrong one costs a
-    /// round trip.
-    next_numbers: Mutex<HashMap<(TenantId, Kind), RecordNumber>>,
+    next_numbers: NextNumbers,
     /// Writes that are running here.
     under_way: UnderWay,
     /// Readers of feeds that wait for changes here.
@@ -170,7 +166,7 @@ impl Engine {
             requests,
             noted_uses: Limiter::new(),
             tenants: RwLock::default(),
-            next_numbers: Mutex::default(),
+            next_numbers: NextNumbers::new(limits::EXPECTED_NUMBERS),
             under_way: UnderWay::default(),
             signals: Signals::default(),
             agenda: Arc::default(),
@@ -271,15 +267,9 @@ impl Engine {
         self.0.noted_uses.take((tenant, credential), 1, now).granted
     }
 
-    /// The number that the next record of a kind is expected to get: as the last write has found it, or the first.
-    pub(crate) fn expected_number(&self, tenant: TenantId, kind: Kind) -> RecordNumber {
-        self.0.next_numbers.lock().get(&(tenant, kind)).copied().unwrap_or(RecordNumber::FIRST)
-    }
-
-    /// Notes the numbers of the next records, as a write has found them.
-    pub(crate) fn expect_numbers(&self, tenant: TenantId, numbers: &[(Kind, RecordNumber)]) {
-        let mut known = self.0.next_numbers.lock();
-        known.extend(numbers.iter().map(|(kind, number)| ((tenant, *kind), *number)));
+    /// Numbers that the next records are expected to get.
+    pub(super) fn next_numbers(&self) -> &NextNumbers {
+        &self.0.next_numbers
     }
 
     pub(crate) fn under_way(&self) -> &UnderWay {

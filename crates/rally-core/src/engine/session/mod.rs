@@ -8,6 +8,7 @@ mod follow;
 mod json;
 mod lease;
 mod limiter;
+mod next_numbers;
 mod options;
 #[expect(clippy::module_inception, reason = "the module is named for its main type")]
 mod session;

@@ -316,7 +316,7 @@ impl Session {
 
     /// New records of a kind, for the keys that are named ahead of a write.
     pub(crate) fn new_records(&self, kind: Kind) -> Subject {
-        Subject::New(self.engine.expected_number(self.tenant.id, kind))
+        Subject::New(self.engine.next_numbers().expected(self.tenant.id, kind))
     }
 
     /// Runs the write path, and wakes readers that wait for changes.
@@ -330,7 +330,7 @@ impl Session {
         let (store, under_way) = (self.engine.store(), self.engine.under_way());
         let committed = Write { store, origin: &origin, under_way, idempotency_key, reads }.run(work)?;
         if store.is_shared() {
-            self.engine.expect_numbers(self.tenant.id, &committed.next_numbers);
+            self.engine.next_numbers().note(self.tenant.id, &committed.next_numbers);
         }
         if committed.has_changes {
             self.engine.signals().notify(self.tenant.id);
