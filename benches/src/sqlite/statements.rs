@@ -22,7 +22,7 @@ pub(super) const SCHEMA: &str = "
     );
     CREATE INDEX changes_at ON changes (changed_at);";
 
-/// What the baseline with the same indexes has besides.
+/// The statements that the baseline with the same indexes has besides.
 pub(super) const SAME: &str = "
     ALTER TABLE contacts ADD COLUMN last_name_folded TEXT;
     ALTER TABLE contacts ADD COLUMN full_name_folded TEXT;

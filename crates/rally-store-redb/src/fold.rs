@@ -41,7 +41,7 @@ const MOST_ASIDE_BYTES: usize = 1 << 20;
 /// A layer that is in the tree.
 pub(crate) struct Folded {
     tree: Arc<Tree>,
-    /// What is kept aside from then on.
+    /// The changes that are kept aside from then on.
     aside: Arc<Layer>,
 }
 
@@ -227,7 +227,7 @@ impl Unfolded {
     }
 }
 
-/// What is kept aside without the changes that a layer has.
+/// The changes kept aside, without those that a layer has.
 fn without(mut aside: Arc<Layer>, layer: &Layer) -> Arc<Layer> {
     if !aside.is_empty() {
         let aside = Arc::make_mut(&mut aside);

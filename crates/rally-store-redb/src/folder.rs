@@ -12,7 +12,7 @@ use crate::store::Shared;
 /// The least time between two attempts at a fold that fails.
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
 
-/// What there is to fold.
+/// The work that there is for the fold.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
     flags: Mutex<Flags>,
@@ -37,7 +37,7 @@ enum Work {
     /// The active layer is old enough.
     Freeze,
     Fold,
-    /// What has failed is to be tried again.
+    /// A failed step is to be tried again.
     Heal,
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::server::Server;
 
-/// What a request asks for.
+/// The object of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     One,

@@ -22,7 +22,7 @@ const ROUNDS: usize = 5;
 struct Row {
     name: &'static str,
     asked: Asked,
-    /// What the constant is that the target is a part of.
+    /// The constant that the target is a part of.
     constant: Asked,
     target: f64,
 }

@@ -107,7 +107,7 @@ impl fmt::Debug for Delivering {
     }
 }
 
-/// What claims deliveries, on a thread of its own, as the engine's calls wait.
+/// The claimer of deliveries, on a thread of its own, as the engine's calls wait.
 struct Driver {
     stopping: Arc<AtomicBool>,
     runtime: Handle,
@@ -115,7 +115,7 @@ struct Driver {
     attempts: JoinSet<()>,
 }
 
-/// What an attempt needs.
+/// The things that an attempt needs.
 #[derive(Clone)]
 struct Work {
     engine: Engine,

@@ -30,7 +30,7 @@ struct Inner {
     tls: OnceCell<Tls>,
 }
 
-/// What makes connections secure.
+/// The connector that makes connections secure.
 #[derive(Clone)]
 struct Tls(TlsConnector);
 

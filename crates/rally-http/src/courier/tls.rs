@@ -9,8 +9,8 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-/// What makes connections secure: receivers are checked by the operating system's root certificates and by those of the
-/// host, which are in PEM form.
+/// The connector that makes connections secure: receivers are checked by the operating system's root certificates and by
+/// those of the host, which are in PEM form.
 pub(super) fn connector(own_roots: &[u8]) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

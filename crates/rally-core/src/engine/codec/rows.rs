@@ -81,7 +81,7 @@ impl FeedEntryV1 {
     }
 }
 
-/// What a record was before a change that is not its first; the version that the change made is in its key.
+/// The record before a change that is not its first; the version that the change made is in its key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct FormerV1 {
     /// The instant of the change, by which its entry in the feed is found.

@@ -63,7 +63,7 @@ const LONG: usize = 2 * WIDE;
 const ROW: u8 = 5;
 const FORMAT: u8 = 1;
 
-/// What a record is besides its members.
+/// The parts of a record besides its members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordHead {
     pub(crate) created_at: Timestamp,

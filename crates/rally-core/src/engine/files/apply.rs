@@ -23,7 +23,7 @@ use crate::{
     store::Key,
 };
 
-/// What came of the rows of one transaction. It is kept for an idempotency key.
+/// The outcome of the rows of one transaction. It is kept for an idempotency key.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) rows: u64,

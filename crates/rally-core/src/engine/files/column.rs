@@ -17,7 +17,7 @@ pub(crate) struct Column {
     pub(crate) target: Target,
 }
 
-/// What the cells of a column are.
+/// The meaning of a column's cells.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     /// The record's id.

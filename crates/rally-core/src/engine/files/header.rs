@@ -21,7 +21,7 @@ pub(crate) struct Known {
 /// The columns of a file, in its order.
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// What each column is, if it is known.
+    /// The meaning of each column, if it is known.
     pub(crate) columns: Vec<Option<Column>>,
     /// Names of the columns that are not.
     pub(crate) unknown: Vec<String>,

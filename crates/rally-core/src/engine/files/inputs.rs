@@ -1,4 +1,4 @@
-//! What one row gives the members of its record.
+//! The values that one row gives the members of its record.
 
 use uuid::Uuid;
 

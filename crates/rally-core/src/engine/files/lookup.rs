@@ -25,7 +25,7 @@ pub(crate) struct Lookup<'l> {
     pub(crate) memory: &'l mut Memory,
 }
 
-/// What was found before. It is bounded: when it is full, it begins anew.
+/// The records found before. It is bounded: when it is full, it begins anew.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     found: HashMap<(String, String), Found>,
@@ -120,7 +120,7 @@ impl Lookup<'_> {
         })
     }
 
-    /// What a text means among some things, found once.
+    /// The meaning of a text among some things, found once.
     pub(crate) fn remembered(
         &mut self,
         among: &str,

@@ -137,7 +137,7 @@ impl Plan {
         row.fault.clone().or(unnamed)
     }
 
-    /// What the cells of a row give its members.
+    /// The values that the cells of a row give its members.
     fn inputs(&self, row: &OwnedRow) -> Inputs {
         let mut inputs = Inputs::new();
         for (column, cell) in self.header.columns.iter().zip(&row.cells) {

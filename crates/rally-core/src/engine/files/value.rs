@@ -60,7 +60,7 @@ impl Reading {
         guard::read(text, self.is_guarded)
     }
 
-    /// What a cell gives a member with a rule; `None` for a cell that leaves it as it is.
+    /// The value that a cell gives a member with a rule; `None` for a cell that leaves it as it is.
     ///
     /// # Errors
     /// Those of `text`.

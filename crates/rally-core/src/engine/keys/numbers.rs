@@ -98,7 +98,7 @@ pub(crate) struct Numbers<'s> {
     streams: Vec<Stream<'s>>,
     /// The chunk from which on they are still to be read.
     from: Option<ChunkNumber>,
-    /// What is left of the chunk that was read last.
+    /// The rest of the chunk that was read last.
     open: Option<Numbered>,
     least: RecordNumber,
 }

@@ -44,7 +44,7 @@ const NEWEST: Space = Space(0x15);
 const SUMS: Space = Space(0x16);
 /// Changes: kind, instant.
 const FEED: Space = Space(0x20);
-/// What records were before their changes: kind, id, version that the change made.
+/// Records before their changes: kind, id, version that the change made.
 const FORMER: Space = Space(0x21);
 /// Kept answers: idempotency key.
 const ANSWER: Space = Space(0x30);

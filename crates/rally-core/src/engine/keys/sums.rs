@@ -23,7 +23,7 @@ use crate::{
 /// Sums that are gathered in the row of the kind, at most.
 const GATHERED: usize = 64;
 
-/// What is summed together: numbers of one unit and scale in a group; without a unit, records that add no number.
+/// The name of a sum: of numbers of one unit and scale in a group; without a unit, records that add no number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SumName {
     pub(crate) group: Uuid,

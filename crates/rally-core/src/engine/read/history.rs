@@ -153,7 +153,7 @@ struct Past<'s> {
 #[derive(Clone)]
 struct State(Vec<Vec<u8>>);
 
-/// What one change changed.
+/// The members that one change changed.
 struct Step {
     at: Timestamp,
     changes: Vec<MemberChange>,

@@ -120,7 +120,7 @@ fn age(change: &Change<'_>) -> Result<u64, StoreError> {
     age.and_then(|age| u64::try_from(age).ok()).ok_or_else(damaged)
 }
 
-/// What the record was before, for its history. Of a new record there is nothing to keep: its entry in the feed, which
+/// Keeps the record as it was before, for its history. Of a new record there is nothing to keep: its entry in the feed, which
 /// is found by the instant of its creation, and what became of it tell all.
 fn keep_former(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
     let kind = change.definition.kind();

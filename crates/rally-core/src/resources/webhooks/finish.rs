@@ -18,7 +18,7 @@ use crate::{
     store::StoreError,
 };
 
-/// What an attempt has led to.
+/// The consequence of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finished {
     /// The event is delivered.

@@ -36,7 +36,7 @@ struct Caller {
     tenant_slug: String,
 }
 
-/// What a server says of a request that it has refused.
+/// The body in which a server tells of a request that it has refused.
 #[derive(Deserialize)]
 struct Problem {
     detail: String,

@@ -32,7 +32,7 @@ const NAME: &str = "rally webhooks tail";
 /// The headers that say which event it is and who has signed it.
 const SIGNED: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
-/// What happens to an event that has come.
+/// The treatment of an event that has come.
 struct Tail {
     form: Form,
     forward: Option<String>,

@@ -17,7 +17,7 @@ use crate::base::{Error, count};
 /// A file of a workbook that is smaller than this when it is inflated is not judged by its ratio.
 const SMALL: u64 = 1024 * 1024;
 
-/// What all files of an archive come to.
+/// The sums over all files of an archive.
 #[derive(Default)]
 struct Sums {
     inflated: u64,

@@ -12,7 +12,7 @@ pub(crate) struct Bounded<R> {
     end: Option<usize>,
 }
 
-/// What follows the last line.
+/// The end of the last line.
 const END: &[u8] = b"\n\x01";
 
 impl<R: Read> Bounded<R> {

@@ -19,7 +19,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// What an update tells of itself, by the names that the record's history has.
+    /// The members that an update tells of, by the names that the record's history has.
     pub(super) fn of(change: &Change<'_>, model: &Model) -> Result<Self, StoreError> {
         let (Some(before), Some(after)) = (&change.before, &change.after) else {
             return Ok(Self { changed: Vec::new() });

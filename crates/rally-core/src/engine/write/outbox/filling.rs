@@ -8,7 +8,7 @@ use crate::{
 /// Subscribers to which events are to be delivered later, each with the first and the last instant.
 type Spreads = BTreeMap<[u8; 16], (Timestamp, Timestamp)>;
 
-/// What a transaction has put into the outbox.
+/// The rows and bytes that a transaction has put into the outbox.
 #[derive(Debug, Default)]
 pub(in crate::engine::write) struct Filling {
     /// The subscriptions, once they have been read.

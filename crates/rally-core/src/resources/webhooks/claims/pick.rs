@@ -42,7 +42,7 @@ pub(super) struct Picked {
     pub(super) attempt: u32,
 }
 
-/// What a turn has brought.
+/// The result of a turn.
 pub(super) struct Turn {
     pub(super) claims: Vec<Picked>,
     /// The instant of the next turn, if one is known.
