@@ -132,8 +132,7 @@ impl Refusal {
         let mut told = error.to_string();
         // All refusals of a transaction are one value of the store.
         if told.len() > limits::IMPORT_REASON_BYTES {
-            let end = (0..=limits::IMPORT_REASON_BYTES).rev().find(|end| told.is_char_boundary(*end));
-            told.truncate(end.unwrap_or(0));
+            told.truncate(told.floor_char_boundary(limits::IMPORT_REASON_BYTES));
             told.push('…');
         }
         Self { row, code: error.code().name().to_owned(), error: told }
