@@ -70,8 +70,8 @@ pub use engine::{
     },
     schema::TenantInfo,
     session::{
-        Atomicity, Bulk, BulkItem, Caller, Collection, Config, Engine, FeedChanges, Follow, FollowedChange,
-        Records, Session, TransactionCollection, View, ViewCollection, WriteOptions,
+        Atomicity, Bulk, BulkItem, Caller, Collection, Config, Ended, Engine, FeedChanges, Follow,
+        FollowedChange, Records, Retired, Session, TransactionCollection, View, ViewCollection, WriteOptions,
     },
     write::{Deleted, IdempotencyKey, Transaction, Unless, WriteOutcome, Written},
 };

@@ -9,7 +9,7 @@ use super::{
     key_text::{self, KeyParts, Secret},
 };
 use crate::{
-    base::{Error, Id, Kind, Scope, Scopes, Timestamp, limits},
+    base::{Error, Id, Kind, Scope, Scopes, TenantId, Timestamp, limits},
     engine::{
         codec::Slot,
         schema::{
@@ -185,6 +185,21 @@ impl ApiKey {
     #[must_use]
     pub fn is_key_text(text: &str) -> bool {
         KeyParts::of(text).is_some()
+    }
+
+    /// The tenant that a key names, by its text alone; `None` for a text that is no key. The key need not open anything.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
+    /// assert_eq!(ApiKey::tenant_of(&made.key), Some(acme.tenant().id));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn tenant_of(text: &str) -> Option<TenantId> {
+        KeyParts::of(text).map(|parts| parts.tenant)
     }
 }
 

@@ -39,11 +39,56 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A store with the same state as this one has now, which goes its own way from then on. The two share what neither
+    /// has changed, so a fork costs the same for tenants of any size.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// use std::sync::Arc;
+    ///
+    /// let store = Arc::new(store::MemoryStore::new());
+    /// let engine = Engine::with(store.clone(), Environment::system(), Config::default());
+    /// engine.create_tenant(&TenantDraft::new("acme"))?;
+    /// let kept = store.fork();
+    /// engine.create_tenant(&TenantDraft::new("looms"))?;
+    /// assert_eq!((engine.tenants()?.len(), Engine::new(kept).tenants()?.len()), (2, 1));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let tenants = self.tenants.read();
+        let forked = tenants.iter().map(|(id, tenant)| (*id, Arc::new(Tenant::of(tenant.newest()))));
+        Self { tenants: RwLock::new(forked.collect()) }
+    }
+
+    /// Replaces the state of the tenant `own` by that which `tenant` has in another store now. The two share it as those
+    /// of a [fork](Self::fork) do.
+    ///
+    /// Texts in it that name the other tenant go on doing so: keys that were made there, and bodies of events that have
+    /// happened there.
+    pub fn adopt(&self, own: TenantId, from: &Self, tenant: TenantId) {
+        let adopted = from.tenants.read().get(&tenant).map(|known| known.newest()).unwrap_or_default();
+        let own = self.tenant(own);
+        let _writing = own.writer.lock();
+        let before = std::mem::replace(&mut *own.newest.write(), adopted);
+        drop(before);
+    }
+
     fn tenant(&self, tenant: TenantId) -> Arc<Tenant> {
         if let Some(known) = self.tenants.read().get(&tenant) {
             return Arc::clone(known);
         }
         Arc::clone(self.tenants.write().entry(tenant).or_default())
+    }
+}
+
+impl Tenant {
+    fn of(newest: Tree) -> Self {
+        Self { writer: Mutex::default(), newest: RwLock::new(newest) }
+    }
+
+    fn newest(&self) -> Tree {
+        self.newest.read().clone()
     }
 }
 

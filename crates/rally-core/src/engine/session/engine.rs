@@ -47,7 +47,7 @@ struct Inner {
     store: Arc<dyn Store>,
     environment: Environment,
     config: Config,
-    passwords: Passwords,
+    passwords: Arc<Passwords>,
     requests: Requests,
     /// Attempts to note the use of a credential.
     noted_uses: Limiter<(TenantId, Uuid)>,
@@ -153,6 +153,33 @@ impl Engine {
     /// ```
     #[must_use]
     pub fn with(store: Arc<dyn Store>, environment: Environment, config: Config) -> Self {
+        Self::build(store, environment, config, Arc::new(Passwords::new(config.passwords_at_once)))
+    }
+
+    /// An engine on another store, with this one's settings. The two share the memory that passwords are hashed in, and
+    /// the bound on how many are hashed at once, so that a process may have very many engines.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// use std::sync::Arc;
+    ///
+    /// let engine = Engine::new(store::MemoryStore::new());
+    /// engine.create_tenant(&TenantDraft::new("acme"))?;
+    /// let other = engine.beside(Arc::new(store::MemoryStore::new()), Environment::system());
+    /// assert!(other.tenants()?.is_empty());
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn beside(&self, store: Arc<dyn Store>, environment: Environment) -> Self {
+        Self::build(store, environment, self.0.config, Arc::clone(&self.0.passwords))
+    }
+
+    fn build(
+        store: Arc<dyn Store>,
+        environment: Environment,
+        config: Config,
+        passwords: Arc<Passwords>,
+    ) -> Self {
         let requests = if store.is_shared() {
             Requests::InStore(Leases::default())
         } else {
@@ -162,7 +189,7 @@ impl Engine {
             store,
             environment,
             config,
-            passwords: Passwords::new(config.passwords_at_once),
+            passwords,
             requests,
             noted_uses: Limiter::new(),
             tenants: RwLock::default(),

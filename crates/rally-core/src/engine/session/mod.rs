@@ -10,6 +10,7 @@ mod lease;
 mod limiter;
 mod next_numbers;
 mod options;
+mod retired;
 #[expect(clippy::module_inception, reason = "the module is named for its main type")]
 mod session;
 mod signals;
@@ -34,6 +35,7 @@ pub use self::{
     json::JsonCollection,
     limiter::{Allowance, Limiter},
     options::WriteOptions,
+    retired::{Ended, Retired},
     session::{Caller, Session},
     transaction::{TransactionCollection, TransactionJson},
     verbs::{Atomicity, Bulk, BulkItem},

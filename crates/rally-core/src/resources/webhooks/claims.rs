@@ -142,6 +142,11 @@ impl Deliveries {
         self.engine.agenda().wait(timeout)
     }
 
+    /// Notes that a tenant may have something due that this engine has not put into the store itself.
+    pub fn note(&self, tenant: TenantId) {
+        self.engine.agenda().note(tenant);
+    }
+
     /// Ends a wait, so that a courier can be stopped.
     pub fn wake(&self) {
         self.engine.agenda().wake();
