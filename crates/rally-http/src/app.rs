@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::{body::Bytes, extract::FromRef};
 use rally_core::Engine;
 
 use crate::{
@@ -9,14 +9,29 @@ use crate::{
     walks::Walks,
 };
 
+tokio::task_local! {
+    /// The app that answers the request at hand, where one router answers for several.
+    static ANSWERING: App;
+}
+
 /// The state that all requests share.
 #[derive(Clone, Debug)]
 pub(crate) struct App(Arc<Shared>);
 
+/// The state of a router: the app that answers requests, unless another is [named](App::answering) for one.
+#[derive(Clone, Debug)]
+pub(crate) struct Apps(pub(crate) App);
+
+impl FromRef<Apps> for App {
+    fn from_ref(apps: &Apps) -> Self {
+        ANSWERING.try_with(App::clone).unwrap_or_else(|_| apps.0.clone())
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     engine: Engine,
-    config: Config,
+    config: Arc<Config>,
     anonymous: AnonymousCallers,
     hashing: Hashing,
     lanes: Lanes,
@@ -47,9 +62,35 @@ impl App {
             budget: Budget::new(config.body_budget),
             walks: Walks::new(config.walks),
             engine,
-            config,
+            config: Arc::new(config),
             document,
         }))
+    }
+
+    /// The state for another engine. The two share what bounds the work and the memory of a process.
+    pub(crate) fn beside(&self, engine: Engine) -> Self {
+        let Shared { config, hashing, lanes, budget, .. } = &*self.0;
+        let per_source = config.failed_credentials_per_minute;
+        Self(Arc::new(Shared {
+            anonymous: AnonymousCallers::new(per_source, &config.guesses),
+            logins: Logins::new(engine.clone(), hashing.clone(), per_source, config.guesses),
+            hashing: hashing.clone(),
+            lanes: lanes.clone(),
+            tokens: Tokens::new(engine.clone()),
+            proxies: ProxyWatch::default(),
+            readiness: Readiness::default(),
+            request_ids: RequestIds::new(),
+            budget: budget.clone(),
+            walks: Walks::new(config.walks),
+            engine,
+            config: Arc::clone(config),
+            document: self.0.document,
+        }))
+    }
+
+    /// Has a router answer by this app for as long as some work runs.
+    pub(crate) async fn answering<T>(self, work: impl Future<Output = T>) -> T {
+        ANSWERING.scope(self, work).await
     }
 
     pub(crate) fn engine(&self) -> &Engine {

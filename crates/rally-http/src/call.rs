@@ -1,6 +1,6 @@
 use axum::{
     body::{Body, Bytes, HttpBody},
-    extract::{FromRequest, OriginalUri, Request},
+    extract::{FromRef, FromRequest, OriginalUri, Request},
     http::{Extensions, HeaderMap, HeaderName, Method, Uri, request::Parts},
 };
 use rally_core::{
@@ -9,7 +9,7 @@ use rally_core::{
 };
 
 use crate::{
-    app::App,
+    app::{App, Apps},
     body::{self, Terms},
     budget::Holder,
     lanes::Party,
@@ -34,14 +34,14 @@ pub(crate) struct Call {
     app: App,
 }
 
-impl FromRequest<App> for Call {
+impl FromRequest<Apps> for Call {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, apps: &Apps) -> Result<Self, Problem> {
         let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
         let session = extensions.remove().ok_or_else(|| Error::internal("the middleware left no session"))?;
         let mount = mount(&uri, &extensions).to_owned();
-        Ok(Self { session, mount, uri, headers, method, body, app: app.clone() })
+        Ok(Self { session, mount, uri, headers, method, body, app: App::from_ref(apps) })
     }
 }
 

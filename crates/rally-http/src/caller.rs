@@ -9,7 +9,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
 };
-use rally_core::{ApiKey, Code, Error, Session, schema::Allowance};
+use rally_core::{ApiKey, Code, Error, Session, TenantId, schema::Allowance};
 
 use crate::{
     anonymous::Passage,
@@ -59,6 +59,17 @@ impl Credential {
             Self::None => {}
         }
         Party::Stranger(hasher.finish())
+    }
+}
+
+impl Claim {
+    /// The tenant that the credential names by its text alone. It need not open anything.
+    pub(crate) fn credential_tenant(&self) -> Option<TenantId> {
+        match &self.credential {
+            Credential::ApiKey(key) => ApiKey::tenant_of(key),
+            Credential::Token(token) => Tokens::tenant_of(token),
+            Credential::None => None,
+        }
     }
 }
 

@@ -22,8 +22,8 @@ pub(crate) enum Work {
     LongWrite,
 }
 
-/// The lanes of an engine's work.
-#[derive(Debug)]
+/// The lanes of the work of engines. Clones share them.
+#[derive(Clone, Debug)]
 pub(crate) struct Lanes {
     work_on: WorkOn,
     reads: Lane,
@@ -32,6 +32,7 @@ pub(crate) struct Lanes {
 }
 
 /// A lane, in which work is done for parties in turn.
+#[derive(Clone)]
 pub(crate) struct Lane(Arc<Shared>);
 
 /// The party that work is done for. Parties take turns.

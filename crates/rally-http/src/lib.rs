@@ -34,6 +34,7 @@ mod credentials;
 mod crud;
 mod docs;
 mod entry_fields;
+mod fake;
 mod forwarded;
 mod hashing;
 mod header_list;

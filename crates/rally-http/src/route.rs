@@ -8,14 +8,14 @@ use rally_core::{
 };
 use serde_json::Value;
 
-use crate::app::App;
+use crate::app::Apps;
 
 /// One path and method, the handler that answers it, and its description for the OpenAPI document.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) path: String,
     pub(crate) method: Method,
-    pub(crate) handler: MethodRouter<App>,
+    pub(crate) handler: MethodRouter<Apps>,
     pub(crate) operation: Operation,
 }
 
@@ -141,7 +141,7 @@ impl Route {
     pub(crate) fn new<T: 'static>(
         method: Method,
         path: &str,
-        handler: impl Handler<T, App>,
+        handler: impl Handler<T, Apps>,
         operation: Operation,
     ) -> Self {
         Self { path: path.to_owned(), method, handler: on(method.filter(), handler), operation }

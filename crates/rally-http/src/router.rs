@@ -4,7 +4,7 @@ use axum::{Router, body::Bytes, middleware::from_fn_with_state};
 use rally_core::Engine;
 
 use crate::{
-    app::App,
+    app::{App, Apps},
     config::Config,
     cors,
     middleware::answer_request,
@@ -28,8 +28,23 @@ static DOCUMENT: LazyLock<Bytes> =
 /// connection takes is limited by the server, as by [`serve`](crate::serve).
 pub fn router(engine: Engine, config: Config) -> Router {
     let cors = cors::layer(&config.cors_origins);
-    let app = App::new(engine, config, || DOCUMENT.clone());
-    let router = Router::new()
+    let router = routes_of(app(engine, config));
+    match cors {
+        // A browser asks before it sends a credential, so this stands before the check of credentials.
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+/// The state of an engine's router.
+pub(crate) fn app(engine: Engine, config: Config) -> App {
+    App::new(engine, config, || DOCUMENT.clone())
+}
+
+/// The whole API, answered by an app unless another is named for a request.
+pub(crate) fn routes_of(app: App) -> Router {
+    let apps = Apps(app);
+    Router::new()
         .merge(routes_under("/api/v1", routes::api()))
         // Not nested, as the path of a nested route lacks what it is nested under.
         .merge(routes_under("/api", routes::api()))
@@ -39,17 +54,12 @@ pub fn router(engine: Engine, config: Config) -> Router {
             Problem::new(Failure::MethodNotAllowed, "this path does not take this method; see Allow")
         })
         .fallback(async || Problem::no_such_path())
-        .layer(from_fn_with_state(app.clone(), answer_request))
-        .with_state(app);
-    match cors {
-        // A browser asks before it sends a credential, so this stands before the check of credentials.
-        Some(cors) => router.layer(cors),
-        None => router,
-    }
+        .layer(from_fn_with_state(apps.clone(), answer_request))
+        .with_state(apps)
 }
 
-fn routes_under(base: &str, routes: Vec<Route>) -> Router<App> {
+fn routes_under(base: &str, routes: Vec<Route>) -> Router<Apps> {
     let add =
-        |router: Router<App>, route: Route| router.route(&format!("{base}{}", route.path), route.handler);
+        |router: Router<Apps>, route: Route| router.route(&format!("{base}{}", route.path), route.handler);
     routes.into_iter().fold(Router::new(), add)
 }

@@ -1,24 +1,25 @@
 //! A whole Rally in one line, for the tests of programs that call it.
+//!
+//! [`Fake`] is one on a free port. Its tenants ([`FakeTenant`]) are each a world of their own: records, clock and keys, so
+//! tests in parallel each make one and disturb no other. Programs in other languages do the same over HTTP, as the page
+//! `FAKE.md` has it.
 
 use std::{
-    fmt, io, iter,
+    fmt, io,
     net::{Ipv4Addr, TcpListener},
+    ops::Deref,
     sync::Arc,
     thread,
 };
 
-use rally_core::{
-    ApiKeyDraft, Clock, CourierLimits, Engine, Environment, Profile, Reach, Scope, Scopes, TenantDraft,
-    store::MemoryStore,
-};
+use rally_core::{Clock, Engine, Error, Profile};
 use tokio::{runtime, sync::oneshot};
 
-use crate::{
-    config::{Config, WorkOn},
-    courier::{CourierOptions, HttpCourier, deliver},
-    listener::{ServeOptions, serve},
-    router::router,
+pub use crate::fake::{
+    ClockMode, Delivered, FakeOptions, FakeTenant, FakeTenants, Moved, Ran, Seed, Sown, StartClock,
+    TenantKeys, TenantSetup, What,
 };
+use crate::listener::{ServeOptions, serve};
 
 /// A Rally on a free loopback port and in memory, which is gone when this is dropped.
 ///
@@ -32,30 +33,24 @@ use crate::{
 /// # assert!(contacts.starts_with("http://127.0.0.1:"));
 /// # assert!(rally.api_key().starts_with("rk_test_"));
 /// // … point the client under test at `contacts`, with `rally.api_key()` in `X-Api-Key` …
-/// let acme = rally.engine().tenant(rally.tenant())?.trusted_session("test")?;
+/// let acme = rally.session()?;
 /// assert_eq!(acme.contacts().count(rally_core::Query::all())?, 0);
 /// # Ok::<(), rally_core::Error>(())
 /// ```
+///
+/// It is also its first tenant: what a [`FakeTenant`] can do, it can.
 pub struct Fake {
-    engine: Engine,
-    url: String,
+    tenants: FakeTenants,
     first: FakeTenant,
-    others: Vec<FakeTenant>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
-}
-
-struct FakeTenant {
-    slug: String,
-    api_key: String,
 }
 
 /// Options of a [`Fake`].
 #[derive(Clone, Debug)]
 pub struct FakeBuilder {
     tenants: Vec<String>,
-    environment: Environment,
-    engine: rally_core::Config,
+    options: FakeOptions,
 }
 
 impl Fake {
@@ -72,50 +67,48 @@ impl Fake {
     /// Options to start one with.
     #[must_use]
     pub fn builder() -> FakeBuilder {
-        FakeBuilder {
-            tenants: Vec::new(),
-            environment: Environment::system(),
-            engine: rally_core::Config {
-                profile: Profile::Strict,
-                test_keys: true,
-                reach: Reach::InternetAndLoopback,
-                ..rally_core::Config::default()
-            },
-        }
-    }
-
-    /// Its URL, without a slash at the end: `http://127.0.0.1:49152`.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// A key of the first tenant, with every scope.
-    #[must_use]
-    pub fn api_key(&self) -> &str {
-        &self.first.api_key
+        FakeBuilder { tenants: Vec::new(), options: FakeOptions::new("") }
     }
 
     /// A key of the tenant with that slug, with every scope.
     #[must_use]
-    pub fn api_key_of(&self, tenant: &str) -> Option<&str> {
-        self.tenants().find(|known| known.slug == tenant).map(|known| known.api_key.as_str())
+    pub fn api_key_of(&self, tenant: &str) -> Option<String> {
+        self.tenants.find(tenant).map(|tenant| tenant.api_key().to_owned())
     }
 
     /// The slug of the first tenant.
     #[must_use]
     pub fn tenant(&self) -> &str {
-        &self.first.slug
+        self.first.slug()
     }
 
-    /// The engine within, to add records and to check those that the program under test has written.
+    /// The engine of the first tenant, to add records and to check those that the program under test has written.
     #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
+    pub fn engine(&self) -> Engine {
+        self.first.engine()
     }
 
-    fn tenants(&self) -> impl Iterator<Item = &FakeTenant> {
-        iter::once(&self.first).chain(&self.others)
+    /// All tenants.
+    #[must_use]
+    pub fn tenants(&self) -> &FakeTenants {
+        &self.tenants
+    }
+
+    /// Makes a tenant, which takes less than a millisecond, so each test may have one.
+    ///
+    /// # Errors
+    /// [`Code::Duplicate`](rally_core::Code::Duplicate) when another has the slug, or
+    /// [`Code::Validation`](rally_core::Code::Validation) when none may have it.
+    pub fn create_tenant(&self, slug: &str) -> Result<FakeTenant, Error> {
+        self.tenants.create(&TenantSetup { tenant: Some(slug.to_owned()), ..TenantSetup::default() })
+    }
+}
+
+impl Deref for Fake {
+    type Target = FakeTenant;
+
+    fn deref(&self) -> &FakeTenant {
+        &self.first
     }
 }
 
@@ -130,7 +123,7 @@ impl FakeBuilder {
     /// Requests a minute for each tenant.
     #[must_use]
     pub fn requests_per_minute(mut self, limit: u32) -> Self {
-        self.engine.requests_per_minute = limit;
+        self.options.engine.requests_per_minute = limit;
         self
     }
 
@@ -140,17 +133,31 @@ impl FakeBuilder {
         self.requests_per_minute(0)
     }
 
-    /// Its source of time.
+    /// Its source of real time.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.environment.clock = Arc::new(clock);
+        self.options.environment.clock = Arc::new(clock);
+        self
+    }
+
+    /// The clock that tenants begin with.
+    #[must_use]
+    pub fn start_clock(mut self, clock: StartClock) -> Self {
+        self.options.clock = clock;
+        self
+    }
+
+    /// The number that ids, keys and secrets follow from. Ids hold instants, so they repeat if the clock does, too.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = Some(seed);
         self
     }
 
     /// Reads requests as the documentation has it, ignoring unknown members and parameters.
     #[must_use]
     pub fn documented_profile(mut self) -> Self {
-        self.engine.profile = Profile::Documented;
+        self.options.engine.profile = Profile::Documented;
         self
     }
 
@@ -159,37 +166,51 @@ impl FakeBuilder {
     /// # Errors
     /// An I/O error if there is no free port or no thread left, or if a slug is invalid or given twice.
     pub fn start(self) -> io::Result<Fake> {
-        let engine = Engine::with(Arc::new(MemoryStore::new()), self.environment, self.engine);
-        let mut slugs = self.tenants.into_iter();
-        let first = slugs.next().unwrap_or_else(|| "acme".to_owned());
-        let create = |slug| FakeTenant::create(&engine, slug).map_err(io::Error::other);
-        let first = create(first)?;
-        let others = slugs.map(create).collect::<Result<_, _>>()?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let Self { tenants: mut slugs, mut options } = self;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
-        let url = format!("http://{}", listener.local_addr()?);
+        options.url = format!("http://{}", listener.local_addr()?);
+        if options.engine.requests_per_minute == 0 {
+            options.http.failed_credentials_per_minute = 0;
+        }
+        if slugs.is_empty() {
+            slugs.push("acme".to_owned());
+        }
+        let tenants = FakeTenants::new(options);
+        let create = |slug: String| {
+            let made = tenants.create(&TenantSetup { tenant: Some(slug), ..TenantSetup::default() });
+            made.map_err(io::Error::other)
+        };
+        let made: Vec<FakeTenant> = slugs.into_iter().map(create).collect::<Result<_, _>>()?;
+        let first = made.into_iter().next().ok_or_else(|| io::Error::other("a fake has a tenant"))?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let served = engine.clone();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let served = tenants.clone();
         let thread = thread::Builder::new()
             .name("rally-fake".to_owned())
-            .spawn(move || run(runtime, listener, served, stopped))?;
-        Ok(Fake { engine, url, first, others, stop: Some(stop), thread: Some(thread) })
+            .spawn(move || run(runtime, listener, &served, ready, stopped))?;
+        is_ready.recv().map_err(io::Error::other)?;
+        Ok(Fake { tenants, first, stop: Some(stop), thread: Some(thread) })
     }
 }
 
 /// Serves until `stopped`, then drops every connection at once, so that no test waits for its end.
-fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped: oneshot::Receiver<()>) {
-    let mut config = Config { work_on: WorkOn::ServingThread, ..Config::default() };
-    if engine.config().requests_per_minute == 0 {
-        config.failed_credentials_per_minute = 0;
-    }
+fn run(
+    runtime: runtime::Runtime,
+    listener: TcpListener,
+    tenants: &FakeTenants,
+    ready: std::sync::mpsc::Sender<()>,
+    stopped: oneshot::Receiver<()>,
+) {
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let options = CourierOptions { reach: engine.config().reach, ..CourierOptions::default() };
-        let _delivering = deliver(engine.clone(), HttpCourier::new(options), CourierLimits::default())?;
+        let router = tenants.router();
+        // The starter waits for this, so that it never asks a fake for work that has no runtime yet.
+        let _started = ready.send(());
+        let options = ServeOptions { max_connections_per_source: usize::MAX, ..ServeOptions::default() };
         tokio::select! {
-            result = serve(listener, router(engine, config), ServeOptions::default(), std::future::pending()) => result,
+            result = serve(listener, router, options, std::future::pending()) => result,
             _ = stopped => Ok(()),
         }
     });
@@ -198,19 +219,10 @@ fn run(runtime: runtime::Runtime, listener: TcpListener, engine: Engine, stopped
     }
 }
 
-impl FakeTenant {
-    fn create(engine: &Engine, slug: String) -> Result<Self, rally_core::Error> {
-        let session = engine.create_tenant(&TenantDraft::new(&slug))?.trusted_session("fake")?;
-        let key = session.api_keys().mint(&ApiKeyDraft::new("fake").scopes(Scopes::from(Scope::Admin)))?;
-        Ok(Self { slug, api_key: key.key })
-    }
-}
-
 impl fmt::Debug for Fake {
     /// Everything but the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenants: Vec<&str> = self.tenants().map(|tenant| tenant.slug.as_str()).collect();
-        f.debug_struct("Fake").field("url", &self.url).field("tenants", &tenants).finish_non_exhaustive()
+        f.debug_struct("Fake").field("tenants", &self.tenants).finish_non_exhaustive()
     }
 }
 

@@ -24,6 +24,7 @@ mod deals;
 mod delivering;
 mod document;
 mod fairness;
+mod fake;
 mod forwarded;
 mod history;
 mod hosting;

@@ -73,7 +73,7 @@ impl Announcer {
         admin::print(&format!("Rally listens at {}, and {} does not answer yet\n", self.url, self.place.name))
     }
 
-    fn say_ready(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
+    pub(crate) fn say_ready(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
         if self.json {
             return self.say_json(tenants);
         }

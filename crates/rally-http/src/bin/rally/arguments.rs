@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use ipnet::IpNet;
 use rally_core::{ApiKey, CourierLimits, Id, Patch, Profile, Scopes, Timestamp};
+use rally_http::testing::StartClock;
 
 use crate::{client::ServerUrl, listen::Addresses, log::Levels, store::Location, table::Form};
 
@@ -88,6 +89,13 @@ pub(crate) struct FakeArguments {
     /// End once standard input ends, so that a fake does not outlive the test that has started it
     #[arg(long)]
     pub(crate) exit_with_stdin: bool,
+    /// A number that ids, keys and secrets follow from, so that each run has the same
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// The clock that tenants begin with: real, or an instant to stand still at. With --seed it stands still at 2025-01-01
+    /// unless this says otherwise, as ids hold instants
+    #[arg(long, value_name = "real|INSTANT", value_parser = crate::fake::start_clock)]
+    pub(crate) clock: Option<StartClock>,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }

@@ -6,6 +6,7 @@ mod announce;
 mod arguments;
 mod client;
 mod failure;
+mod fake;
 mod listen;
 mod log;
 mod serve;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::serve(&arguments),
-        Command::Fake(arguments) => serve::fake(&arguments),
+        Command::Fake(arguments) => fake::run(&arguments),
         Command::Keys(command) => admin::keys(&command),
         Command::Tenants(command) => admin::tenants(&command),
         Command::Webhooks(command) => webhooks::run(&command),

@@ -1,7 +1,7 @@
 use std::{fs, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use rally_core::{Config, CourierLimits, Engine, Environment, Profile, Reach};
+use rally_core::{Config, CourierLimits, Engine, Environment, Reach};
 use rally_http::{CourierOptions, Delivering, HttpCourier, Lifecycle, ServeOptions, limits};
 use tokio::{
     runtime::Runtime,
@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     announce::Announcer,
-    arguments::{CommonArguments, FakeArguments, ServeArguments, StoreArguments},
+    arguments::{CommonArguments, ServeArguments, StoreArguments},
     failure::Failure,
     listen::Addresses,
     log::{self, Levels},
@@ -28,7 +28,6 @@ struct Server<'a> {
     store: StoreArguments,
     listen: &'a Addresses,
     config: Config,
-    input: StandardInput,
     common: &'a CommonArguments,
 }
 
@@ -39,7 +38,6 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
         store: arguments.store.clone(),
         listen: &arguments.listen,
         config: Config { requests_per_minute: common.rate_limit, reach, ..Config::default() },
-        input: StandardInput::Ignored,
         common,
     };
     run(
@@ -52,29 +50,8 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     )
 }
 
-pub(crate) fn fake(arguments: &FakeArguments) -> Result<(), Failure> {
-    if !arguments.listen.are_of_this_machine() && !arguments.allow_remote {
-        return Err(Failure::new(format!(
-            "a fake listens on this machine only, and {} is not an address of it; use 127.0.0.1, or say --allow-remote",
-            arguments.listen
-        )));
-    }
-    let common = &arguments.common;
-    let config = Config {
-        requests_per_minute: common.rate_limit,
-        profile: Profile::Strict,
-        test_keys: true,
-        reach: Reach::InternetAndLoopback,
-        ..Config::default()
-    };
-    let input = if arguments.exit_with_stdin { StandardInput::Watched } else { StandardInput::Ignored };
-    let server = Server { store: StoreArguments::memory(), listen: &arguments.listen, config, input, common };
-    // A test reads what it has asked for, and a line for each request is in its way.
-    run(async || server.run().await, common, LevelFilter::WARN)
-}
-
 /// Runs a server on threads of its own, with a log from this level on.
-fn run(
+pub(crate) fn run(
     server: impl AsyncFnOnce() -> Result<(), Failure>,
     common: &CommonArguments,
     level: LevelFilter,
@@ -92,7 +69,7 @@ impl Server<'_> {
     /// Serves until a signal asks for the end. From the first moment on a signal ends it in an orderly way, and the port
     /// answers.
     async fn run(self) -> Result<(), Failure> {
-        let signals = Signals::take(self.input)?;
+        let signals = Signals::take(StandardInput::Ignored)?;
         let listener = self.listen.bind().await?;
         if let Err(error) = rally_http::raise_descriptor_limit() {
             tracing::warn!(%error, "there may be fewer connections, as the limit of open files stays as it is");
@@ -198,9 +175,6 @@ impl Server<'_> {
         if let Some(at_once) = self.store.long_reads() {
             http.long_reads.at_once = at_once;
             http.long_reads.at_once_a_tenant = at_once / 2;
-        }
-        if self.config.test_keys && self.config.requests_per_minute == 0 {
-            http.failed_credentials_per_minute = 0;
         }
         http
     }

@@ -97,11 +97,6 @@ impl Location {
 }
 
 impl StoreArguments {
-    /// A store that needs no more said about it.
-    pub(crate) fn memory() -> Self {
-        Self { store: Location::Memory, store_connections: 1, file: FileArguments::default() }
-    }
-
     /// Long reads at once, where the store has a say in it: those of a database wait for it more than they compute, so
     /// a quarter of the connections may do them.
     pub(crate) fn long_reads(&self) -> Option<usize> {
@@ -131,12 +126,14 @@ impl StoreArguments {
 }
 
 fn open_memory() -> OpenStore {
-    let place = Place {
-        name: "memory, and end with it".to_owned(),
-        location: "memory".to_owned(),
-        may_be_away: false,
-    };
-    OpenStore { store: Arc::new(MemoryStore::new()), place, close: Box::new(|| Ok(())) }
+    OpenStore { store: Arc::new(MemoryStore::new()), place: Place::memory(), close: Box::new(|| Ok(())) }
+}
+
+impl Place {
+    /// The memory of this process.
+    pub(crate) fn memory() -> Self {
+        Self { name: "memory, and end with it".to_owned(), location: "memory".to_owned(), may_be_away: false }
+    }
 }
 
 fn open_file(
