@@ -174,7 +174,12 @@ pub fn stored_bytes(data: &[u8]) {
     let _ = session.view().map(|view| view.contacts().all(Query::all()).map(|all| all.for_each(drop)));
     let _ = contacts.update(id, &ContactUpdate::new().phone("1"));
     let _ = contacts.upsert(&ada);
-    let _ = session.changes(&FeedQuery { from: FeedPosition::START, kinds: Kind::ALL.to_vec(), limit: 10 });
+    let _ = session.changes(&FeedQuery {
+        from: FeedPosition::START,
+        kinds: Kind::ALL.to_vec(),
+        limit: 10,
+        epoch: None,
+    });
     let _ = contacts.delete(id);
     sold(&session, deal);
     let _ = elsewhere(store).take_request(&session);

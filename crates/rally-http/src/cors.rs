@@ -6,7 +6,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 /// The time for which a browser need not ask again.
 const MAX_AGE: Duration = Duration::from_secs(3_600);
 
-const REQUEST_HEADERS: [HeaderName; 8] = [
+const REQUEST_HEADERS: [HeaderName; 9] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
@@ -14,10 +14,11 @@ const REQUEST_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("prefer"),
     HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-feed-epoch"),
     HeaderName::from_static("x-request-id"),
 ];
 
-const RESPONSE_HEADERS: [HeaderName; 12] = [
+const RESPONSE_HEADERS: [HeaderName; 13] = [
     header::ETAG,
     header::LINK,
     header::LOCATION,
@@ -25,6 +26,7 @@ const RESPONSE_HEADERS: [HeaderName; 12] = [
     header::WWW_AUTHENTICATE,
     HeaderName::from_static("idempotent-replayed"),
     HeaderName::from_static("preference-applied"),
+    HeaderName::from_static("x-feed-epoch"),
     HeaderName::from_static("x-ratelimit-limit"),
     HeaderName::from_static("x-ratelimit-remaining"),
     HeaderName::from_static("x-ratelimit-reset"),

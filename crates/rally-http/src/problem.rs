@@ -163,7 +163,8 @@ const fn status_of(code: Code) -> StatusCode {
         | Code::Ambiguous
         | Code::BadReference
         | Code::LimitExceeded
-        | Code::FeedTrimmed => StatusCode::BAD_REQUEST,
+        | Code::FeedTrimmed
+        | Code::FeedReset => StatusCode::BAD_REQUEST,
         Code::Unauthorized => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
@@ -190,6 +191,7 @@ const fn title(code: Code) -> &'static str {
         Code::PreconditionFailed => "Precondition failed",
         Code::IdempotencyMismatch => "Idempotency key used before",
         Code::FeedTrimmed => "Changes no longer kept",
+        Code::FeedReset => "Feed put back from a copy",
         Code::Unavailable => "Not available at present",
         Code::Internal => "Internal error",
     }

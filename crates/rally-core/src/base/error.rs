@@ -36,6 +36,8 @@ pub enum Code {
     IdempotencyMismatch,
     /// The feed no longer reaches back to the instant asked for.
     FeedTrimmed,
+    /// The feed was put back from a copy, and the position is of before.
+    FeedReset,
     /// The store cannot answer at present.
     Unavailable,
     /// A fault of the engine itself, or of the system that it runs on.
@@ -60,6 +62,7 @@ impl Code {
         Code::FeedTrimmed,
         Code::Unavailable,
         Code::Internal,
+        Code::FeedReset,
     ];
 
     /// The number in stored answers, which never changes.
@@ -80,6 +83,7 @@ impl Code {
             Code::FeedTrimmed => 13,
             Code::Unavailable => 14,
             Code::Internal => 15,
+            Code::FeedReset => 16,
         }
     }
 
@@ -105,6 +109,7 @@ impl Code {
             Code::PreconditionFailed => "precondition_failed",
             Code::IdempotencyMismatch => "idempotency_mismatch",
             Code::FeedTrimmed => "feed_trimmed",
+            Code::FeedReset => "feed_reset",
             Code::Unavailable => "unavailable",
             Code::Internal => "internal",
         }
@@ -172,6 +177,14 @@ impl Error {
         );
         error.0.oldest_change = Some(oldest);
         error
+    }
+
+    pub(crate) fn feed_reset() -> Self {
+        Self::new(
+            Code::FeedReset,
+            "the feed was put back from a copy, and changes that were read from it may be gone; read the lists anew, \
+             and go on from there in the feed's new epoch",
+        )
     }
 
     pub(crate) fn with_unknown_outcome(mut self) -> Self {
@@ -363,6 +376,7 @@ mod tests {
             "feed_trimmed",
             "unavailable",
             "internal",
+            "feed_reset",
         ];
         assert_eq!(numbers, (1..).zip(expected).collect::<Vec<_>>());
         assert!(Code::ALL.iter().all(|code| Code::from_number(code.number()) == Some(*code)));

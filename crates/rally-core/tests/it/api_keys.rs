@@ -186,7 +186,8 @@ fn the_last_use_is_noted_once_a_minute_and_stays_out_of_the_feed() {
     world.clock.advance(1);
     use_it();
     assert_eq!(last_used(), Some(start.plus_micros(60_000_000)));
-    let everything = FeedQuery { from: FeedPosition::START, kinds: Kind::ALL.to_vec(), limit: 10 };
+    let everything =
+        FeedQuery { from: FeedPosition::START, kinds: Kind::ALL.to_vec(), limit: 10, epoch: None };
     assert!(world.acme.changes(&everything).unwrap().is_empty());
 }
 
@@ -226,8 +227,12 @@ fn changes_name_the_key_that_made_them() {
     let world = World::new();
     let session = world.engine.authenticate(&mint(&world.acme, "write").key).unwrap();
     session.contacts().create(&ada("a@x.example")).unwrap();
-    let changes =
-        session.changes(&FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 1 });
+    let changes = session.changes(&FeedQuery {
+        from: FeedPosition::START,
+        kinds: vec![Kind::Contact],
+        limit: 1,
+        epoch: None,
+    });
     assert_eq!(changes.unwrap()[0].changed_by.as_deref(), Some("apikey:robot"));
 }
 

@@ -21,7 +21,7 @@ const V1: &str = include_str!("golden/v1.txt");
 
 /// A history that uses every kind of row: enough changes to close blocks and to mark the feed, on a store whose servers
 /// share the rate limit.
-fn history(store: Arc<dyn Store>) -> World {
+pub(crate) fn history(store: Arc<dyn Store>) -> World {
     let world = World::on(Arc::new(SharedStore::new(store)));
     world.engine.take_request(&world.acme).unwrap();
     world.engine.signing_secrets().unwrap();
@@ -229,7 +229,8 @@ fn format_1_is_read_and_written_on() {
     assert_eq!(acme.settings().unwrap(), known_acme.settings().unwrap());
     assert_eq!(engine.tenants().unwrap(), known.engine.tenants().unwrap());
     assert_eq!(engine.signing_secrets().unwrap(), known.engine.signing_secrets().unwrap());
-    let query = FeedQuery { from: FeedPosition::After(65), kinds: vec![Kind::Contact], limit: 100 };
+    let query =
+        FeedQuery { from: FeedPosition::After(65), kinds: vec![Kind::Contact], limit: 100, epoch: None };
     assert_eq!(acme.changes(&query).unwrap(), known_acme.changes(&query).unwrap());
     for change in acme.changes(&query).unwrap() {
         let id = Id::from_uuid(change.entity_id);

@@ -69,7 +69,7 @@ fn each_change_is_told_with_what_it_changed_from_the_newest_down() {
     ];
     let found: Vec<Vec<String>> = history.records.iter().map(lines).collect();
     assert_eq!(found, [&deleted[..], &cleared[..], &updated[..], &created[..]]);
-    let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100 };
+    let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100, epoch: None };
     let of_feed = world.acme.changes(&query).unwrap().into_iter().rev();
     let of_feed = of_feed.map(|entry| (entry.id, entry.action, entry.changed_at, entry.changed_by));
     let of_history = history.records.into_iter();

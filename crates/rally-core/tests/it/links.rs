@@ -148,7 +148,7 @@ fn a_deletion_is_one_transaction_and_its_entries_have_the_records_own_instants()
     web.world.acme.users().delete(web.user).unwrap();
     assert_eq!(store.counts().writes, 1);
     let from = FeedPosition::After(4);
-    let query = FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit: 10 };
+    let query = FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit: 10, epoch: None };
     for change in web.world.acme.changes(&query).unwrap() {
         let records = web.records();
         let (.., record) = records.iter().find(|(_, id, _)| *id == change.entity_id).unwrap();

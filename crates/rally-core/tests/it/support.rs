@@ -162,7 +162,12 @@ pub(crate) fn text<R: Resource>(row: &Row<R>) -> String {
 
 /// The changes behind a number, each as what happened to which record.
 pub(crate) fn changes_after(session: &Session, number: u64) -> Vec<(String, String)> {
-    let query = FeedQuery { from: FeedPosition::After(number), kinds: Kind::IN_FEED.to_vec(), limit: 1_000 };
+    let query = FeedQuery {
+        from: FeedPosition::After(number),
+        kinds: Kind::IN_FEED.to_vec(),
+        limit: 1_000,
+        epoch: None,
+    };
     let changes = session.changes(&query).unwrap();
     let told = changes.iter().map(|change| {
         let action = format!("{} {:?}", change.entity_type, change.action).to_lowercase();

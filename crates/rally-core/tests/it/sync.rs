@@ -5,7 +5,7 @@ use rally_core::{
 use crate::support::{World, tenant};
 
 fn feed(world: &World, from: FeedPosition, limit: usize) -> Vec<FeedEntry> {
-    world.acme.changes(&FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit }).unwrap()
+    world.acme.changes(&FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit, epoch: None }).unwrap()
 }
 
 fn since(world: &World, since: Timestamp, limit: usize) -> Vec<FeedEntry> {
@@ -79,7 +79,9 @@ fn a_trimmed_feed_says_so_instead_of_leaving_changes_out() {
     let world = world_of(100);
     let all = since(&world, Timestamp::MIN, 1_000);
     world.acme.trim_changes(all[49].changed_at).unwrap();
-    let ask = |from| world.acme.changes(&FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit: 1_000 });
+    let ask = |from| {
+        world.acme.changes(&FeedQuery { from, kinds: Kind::IN_FEED.to_vec(), limit: 1_000, epoch: None })
+    };
     let error = ask(FeedPosition::Since(all[48].changed_at)).unwrap_err();
     assert_eq!((error.code(), error.oldest_change()), (Code::FeedTrimmed, Some(all[50].changed_at)));
     assert_eq!(ask(FeedPosition::After(49)).unwrap_err().code(), Code::FeedTrimmed);
@@ -98,7 +100,7 @@ fn a_trimmed_feed_says_so_instead_of_leaving_changes_out() {
 fn a_tenants_feed_has_its_own_changes_and_numbers_alone() {
     let world = world_of(3);
     let other = tenant(&world.engine, "other");
-    let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 10 };
+    let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 10, epoch: None };
     assert!(other.changes(&query).unwrap().is_empty());
     assert_eq!(other.last_change().unwrap().0, 0);
 }
@@ -107,7 +109,7 @@ fn a_tenants_feed_has_its_own_changes_and_numbers_alone() {
 fn a_limit_outside_1_to_1000_is_refused_of_hosts_too() {
     let world = world_of(1);
     for limit in [0, 1_001] {
-        let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit };
+        let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit, epoch: None };
         assert!(world.acme.changes(&query).unwrap_err().is_invalid());
     }
 }
@@ -115,7 +117,12 @@ fn a_limit_outside_1_to_1000_is_refused_of_hosts_too() {
 #[test]
 fn a_kind_that_is_named_twice_is_told_once_and_other_rows_do_not_move_the_head() {
     let world = world_of(2);
-    let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact, Kind::Contact], limit: 10 };
+    let query = FeedQuery {
+        from: FeedPosition::START,
+        kinds: vec![Kind::Contact, Kind::Contact],
+        limit: 10,
+        epoch: None,
+    };
     let changes = world.acme.changes(&query).unwrap();
     assert_eq!(changes.iter().map(|change| change.id).collect::<Vec<_>>(), [1, 2]);
     world.clock.advance(5_000_000);

@@ -210,6 +210,13 @@ fn header_parameters() -> Value {
             key,
             &json!("9f2c6c1e-import-row-17"),
         ),
+        "FeedEpoch": header(
+            "X-Feed-Epoch",
+            "The `X-Feed-Epoch` of the answer that the position is of. If the feed was put back from a copy since, the answer \
+             is 400 `feed_reset`.",
+            uuid(),
+            &json!(ID),
+        ),
         "Prefer": header("Prefer", "`return=minimal` for an answer without a body.", text(), &json!("return=minimal")),
     })
 }
@@ -258,6 +265,11 @@ pub(super) fn headers() -> Value {
             "Other pages (RFC 8288): `first`, `prev` and `next`, which goes on behind the last record of this one.",
             text(),
             json!("</api/v1/contacts?offset=0>; rel=\"first\", </api/v1/contacts?after=0190c000-0000-7000-8000-000000000000>; rel=\"next\""),
+        ),
+        "X-Feed-Epoch": answer(
+            "The epoch of the feed, to be kept with the position. It is another one once the feed was put back from a copy.",
+            uuid(),
+            json!(ID),
         ),
         "X-Total-Count": answer("The number of records in all, if `count=true`.", count(0), json!(4711)),
         "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request.", text(), json!("true")),

@@ -1,5 +1,9 @@
-use axum::{extract::State, response::Response};
-use rally_core::{Action, Error, FeedEntry, FeedPosition, FeedQuery, Kind, Scope, limits};
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::Response,
+};
+use rally_core::{Action, Error, Faults, FeedEntry, FeedEpoch, FeedPosition, FeedQuery, Kind, Scope, limits};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,6 +22,9 @@ use crate::{
 /// The members of an entry, in the order in which they are written.
 const MEMBERS: [&str; 6] = ["id", "entityType", "entityId", "action", "changedAt", "changedBy"];
 
+/// The epoch of the feed, in requests and answers.
+const FEED_EPOCH: HeaderName = HeaderName::from_static("x-feed-epoch");
+
 /// Bytes of the JSON of an entry.
 const ENTRY_BYTES: usize = 240;
 
@@ -29,16 +36,17 @@ static LIST_CHANGES: Special = Special {
     id: "listChanges",
     summary: "List changes",
     description: "Reading on from the last `changedAt` never skips a change and never repeats one. `Link` has the address \
-                  of the next page.",
+                  of the next page. A reader that sends `X-Feed-Epoch` back is told by `feed_reset` when the operator has put \
+                  the tenant back from a copy.",
     scope: Some(Scope::Read),
-    parameters: &["Since", "After", "Entities", "FeedLimit", "Fields"],
+    parameters: &["Since", "After", "Entities", "FeedLimit", "Fields", "FeedEpoch"],
     body: None,
     answer: ResponseSpec {
         status: 200,
         description: "The next changes, oldest first.",
         body: AnswerBody::ListOf("FeedEntry"),
         example: feed_example,
-        headers: &["Link"],
+        headers: &["Link", "X-Feed-Epoch"],
     },
     schemas: &[
         Schema { name: "FeedEntry", json: feed_entry },
@@ -50,9 +58,13 @@ static LIST_CHANGES: Special = Special {
 async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::LongRead, call.party(), move || {
         call.session.require(Scope::Read)?;
-        let FeedParameters { feed, fields, ignored } = feed_query(call.parameters()?)?;
-        let changes = call.session.changes(&feed)?;
+        let FeedParameters { mut feed, fields, ignored } = feed_query(call.parameters()?)?;
+        feed.epoch = epoch(&call.headers)?;
+        let page = call.session.feed(&feed)?;
+        let changes = page.changes;
         let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| write_json(&fields, entry, out))?;
+        let epoch = HeaderValue::try_from(page.epoch.to_string()).map_err(Error::internal)?;
+        response.headers_mut().insert(FEED_EPOCH, epoch);
         if let Some(last) = changes.last().filter(|_| changes.len() == feed.limit) {
             let next = next(&call, &ignored, feed.from, last);
             answer::write_links(&mut response, &call.path(), &[("next", next)])?;
@@ -69,6 +81,17 @@ fn next(call: &Call, ignored: &[String], from: FeedPosition, last: &FeedEntry) -
         FeedPosition::After(_) => ("after", last.id.to_string()),
     };
     query::with(call.uri.query(), ignored, &["since", "after"], &[(name, &value)])
+}
+
+/// The epoch that the reader knows the position of.
+fn epoch(headers: &HeaderMap) -> Result<Option<FeedEpoch>, Error> {
+    let mut all = headers.get_all(FEED_EPOCH).iter();
+    let Some(value) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(Faults::one("X-Feed-Epoch", "is given twice").into());
+    }
+    let epoch = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    epoch.map(Some).ok_or_else(|| Faults::one("X-Feed-Epoch", "is not the epoch of a feed").into())
 }
 
 /// Appends the JSON object of the members of an entry that are asked for.
@@ -100,7 +123,7 @@ fn feed_query(mut parameters: Parameters) -> Result<FeedParameters, Error> {
     let fields = EntryFields::read(&mut parameters, &MEMBERS);
     let ignored = parameters.finish()?;
     let from = from.ok_or_else(|| Error::internal("a feed without a position has a fault"))?;
-    Ok(FeedParameters { feed: FeedQuery { from, kinds, limit }, fields, ignored })
+    Ok(FeedParameters { feed: FeedQuery { from, kinds, limit, epoch: None }, fields, ignored })
 }
 
 /// Reads the position to go on from; without one, there is a fault.
@@ -231,11 +254,27 @@ mod tests {
         let (feed, fields) = read("since=2025-02-01&entities=deals, contacts,deals&fields=").unwrap();
         let since = FeedPosition::Since("2025-02-01T00:00:00Z".parse().unwrap());
         let kinds = vec![Kind::Deal, Kind::Contact];
-        assert_eq!(feed, FeedQuery { from: since, kinds, limit: 1_000 });
+        assert_eq!(feed, FeedQuery { from: since, kinds, limit: 1_000, epoch: None });
         assert!(fields.is_whole());
         for number in [0, 7, i64::MAX.unsigned_abs()] {
             assert_eq!(read(&format!("after={number}")).unwrap().0.from, FeedPosition::After(number));
         }
+    }
+
+    #[test]
+    fn a_reader_names_one_epoch_or_none() {
+        let told = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(FEED_EPOCH, HeaderValue::from_static(value));
+            }
+            epoch(&headers).map_err(|error| error.to_string())
+        };
+        let known = "0194c101-aca0-7001-9859-d4265eb01788";
+        assert_eq!(told(&[]), Ok(None));
+        assert_eq!(told(&[known]).unwrap().unwrap().to_string(), known);
+        assert_eq!(told(&[known, known]).unwrap_err(), "X-Feed-Epoch is given twice");
+        assert_eq!(told(&["7"]).unwrap_err(), "X-Feed-Epoch is not the epoch of a feed");
     }
 
     #[test]

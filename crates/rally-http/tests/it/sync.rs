@@ -121,3 +121,19 @@ fn what_is_trimmed_is_said_to_be_gone() {
     let oldest = answer.value()["oldestChangedAt"].clone();
     assert_eq!(oldest, Value::from(api.contact(&ids[1]).updated_at.to_string()));
 }
+
+#[test]
+fn a_reader_is_told_when_the_feed_is_not_the_one_that_it_knows() {
+    let api = Api::new();
+    api.add("ada@x.example");
+    let path = format!("{CHANGES}?after=0");
+    let epoch = api.get(&path).send().is(200).header("X-Feed-Epoch").to_owned();
+    let tenant = api.engine.tenant("acme").unwrap().into_record();
+    assert_eq!(epoch, tenant.id.to_string(), "it begins with the tenant");
+    let known = api.get(&path).header("X-Feed-Epoch", &epoch.to_uppercase()).send().is(200);
+    assert_eq!(known.header("X-Feed-Epoch"), epoch);
+    let other = "0194c101-aca0-7005-8000-0000001c9543";
+    let told = |value: &str| api.get(&path).header("X-Feed-Epoch", value).send().told();
+    assert_snapshot!(told(other), @"400 feed_reset: the feed was put back from a copy, and changes that were read from it may be gone; read the lists anew, and go on from there in the feed's new epoch");
+    assert_snapshot!(told("1"), @"400 validation: X-Feed-Epoch is not the epoch of a feed");
+}

@@ -261,7 +261,7 @@ fn feed(session: &Session, state: &State, random: &mut Random) {
             .map(|(number, change)| (number, change.kind, change.id, change.action, change.at))
             .take(limit)
             .collect();
-        let query = FeedQuery { from, kinds: kinds.clone(), limit };
+        let query = FeedQuery { from, kinds: kinds.clone(), limit, epoch: None };
         let found: Vec<_> = session
             .changes(&query)
             .expect("the feed is answered")

@@ -9,6 +9,7 @@ mod outbox;
 mod room;
 mod rows;
 mod slots;
+mod tenant_file;
 
 use bincode::{
     Decode, Encode,
@@ -24,9 +25,10 @@ pub(crate) use outbox::{
 pub(crate) use room::{Room, WIDE, Wide};
 pub(crate) use rows::{
     AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, ListsV1, MarkV1, NewestV1,
-    NodeV1, RateV1, SecretV1, SecretsV1, SpineNodeV1, SumV1, SumsV1, TrimV1,
+    NodeV1, RateV1, RenewedV1, SecretV1, SecretsV1, SpineNodeV1, SumV1, SumsV1, TrimV1,
 };
 pub(crate) use slots::{MAX_SLOTS, RecordHead, RecordParts, Slot, encode_record};
+pub(crate) use tenant_file::{FileEndV1, FileHeadV1, FileRowsV1, FillingV1};
 
 use crate::store::StoreError;
 
@@ -99,6 +101,9 @@ mod tests {
                 FormerV1::ROW,
                 NewestV1::ROW,
                 SumsV1::ROW,
+                FileHeadV1::ROW,
+                FileRowsV1::ROW,
+                FileEndV1::ROW,
             ] {
                 if let [first, second, ..] = bytes.as_mut_slice() {
                     (*first, *second) = (row, 1);
@@ -111,6 +116,9 @@ mod tests {
                 let _ = decode::<FormerV1>(&bytes);
                 let _ = decode::<NewestV1>(&bytes);
                 let _ = decode::<SumsV1>(&bytes);
+                let _ = decode::<FileHeadV1>(&bytes);
+                let _ = decode::<FileRowsV1>(&bytes);
+                let _ = decode::<FileEndV1>(&bytes);
             }
         }
     }
@@ -123,6 +131,7 @@ mod tests {
             changed_at: 0,
             trimmed: None,
             is_subscribed: false,
+            renewed: None,
         };
         let bytes = encode(&head).unwrap();
         assert_eq!(decode::<HeadV1>(&bytes).unwrap(), head);

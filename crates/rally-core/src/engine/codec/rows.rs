@@ -19,6 +19,18 @@ pub(crate) struct HeadV1 {
     pub(crate) trimmed: Option<TrimV1>,
     /// True when somebody subscribes to the tenant's events.
     pub(crate) is_subscribed: bool,
+    /// The last time that the feed began anew from a copy.
+    pub(crate) renewed: Option<RenewedV1>,
+}
+
+/// The place at which a feed began anew, as its state was put back from a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct RenewedV1 {
+    /// The name of the feed since then.
+    pub(crate) epoch: [u8; 16],
+    /// The last change of the copy, and the number up to which changes may have been told that are not in it.
+    pub(crate) last: u64,
+    pub(crate) told: u64,
 }
 
 /// The place up to which a feed was trimmed.

@@ -11,7 +11,7 @@ mod selection;
 mod walk;
 
 pub use self::{
-    feed::{FeedEntry, FeedPosition, FeedQuery},
+    feed::{FeedEntry, FeedEpoch, FeedPage, FeedPosition, FeedQuery},
     history::{HistoryEntry, HistoryQuery, MemberChange},
     list_query::ListQuery,
     position::ListPosition,
@@ -19,7 +19,7 @@ pub use self::{
     reader::Page,
 };
 pub(crate) use self::{
-    feed::{changes, last_change},
+    feed::{changes, feed_epoch, last_change},
     history::{change_numbered, history},
     list_query::check_limit,
     reader::Reader,

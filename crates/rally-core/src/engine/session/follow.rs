@@ -7,7 +7,7 @@ use super::Session;
 use crate::{
     base::{Error, Id, Kind, limits},
     engine::{
-        read::{FeedEntry, FeedPosition, FeedQuery},
+        read::{FeedEntry, FeedEpoch, FeedPosition, FeedQuery},
         schema::Resource,
     },
 };
@@ -45,6 +45,7 @@ pub struct Follow<'s> {
     session: &'s Session,
     from: FeedPosition,
     kinds: Vec<Kind>,
+    epoch: Option<FeedEpoch>,
     ready: std::vec::IntoIter<FeedEntry>,
     /// True after an error, which ends the iterator: a loop that passes errors over would else never end.
     has_failed: bool,
@@ -74,6 +75,7 @@ impl Session {
             session: self,
             from,
             kinds: Kind::IN_FEED.to_vec(),
+            epoch: None,
             ready: Vec::new().into_iter(),
             has_failed: false,
         }
@@ -93,6 +95,22 @@ impl Follow<'_> {
     /// ```
     pub fn kinds(mut self, kinds: &[Kind]) -> Self {
         self.kinds = kinds.to_vec();
+        self
+    }
+
+    /// Follows the feed only as long as it is the one in which the position was told: after its state was put back from a
+    /// copy, reading fails with [`Code::FeedReset`](crate::Code::FeedReset).
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let epoch = acme.view()?.feed_epoch()?;
+    /// assert_eq!(acme.follow(FeedPosition::START).in_epoch(epoch).count(), 0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn in_epoch(mut self, epoch: FeedEpoch) -> Self {
+        self.epoch = Some(epoch);
         self
     }
 
@@ -155,7 +173,8 @@ impl Follow<'_> {
     /// Reads ahead if all changes that were read have been answered; true when there is a next one.
     fn has_more(&mut self) -> Result<bool, Error> {
         if self.ready.as_slice().is_empty() {
-            let query = FeedQuery { from: self.from, kinds: self.kinds.clone(), limit: limits::FEED_PAGE };
+            let (from, kinds, epoch) = (self.from, self.kinds.clone(), self.epoch);
+            let query = FeedQuery { from, kinds, limit: limits::FEED_PAGE, epoch };
             self.ready = self.session.changes(&query)?.into_iter();
         }
         Ok(!self.ready.as_slice().is_empty())

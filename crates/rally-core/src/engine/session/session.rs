@@ -7,7 +7,7 @@ use crate::{
     base::{Error, Kind, Profile, Scope, Timestamp},
     engine::{
         codec::RateV1,
-        read::{self, FeedEntry, FeedQuery},
+        read::{self, FeedEntry, FeedPage, FeedQuery},
         schema::TenantInfo,
         write::{Committed, IdempotencyKey, Origin, Preparation, Subject, Work, Write},
     },
@@ -348,18 +348,41 @@ impl Session {
     /// # let engine = Engine::new(store::MemoryStore::new());
     /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
     /// # let ada = acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
-    /// let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100 };
+    /// let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100, epoch: None };
     /// assert_eq!(acme.changes(&query)?[0].changed_at, ada.updated_at);
     /// # Ok::<(), Error>(())
     /// ```
     ///
     /// # Errors
     /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes after that position, of any kind, have been trimmed;
+    /// [`Code::FeedReset`](crate::Code::FeedReset) when the position is of another epoch of the feed, or of a change that
+    /// was lost when the feed was put back from a copy;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {
+        Ok(self.feed(query)?.changes)
+    }
+
+    /// [`changes`](Self::changes) with the epoch of the feed, which a reader keeps with its position.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let query = FeedQuery { from: FeedPosition::START, kinds: vec![Kind::Contact], limit: 100, epoch: None };
+    /// let epoch = acme.feed(&query)?.epoch;
+    /// assert!(acme.feed(&FeedQuery { epoch: Some(epoch), ..query.clone() }).is_ok());
+    /// let another = Some(FeedEpoch::from_uuid(engine.random_id()));
+    /// let error = acme.feed(&FeedQuery { epoch: another, ..query }).unwrap_err();
+    /// assert_eq!(error.code(), Code::FeedReset);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `changes`.
+    pub fn feed(&self, query: &FeedQuery) -> Result<FeedPage, Error> {
         self.require(Scope::Read)?;
-        read::changes(&*self.snapshot()?, query)
+        read::changes(&*self.snapshot()?, self.tenant.id, query)
     }
 
     /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.

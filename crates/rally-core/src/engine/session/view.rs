@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use super::Session;
 use crate::{
-    base::{Error, Id, Kind, Scope, Timestamp, limits},
+    base::{Error, Id, Kind, Scope, TenantId, Timestamp, limits},
     engine::{
         codec::Slot,
         keys::{IndexedValue, Sum, SumName, sums_of},
         read::{
-            self, FeedEntry, FeedPosition, FeedQuery, HistoryEntry, HistoryQuery, ListQuery, Page, Query,
-            Reader, Walk,
+            self, FeedEntry, FeedEpoch, FeedPage, FeedPosition, FeedQuery, HistoryEntry, HistoryQuery,
+            ListQuery, Page, Query, Reader, Walk,
         },
         schema::{IndexNumber, Keyed, Recorded, Resource, Row, TenantInfo},
         write::Transaction,
@@ -78,6 +78,7 @@ pub struct Rows<'v, R>(Walk<'v, R>);
 #[must_use = "it reads nothing until it is walked"]
 pub struct FeedChanges<'v> {
     snapshot: &'v dyn Snapshot,
+    tenant: TenantId,
     from: FeedPosition,
     ready: std::vec::IntoIter<FeedEntry>,
     is_over: bool,
@@ -169,7 +170,17 @@ impl View<'_> {
     pub fn changes(&self, from: FeedPosition) -> Result<FeedChanges<'_>, Error> {
         require(self.scope, Scope::Read)?;
         let ready = Vec::new().into_iter();
-        Ok(FeedChanges { snapshot: &*self.snapshot, from, ready, is_over: false })
+        let (snapshot, tenant) = (&*self.snapshot, self.tenant.id);
+        Ok(FeedChanges { snapshot, tenant, from, ready, is_over: false })
+    }
+
+    /// The epoch of the feed, which a reader keeps with its position.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`](crate::Code::Forbidden) without the scope read.
+    pub fn feed_epoch(&self) -> Result<FeedEpoch, Error> {
+        require(self.scope, Scope::Read)?;
+        Ok(read::feed_epoch(&*self.snapshot, self.tenant.id)?)
     }
 
     /// The last change in the feed: its number and its instant, 0 and 1970-01-01 before there is one.
@@ -425,10 +436,10 @@ impl Iterator for FeedChanges<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ready.as_slice().is_empty() && !self.is_over {
-            let query =
-                FeedQuery { from: self.from, kinds: Kind::IN_FEED.to_vec(), limit: limits::FEED_PAGE };
-            match read::changes(self.snapshot, &query) {
-                Ok(changes) => {
+            let (from, kinds) = (self.from, Kind::IN_FEED.to_vec());
+            let query = FeedQuery { from, kinds, limit: limits::FEED_PAGE, epoch: None };
+            match read::changes(self.snapshot, self.tenant, &query) {
+                Ok(FeedPage { changes, .. }) => {
                     // The moment of the view is fixed, so a page that is not full is the last.
                     self.is_over = changes.len() < limits::FEED_PAGE;
                     self.ready = changes.into_iter();

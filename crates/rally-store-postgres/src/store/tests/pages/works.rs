@@ -44,7 +44,7 @@ impl<'w> Given<'w> {
     }
 
     fn changes(&self, from: FeedPosition, kind: Kind, limit: usize) -> Vec<FeedEntry> {
-        self.session.changes(&FeedQuery { from, kinds: vec![kind], limit }).unwrap()
+        self.session.changes(&FeedQuery { from, kinds: vec![kind], limit, epoch: None }).unwrap()
     }
 
     fn found(&self, query: impl Into<ListQuery<Contact>>) -> usize {
