@@ -65,8 +65,8 @@ pub use engine::files::{
 };
 pub use engine::{
     read::{
-        FeedEntry, FeedPosition, FeedQuery, Filter, Filterable, HistoryEntry, HistoryQuery, ListPosition,
-        ListQuery, MemberChange, Page, Query,
+        FeedEntry, FeedEpoch, FeedPage, FeedPosition, FeedQuery, Filter, Filterable, HistoryEntry,
+        HistoryQuery, ListPosition, ListQuery, MemberChange, Page, Query,
     },
     schema::TenantInfo,
     session::{
@@ -80,9 +80,9 @@ pub use resources::{
     ApiKeyUpdate, Attempted, AuditEntry, Bant, BantUpdate, CallDirection, Claim, Company, CompanyDraft,
     CompanyUpdate, Contact, ContactDraft, ContactUpdate, CourierLimits, Criterion, CriterionUpdate,
     CurrencySum, Deal, DealDraft, DealStatus, DealUpdate, Deliveries, Delivery, DeliveryOrder, DeliveryQuery,
-    DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, Forecast, LifecycleStage, NewApiKey,
-    Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate, Priority,
-    RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome, Sum, Tenant, TenantDraft,
-    TenantHandle, TenantUpdate, User, UserDraft, UserUpdate, Webhook, WebhookDeliveries, WebhookDraft,
-    WebhookUpdate, WebhookUrl,
+    DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LifecycleStage,
+    NewApiKey, Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate,
+    Priority, RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome, Sum, Tenant,
+    TenantDraft, TenantFile, TenantHandle, TenantImport, TenantParts, TenantUpdate, User, UserDraft,
+    UserUpdate, Webhook, WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
 };

@@ -45,7 +45,7 @@ pub use consistency::check_consistency;
 pub use counting::{CountingStore, Counts};
 pub use environment::{FixedClock, SeededEntropy, environment};
 pub use faulty::{FaultyStore, ReadFault, WriteFault};
-pub use model::{model_trials, walk};
+pub use model::{model_trials, walk, walk_and_move};
 pub use random::Random;
 pub use shared::SharedStore;
 pub use trials::{engine_trials, file_trials, reopen_trials, run, store_trials};

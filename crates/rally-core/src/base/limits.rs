@@ -122,3 +122,9 @@ pub const WORKBOOK_PIECE_BYTES: usize = 1024 * 1024;
 pub const SHEET_ROWS: u32 = 1_048_576;
 /// UTF-16 units of the text of a workbook's cell.
 pub const CELL_UNITS: usize = 32_767;
+/// Bytes of a block of a tenant's file, at most.
+pub const TENANT_FILE_BLOCK_BYTES: usize = 32 << 20;
+/// Bytes of rows above which a block of a tenant's file is closed. A block is written to a store at once.
+pub const TENANT_FILE_ROWS_AT_ONCE: usize = 512 << 10;
+/// Numbers of tenants that an imported one may pass over to keep its id.
+pub const NUMBERS_PASSED_OVER: u64 = 100_000;

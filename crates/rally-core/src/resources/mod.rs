@@ -16,6 +16,7 @@ mod secrets;
 mod settings;
 #[cfg(feature = "files")]
 mod tabular;
+mod tenant_files;
 mod tenants;
 mod users;
 mod webhooks;
@@ -35,6 +36,7 @@ pub use pipelines::{
 };
 pub use secrets::SigningSecret;
 pub use settings::{Settings, SettingsUpdate};
+pub use tenant_files::{ImportedTenant, TenantFile, TenantImport, TenantParts};
 pub use tenants::{Tenant, TenantDraft, TenantHandle, TenantUpdate};
 pub use users::{Password, User, UserDraft, UserUpdate};
 pub use webhooks::{

@@ -1,3 +1,5 @@
+mod half;
+
 use std::{fmt, ops::Deref, sync::LazyLock};
 
 use super::{audit, define, pipelines};
@@ -19,6 +21,8 @@ pub(super) const NAME: Slot = Slot::new(3);
 pub(super) const DEFAULT_CURRENCY: Slot = Slot::new(5);
 /// Says that the tenant has been given its first pipeline, which is among its own records.
 const HAS_PIPELINE: Slot = Slot::new(6);
+/// Names the import that fills the tenant; nobody can see the tenant until it has ended.
+const IMPORTED_BY: Slot = Slot::new(7);
 const SHORT: Rule = Rule::Text { characters: limits::SHORT_TEXT };
 /// Requests a minute; the maximum is beyond any real load.
 pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
@@ -26,6 +30,8 @@ pub(super) const RATE: Rule = Rule::Integer { min: 0, max: 1_000_000_000 };
 pub(super) const TIME_ZONE: &str = "\"UTC\"";
 /// The currency of a tenant without one, as JSON text.
 pub(super) const CURRENCY: &str = "\"USD\"";
+
+pub(super) use half::{Half, begin_half, end_half, remove_half};
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
 
@@ -64,12 +70,16 @@ resource! {
     }
     hidden {
         stored(HAS_PIPELINE, "hasPipeline", Rule::Boolean).hidden();
+        stored(IMPORTED_BY, "importedBy", SHORT).hidden();
     }
 }
 
+/// The stored members of a tenant that go along with it to another store.
+pub(super) const SETTINGS: [Slot; 5] = [RATE_LIMIT, PROFILE, NAME, Slot::new(4), DEFAULT_CURRENCY];
+
 /// The stored members of a tenant that are no settings of its own.
 pub(super) fn besides_settings() -> Vec<Member> {
-    let is_besides = |member: &Member| matches!(member.slot(), Some(SLUG | HAS_PIPELINE));
+    let is_besides = |member: &Member| matches!(member.slot(), Some(SLUG | HAS_PIPELINE | IMPORTED_BY));
     Tenant::members().into_iter().filter(is_besides).map(Member::hidden).collect()
 }
 
@@ -187,7 +197,7 @@ impl Engine {
     /// [`Code::Validation`], or [`Code::Duplicate`] when another tenant has the slug. After an
     /// [unknown outcome](Error::is_outcome_unknown) the tenant may be there.
     pub fn create_tenant(&self, draft: &TenantDraft) -> Result<TenantHandle, Error> {
-        let tenant = self.directory().tenants().create(draft)?;
+        let tenant = self.directory().tenants().create(draft).map_err(|error| self.explained(error))?;
         // The tenant is there, whether its pipeline already is or not.
         drop(self.tenant_by_id(tenant.id));
         Ok(TenantHandle { engine: self.clone(), tenant })
@@ -207,7 +217,15 @@ impl Engine {
     /// # Errors
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn tenants(&self) -> Result<Vec<Tenant>, Error> {
-        self.directory().view()?.records().all(Query::all())?.collect()
+        let directory = self.directory();
+        let mut tenants = Vec::new();
+        for row in directory.view()?.records::<Tenant>().rows().all(Query::all())? {
+            let row = row?;
+            if is_whole(&row)? {
+                tenants.push(row.read()?);
+            }
+        }
+        Ok(tenants)
     }
 
     /// The tenant with a slug.
@@ -224,12 +242,17 @@ impl Engine {
     /// # Errors
     /// [`Code::NotFound`] when there is none.
     pub fn tenant(&self, slug: &str) -> Result<TenantHandle, Error> {
-        let tenant = self.directory().tenants().find(slug)?.ok_or_else(|| no_tenant(slug))?;
-        Ok(TenantHandle { engine: self.clone(), tenant })
+        let directory = self.directory();
+        let folded = fold_slug(slug.trim()).ok_or_else(|| no_tenant(slug))?;
+        match directory.view()?.records::<Tenant>().row_by_key(SLUG, &folded)? {
+            Some(row) if is_whole(&row)? => Ok(TenantHandle { engine: self.clone(), tenant: row.read()? }),
+            _ => Err(no_tenant(slug)),
+        }
     }
 
     pub(super) fn tenant_by_id(&self, id: TenantId) -> Result<Option<std::sync::Arc<TenantInfo>>, Error> {
         self.tenant_info(id, || match self.directory().tenants().json().get(Id::from_uuid(id.as_uuid())) {
+            Ok(row) if !is_whole(&row)? => Ok(None),
             Ok(row) => {
                 let info = self.info(row.read()?);
                 if row.record()?.slot(HAS_PIPELINE).is_empty() {
@@ -240,6 +263,23 @@ impl Engine {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         })
+    }
+
+    /// Tells of a half tenant that has a name which is taken, as nobody can see it.
+    fn explained(&self, error: Error) -> Error {
+        let Some(existing) = error.existing_id() else { return error };
+        let directory = self.directory();
+        let is_half = directory.view().and_then(|view| {
+            let row = view.records::<Tenant>().row(Id::from_uuid(existing))?;
+            Ok(!is_whole(&row)?)
+        });
+        match is_half {
+            Ok(true) => Error::new(
+                Code::Conflict,
+                "a tenant of this name is being imported, or its import has stopped; import it again",
+            ),
+            _ => error,
+        }
     }
 
     fn info(&self, tenant: Tenant) -> TenantInfo {
@@ -300,6 +340,11 @@ impl Creatable for Tenant {
 
 impl Keyed for Tenant {
     const KEY: &'static str = "slug";
+}
+
+/// True when a tenant is no half that an import is filling, or has left.
+fn is_whole(row: &Row<Tenant>) -> Result<bool, Error> {
+    Ok(row.record()?.slot(IMPORTED_BY).is_empty())
 }
 
 fn no_tenant(slug: &str) -> Error {

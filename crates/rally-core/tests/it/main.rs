@@ -44,6 +44,7 @@ mod spellings;
 mod support;
 mod sync;
 mod tags;
+mod tenant_files;
 mod tenants;
 mod tidy;
 mod transactions;

@@ -19,9 +19,9 @@ mod walk;
 use std::sync::Arc;
 
 use libtest_mimic::Trial;
-use rally_core::store::Store;
+use rally_core::store::{MemoryStore, Store};
 
-pub use walk::walk;
+pub use walk::{walk, walk_and_move};
 
 /// Walks that differ in their seed and in whether the store fails, each on a fresh store from `make`.
 #[must_use]
@@ -31,16 +31,22 @@ pub fn model_trials(backend: &str, make: impl Fn() -> Arc<dyn Store> + Send + Sy
         ("random_operations_do_what_they_do_to_plain_maps", 0..4, 0),
         ("random_operations_on_a_store_that_fails_do_what_they_do_to_plain_maps", 4..8, 3),
     ];
-    walks
-        .into_iter()
-        .map(|(name, seeds, faults)| {
-            let make = Arc::clone(&make);
-            Trial::test(format!("{backend}::{name}"), move || {
-                seeds.clone().for_each(|seed| walk(make(), seed, STEPS, faults));
-                Ok(())
-            })
+    let moving = {
+        let make = Arc::clone(&make);
+        Trial::test(format!("{backend}::tenants_that_move_to_another_store_go_on_as_they_were"), move || {
+            walk_and_move(make(), Arc::new(MemoryStore::new()), 8, STEPS / 2);
+            walk_and_move(Arc::new(MemoryStore::new()), make(), 9, STEPS / 2);
+            Ok(())
         })
-        .collect()
+    };
+    let walking = walks.into_iter().map(|(name, seeds, faults)| {
+        let make = Arc::clone(&make);
+        Trial::test(format!("{backend}::{name}"), move || {
+            seeds.clone().for_each(|seed| walk(make(), seed, STEPS, faults));
+            Ok(())
+        })
+    });
+    walking.chain([moving]).collect()
 }
 
 /// Operations of one walk: enough for blocks of the lists to be closed.

@@ -1,8 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io::Cursor, sync::Arc};
 
 use rally_core::{
-    Code, Config, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId, Timestamp,
-    limits, store::Store,
+    Clock, Code, Config, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId,
+    TenantImport, TenantParts, Timestamp, limits, store::Store,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -26,37 +26,28 @@ use crate::{
 /// Panics if the two differ.
 pub fn walk(store: Arc<dyn Store>, seed: u64, steps: usize, faults: usize) {
     let mut walk = Walk::new(store, seed, faults == 0);
-    for step in 0..steps {
-        let tenant = walk.random.below(2);
-        let operation = walk.operation(tenant);
-        if walk.random.once_in(faults) {
-            walk.arm();
-        }
-        walk.apply(tenant, &operation, step);
-        if walk.random.once_in(20) {
-            walk.deliver();
-        }
-        for (other, (session, state)) in walk.tenants.iter().enumerate() {
-            if other == tenant || walk.random.once_in(4) {
-                compare(session, state, operation.kind, &mut walk.random);
-            }
-        }
-    }
-    // Where one waits for another, each that fails at first holds up the rest until its retry.
-    let changes = walk.tenants.iter().map(|(_, state)| state.changes.len()).max();
-    for _ in 0..changes.unwrap_or_default() {
-        walk.clock.advance(FIRST_RETRY_MICROS);
-        walk.deliver();
-    }
-    for (session, state) in &walk.tenants {
-        compare_all(session, state);
-        compare_events(&walk.receivers[&session.tenant().id], state);
-        check_consistency(session);
-    }
+    walk.go(steps, faults);
+    walk.end();
+}
+
+/// Runs random operations on one store, moves both tenants to another one by files, and goes on there.
+///
+/// # Panics
+/// Panics if engine and maps differ.
+pub fn walk_and_move(from: Arc<dyn Store>, to: Arc<dyn Store>, seed: u64, steps: usize) {
+    let mut walk = Walk::new(from, seed, true);
+    walk.go(steps, 0);
+    walk.move_to(to);
+    walk.tenants.iter().for_each(|(session, state)| compare_all(session, state));
+    walk.go(steps, 0);
+    walk.end();
 }
 
 /// The longest time until a delivery that has failed once is attempted again.
 const FIRST_RETRY_MICROS: i64 = 6_000_000;
+
+/// The seed of the randomness of an engine that tenants have moved to.
+const MOVED: u64 = 1_000;
 
 struct Walk {
     store: Arc<FaultyStore>,
@@ -85,6 +76,59 @@ impl Walk {
         });
         let receivers = tenants.each_ref().map(|(session, _)| (session.tenant().id, Receiver::default()));
         Self { store, clock, random: Random::new(seed), tenants, receivers: receivers.into() }
+    }
+
+    /// Runs random operations, of which one in `faults` meets a fault of the store, and compares.
+    fn go(&mut self, steps: usize, faults: usize) {
+        for step in 0..steps {
+            let tenant = self.random.below(2);
+            let operation = self.operation(tenant);
+            if self.random.once_in(faults) {
+                self.arm();
+            }
+            self.apply(tenant, &operation, step);
+            if self.random.once_in(20) {
+                self.deliver();
+            }
+            for (other, (session, state)) in self.tenants.iter().enumerate() {
+                if other == tenant || self.random.once_in(4) {
+                    compare(session, state, operation.kind, &mut self.random);
+                }
+            }
+        }
+    }
+
+    /// Delivers what is left, and compares all that there is.
+    fn end(&mut self) {
+        // Where one waits for another, each that fails at first holds up the rest until its retry.
+        let changes = self.tenants.iter().map(|(_, state)| state.changes.len()).max();
+        for _ in 0..changes.unwrap_or_default() {
+            self.clock.advance(FIRST_RETRY_MICROS);
+            self.deliver();
+        }
+        for (session, state) in &self.tenants {
+            compare_all(session, state);
+            compare_events(&self.receivers[&session.tenant().id], state);
+            check_consistency(session);
+        }
+    }
+
+    /// Moves the tenants to another store by files.
+    fn move_to(&mut self, store: Arc<dyn Store>) {
+        let store = Arc::new(FaultyStore::new(store));
+        let (environment, clock) = environment(MOVED);
+        clock.set(self.clock.now());
+        let config = self.tenants[0].0.engine().config();
+        let engine = Engine::with(store.clone(), environment, config);
+        for (session, state) in &mut self.tenants {
+            let mut file = Vec::new();
+            let from = session.engine();
+            from.export_tenant(state.slug, &mut file, TenantParts::ALL).expect("the store is well");
+            let imported = engine.import_tenant(Cursor::new(file), &TenantImport::new().moved());
+            assert!(imported.expect("a whole file").keeps_id);
+            *session = open(&engine, state.slug);
+        }
+        (self.store, self.clock) = (store, clock);
     }
 
     /// Delivers what is due to the receivers.

@@ -123,7 +123,7 @@ fn comparable<R: Tabular>(records: Collection<'_, R>) -> Vec<BTreeMap<String, St
 }
 
 /// Makes records of each kind that refer to each other, with values of all sorts.
-fn fill(acme: &Session, random: &mut Random) -> Result<(), Error> {
+pub(super) fn fill(acme: &Session, random: &mut Random) -> Result<(), Error> {
     let users = ["u1", "u2"].map(|name| UserDraft::new(format!("{name}@x.example"), format!("{name} =User")));
     let users = [acme.users().create(&users[0])?.id, acme.users().create(&users[1])?.id];
     let sales = acme.pipelines().default()?;

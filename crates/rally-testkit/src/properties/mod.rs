@@ -16,6 +16,7 @@ mod limits;
 mod read;
 mod scan;
 mod snapshot;
+mod tenant_files;
 mod threads;
 mod turns;
 mod walks;
@@ -59,6 +60,7 @@ pub fn of_an_engine() -> Vec<Property<Arc<dyn Store>>> {
     all.extend(walks::properties());
     all.extend(corpus::properties());
     all.extend(files::properties());
+    all.extend(tenant_files::properties());
     all
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::{ChunkChanges, Sequence, spaces};
 use crate::{
-    base::{Error, Kind, RecordNumber, clamp},
+    base::{Error, Kind, RecordNumber, clamp, limits},
     engine::codec::{self, Chunk, ChunkNumber, ListsV1, NodeV1},
     store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
@@ -95,6 +95,53 @@ impl Lists {
             overlay.put(key, codec::encode(&NodeV1 { count: count + 1 })?);
         }
         Ok(())
+    }
+
+    /// Gives a record that has a number already its place; false if another record has it, or if it is too far ahead.
+    pub(crate) fn occupy(
+        &mut self,
+        overlay: &mut Overlay<'_>,
+        chunks: &mut ChunkChanges,
+        number: RecordNumber,
+    ) -> Result<bool, StoreError> {
+        if number.get() < self.next {
+            return self.put_back(overlay, chunks, number);
+        }
+        if number.get() - self.next > limits::NUMBERS_PASSED_OVER || number == RecordNumber::END {
+            return Ok(false);
+        }
+        while self.next < number.get() {
+            let passed = self.next();
+            self.next += 1;
+            self.remove(overlay, chunks, passed)?;
+        }
+        self.next += 1;
+        Ok(true)
+    }
+
+    /// Puts a record that is gone back to its place; false if it is not gone.
+    fn put_back(
+        &mut self,
+        overlay: &mut Overlay<'_>,
+        chunks: &mut ChunkChanges,
+        number: RecordNumber,
+    ) -> Result<bool, StoreError> {
+        if overlay.get(&spaces::numbered(self.kind, number))?.is_some() {
+            return Ok(false);
+        }
+        let too_few = || damaged(self.kind, "a record that is neither there nor gone");
+        self.gone = self.gone.checked_sub(1).ok_or_else(too_few)?;
+        chunks.remove(&spaces::gone(self.kind), number);
+        for (level, numbers) in (1..).zip(LEVELS) {
+            let key = count_key(self.kind, level, number.get() / numbers);
+            let bytes = overlay.get(&key)?.ok_or_else(too_few)?;
+            match codec::decode::<NodeV1>(&bytes)?.count.checked_sub(1) {
+                None => return Err(too_few()),
+                Some(0) => overlay.delete(key),
+                Some(count) => overlay.put(key, codec::encode(&NodeV1 { count })?),
+            }
+        }
+        Ok(true)
     }
 
     /// The keys that taking a record off the list reads.
@@ -315,6 +362,27 @@ mod tests {
 
     fn count_of(gone: &BTreeSet<u64>, before: u64) -> u64 {
         u64::try_from(gone.range(..before).count()).unwrap()
+    }
+
+    /// Gives a record with a number its place after so many records, none of which is there.
+    fn occupied(next: u64, gone: &BTreeSet<u64>, number: u64) -> (bool, Lists) {
+        let (store, mut lists) = lists(next, gone);
+        let snapshot = store.snapshot(TenantId::DIRECTORY).unwrap();
+        let mut overlay = Overlay::new(&*snapshot, Batch::new());
+        let mut chunks = ChunkChanges::default();
+        let number = RecordNumber::new(number).unwrap();
+        (lists.occupy(&mut overlay, &mut chunks, number).unwrap(), lists)
+    }
+
+    #[test]
+    fn a_number_from_elsewhere_is_taken_if_it_is_free_and_not_too_far_ahead() {
+        let most = limits::NUMBERS_PASSED_OVER;
+        let (is_taken, lists) = occupied(1, &BTreeSet::new(), 1 + most);
+        assert!(is_taken && lists.next().get() == most + 2 && lists.len() == 2);
+        let (is_taken, lists) = occupied(1, &BTreeSet::new(), 2 + most);
+        assert!(!is_taken && lists.next().get() == 1 && lists.len() == 1);
+        let (is_taken, lists) = occupied(5, &BTreeSet::from([2, 3]), 3);
+        assert!(is_taken && lists.next().get() == 5 && lists.len() == 4);
     }
 
     #[test]

@@ -9,21 +9,21 @@ use crate::{
 };
 
 /// All who subscribe to events: one row.
-const SUBSCRIPTIONS: Space = Space(0x40);
+pub(super) const SUBSCRIPTIONS: Space = Space(0x40);
 /// Events: place.
-const EVENT: Space = Space(0x41);
+pub(super) const EVENT: Space = Space(0x41);
 /// Deliveries: subscriber, place.
-const DELIVERY: Space = Space(0x42);
+pub(super) const DELIVERY: Space = Space(0x42);
 /// Deliveries that are going to be attempted: subscriber, instant, place.
-const DUE: Space = Space(0x43);
+pub(super) const DUE: Space = Space(0x43);
 /// Deliveries that wait for one another: subscriber, line, place.
-const LINE: Space = Space(0x44);
+pub(super) const LINE: Space = Space(0x44);
 /// The success that a subscriber has had: subscriber.
-const STANDING: Space = Space(0x45);
+pub(super) const STANDING: Space = Space(0x45);
 /// Work that is left to do: subscriber, instant.
-const TASK: Space = Space(0x46);
+pub(super) const TASK: Space = Space(0x46);
 /// Tenants that have, or have had, subscribers, in the directory: tenant.
-const ENLISTED: Space = Space(0x47);
+pub(super) const ENLISTED: Space = Space(0x47);
 
 /// Bits of an id that are neither of its instant nor of the form of ids.
 const LOW_BITS: u32 = 62;

@@ -7,6 +7,7 @@ use crate::{
     base::{Kind, RecordNumber, Timestamp},
     engine::{
         codec::{ChunkNumber, Slot},
+        keys::outbox,
         schema::IndexNumber,
     },
     store::{Key, Space},
@@ -24,6 +25,8 @@ const FEED_MARK: Space = Space(0x04);
 const RATE: Space = Space(0x05);
 /// The secrets that tokens are signed with, in the directory.
 const SECRETS: Space = Space(0x06);
+/// The mark of a tenant that is being filled.
+const FILLING: Space = Space(0x07);
 /// Numbers of records that are gone: kind, chunk; the value is the chunk.
 const GONE: Space = Space(0x08);
 /// Counts of them: kind, level, place in the level.
@@ -50,6 +53,89 @@ const FORMER: Space = Space(0x21);
 const ANSWER: Space = Space(0x30);
 /// Kept answers by age: instant; the value is the idempotency key.
 const ANSWER_AGE: Space = Space(0x31);
+
+/// The number of the layout of all these keys: another one has another number.
+pub(crate) const LAYOUT: u32 = 1;
+
+/// The families whose rows are the same wherever a tenant is, in the order of their keys. All others are about the store
+/// that it is in.
+pub(crate) const FAMILIES: &[Space] = &[
+    HEAD,
+    LISTS,
+    NODE,
+    FEED_MARK,
+    SECRETS,
+    GONE,
+    GONE_COUNT,
+    RECORD,
+    UNIQUE,
+    UPDATED,
+    INDEX,
+    SEARCH,
+    NEWEST,
+    SUMS,
+    FEED,
+    FORMER,
+    ANSWER,
+    ANSWER_AGE,
+    outbox::SUBSCRIPTIONS,
+    outbox::EVENT,
+    outbox::DELIVERY,
+    outbox::DUE,
+    outbox::LINE,
+    outbox::STANDING,
+    outbox::TASK,
+    outbox::ENLISTED,
+];
+
+/// The sort of a family of rows, for those who copy rows without knowing more of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// The head of the tenant.
+    Head,
+    /// Records themselves.
+    Records,
+    /// Sets of records by the value of a member.
+    Indexes,
+    /// Other rows of one kind of record.
+    OfKind,
+    /// Answers that are kept.
+    Answers,
+    /// Who subscribes to events.
+    Subscriptions,
+    /// Events and their deliveries.
+    Deliveries,
+    /// All others.
+    Other,
+}
+
+/// The place of a row among all rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowPlace {
+    pub(crate) family: Family,
+    /// The kind of record that it is about.
+    pub(crate) kind: Option<Kind>,
+    /// The number of the index that it belongs to.
+    pub(crate) index: Option<u8>,
+}
+
+/// The place of the row with a key.
+pub(crate) fn place(key: &Key) -> RowPlace {
+    let family = match key.space() {
+        HEAD => Family::Head,
+        RECORD => Family::Records,
+        INDEX | NEWEST => Family::Indexes,
+        LISTS | NODE | GONE | GONE_COUNT | UNIQUE | UPDATED | SEARCH | SUMS | FEED | FORMER => Family::OfKind,
+        ANSWER | ANSWER_AGE => Family::Answers,
+        outbox::SUBSCRIPTIONS | outbox::STANDING => Family::Subscriptions,
+        outbox::EVENT | outbox::DELIVERY | outbox::DUE | outbox::LINE | outbox::TASK => Family::Deliveries,
+        _ => Family::Other,
+    };
+    let byte = |at: usize| key.as_bytes().get(at).copied();
+    let is_of_kind = matches!(family, Family::Records | Family::Indexes | Family::OfKind);
+    let kind = byte(1).filter(|_| is_of_kind).and_then(Kind::from_number);
+    RowPlace { family, kind, index: byte(2).filter(|_| family == Family::Indexes) }
+}
 
 /// Changes from one noted instant to the next; the notes lead from the number of a change to its instant.
 pub(crate) const MARK_EVERY: u64 = 64;
@@ -192,6 +278,10 @@ pub(crate) fn feed_mark(block: u64) -> Key {
 
 pub(crate) fn rate() -> Key {
     Key::new(RATE)
+}
+
+pub(crate) fn filling() -> Key {
+    Key::new(FILLING)
 }
 
 pub(crate) fn secrets() -> Key {

@@ -330,9 +330,9 @@ impl Engine {
         Session::open(self.clone(), info.into(), caller, Scope::Admin)
     }
 
-    /// The store, which only this module reaches. It writes there by transactions, and beside them only the lease of a
-    /// shared rate limit, a row that is no record.
-    pub(super) fn store(&self) -> &dyn Store {
+    /// The store, which only the engine reaches. It writes there by transactions, and beside them only the lease of a
+    /// shared rate limit, a row that is no record, and the rows of a tenant that is being filled from a copy.
+    pub(in crate::engine) fn store(&self) -> &dyn Store {
         &*self.0.store
     }
 

@@ -28,7 +28,8 @@ pub(crate) use self::{
     idempotency::UnderWay,
     outbox::{BY_RECORD, EventType, Events, Matter, NewEvent, STRICT, Told, UNORDERED, body, data_of_record},
     path::{
-        Committed, Work, Write, create, create_checked, existing, set_members, set_silently, update, upsert,
+        Committed, Work, Write, adopt, create, create_checked, existing, set_members, set_silently, update,
+        upsert,
     },
     precondition::Precondition,
     revision::Revision,

@@ -17,7 +17,7 @@ use super::{
     consequences, idempotency,
 };
 use crate::{
-    base::{Code, Error, Faults, IdSalt, Kind, RecordNumber, Timestamp, invariant},
+    base::{Code, Error, Faults, IdSalt, Kind, RecordNumber, Timestamp, instant_of, invariant, record_id},
     engine::{
         codec::{self, Bytes, RecordHead, RecordParts, Slot},
         keys::{self, spaces},
@@ -135,6 +135,33 @@ pub(crate) fn create_checked(
     members: &Slots<'_>,
 ) -> Result<Answer, Error> {
     commit_revision(transaction, definition, None, &Slots::default(), members)
+}
+
+/// Creates a record with the members of a body, and some that callers cannot write, under the id that it has had
+/// elsewhere. If another record has the number in that id, it gets a new one.
+pub(crate) fn adopt(
+    transaction: &mut Transaction<'_>,
+    definition: Definition,
+    id: Uuid,
+    body: &Body<'_>,
+    own: &[(Slot, String)],
+) -> Result<Uuid, Error> {
+    let (none, mut members) = Revision::create(transaction, definition, body)?.into_members()?;
+    own.iter().for_each(|(slot, json)| members.set(*slot, json.clone()));
+    let definition = definition.of_tenant(transaction.tenant());
+    let (kind, model) = (definition.kind(), definition.model);
+    check_natural_keys(transaction, model, None, &none, &members)?;
+    let created_at = instant_of(id);
+    let is_of_a_record = record_id(created_at, RecordNumber::of(id), IdSalt::of(id)) == id;
+    let (id, created_at, at) = if is_of_a_record && transaction.occupy(kind, id)? {
+        (id, created_at, transaction.tick_from(created_at)?)
+    } else {
+        let at = transaction.tick()?;
+        (transaction.new_record_id(kind, at)?, at, at)
+    };
+    let after = encode(model, id, created_at, (at, FIRST_VERSION), &members);
+    change_record(transaction, definition, id, at, (None, Some(&after)))?;
+    Ok(id)
 }
 
 /// Updates a record by the members of a body.

@@ -214,6 +214,19 @@ impl<'s> Transaction<'s> {
         Ok(instant)
     }
 
+    /// Takes the instant of the next change, which is not before another one.
+    pub(super) fn tick_from(&mut self, earliest: Timestamp) -> Result<Timestamp, Error> {
+        let instant = self.next_instant()?.max(earliest);
+        self.head.instant = instant.as_micros();
+        Ok(instant)
+    }
+
+    /// Gives a record that has its id already its place among those of its kind; false if its number is taken.
+    pub(super) fn occupy(&mut self, kind: Kind, id: Uuid) -> Result<bool, StoreError> {
+        let number = RecordNumber::of(id);
+        self.with_lists(kind, |lists, overlay, chunks| lists.occupy(overlay, chunks, number))
+    }
+
     /// Takes the number of the next change in the feed.
     pub(super) fn next_number(&mut self, instant: Timestamp) -> u64 {
         self.head.number += 1;

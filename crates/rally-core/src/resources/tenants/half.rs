@@ -1,0 +1,88 @@
+//! Tenants that are being imported: they have their name in the directory, and nobody can see them.
+
+use uuid::Uuid;
+
+use super::{HAS_PIPELINE, IMPORTED_BY, SLUG, Tenant};
+use crate::{
+    base::{Code, Error, TenantId},
+    engine::{
+        codec::{RecordParts, Slot},
+        keys::outbox,
+        schema::{Body, Resource, quote, unquote},
+        write::{self, Editable, Precondition, Transaction},
+    },
+};
+
+/// A tenant that is being imported, and the import that does it.
+#[derive(Clone, Debug)]
+pub(in crate::resources) struct Half {
+    pub(in crate::resources) id: TenantId,
+    by: String,
+}
+
+/// Creates a tenant that nobody can see, under an id that it has had elsewhere if that is free. An error is the half that
+/// another import has left, or is filling.
+pub(in crate::resources) fn begin_half(
+    directory: &mut Transaction<'_>,
+    slug: &str,
+    id: Uuid,
+    body: &Body<'_>,
+    settings: &[(Slot, String)],
+    by: &str,
+) -> Result<Result<Half, Half>, Error> {
+    let definition = Tenant::definition();
+    if let Some(number) = directory.find_by_key(Tenant::KIND, SLUG, slug)? {
+        let found = directory.numbered(Tenant::KIND, &[number])?;
+        let found = found.first().ok_or_else(|| Error::internal("a natural key leads to its record"))?;
+        return half_of(found.0, &found.1, slug).map(Err);
+    }
+    let own = [(HAS_PIPELINE, "true".to_owned()), (IMPORTED_BY, quote(by))];
+    let own: Vec<_> = own.into_iter().chain(settings.iter().cloned()).collect();
+    let id = TenantId::from_uuid(write::adopt(directory, definition, id, body, &own)?);
+    Ok(Ok(Half { id, by: by.to_owned() }))
+}
+
+/// Lets everybody see a tenant that is whole.
+pub(in crate::resources) fn end_half(
+    directory: &mut Transaction<'_>,
+    half: &Half,
+    has_webhooks: bool,
+) -> Result<(), Error> {
+    check(directory, half)?;
+    if has_webhooks {
+        directory.put_mark(outbox::enlisted_tenant(half.id));
+    }
+    write::set_silently(directory, Tenant::definition(), half.id.as_uuid(), IMPORTED_BY, "")
+}
+
+/// Removes a tenant that nobody can see, unless another import has it.
+pub(in crate::resources) fn remove_half(directory: &mut Transaction<'_>, half: &Half) -> Result<(), Error> {
+    match check(directory, half) {
+        Ok(()) => {
+            let id = half.id.as_uuid();
+            write::delete(directory, Tenant::definition(), id, Precondition::NONE).map(drop)
+        }
+        Err(error) if error.code() == Code::Conflict => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks that a half is still the import's own.
+fn check(directory: &Transaction<'_>, half: &Half) -> Result<(), Error> {
+    let overtaken =
+        || Error::new(Code::Conflict, "another import of this tenant has begun, and this one ends");
+    let record = directory.find(Tenant::KIND, half.id.as_uuid())?.ok_or_else(overtaken)?;
+    let is_own = RecordParts::read(&record)?.slot(IMPORTED_BY) == quote(&half.by).as_bytes();
+    if is_own { Ok(()) } else { Err(overtaken()) }
+}
+
+/// The half that a record in the directory is of.
+fn half_of(id: Uuid, record: &[u8], slug: &str) -> Result<Half, Error> {
+    let parts = RecordParts::read(record)?;
+    let by = parts.slot(IMPORTED_BY);
+    if by.is_empty() {
+        let detail = format!("there is a tenant {slug:?} already; import the file under another name");
+        return Err(Error::new(Code::Duplicate, detail).with_existing(Some(id)));
+    }
+    Ok(Half { id: TenantId::from_uuid(id), by: unquote(by)? })
+}
