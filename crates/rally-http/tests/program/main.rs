@@ -18,5 +18,6 @@ mod receiver;
 mod running;
 mod serving;
 mod stopping;
+mod tenant_files;
 mod webhooks;
 mod wire;

@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     store::{Location, Need, Progress},
     table::{Cell, Form, Table},
+    tenant_files,
 };
 
 pub(crate) fn keys(command: &KeysCommand) -> Result<(), Failure> {
@@ -132,6 +133,8 @@ pub(crate) fn tenants(command: &TenantsCommand) -> Result<(), Failure> {
             let row = [Cell::of(&tenant.slug), Cell::of(tenant.id), Cell::of(key)];
             Table::begin(on.form(), ["slug", "id", "apiKey"])?.row(row)
         }
+        TenantsCommand::Export(arguments) => tenant_files::export(arguments),
+        TenantsCommand::Import(arguments) => tenant_files::import(arguments),
         TenantsCommand::Set { on, slug, settings } => {
             set_tenant(&open(&on.store, Need::Existing)?, slug, settings, on.form())
         }
@@ -158,7 +161,7 @@ pub(crate) fn mint_admin_key(tenant: &TenantHandle) -> Result<String, Error> {
 }
 
 /// Opens a store that outlives the command.
-fn open(arguments: &StoreArguments, need: Need) -> Result<Engine, Failure> {
+pub(crate) fn open(arguments: &StoreArguments, need: Need) -> Result<Engine, Failure> {
     match &arguments.store {
         Location::Memory => Err(Failure::new(
             "a store in memory is gone when this command ends; name one that stays with --store redb:PATH or \
@@ -193,7 +196,7 @@ fn tenant(engine: &Engine, slug: &str) -> Result<TenantHandle, Failure> {
 }
 
 /// Lists the tenants in the failure, if the named one is not among them.
-fn explain(error: Error, engine: &Engine, slug: &str) -> Failure {
+pub(crate) fn explain(error: Error, engine: &Engine, slug: &str) -> Failure {
     if error.is_not_found() { unknown_tenant(engine, slug) } else { error.into() }
 }
 

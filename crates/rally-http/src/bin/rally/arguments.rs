@@ -6,7 +6,14 @@ use ipnet::IpNet;
 use rally_core::{ApiKey, CourierLimits, Id, Patch, Profile, Scopes, Timestamp};
 use rally_http::testing::StartClock;
 
-use crate::{client::ServerUrl, listen::Addresses, log::Levels, store::Location, table::Form};
+use crate::{
+    client::ServerUrl,
+    listen::Addresses,
+    log::Levels,
+    store::Location,
+    table::Form,
+    tenant_files::{ExportArguments, ImportArguments},
+};
 
 /// A multi-tenant CRM over HTTP.
 #[derive(Debug, Parser)]
@@ -263,6 +270,10 @@ pub(crate) enum TenantsCommand {
         /// Its name in host names
         slug: String,
     },
+    /// Write a tenant to a file as it is at one moment, to import it into another store
+    Export(ExportArguments),
+    /// Create a tenant from a file, under its name or another one
+    Import(ImportArguments),
     /// Change a tenant's settings, and print them; servers on the store go by them within a second
     Set {
         #[command(flatten)]

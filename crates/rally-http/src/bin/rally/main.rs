@@ -14,6 +14,7 @@ mod signals;
 mod store;
 mod table;
 mod tail;
+mod tenant_files;
 mod tenants;
 mod webhooks;
 
