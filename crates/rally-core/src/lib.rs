@@ -77,12 +77,13 @@ pub use engine::{
 };
 pub use resources::{
     Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, Answered, ApiKey, ApiKeyDraft,
-    ApiKeyUpdate, Attempted, AuditEntry, Bant, BantUpdate, CallDirection, Claim, Company, CompanyDraft,
-    CompanyUpdate, Contact, ContactDraft, ContactUpdate, CourierLimits, Criterion, CriterionUpdate,
-    CurrencySum, Deal, DealDraft, DealStatus, DealUpdate, Deliveries, Delivery, DeliveryOrder, DeliveryQuery,
-    DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LifecycleStage,
-    NewApiKey, Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate,
-    Priority, RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome, Sum, Tenant,
-    TenantDraft, TenantFile, TenantHandle, TenantImport, TenantParts, TenantUpdate, User, UserDraft,
-    UserUpdate, Webhook, WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
+    ApiKeyUpdate, Attempted, AuditEntry, Backup, BackupFile, BackupSource, BackupTarget, Bant, BantUpdate,
+    CallDirection, Claim, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft, ContactUpdate,
+    CourierLimits, Criterion, CriterionUpdate, CurrencySum, Damage, Deal, DealDraft, DealStatus, DealUpdate,
+    Deliveries, Delivery, DeliveryOrder, DeliveryQuery, DeliveryStatus, Event, EventFilter, Finished,
+    ForbiddenAddress, Forecast, ImportedTenant, LifecycleStage, NewApiKey, Password, Pipeline, PipelineDraft,
+    PipelineStage, PipelineStageDraft, PipelineUpdate, Priority, RestoredTenant, RetryAfter, Settings,
+    SettingsUpdate, StageForecast, StageMove, StageOutcome, StoreCheck, Sum, Tenant, TenantDraft, TenantFile,
+    TenantHandle, TenantImport, TenantParts, TenantUpdate, User, UserDraft, UserUpdate, Webhook,
+    WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
 };

@@ -126,5 +126,9 @@ pub const CELL_UNITS: usize = 32_767;
 pub const TENANT_FILE_BLOCK_BYTES: usize = 32 << 20;
 /// Bytes of rows above which a block of a tenant's file is closed. A block is written to a store at once.
 pub const TENANT_FILE_ROWS_AT_ONCE: usize = 512 << 10;
+/// Damages of one tenant that a check of its store tells.
+pub const DAMAGES_TOLD: usize = 100;
+/// Seconds by which the clocks of two machines may be apart.
+pub const CLOCKS_APART_SECONDS: i64 = 120;
 /// Numbers of tenants that an imported one may pass over to keep its id.
 pub const NUMBERS_PASSED_OVER: u64 = 100_000;

@@ -6,6 +6,7 @@
 //! None of them names a resource.
 
 pub(crate) mod archive;
+pub(crate) mod check;
 pub(crate) mod codec;
 #[cfg(feature = "files")]
 pub(crate) mod files;

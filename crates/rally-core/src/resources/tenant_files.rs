@@ -1,7 +1,7 @@
 //! A tenant as a file: everything of it at one moment, to go on with in this store under another name, or in another
 //! store.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::{
     base::{Code, Error, Id, Kind, TenantId, Timestamp},
     engine::{
         archive::{self, Contents, Filling, OutboxPart, Selection},
-        codec::{FileHeadV1, HeadV1, RenewedV1},
+        codec::{FileHeadV1, RenewedV1},
         keys::spaces,
         read,
         session::{Engine, Verbs},
@@ -82,7 +82,7 @@ impl TenantParts {
     /// Everything.
     pub const ALL: TenantParts = TenantParts { users: true, api_keys: true, webhooks: true };
 
-    fn bits(self) -> u8 {
+    pub(super) fn bits(self) -> u8 {
         u8::from(self.users) | u8::from(self.api_keys) << 1 | u8::from(self.webhooks) << 2
     }
 
@@ -129,7 +129,15 @@ impl TenantImport {
 }
 
 impl TenantFile {
-    fn of(contents: &Contents) -> Self {
+    /// Reads a tenant's file to its end, and checks every byte of it.
+    ///
+    /// # Errors
+    /// [`Code::Validation`] when it is no whole file of a tenant, and [`Code::Unavailable`] when it cannot be read.
+    pub fn check(file: impl Read) -> Result<Self, Error> {
+        Ok(Self::of(&archive::read(file, &mut |_| Ok(()))?))
+    }
+
+    pub(super) fn of(contents: &Contents) -> Self {
         let Contents { head, rows, digest } = contents;
         Self {
             tenant: TenantId::from_uuid(Uuid::from_bytes(head.tenant)),
@@ -139,7 +147,7 @@ impl TenantFile {
             last_change: head.number,
             last_changed_at: Timestamp::from_micros(head.changed_at),
             rows: *rows,
-            digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: hexadecimal(digest),
         }
     }
 }
@@ -189,14 +197,6 @@ impl Engine {
         Ok(TenantFile::of(&Contents { head, rows: written.rows, digest: written.digest }))
     }
 
-    /// Reads a tenant's file to its end, and checks every byte of it.
-    ///
-    /// # Errors
-    /// [`Code::Validation`] when it is no whole file of a tenant, and [`Code::Unavailable`] when it cannot be read.
-    pub fn check_tenant_file(&self, file: impl Read) -> Result<TenantFile, Error> {
-        Ok(TenantFile::of(&archive::read(file, &mut |_| Ok(()))?))
-    }
-
     /// Creates a tenant from a file, which is read twice: first it is checked to its last byte. The tenant is there once all
     /// of it is; until then nobody can see it. An import that was interrupted leaves rows that the next one of the same
     /// name deletes.
@@ -209,9 +209,9 @@ impl Engine {
         mut file: impl Read + Seek,
         options: &TenantImport,
     ) -> Result<ImportedTenant, Error> {
-        let start = file.stream_position().map_err(unreadable)?;
+        let start = file.stream_position().map_err(archive::unreadable)?;
         let contents = archive::read(&mut file, &mut |_| Ok(()))?;
-        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(start)).map_err(archive::unreadable)?;
         let slug = options.slug.as_deref().unwrap_or(&contents.head.slug);
         let half = self.begin_import(slug, &contents.head)?;
         let keeps_id = half.id.as_uuid().into_bytes() == contents.head.tenant;
@@ -284,13 +284,14 @@ impl Engine {
             ));
         }
         let epoch = self.random_id().into_bytes();
-        filling.finish(|head: &mut HeadV1| {
+        filling.finish(&|head, _| {
             if !options.is_moved {
                 head.renewed = Some(RenewedV1 { epoch, last: head.number, told: head.number });
             } else if !keeps_id {
                 let epoch = expected.head.tenant;
                 head.renewed.get_or_insert(RenewedV1 { epoch, last: 0, told: 0 });
             }
+            Ok(())
         })
     }
 
@@ -321,6 +322,7 @@ fn under_another_id() -> Selection {
     }
 }
 
-fn unreadable(cause: io::Error) -> Error {
-    Error::new(Code::Unavailable, "the file could not be read; try again").caused_by(cause)
+/// A digest in hexadecimal digits.
+pub(super) fn hexadecimal(digest: &[u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -14,6 +14,7 @@ mod api_keys;
 mod audit;
 mod bant;
 mod bulk;
+mod checks;
 mod companies;
 mod contacts;
 mod damage;

@@ -22,10 +22,6 @@ fn exported(engine: &Engine, slug: &str, parts: TenantParts) -> (Vec<u8>, Tenant
     (file, told)
 }
 
-fn elsewhere() -> Engine {
-    World::new().engine
-}
-
 #[test]
 fn a_file_has_every_row_that_does_not_belong_to_the_store() {
     let world = formats::history(Arc::new(MemoryStore::new()));
@@ -42,18 +38,17 @@ fn each_flipped_byte_and_each_missing_end_is_refused() {
     let world = World::new();
     world.add("ada@x.example");
     let (file, _) = exported(&world.engine, "acme", TenantParts::ALL);
-    let engine = elsewhere();
     for place in 0..file.len() {
         let mut flipped = file.clone();
         flipped[place] ^= 1 << (place % 8);
-        let error = engine.check_tenant_file(&flipped[..]).unwrap_err();
+        let error = TenantFile::check(&flipped[..]).unwrap_err();
         assert_eq!(error.code(), Code::Validation, "byte {place}: {error:?}");
-        let error = engine.check_tenant_file(&file[..place]).unwrap_err();
+        let error = TenantFile::check(&file[..place]).unwrap_err();
         assert_eq!(error.code(), Code::Validation, "cut at {place}: {error:?}");
     }
     let longer = [&file[..], &[0]].concat();
-    assert!(engine.check_tenant_file(&longer[..]).is_err());
-    assert!(engine.check_tenant_file(&file[..]).is_ok());
+    assert!(TenantFile::check(&longer[..]).is_err());
+    assert!(TenantFile::check(&file[..]).is_ok());
 }
 
 #[test]
@@ -75,7 +70,7 @@ fn files_of_newer_programs_and_other_files_are_told_apart() {
     let world = World::new();
     let (mut file, _) = exported(&world.engine, "acme", TenantParts::ALL);
     file[8] = 2;
-    let told = |file: &[u8]| world.engine.check_tenant_file(file).unwrap_err().to_string();
+    let told = |file: &[u8]| TenantFile::check(file).unwrap_err().to_string();
     assert!(told(&file).contains("is of version 2, and this program knows version 1"), "{}", told(&file));
     assert!(told(b"firstName,lastName\nAda,Lovelace\n").contains("is no tenant's file"));
     assert!(told(b"").contains("ends too early"));

@@ -116,13 +116,14 @@ fn an_upward_import_would_be_seen() {
 }
 
 /// The modules of the engine and those that each may import from.
-const MODULES: [(&str, &[&str]); 8] = [
+const MODULES: [(&str, &[&str]); 9] = [
     ("codec", &[]),
     ("schema", &["codec"]),
     ("keys", &["codec", "schema"]),
     ("write", &["codec", "schema", "keys"]),
     ("read", &["codec", "schema", "keys"]),
     ("session", &["codec", "schema", "keys", "write", "read"]),
+    ("check", &["codec", "schema", "keys"]),
     ("archive", &["codec", "schema", "keys", "write", "read", "session"]),
     ("files", &["codec", "schema", "keys", "write", "read", "session"]),
 ];

@@ -149,11 +149,13 @@ impl Agreement {
 
     /// A parameter of a list, by its name and its schema.
     fn parameter(&self, path: &str, tape: &Tape<'_>) -> (&str, &Value) {
-        let parameter = tape.one(self.document["paths"][path]["get"]["parameters"].as_array().unwrap());
-        let parameter = match parameter["$ref"].as_str() {
+        let all = self.document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let resolved = all.iter().map(|parameter| match parameter["$ref"].as_str() {
             Some(place) => self.document.pointer(place.trim_start_matches('#')).unwrap(),
             None => parameter,
-        };
+        });
+        let of_query: Vec<&Value> = resolved.filter(|parameter| parameter["in"] == "query").collect();
+        let parameter = *tape.one(&of_query);
         (parameter["name"].as_str().unwrap(), &parameter["schema"])
     }
 

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod backups;
 mod commands;
 mod credentials;
 mod files;

@@ -4,6 +4,7 @@
 //! panics with what it saw if the store breaks the promise, and hangs for no more than a bounded time.
 
 mod at_random;
+mod backups;
 mod batch;
 mod corpus;
 mod engine;
@@ -61,6 +62,7 @@ pub fn of_an_engine() -> Vec<Property<Arc<dyn Store>>> {
     all.extend(corpus::properties());
     all.extend(files::properties());
     all.extend(tenant_files::properties());
+    all.extend(backups::properties());
     all
 }
 

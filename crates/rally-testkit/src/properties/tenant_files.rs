@@ -31,7 +31,7 @@ pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
     ]
 }
 
-fn engine(store: Arc<dyn Store>, seed: u64) -> Engine {
+pub(super) fn engine(store: Arc<dyn Store>, seed: u64) -> Engine {
     let (environment, clock) = environment(seed);
     // Later than all that the other engine has done.
     clock.advance(3_600_000_000);
@@ -43,12 +43,12 @@ fn memory(seed: u64) -> (Arc<dyn Store>, Engine) {
     (Arc::clone(&store), engine(store, seed))
 }
 
-fn session(engine: &Engine, slug: &str) -> Session {
+pub(super) fn session(engine: &Engine, slug: &str) -> Session {
     engine.tenant(slug).and_then(|tenant| tenant.trusted_session("property")).expect("the tenant is there")
 }
 
 /// A tenant with something of everything, whose key opens it.
-fn filled(store: &Arc<dyn Store>) -> (Session, String) {
+pub(super) fn filled(store: &Arc<dyn Store>) -> (Session, String) {
     let acme = tenant(Arc::clone(store));
     let hook = WebhookDraft::new("hook", "https://x.example/hook", [Event::All]);
     acme.webhooks().create(&hook).expect("a good draft");
@@ -73,7 +73,7 @@ fn exported(session: &Session, parts: TenantParts) -> (Vec<u8>, TenantFile) {
 }
 
 /// All rows of a tenant that do not belong to the store that it is in.
-fn rows(store: &dyn Store, tenant: TenantId) -> Vec<Entry> {
+pub(super) fn rows(store: &dyn Store, tenant: TenantId) -> Vec<Entry> {
     let snapshot = store.snapshot(tenant).expect("the store is well");
     let rate = 5;
     let spaces = (0..=u8::MAX).filter(|space| *space != rate);
@@ -132,7 +132,7 @@ fn a_tenant_comes_in_beside_itself_under_another_name(store: &Arc<dyn Store>) {
 }
 
 /// The whole list of a kind as JSON, without the tenant's id.
-fn texts(session: &Session, kind: Kind) -> Vec<String> {
+pub(super) fn texts(session: &Session, kind: Kind) -> Vec<String> {
     let id = session.tenant().id.to_string();
     let asked = |offset| Asked { limit: 100, offset, ..Asked::default() };
     let mut all: Vec<String> = Vec::new();

@@ -8,7 +8,7 @@ pub(super) fn bad_file(phrase: impl Into<String>) -> Error {
 }
 
 /// The error of a file whose bytes could not be had.
-pub(super) fn unreadable(cause: io::Error) -> Error {
+pub(crate) fn unreadable(cause: io::Error) -> Error {
     if cause.kind() == io::ErrorKind::UnexpectedEof {
         return bad_file("ends too early: a part of it is missing").caused_by(cause);
     }
@@ -19,6 +19,6 @@ pub(super) fn unreadable(cause: io::Error) -> Error {
 }
 
 /// The error of a file that could not be written.
-pub(super) fn unwritable(cause: io::Error) -> Error {
+pub(crate) fn unwritable(cause: io::Error) -> Error {
     Error::new(Code::Unavailable, "the file could not be written to its end; try again").caused_by(cause)
 }

@@ -27,18 +27,28 @@ pub(crate) struct Filling<'e> {
     token: [u8; 16],
 }
 
+/// A condition on a tenant's newest state.
+pub(crate) type Check<'c> = &'c dyn Fn(&dyn Snapshot) -> Result<(), Abort>;
+
 impl<'e> Filling<'e> {
     /// Begins with an empty tenant: what an earlier filling has left is deleted.
     pub(crate) fn begin(engine: &'e Engine, tenant: TenantId) -> Result<Self, Error> {
+        let filling = Self::claim(engine, tenant, &|_| Ok(()))?;
+        for family in spaces::FAMILIES {
+            while filling.clear_some(&KeyRange::prefix(&Key::new(*family)))? {}
+        }
+        Ok(filling)
+    }
+
+    /// Begins with a tenant as it is, if it is as it should be.
+    pub(crate) fn claim(engine: &'e Engine, tenant: TenantId, check: Check<'_>) -> Result<Self, Error> {
         let filling = Self { engine, tenant, token: engine.random() };
-        filling.write(&mut |_| {
+        filling.write(&mut |newest| {
+            check(newest)?;
             let mut batch = Batch::new();
             batch.put(spaces::filling(), codec::encode(&FillingV1 { token: filling.token })?);
             Ok(batch)
         })?;
-        for family in spaces::FAMILIES {
-            while filling.clear_some(&KeyRange::prefix(&Key::new(*family)))? {}
-        }
         Ok(filling)
     }
 
@@ -64,18 +74,45 @@ impl<'e> Filling<'e> {
                 batch.put(row.key, row.value);
             }
         }
+        self.put_batch(&batch)
+    }
+
+    fn put_batch(&self, batch: &Batch) -> Result<(), Error> {
         self.write(&mut |newest| {
             self.check(newest)?;
             Ok(batch.clone())
         })
     }
 
-    /// Ends the filling with a change of the tenant's head.
-    pub(crate) fn finish(self, change: impl Fn(&mut HeadV1)) -> Result<(), Error> {
+    /// Notes that another tenant is being filled because of this one.
+    pub(crate) fn note(&self, other: TenantId) -> Result<(), Error> {
+        let mut batch = Batch::new();
+        batch.put(spaces::filled(other), Vec::new());
+        self.put_batch(&batch)
+    }
+
+    /// The tenants that were noted by this filling or by an earlier one that has not ended.
+    pub(crate) fn noted(&self) -> Result<Vec<TenantId>, Error> {
+        let snapshot = self.snapshot()?;
+        let notes =
+            snapshot.scan(&KeyRange::prefix(&spaces::all_filled()), Direction::Forward, usize::MAX)?;
+        Ok(notes.iter().filter_map(|note| spaces::read_filled(&note.key)).collect())
+    }
+
+    /// The tenant as it is now.
+    pub(crate) fn snapshot(&self) -> Result<Box<dyn Snapshot + 'e>, Error> {
+        Ok(self.engine.store().snapshot(self.tenant)?)
+    }
+
+    /// Ends the filling with a change of the tenant's head, and of what follows from it.
+    pub(crate) fn finish(
+        self,
+        change: &dyn Fn(&mut HeadV1, &mut Batch) -> Result<(), StoreError>,
+    ) -> Result<(), Error> {
         self.end(&|newest, batch| {
             let row = newest.get(&spaces::head())?;
             let mut head: HeadV1 = row.map_or_else(|| Ok(HeadV1::default()), |row| codec::decode(&row))?;
-            change(&mut head);
+            change(&mut head, batch)?;
             batch.put(spaces::head(), codec::encode(&head)?);
             Ok(())
         })
@@ -86,7 +123,11 @@ impl<'e> Filling<'e> {
         self.end(&|_, _| Ok(()))
     }
 
-    fn end(&self, last: &dyn Fn(&dyn Snapshot, &mut Batch) -> Result<(), StoreError>) -> Result<(), Error> {
+    /// Ends the filling with a last batch.
+    pub(crate) fn end(
+        self,
+        last: &dyn Fn(&dyn Snapshot, &mut Batch) -> Result<(), Abort>,
+    ) -> Result<(), Error> {
         let mut has_run = false;
         self.write(&mut |newest| {
             let mut batch = Batch::new();
@@ -97,6 +138,9 @@ impl<'e> Filling<'e> {
             self.check(newest)?;
             last(newest, &mut batch)?;
             batch.delete(spaces::filling());
+            let notes =
+                newest.scan(&KeyRange::prefix(&spaces::all_filled()), Direction::Forward, usize::MAX)?;
+            notes.into_iter().for_each(|note| batch.delete(note.key));
             Ok(batch)
         })
     }
@@ -123,5 +167,8 @@ impl<'e> Filling<'e> {
 }
 
 fn overtaken() -> Error {
-    Error::new(Code::Conflict, "another import of this tenant has begun, and this one ends")
+    Error::new(
+        Code::Conflict,
+        "another import or restore has begun, or the place is no longer free; this one ends",
+    )
 }

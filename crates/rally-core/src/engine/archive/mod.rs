@@ -8,13 +8,17 @@ mod blocks;
 mod faults;
 mod filling;
 mod reading;
+mod renewal;
 mod rows;
 mod selection;
 mod writing;
 
 pub(crate) use self::{
+    faults::{unreadable, unwritable},
     filling::Filling,
     reading::{Contents, read},
+    renewal::renew,
+    rows::tally,
     selection::{OutboxPart, Selection},
     writing::write,
 };

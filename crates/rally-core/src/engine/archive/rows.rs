@@ -65,6 +65,16 @@ impl Tally {
     }
 }
 
+/// Counts all rows of a tenant.
+pub(crate) fn tally(snapshot: &dyn Snapshot) -> Result<Tally, Error> {
+    let mut tally = Tally::default();
+    each_row(snapshot, &mut |row| {
+        tally.add(row.key.as_bytes(), &row.value);
+        Ok(())
+    })?;
+    Ok(tally)
+}
+
 /// The number of bytes that a row takes in a block.
 pub(super) fn row_bytes(key: &[u8], value: &[u8]) -> usize {
     key.len().saturating_add(value.len()).saturating_add(16)

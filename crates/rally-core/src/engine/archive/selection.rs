@@ -44,7 +44,7 @@ impl Selection {
             Family::Subscriptions => self.outbox == OutboxPart::None,
             Family::Deliveries => self.outbox != OutboxPart::All,
             Family::Head if self.outbox == OutboxPart::None => return unsubscribed(entry).map(Some),
-            Family::Head | Family::Records | Family::Indexes | Family::OfKind | Family::Other => false,
+            _ => false,
         };
         let Some(kind) = place.kind else { return Ok(Some(entry).filter(|_| !is_out)) };
         if is_out || self.without.contains(&kind) {
@@ -52,7 +52,9 @@ impl Selection {
         }
         let slots: Vec<Slot> = self.cleared_of(kind).collect();
         match place.family {
-            Family::Indexes if slots.iter().any(|slot| place.index == Some(slot.number())) => Ok(None),
+            Family::Sets | Family::Newest if slots.iter().any(|slot| place.index == Some(slot.number())) => {
+                Ok(None)
+            }
             Family::Records if !slots.is_empty() => self.without_members(kind, &slots, entry).map(Some),
             _ => Ok(Some(entry)),
         }

@@ -215,6 +215,33 @@ impl Lists {
         number.checked_sub(gone).ok_or_else(|| damaged(self.kind, "more records gone than there were"))
     }
 
+    /// True when the counts of what is gone are those of the chunks. Memory grows with the counts.
+    pub(crate) fn counts_agree(&self, snapshot: &dyn Snapshot) -> Result<bool, StoreError> {
+        let mut range = KeyRange::prefix(&spaces::gone(self.kind));
+        let mut counts: BTreeMap<(u8, u64), u64> = BTreeMap::new();
+        let mut gone = 0;
+        loop {
+            let entries = snapshot.scan(&range, Direction::Forward, AT_ONCE)?;
+            for entry in &entries {
+                let (chunk, missing) = super::numbers::read_chunk(entry, &spaces::gone(self.kind))?;
+                gone += missing.len();
+                for (level, numbers) in (1..).zip(LEVELS) {
+                    *counts.entry((level, chunk.start() / numbers * numbers)).or_default() += missing.len();
+                }
+            }
+            match entries.last() {
+                Some(last) if entries.len() == AT_ONCE => range = range.from(last.key.successor()),
+                _ => break,
+            }
+        }
+        let mut stored = BTreeMap::new();
+        for (level, numbers) in (1..).zip(LEVELS) {
+            let parts = self.parts(snapshot, level, numbers, 0, u64::MAX)?;
+            stored.extend(parts.iter().map(|part| ((level, part.start), part.gone)));
+        }
+        Ok(gone == self.gone && counts == stored)
+    }
+
     /// The counted parts of a level between two numbers.
     fn parts(
         &self,

@@ -18,5 +18,5 @@ pub(crate) use self::{
     outbox::{EventPlace, OutboxKey},
     sequence::{Place, Sequence},
     spaces::{IndexedValue, MARK_EVERY, WHOLE_EVERY},
-    sums::{Sum, SumName, move_share, sums_of},
+    sums::{Sum, SumName, all_sums, move_share, sums_of},
 };

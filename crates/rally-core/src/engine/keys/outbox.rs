@@ -119,6 +119,32 @@ pub(crate) fn delivery(subscriber: Uuid, place: EventPlace) -> OutboxKey {
     deliveries(subscriber).place(place)
 }
 
+/// Prefix of all deliveries.
+pub(crate) fn all_deliveries() -> OutboxKey {
+    OutboxKey(Key::new(DELIVERY))
+}
+
+/// Prefix of all deliveries that are due.
+pub(crate) fn all_dues() -> OutboxKey {
+    OutboxKey(Key::new(DUE))
+}
+
+/// Prefix of all lines.
+pub(crate) fn every_line() -> OutboxKey {
+    OutboxKey(Key::new(LINE))
+}
+
+/// The subscriber that the delivery of a key is to.
+pub(crate) fn subscriber_of_delivery(key: &Key) -> Option<Uuid> {
+    Some(Uuid::from_bytes(*key.after(&Key::new(DELIVERY))?.first_chunk::<16>()?))
+}
+
+/// The delivery that a key of a list of deliveries is of.
+pub(crate) fn delivery_of(key: &Key) -> Option<Key> {
+    let subscriber = key.as_bytes().get(1..)?.first_chunk::<16>()?;
+    Some(delivery(Uuid::from_bytes(*subscriber), EventPlace::at_end(key)?).into_key())
+}
+
 pub(crate) fn dues(subscriber: Uuid) -> OutboxKey {
     OutboxKey(Key::new(DUE).uuid(subscriber))
 }

@@ -122,6 +122,70 @@ impl Sequence {
         Ok(before + count(within.len()))
     }
 
+    /// True when each block counts the entries that are in it. Memory grows with the lowest blocks.
+    pub(crate) fn agrees(&self, snapshot: &dyn Snapshot) -> Result<bool, StoreError> {
+        let mut below: Option<Vec<Block>> = None;
+        for level in 0..self.open.len() {
+            let blocks = self.all_blocks(snapshot, level)?;
+            let mut counted = vec![0; blocks.len()];
+            let mut count_in = |key: &Key, more: u64| {
+                let place = blocks.partition_point(|block| block.first <= *key).checked_sub(1);
+                let place = place.and_then(|place| counted.get_mut(place));
+                place.map(|place| *place += more).is_some()
+            };
+            let is_within = match &below {
+                Some(below) => below.iter().all(|block| count_in(&block.first, block.count)),
+                None => self.each_entry(snapshot, &mut |key| count_in(key, 1))?,
+            };
+            if !is_within || blocks.iter().map(|block| block.count).ne(counted) {
+                return Ok(false);
+            }
+            below = Some(blocks);
+        }
+        let is_empty = || Ok(snapshot.scan(&self.all(), Direction::Forward, 1)?.is_empty());
+        if self.open.is_empty() { is_empty() } else { Ok(true) }
+    }
+
+    /// Visits the keys of all entries until one is answered by false.
+    fn each_entry(
+        &self,
+        snapshot: &dyn Snapshot,
+        visit: &mut dyn FnMut(&Key) -> bool,
+    ) -> Result<bool, StoreError> {
+        let mut range = self.all();
+        loop {
+            let entries = snapshot.scan(&range, Direction::Forward, BLOCKS_READ)?;
+            if !entries.iter().all(|entry| visit(&entry.key)) {
+                return Ok(false);
+            }
+            match entries.last() {
+                Some(last) if entries.len() == BLOCKS_READ => range = range.from(last.key.successor()),
+                _ => return Ok(true),
+            }
+        }
+    }
+
+    /// All blocks of a level, the open one last.
+    fn all_blocks(&self, snapshot: &dyn Snapshot, level: usize) -> Result<Vec<Block>, StoreError> {
+        let mut range = self.all();
+        let mut all: Vec<Block> = Vec::new();
+        loop {
+            let blocks = self.closed(snapshot, level, &range)?;
+            let is_last = blocks.len() < usize::from(FANOUT);
+            if let Some(last) = blocks.last() {
+                range = range.from(last.first.successor());
+            }
+            all.extend(blocks);
+            if is_last {
+                break;
+            }
+        }
+        if let Some(open) = self.open.get(level).filter(|open| !open.first.is_empty()) {
+            all.push(Block { first: self.entries().bytes(&open.first), count: open.count });
+        }
+        Ok(all)
+    }
+
     /// Closes the open block of a level and opens the next, the levels above included.
     fn close(&mut self, overlay: &mut Overlay<'_>, level: usize) -> Result<(), StoreError> {
         let Some(full) = self.open.get_mut(level).map(std::mem::take) else { return Ok(()) };

@@ -4,13 +4,13 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    base::{Kind, RecordNumber, Timestamp},
+    base::{Kind, RecordNumber, TenantId, Timestamp},
     engine::{
         codec::{ChunkNumber, Slot},
         keys::outbox,
         schema::IndexNumber,
     },
-    store::{Key, Space},
+    store::{Key, Space, read_uuid},
 };
 
 /// The last change: its number and its instant.
@@ -31,6 +31,8 @@ const FILLING: Space = Space(0x07);
 const GONE: Space = Space(0x08);
 /// Counts of them: kind, level, place in the level.
 const GONE_COUNT: Space = Space(0x09);
+/// Tenants that are being filled because of this one: tenant.
+const FILLED: Space = Space(0x0A);
 /// Records: kind, number. Numbers are in the order of creation, so this is the list in its order.
 const RECORD: Space = Space(0x10);
 /// Natural keys: kind, slot, folded text; the value is the record's number.
@@ -95,8 +97,18 @@ pub(crate) enum Family {
     Head,
     /// Records themselves.
     Records,
+    /// Natural keys.
+    Unique,
     /// Sets of records by the value of a member.
-    Indexes,
+    Sets,
+    /// The newest record that refers to another.
+    Newest,
+    /// Names.
+    Searched,
+    /// The list by last change.
+    Updated,
+    /// Numbers of records that are gone.
+    Gone,
     /// Other rows of one kind of record.
     OfKind,
     /// Answers that are kept.
@@ -124,17 +136,41 @@ pub(crate) fn place(key: &Key) -> RowPlace {
     let family = match key.space() {
         HEAD => Family::Head,
         RECORD => Family::Records,
-        INDEX | NEWEST => Family::Indexes,
-        LISTS | NODE | GONE | GONE_COUNT | UNIQUE | UPDATED | SEARCH | SUMS | FEED | FORMER => Family::OfKind,
+        UNIQUE => Family::Unique,
+        INDEX => Family::Sets,
+        NEWEST => Family::Newest,
+        SEARCH => Family::Searched,
+        UPDATED => Family::Updated,
+        GONE => Family::Gone,
+        LISTS | NODE | GONE_COUNT | SUMS | FEED | FORMER => Family::OfKind,
         ANSWER | ANSWER_AGE => Family::Answers,
         outbox::SUBSCRIPTIONS | outbox::STANDING => Family::Subscriptions,
         outbox::EVENT | outbox::DELIVERY | outbox::DUE | outbox::LINE | outbox::TASK => Family::Deliveries,
         _ => Family::Other,
     };
     let byte = |at: usize| key.as_bytes().get(at).copied();
-    let is_of_kind = matches!(family, Family::Records | Family::Indexes | Family::OfKind);
+    let is_of_kind = !matches!(
+        family,
+        Family::Head | Family::Answers | Family::Subscriptions | Family::Deliveries | Family::Other
+    );
     let kind = byte(1).filter(|_| is_of_kind).and_then(Kind::from_number);
-    RowPlace { family, kind, index: byte(2).filter(|_| family == Family::Indexes) }
+    let is_indexed = matches!(family, Family::Sets | Family::Newest);
+    RowPlace { family, kind, index: byte(2).filter(|_| is_indexed) }
+}
+
+impl Family {
+    /// The rows of a family that follow from records, for people.
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Family::Unique => "natural keys",
+            Family::Sets => "members of indexes",
+            Family::Newest => "newest records that refer to another",
+            Family::Searched => "names to be searched",
+            Family::Updated => "places in the list by last change",
+            Family::Gone => "numbers that are gone",
+            _ => "rows",
+        }
+    }
 }
 
 /// Changes from one noted instant to the next; the notes lead from the number of a change to its instant.
@@ -193,6 +229,31 @@ pub(crate) fn numbered(kind: Kind, number: RecordNumber) -> Key {
 
 pub(crate) fn unique(kind: Kind, slot: Slot, folded: &str) -> Key {
     Key::new(UNIQUE).kind(kind).byte(slot.number()).bytes(folded.as_bytes())
+}
+
+/// Prefix of the natural keys of a kind.
+pub(crate) fn all_unique(kind: Kind) -> Key {
+    Key::new(UNIQUE).kind(kind)
+}
+
+/// Prefix of the sets of a kind.
+pub(crate) fn all_indexed(kind: Kind) -> Key {
+    Key::new(INDEX).kind(kind)
+}
+
+/// Prefix of the newest records of a kind that refer to others.
+pub(crate) fn all_newest(kind: Kind) -> Key {
+    Key::new(NEWEST).kind(kind)
+}
+
+/// Prefix of the former states of the records of a kind.
+pub(crate) fn all_former(kind: Kind) -> Key {
+    Key::new(FORMER).kind(kind)
+}
+
+/// Prefix of the answers that are kept.
+pub(crate) fn answers() -> Key {
+    Key::new(ANSWER)
 }
 
 /// Prefix of the records whose indexed member has a value; the chunk follows it.
@@ -282,6 +343,19 @@ pub(crate) fn rate() -> Key {
 
 pub(crate) fn filling() -> Key {
     Key::new(FILLING)
+}
+
+pub(crate) fn all_filled() -> Key {
+    Key::new(FILLED)
+}
+
+pub(crate) fn filled(tenant: TenantId) -> Key {
+    all_filled().uuid(tenant.as_uuid())
+}
+
+/// The tenant that a key of the notes names.
+pub(crate) fn read_filled(key: &Key) -> Option<TenantId> {
+    read_uuid(key.after(&all_filled())?).map(TenantId::from_uuid)
 }
 
 pub(crate) fn secrets() -> Key {

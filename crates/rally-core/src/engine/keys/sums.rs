@@ -17,7 +17,7 @@ use crate::{
         codec::{self, SumV1, SumsV1},
         schema::{Model, Record, Summed, read_stored, reference_id, unquote},
     },
-    store::{Key, Overlay, Snapshot, StoreError},
+    store::{Direction, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
 
 /// Sums that are gathered in the row of the kind, at most.
@@ -87,6 +87,24 @@ pub(crate) fn sums_of(snapshot: &dyn Snapshot, kind: Kind, groups: &[Uuid]) -> R
         return Err(StoreError::Corrupt { what: format!("the sums of {}", kind.plural()) }.into());
     }
     Ok(sums)
+}
+
+/// All sums of a kind.
+pub(crate) fn all_sums(snapshot: &dyn Snapshot, kind: Kind) -> Result<Sums, Error> {
+    let mut range = KeyRange::prefix(&spaces::sums(kind));
+    let mut sums = Sums::new();
+    loop {
+        let rows = snapshot.scan(&range, Direction::Forward, GATHERED)?;
+        for (name, sum) in
+            rows.iter().map(|row| decode(&row.value)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten()
+        {
+            add(&mut sums, name, sum)?;
+        }
+        match rows.last() {
+            Some(last) if rows.len() == GATHERED => range = range.from(last.key.successor()),
+            _ => return Ok(sums),
+        }
+    }
 }
 
 /// The share of a record.

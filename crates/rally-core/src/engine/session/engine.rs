@@ -336,6 +336,11 @@ impl Engine {
         &*self.0.store
     }
 
+    /// A tenant's rows at one moment, for those who look at rows without knowing what they mean.
+    pub(crate) fn snapshot_of(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, crate::Error> {
+        Ok(self.store().snapshot(tenant)?)
+    }
+
     pub(crate) fn environment(&self) -> &Environment {
         &self.0.environment
     }

@@ -7,10 +7,11 @@ use crate::{
     base::{Code, Error, TenantId},
     engine::{
         codec::{RecordParts, Slot},
-        keys::outbox,
+        keys::{outbox, spaces},
         schema::{Body, Resource, quote, unquote},
         write::{self, Editable, Precondition, Transaction},
     },
+    store::{Batch, Direction, KeyRange, Snapshot, StoreError},
 };
 
 /// A tenant that is being imported, and the import that does it.
@@ -85,4 +86,15 @@ fn half_of(id: Uuid, record: &[u8], slug: &str) -> Result<Half, Error> {
         return Err(Error::new(Code::Duplicate, detail).with_existing(Some(id)));
     }
     Ok(Half { id: TenantId::from_uuid(id), by: unquote(by)? })
+}
+
+/// True when a directory has a tenant, seen or not.
+pub(in crate::resources) fn are_any(directory: &dyn Snapshot) -> Result<bool, StoreError> {
+    let all = KeyRange::prefix(&spaces::records(Tenant::KIND));
+    Ok(!directory.scan(&all, Direction::Forward, 1)?.is_empty())
+}
+
+/// Puts a tenant on the list of those that have subscribers.
+pub(in crate::resources) fn enlist(batch: &mut Batch, tenant: TenantId) {
+    batch.put(outbox::enlisted_tenant(tenant).into_key(), Vec::new());
 }

@@ -7,6 +7,7 @@ use rally_core::{ApiKey, CourierLimits, Id, Patch, Profile, Scopes, Timestamp};
 use rally_http::testing::StartClock;
 
 use crate::{
+    backup::{BackupArguments, RestoreArguments},
     client::ServerUrl,
     listen::Addresses,
     log::Levels,
@@ -44,6 +45,20 @@ pub(crate) enum Command {
     /// The secrets that tokens of logins are signed with
     #[command(subcommand)]
     Secrets(SecretsCommand),
+    /// Write all tenants to a folder, each as it is at one moment, while a server serves them or not
+    ///
+    /// A server that has a file to itself is asked to do it, and must be allowed to write to the folder; it has a socket
+    /// beside the file for whoever it runs as and for root.
+    Backup(BackupArguments),
+    /// Put a backup into an empty store: all of it or nothing
+    Restore(RestoreArguments),
+    /// Check that all that is derived in a store is as what it is derived from says, and write nothing
+    ///
+    /// Prints each damage, and whether it can be made good by `rally repair`. Ends with 1 if there is any.
+    Check {
+        #[command(flatten)]
+        on: CommandArguments,
+    },
     /// Print what was done to a tenant's keys, users and settings, and who logged in: when, who, from where, what, how often
     Audit {
         #[command(flatten)]

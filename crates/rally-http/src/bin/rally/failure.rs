@@ -7,16 +7,22 @@ use rally_core::{Code, Error};
 pub(crate) struct Failure {
     sentence: String,
     may_pass: bool,
+    exit_code: u8,
 }
 
 impl Failure {
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), may_pass: false }
+        Self { sentence: sentence.into(), may_pass: false, exit_code: 2 }
     }
 
     /// The same, with what failed before it.
     pub(crate) fn while_doing(self, what: &str) -> Self {
         Self { sentence: format!("{what}: {}", self.sentence), ..self }
+    }
+
+    /// The same, of a command that has done what it was asked for, and found what should not be: it ends with 1.
+    pub(crate) fn of_findings(self) -> Self {
+        Self { exit_code: 1, ..self }
     }
 
     /// True if the store did not answer, so that the same command may succeed later.
@@ -28,7 +34,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         // Nobody is left to tell when stderr is gone too.
         let _ = writeln!(std::io::stderr(), "rally: {self}");
-        ExitCode::from(2)
+        ExitCode::from(self.exit_code)
     }
 }
 
@@ -49,7 +55,7 @@ impl From<Error> for Failure {
             sentence = format!("{sentence}: {reason}");
             cause = reason.source();
         }
-        Self { sentence, may_pass: error.code() == Code::Unavailable }
+        Self { sentence, may_pass: error.code() == Code::Unavailable, exit_code: 2 }
     }
 }
 

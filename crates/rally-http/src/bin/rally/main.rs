@@ -4,6 +4,8 @@
 mod admin;
 mod announce;
 mod arguments;
+mod backup;
+mod check;
 mod client;
 mod failure;
 mod fake;
@@ -11,6 +13,8 @@ mod listen;
 mod log;
 mod serve;
 mod signals;
+#[cfg(unix)]
+mod socket;
 mod store;
 mod table;
 mod tail;
@@ -40,6 +44,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Tenants(command) => admin::tenants(&command),
         Command::Webhooks(command) => webhooks::run(&command),
         Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(&store, now),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Check { on } => check::run(&on),
         Command::Audit { on, tenant } => admin::audit(&on, &tenant),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -114,6 +114,8 @@ impl Server<'_> {
         signals: Signals,
     ) -> Result<(), Failure> {
         let engine = Engine::with(Arc::clone(&opened.store), Environment::system(), self.config);
+        #[cfg(unix)]
+        let _socket = crate::socket::answer(&engine, &self.store.store);
         let delivering = self.deliver(&engine)?;
         lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
         let announcer = Announcer {

@@ -143,7 +143,7 @@ fn written_whole<T>(
 }
 
 /// A new file that nobody else may read, as there may be secrets in it.
-fn private_file(path: &Path) -> io::Result<File> {
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

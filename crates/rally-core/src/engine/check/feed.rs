@@ -1,0 +1,206 @@
+//! The feed: its numbers, its instants, its marks, and what records were before each change.
+
+use std::collections::BTreeMap;
+
+use super::{Checking, Repair, each_page};
+use crate::{
+    base::{Action, Error, Kind},
+    engine::{
+        codec::{self, FeedEntryV1, HeadV1, MarkV1},
+        keys::{Lists, MARK_EVERY, spaces},
+    },
+    store::{Direction, Entry, Key, KeyRange, Snapshot, read_instant},
+};
+
+/// Entries of a kind that are read at once.
+const AT_ONCE: usize = 512;
+
+/// An entry of the feed.
+struct Told {
+    kind: Kind,
+    instant: i64,
+    entry: FeedEntryV1,
+}
+
+/// The entries of a kind, one after the other.
+struct Stream<'s> {
+    snapshot: &'s dyn Snapshot,
+    kind: Kind,
+    range: KeyRange,
+    ready: std::vec::IntoIter<Entry>,
+    is_over: bool,
+}
+
+/// Checks the feed of a tenant.
+pub(super) fn check(snapshot: &dyn Snapshot, checking: &mut Checking<'_>) -> Result<(), Error> {
+    let head: HeadV1 = match snapshot.get(&spaces::head())?.map(|row| codec::decode(&row)).transpose() {
+        Ok(head) => head.unwrap_or_default(),
+        Err(error) => {
+            checking.found(Repair::Rebuild, format!("the head: {error}"));
+            HeadV1::default()
+        }
+    };
+    let mut streams: Vec<Stream<'_>> = Kind::IN_FEED.iter().map(|kind| Stream::of(snapshot, *kind)).collect();
+    let mut waiting: Vec<Option<Told>> = Vec::new();
+    for stream in &mut streams {
+        waiting.push(stream.next(checking)?);
+    }
+    let mut last =
+        (head.trimmed.map_or(0, |trim| trim.number), head.trimmed.map_or(i64::MIN, |trim| trim.instant));
+    let (mut marks, mut formers, mut deleted) = (0u64, 0u64, BTreeMap::new());
+    loop {
+        let first =
+            waiting.iter().enumerate().filter_map(|(at, told)| Some((told.as_ref()?.instant, at))).min();
+        let Some((_, at)) = first else { break };
+        let next = streams.get_mut(at).map(|stream| stream.next(checking)).transpose()?.flatten();
+        let Some(told) = waiting.get_mut(at).and_then(|place| std::mem::replace(place, next)) else { break };
+        check_order(&head, last, &told, checking);
+        last = (told.entry.number, told.instant);
+        marks += u64::from(check_mark(snapshot, &told, checking)?);
+        formers += u64::from(check_former(snapshot, &told, checking)?);
+        *deleted.entry(told.kind).or_default() += u64::from(told.entry.action == Action::Deleted.number());
+    }
+    check_head(&head, last, checking);
+    if head.trimmed.is_none() {
+        check_deletions(snapshot, &deleted, checking);
+    }
+    check_counts(snapshot, &head, formers, marks, checking)
+}
+
+fn check_order(head: &HeadV1, last: (u64, i64), told: &Told, checking: &mut Checking<'_>) {
+    let number = told.entry.number;
+    let follows = number == last.0 + 1
+        // Numbers were passed over when the tenant was put back from a copy; only the last time is known.
+        || head.renewed.is_some_and(|renewed| number > last.0 && number <= renewed.told.saturating_add(1));
+    checking.expect(follows && told.instant > last.1, Repair::Backup, || {
+        format!("change {number} in the feed follows change {}, or is not later", last.0)
+    });
+}
+
+fn check_head(head: &HeadV1, last: (u64, i64), checking: &mut Checking<'_>) {
+    let passed = head.renewed.map_or(0, |renewed| renewed.told);
+    let holds = head.number == last.0.max(passed) && head.instant >= last.1;
+    checking.expect(holds, Repair::Rebuild, || {
+        format!("the head has change {} as the last, and the feed change {}", head.number, last.0)
+    });
+}
+
+/// Checks that the feed tells of all records that are gone: one that is missing without it was lost.
+fn check_deletions(snapshot: &dyn Snapshot, deleted: &BTreeMap<Kind, u64>, checking: &mut Checking<'_>) {
+    for kind in Kind::IN_FEED {
+        // Lists that cannot be read are told of elsewhere.
+        let Ok(lists) = Lists::load(*kind, snapshot) else { continue };
+        let (gone, told) = (lists.next().get() - lists.len(), deleted.get(kind).copied().unwrap_or_default());
+        checking.expect(gone == told, Repair::Backup, || {
+            format!("{gone} {} are gone, and the feed tells of {told} that were deleted", kind.plural())
+        });
+    }
+}
+
+/// Checks the mark of each 64th change; true if there has to be one.
+fn check_mark(snapshot: &dyn Snapshot, told: &Told, checking: &mut Checking<'_>) -> Result<bool, Error> {
+    let number = told.entry.number;
+    if !number.is_multiple_of(MARK_EVERY) {
+        return Ok(false);
+    }
+    let mark = snapshot.get(&spaces::feed_mark(number / MARK_EVERY))?;
+    let holds = mark
+        .is_some_and(|mark| codec::decode::<MarkV1>(&mark).is_ok_and(|mark| mark.instant == told.instant));
+    checking.expect(holds, Repair::Rebuild, || format!("the mark of change {number} in the feed is wrong"));
+    Ok(true)
+}
+
+/// Checks that what a record was before a change is kept; true if it has to be.
+fn check_former(snapshot: &dyn Snapshot, told: &Told, checking: &mut Checking<'_>) -> Result<bool, Error> {
+    let Told { kind, instant, entry } = told;
+    let Some(action) = Action::from_number(entry.action) else {
+        checking.found(Repair::Backup, format!("change {} in the feed has no action", entry.number));
+        return Ok(false);
+    };
+    if action == Action::Inserted {
+        return Ok(false);
+    }
+    let Ok(id) = entry.entity(crate::base::Timestamp::from_micros(*instant)) else {
+        checking.found(Repair::Backup, format!("change {} in the feed names no record", entry.number));
+        return Ok(false);
+    };
+    let row = snapshot.get(&spaces::former(*kind, id, entry.version))?;
+    let former = row.map(|row| codec::decode::<codec::FormerV1>(&row));
+    let holds = former.is_some_and(|former| former.is_ok_and(|former| former.changed_at == *instant));
+    checking.expect(holds, Repair::Backup, || {
+        format!("the history lacks what the record was before change {}", entry.number)
+    });
+    Ok(true)
+}
+
+fn check_counts(
+    snapshot: &dyn Snapshot,
+    head: &HeadV1,
+    formers: u64,
+    marks: u64,
+    checking: &mut Checking<'_>,
+) -> Result<(), Error> {
+    let mut found = 0;
+    for kind in Kind::ALL {
+        found += count(snapshot, &spaces::all_former(*kind), checking)?;
+    }
+    checking.expect(found == formers, Repair::Rebuild, || {
+        format!("the histories have {found} former states, and the feed tells of {formers}")
+    });
+    let stored = count(snapshot, &spaces::feed_marks(), checking)?;
+    // Marks of changes that were trimmed stay, and a feed that was put back has one more.
+    let is_exact = head.trimmed.is_none() && head.renewed.is_none();
+    checking.expect(stored == marks || !is_exact, Repair::Rebuild, || {
+        format!("the feed has {stored} marks where there should be {marks}")
+    });
+    Ok(())
+}
+
+fn count(snapshot: &dyn Snapshot, prefix: &Key, checking: &mut Checking<'_>) -> Result<u64, Error> {
+    let mut found = 0u64;
+    each_page(snapshot, prefix, AT_ONCE, &mut |page| {
+        checking.saw(page.len());
+        found += u64::try_from(page.len()).unwrap_or(u64::MAX);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+impl<'s> Stream<'s> {
+    fn of(snapshot: &'s dyn Snapshot, kind: Kind) -> Self {
+        let range = KeyRange::prefix(&spaces::feed_of(kind));
+        Self { snapshot, kind, range, ready: Vec::new().into_iter(), is_over: false }
+    }
+
+    /// The next entry that can be read.
+    fn next(&mut self, checking: &mut Checking<'_>) -> Result<Option<Told>, Error> {
+        loop {
+            let Some(row) = self.next_row(checking)? else { return Ok(None) };
+            let instant = row.key.after(&spaces::feed_of(self.kind)).and_then(read_instant);
+            match (instant, codec::decode::<FeedEntryV1>(&row.value)) {
+                (Some(instant), Ok(entry)) => {
+                    return Ok(Some(Told { kind: self.kind, instant: instant.as_micros(), entry }));
+                }
+                _ => {
+                    checking.found(
+                        Repair::Backup,
+                        format!("an entry of {} in the feed cannot be read", self.kind.plural()),
+                    );
+                }
+            }
+        }
+    }
+
+    fn next_row(&mut self, checking: &mut Checking<'_>) -> Result<Option<Entry>, Error> {
+        if self.ready.as_slice().is_empty() && !self.is_over {
+            let page = self.snapshot.scan(&self.range, Direction::Forward, AT_ONCE)?;
+            checking.saw(page.len());
+            self.is_over = page.len() < AT_ONCE;
+            if let Some(last) = page.last() {
+                self.range = self.range.clone().from(last.key.successor());
+            }
+            self.ready = page.into_iter();
+        }
+        Ok(self.ready.next())
+    }
+}
