@@ -17,6 +17,10 @@
 //! ```
 //!
 //! This crate turns requests into calls of [`rally_core`] and its answers into responses; the rules are all there.
+//!
+//! Tokens of logins are made by the crate `jsonwebtoken`, which asks one provider of cryptography in a process. A host that
+//! uses that crate for algorithms other than HS256 installs its provider before it makes a router; else a router installs
+//! one that knows HS256 alone.
 
 mod anonymous;
 mod answer;
@@ -60,6 +64,7 @@ mod route;
 mod router;
 mod routes;
 mod run;
+mod signatures;
 pub mod testing;
 mod tokens;
 mod walks;

@@ -10,6 +10,8 @@ use rally_core::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::signatures;
+
 const ISSUER: &str = "rally";
 const AUDIENCE: &str = "rally-api";
 /// The time for which secrets are not read again. A token with an unknown secret reads them at once.
@@ -57,6 +59,7 @@ pub(crate) struct Token {
 
 impl Tokens {
     pub(crate) fn new(engine: Engine) -> Self {
+        signatures::install();
         Self { engine, known: Mutex::default() }
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rustls::{
     ClientConfig, RootCertStore,
     client::Resumption,
-    crypto::aws_lc_rs,
+    crypto::ring,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use tokio_rustls::TlsConnector;
@@ -21,7 +21,7 @@ pub(super) fn connector(own_roots: &[u8]) -> Result<TlsConnector, String> {
     if roots.is_empty() {
         return Err("this server has no root certificates to check receivers by".to_owned());
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use axum::http::Method;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rally_core::{limits, store::MemoryStore};
 use rally_testkit::CountingStore;
 use serde_json::{Value, json};
+use sha2::{Sha384, Sha512};
 use uuid::Uuid;
 
 use crate::{
@@ -30,23 +33,7 @@ fn with_user() -> (Api, String, Value) {
 }
 
 fn decoded(part: &str) -> Value {
-    serde_json::from_slice(&base64(part)).unwrap()
-}
-
-/// Base 64 of URLs (RFC 4648), read without padding.
-fn base64(text: &str) -> Vec<u8> {
-    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let (mut bits, mut count, mut bytes) = (0u32, 0, Vec::new());
-    for letter in text.bytes() {
-        let digit = letters.iter().position(|known| *known == letter).unwrap();
-        bits = bits << 6 | u32::try_from(digit).unwrap();
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xFF).try_into().unwrap());
-        }
-    }
-    bytes
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 fn bearer(api: &Api, token: &str) -> Answer {
@@ -55,6 +42,14 @@ fn bearer(api: &Api, token: &str) -> Answer {
 
 fn signed(header: &Header, claims: &Value, secret: &[u8]) -> String {
     jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(secret)).unwrap()
+}
+
+/// A token that says to be signed by another algorithm of the family, and is.
+fn signed_otherwise<M: KeyInit + Mac>(header: &Header, claims: &Value, secret: &[u8]) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(&json!(header)), part(claims));
+    let mac = <M as KeyInit>::new_from_slice(secret).unwrap().chain_update(&message).finalize();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
 }
 
 /// A claim with another value, or without any.
@@ -131,8 +126,8 @@ fn a_token_is_signed_with_a_secret_of_ours_in_one_way_or_opens_nothing() {
         "..".to_owned(),
         "a.b.c".to_owned(),
         format!("{head}.{payload}.{}", "A".repeat(10_000)),
-        signed(&kid(&own, Algorithm::HS384), &claims, secret.key()),
-        signed(&kid(&own, Algorithm::HS512), &claims, secret.key()),
+        signed_otherwise::<Hmac<Sha384>>(&kid(&own, Algorithm::HS384), &claims, secret.key()),
+        signed_otherwise::<Hmac<Sha512>>(&kid(&own, Algorithm::HS512), &claims, secret.key()),
         signed(&kid(&own, Algorithm::HS256), &claims, b"another secret"),
         signed(&kid(&own, Algorithm::HS256), &claims, own.as_bytes()),
         signed(&Header::new(Algorithm::HS256), &claims, secret.key()),
