@@ -117,6 +117,13 @@ pub(crate) fn minted(call: &Call, made: &MintedApiKey) -> Result<Response, Error
     Ok(response)
 }
 
+/// The answer to an act on a record, which makes or changes another: that one.
+pub(crate) fn acted<R: Resource>(call: &Call, written: &Written<Row<R>>) -> Result<Response, Error> {
+    let mut response = whole(call, StatusCode::OK, &written.record)?;
+    write_replayed(response.headers_mut(), written.replayed);
+    Ok(response)
+}
+
 /// The answer to a deletion.
 pub(crate) fn deleted<R>(deleted: &Deleted<R>) -> Response {
     let body = format!("{{\"id\":\"{}\",\"deleted\":true}}", deleted.id);
@@ -193,7 +200,7 @@ fn not_modified() -> Response {
     response
 }
 
-fn write_replayed(headers: &mut HeaderMap, replayed: bool) {
+pub(crate) fn write_replayed(headers: &mut HeaderMap, replayed: bool) {
     if replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }

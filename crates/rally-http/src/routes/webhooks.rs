@@ -43,10 +43,10 @@ async fn test(State(app): State<App>, mut call: Call) -> Result<Response, Proble
     call.take_no_members(Webhook::WRITE).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
-        let id = call.id()?;
-        let delivery = Webhook::of(&call.session).test(id)?;
-        let row = Webhook::of(&call.session).deliveries(id).row_of(delivery.id)?;
-        answer::whole(&call, StatusCode::OK, &row)
+        let (id, idempotency_key) = (call.id()?, call.idempotency_key(b"")?);
+        let sent = Preconditions::of(&call.headers)?
+            .attempt(idempotency_key, |options| Webhook::of(&call.session).json().test(id, options))?;
+        answer::acted(&call, &sent)
     });
     Ok(answered.await?)
 }
@@ -59,9 +59,14 @@ async fn replay(State(app): State<App>, mut call: Call) -> Result<Response, Prob
         let Some(from) = from else {
             return Err(Faults::one("fromSequence", "is required").into());
         };
-        Webhook::of(&call.session).replay(call.id()?, from, to)?;
+        let (id, idempotency_key) = (call.id()?, call.idempotency_key(&json)?);
+        let replayed = Preconditions::of(&call.headers)?.attempt(idempotency_key, |options| {
+            Webhook::of(&call.session).json().replay(id, from, to, options)
+        })?;
         let begun = json!({ "fromSequence": from, "toSequence": to });
-        Ok(answer::json(StatusCode::OK, begun.to_string()))
+        let mut response = answer::json(StatusCode::OK, begun.to_string());
+        answer::write_replayed(response.headers_mut(), replayed);
+        Ok(response)
     });
     Ok(answered.await?)
 }

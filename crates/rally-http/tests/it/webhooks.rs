@@ -279,6 +279,32 @@ fn the_past_is_sent_once_more() {
 }
 
 #[test]
+fn an_act_happens_once_for_its_key_and_under_its_precondition() {
+    let api = Api::new();
+    let id = made(&api);
+    api.add("a@x.example");
+    attempt_all(&api, 204);
+    let delivery = deliveries(&api, &id, "").items().remove(0)["id"].as_str().unwrap().to_owned();
+    let redeliver = format!("deliveries/{delivery}/redeliver");
+    for (act, body) in [("test", "{}"), (&redeliver, "{}"), ("replay", r#"{"fromSequence":1}"#)] {
+        let ask = || {
+            api.post(&format!("{}/{act}", at(&id)), body).header("Idempotency-Key", &act.replace('/', "."))
+        };
+        let first = ask().send().is(200);
+        assert_eq!(first.header("Idempotent-Replayed"), "", "{act}");
+        while attempt_all(&api, 204) > 0 {}
+        let before = deliveries(&api, &id, "?count=true");
+        assert_eq!(ask().send().is(200).header("Idempotent-Replayed"), "true", "{act}");
+        assert_eq!(attempt_all(&api, 204), 0, "{act} happened again");
+        let after = deliveries(&api, &id, "?count=true");
+        assert_eq!(after.header("X-Total-Count"), before.header("X-Total-Count"), "{act}");
+        let unmet = api.post(&format!("{}/{act}", at(&id)), body).header("If-Match", "\"1\"");
+        unmet.send().is(412);
+        assert_eq!(attempt_all(&api, 204), 0, "{act} happened in spite of its precondition");
+    }
+}
+
+#[test]
 fn a_secret_is_replaced_with_up_to_a_week_of_grace() {
     let api = Api::new();
     let id = made(&api);

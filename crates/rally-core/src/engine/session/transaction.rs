@@ -89,14 +89,25 @@ impl Session {
         key: &IdempotencyKey,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        Ok(self.commit_value(Some(key), &mut work)?.0)
+    }
+
+    /// Runs a transaction whose result is kept as JSON, if it has a key; true beside a result that was kept.
+    pub(crate) fn commit_value<T: Serialize + DeserializeOwned>(
+        &self,
+        key: Option<&IdempotencyKey>,
+        work: &mut dyn FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<(T, bool), Error> {
         // The key of a transaction is never answered by a single verb's answer, which has another form.
-        let key = key.for_transaction();
-        let committed = self.commit(Some(&key), &Vec::new, &mut |transaction| {
+        let key = key.map(IdempotencyKey::for_transaction);
+        let committed = self.commit(key.as_ref(), &Vec::new, &mut |transaction| {
             let result = work(transaction)?;
             Ok(Answer::Value { json: serde_json::to_vec(&result).map_err(Error::internal)? })
         })?;
         match committed.answer {
-            Answer::Value { json } => serde_json::from_slice(&json).map_err(Error::internal),
+            Answer::Value { json } => {
+                Ok((serde_json::from_slice(&json).map_err(Error::internal)?, committed.replayed))
+            }
             _ => Err(Answer::of_another_kind()),
         }
     }

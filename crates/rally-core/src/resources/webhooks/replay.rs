@@ -10,8 +10,8 @@ use crate::{
         keys::{EventPlace, outbox},
         read::{self, FeedEntry, FeedPosition, HistoryEntry},
         schema::Record,
-        session::Collection,
-        write::{Editable, Matter, NewEvent, Told, Transaction},
+        session::{Collection, JsonCollection, WriteOptions},
+        write::{Matter, NewEvent, Told, Transaction},
     },
     resources::definition,
     store::{Entry, StoreError},
@@ -50,29 +50,54 @@ impl Collection<'_, Webhook> {
     /// [`Code::FeedTrimmed`] when those changes are gone; [`Code::Conflict`] while the webhook is switched off or another
     /// replay is under way; and [`Code::Forbidden`].
     pub fn replay(&self, id: Id<Webhook>, from_sequence: u64, to_sequence: Option<u64>) -> Result<(), Error> {
-        self.session.require(Webhook::WRITE)?;
-        self.session.write(|transaction| {
-            let on = subscription(transaction, id.as_uuid())?;
-            let last = transaction.last_number();
-            let to = to_sequence.unwrap_or(last);
-            check(from_sequence, to, last)?;
-            if !on.is_on {
-                return Err(Error::new(Code::Conflict, "the webhook is switched off; switch it on first"));
-            }
-            if has_task(transaction, id.as_uuid(), |task| matches!(task, TaskV1::Replay { .. }))? {
-                return Err(Error::new(
-                    Code::Conflict,
-                    "a replay to this webhook is under way; wait for its end",
-                ));
-            }
-            let after = from_sequence - 1;
-            if let Some(first) = transaction.view()?.changes(FeedPosition::After(after))?.next() {
-                first?;
-            }
-            let at = transaction.tick()?;
-            Ok(transaction.put_task(id.as_uuid(), at, &TaskV1::Replay { after, to })?)
-        })
+        let options = WriteOptions::default();
+        self.json().replay(id, from_sequence, to_sequence, &options).map(|_replayed| ())
     }
+}
+
+impl JsonCollection<'_, Webhook> {
+    /// [`Collection::replay`] with options; their version is that of the webhook. True if it had begun under the same
+    /// idempotency key already.
+    ///
+    /// # Errors
+    /// Those of `replay`, and those of the options.
+    pub fn replay(
+        &self,
+        id: Id<Webhook>,
+        from_sequence: u64,
+        to_sequence: Option<u64>,
+        options: &WriteOptions,
+    ) -> Result<bool, Error> {
+        let ((), replayed) = self.act("replay", id, options, &mut |transaction| {
+            begin(transaction, id, from_sequence, to_sequence)
+        })?;
+        Ok(replayed)
+    }
+}
+
+/// Notes that the events of some changes are to be delivered once more.
+fn begin(
+    transaction: &mut Transaction<'_>,
+    id: Id<Webhook>,
+    from: u64,
+    to: Option<u64>,
+) -> Result<(), Error> {
+    let on = subscription(transaction, id.as_uuid())?;
+    let last = transaction.last_number();
+    let to = to.unwrap_or(last);
+    check(from, to, last)?;
+    if !on.is_on {
+        return Err(Error::new(Code::Conflict, "the webhook is switched off; switch it on first"));
+    }
+    if has_task(transaction, id.as_uuid(), |task| matches!(task, TaskV1::Replay { .. }))? {
+        return Err(Error::new(Code::Conflict, "a replay to this webhook is under way; wait for its end"));
+    }
+    let after = from - 1;
+    if let Some(first) = transaction.view()?.changes(FeedPosition::After(after))?.next() {
+        first?;
+    }
+    let at = transaction.tick()?;
+    Ok(transaction.put_task(id.as_uuid(), at, &TaskV1::Replay { after, to })?)
 }
 
 fn check(from: u64, to: u64, last: u64) -> Result<(), Error> {

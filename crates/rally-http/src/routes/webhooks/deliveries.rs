@@ -1,4 +1,4 @@
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{extract::State, response::Response};
 use rally_core::{
     Delivery, DeliveryQuery, Error, Event, Page, Webhook, limits,
     schema::{Editable, Fields, Model, Resource, Row},
@@ -9,6 +9,7 @@ use crate::{
     answer,
     app::App,
     call::Call,
+    conditional::Preconditions,
     crud::Served,
     lanes::Work,
     parameters::Parameters,
@@ -95,9 +96,11 @@ async fn redeliver(State(app): State<App>, mut call: Call) -> Result<Response, P
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
         let (id, delivery) = (call.id()?, call.id_behind::<Delivery>("deliveries", "delivery")?);
-        let again = Webhook::of(&call.session).redeliver(id, delivery)?;
-        let row = Webhook::of(&call.session).deliveries(id).row_of(again.id)?;
-        answer::whole(&call, StatusCode::OK, &row)
+        let idempotency_key = call.idempotency_key(b"")?;
+        let again = Preconditions::of(&call.headers)?.attempt(idempotency_key, |options| {
+            Webhook::of(&call.session).json().redeliver(id, delivery, options)
+        })?;
+        answer::acted(&call, &again)
     });
     Ok(answered.await?)
 }

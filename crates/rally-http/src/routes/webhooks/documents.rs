@@ -21,14 +21,14 @@ pub(super) static TEST: Special = Special {
     description: "Sends an event of the type `webhook.test` at once and once only, also to a webhook that is switched off. \
                   If the receiver takes it, the webhook is switched on. The list of deliveries tells how it went.",
     scope: Some(Webhook::WRITE),
-    parameters: &["Id"],
+    parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey"],
     body: None,
     answer: ResponseSpec {
         status: 200,
         description: "The delivery, before it is attempted.",
         body: AnswerBody::One("Delivery"),
         example: delivery_example,
-        headers: &[],
+        headers: &["Idempotent-Replayed"],
     },
     schemas: &[Schema { name: "Delivery", json: delivery }],
 };
@@ -39,14 +39,14 @@ pub(super) static REDELIVER: Special = Special {
     description: "The delivery begins anew, as if it had never been attempted, with the same `webhook-id`. An attempt that \
                   is under way is waited for: until then the answer is 409.",
     scope: Some(Webhook::WRITE),
-    parameters: &["Id", "DeliveryId"],
+    parameters: &["Id", "DeliveryId", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey"],
     body: None,
     answer: ResponseSpec {
         status: 200,
         description: "The delivery as it is now.",
         body: AnswerBody::One("Delivery"),
         example: delivery_example,
-        headers: &[],
+        headers: &["Idempotent-Replayed"],
     },
     schemas: &[],
 };
@@ -58,14 +58,14 @@ pub(super) static REPLAY: Special = Special {
                   those of a time when it was switched off. They come behind what waits already, with the `webhook-id` that \
                   they had. Events that are kept no longer are told from the feed, without `previous`.",
     scope: Some(Webhook::WRITE),
-    parameters: &["Id"],
+    parameters: &["Id", "IfMatch", "IfNoneMatchWrite", "IdempotencyKey"],
     body: Some(BodySpec { schema: "Replay", example: replay_example }),
     answer: ResponseSpec {
         status: 200,
         description: "The replay has begun.",
         body: AnswerBody::One("Replay"),
         example: replay_example,
-        headers: &[],
+        headers: &["Idempotent-Replayed"],
     },
     schemas: &[Schema { name: "Replay", json: replay }],
 };
