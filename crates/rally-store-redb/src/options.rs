@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use rally_core::store::GroupOptions;
-
 use crate::machine;
+
+/// The time of a group: some syncs of a disk, and no more, as writers of other tenants wait for it.
+const GROUP_TIME: Duration = Duration::from_millis(5);
 
 /// The options of a store. [`Options::default`] suits a disk that the operator trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl Default for Options {
             journal_memory_bytes: 64 << 20,
             fold_time: Duration::from_secs(5),
             folding: Folding::default(),
-            group_time: GroupOptions::TIME,
+            group_time: GROUP_TIME,
             reserve_bytes: 4 << 20,
             low_space_bytes: 256 << 20,
             full_disk_pause: Duration::from_secs(1),

@@ -28,8 +28,10 @@ pub const STAGES: usize = 50;
 pub const COUNT: i64 = 1_000_000_000_000;
 /// The most references that deleting a record within a host's transaction clears.
 pub const LINKS: usize = 50_000;
-/// References that a deletion changes in one transaction.
+/// References that a deletion changes in its own transaction.
 pub const LINKS_AT_ONCE: usize = 1_000;
+/// References that a deletion of more changes in each transaction before it: some milliseconds' work, for which others wait.
+pub const LINKS_PER_STEP: usize = 250;
 /// Bytes of the records with these references, above which a transaction changes no more.
 pub const LINK_BYTES_AT_ONCE: usize = 4 << 20;
 /// Transactions of one deletion.

@@ -243,8 +243,12 @@ fn a_record_that_more_than_50_000_name_stays_in_a_transaction_and_goes_step_by_s
 
 /// A world that changes at most so many references in one transaction.
 fn in_steps(links_at_once: usize) -> (World, Arc<CountingStore>) {
+    in_steps_of(links_at_once, links_at_once)
+}
+
+fn in_steps_of(links_at_once: usize, links_per_step: usize) -> (World, Arc<CountingStore>) {
     let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
-    (World::with(store.clone(), Config { links_at_once, ..Config::default() }), store)
+    (World::with(store.clone(), Config { links_at_once, links_per_step, ..Config::default() }), store)
 }
 
 #[test]
@@ -264,6 +268,22 @@ fn more_references_than_are_cleared_at_once_are_cleared_step_by_step_before_the_
         expected.push(("company deleted".to_owned(), company.to_string()));
         assert_eq!(changes_after(&world.acme, last), expected);
         assert_eq!(world.acme.contacts().count(Contact::COMPANY_ID.is(company)).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_step_may_clear_fewer_references_than_a_deletion_does() {
+    for (links_per_step, writes) in [(0, 102), (1, 102), (30, 6), (90, 4), (91, 4)] {
+        let (world, store) = in_steps_of(90, links_per_step);
+        let contact = world.add("a@x.example");
+        add_many(&world, 100, &note().contact_id(contact));
+        store.reset();
+        world.acme.contacts().delete(contact).unwrap();
+        assert_eq!(
+            store.counts().writes,
+            writes,
+            "an attempt, 100 in steps of {links_per_step}, and the deletion"
+        );
     }
 }
 
@@ -405,7 +425,9 @@ fn a_deletion_costs_what_names_the_record_and_not_its_square() {
 #[test]
 fn a_deletion_reads_the_records_that_name_the_deleted_one_many_at_once() {
     let store = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
-    let world = World::on(store.clone());
+    // The steps of a store behind a network.
+    let config = Config { links_per_step: limits::LINKS_AT_ONCE, ..Config::default() };
+    let world = World::with(store.clone(), config);
     let contact = world.add("a@x.example");
     add_many(&world, 4_000, &note().contact_id(contact));
     let other = world.add("b@x.example");

@@ -98,9 +98,12 @@ pub struct Config {
     pub passwords_at_once: usize,
     /// Addresses that webhooks may be sent to.
     pub reach: Reach,
-    /// Records whose references to a deleted one are changed in its own transaction, at most. If there are more, theirs
-    /// are changed in transactions of as many before, between which others write; at least 1.
+    /// Records whose references to a deleted one are changed in its own transaction, at most; at least 1. If there are
+    /// more, theirs are changed in transactions before, between which others write.
     pub links_at_once: usize,
+    /// Records whose references are changed in one of these transactions, at most, as writers of other tenants may wait for
+    /// it; at least 1. `links_at_once` if this is more, and where the store is shared with other processes.
+    pub links_per_step: usize,
     /// Bytes of these records, above which no more of them are read for one transaction.
     pub link_bytes_at_once: usize,
     /// Transactions of one deletion, at most: of a record that others come to name as fast as it is detached.
@@ -119,6 +122,7 @@ impl Default for Config {
             passwords_at_once: limits::PASSWORDS_AT_ONCE,
             reach: Reach::Internet,
             links_at_once: limits::LINKS_AT_ONCE,
+            links_per_step: limits::LINKS_PER_STEP,
             link_bytes_at_once: limits::LINK_BYTES_AT_ONCE,
             deletion_steps: limits::DELETION_STEPS,
         }
