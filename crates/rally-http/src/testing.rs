@@ -16,8 +16,9 @@ use rally_core::{Clock, Engine, Error, Profile};
 use tokio::{runtime, sync::oneshot};
 
 pub use crate::fake::{
-    ClockMode, Delivered, FakeOptions, FakeTenant, FakeTenants, Moved, Ran, Seed, Sown, StartClock,
-    TenantKeys, TenantSetup, What,
+    ArmedFault, ClockMode, Delivered, FakeOptions, FakeTenant, FakeTenants, Fault, FaultAction, FaultPoint,
+    Inbox, InboxAnswer, InboxAttempt, Message, Moved, NearMiss, Ran, RequestMade, Seed, Signature, Sown,
+    StartClock, TenantKeys, TenantSetup, WaitFor, Waited, What,
 };
 use crate::listener::{ServeOptions, serve};
 

@@ -6,13 +6,18 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use rally_core::{Attempted, Claim, Delivery, Event, Finished, Id, Timestamp, Webhook};
+use rally_core::{Answered, Attempted, Claim, Delivery, Event, Finished, Id, RetryAfter, Timestamp, Webhook};
 
 use super::{
+    faults::{FaultAction, Seen},
+    receiving::{inbox_of, receive},
     shared::Shared,
     world::{Live, World},
 };
-use crate::courier::{Courier, WebhookRequest};
+use crate::{
+    courier::{Courier, WebhookRequest},
+    limits::WEBHOOK_TIMEOUT,
+};
 
 /// The time between two looks at what has become due by the clocks of tenants, and by what a test has changed without a
 /// request.
@@ -109,18 +114,61 @@ pub(super) async fn deliver_due(fake: &Shared, world: &World) -> Vec<Sent> {
     }
 }
 
-/// Makes an attempt, and tells the engine its outcome.
-async fn attempt(fake: &Shared, world: &World, live: &Live, claim: Claim) -> Sent {
-    let (at, begun) = (world.now(), tokio::time::Instant::now());
+/// The answer of a receiver, or a phrase why there was none.
+type Heard = Result<Answered, String>;
+
+/// Sends an event, unless a fault comes between; and the time by which the attempt took longer than real time tells.
+async fn send(fake: &Shared, world: &World, claim: &Claim) -> (Heard, Duration) {
+    let inbox = inbox_of(&fake.options.url, claim.url());
+    let seen = Seen {
+        route: inbox.as_deref(),
+        event: Some(claim.event().map_or("", Event::as_str)),
+        ..Seen::default()
+    };
+    let struck = world.faults.strike(&seen);
+    let lost = |why: &str| (Err(format!("there was no valid answer: {why}")), Duration::ZERO);
+    match struck.map(|struck| struck.action) {
+        Some(FaultAction::Status { status, retry_after }) => {
+            let retry_after = retry_after.map(|seconds| RetryAfter::Seconds(seconds.into()));
+            (Ok(Answered { status, retry_after, ..Answered::default() }), Duration::ZERO)
+        }
+        Some(FaultAction::Drop) => lost("the connection was closed"),
+        Some(FaultAction::Reset { .. }) => {
+            drop(hand_over(fake, world, claim, inbox.as_deref()).await);
+            lost("the connection was reset")
+        }
+        Some(FaultAction::Delay { by }) if by >= WEBHOOK_TIMEOUT => {
+            (Err(format!("waiting for the answer had not ended after {} s", WEBHOOK_TIMEOUT.as_secs())), by)
+        }
+        Some(FaultAction::Delay { by }) => (hand_over(fake, world, claim, inbox.as_deref()).await, by),
+        Some(FaultAction::Duplicate) => {
+            drop(hand_over(fake, world, claim, inbox.as_deref()).await);
+            (hand_over(fake, world, claim, inbox.as_deref()).await, Duration::ZERO)
+        }
+        _ => (hand_over(fake, world, claim, inbox.as_deref()).await, Duration::ZERO),
+    }
+}
+
+/// Hands an event to an inbox, or sends it over the network.
+async fn hand_over(fake: &Shared, world: &World, claim: &Claim, inbox: Option<&str>) -> Heard {
+    if let Some(inbox) = inbox {
+        return receive(world, inbox, claim);
+    }
     let request = WebhookRequest {
         url: claim.url().to_owned(),
         headers: claim.headers().to_vec(),
         body: claim.body().clone(),
     };
-    let answered = fake.http_courier.send(request).await;
+    fake.http_courier.send(request).await.map_err(|failure| failure.to_string())
+}
+
+/// Makes an attempt, and tells the engine its outcome.
+async fn attempt(fake: &Shared, world: &World, live: &Live, claim: Claim) -> Sent {
+    let (at, begun) = (world.now(), tokio::time::Instant::now());
+    let (answered, delay) = send(fake, world, &claim).await;
     let attempted = Attempted {
-        result: answered.map_err(|failure| failure.to_string()),
-        duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        result: answered,
+        duration_ms: u64::try_from((begun.elapsed() + delay).as_millis()).unwrap_or(u64::MAX),
     };
     let finished = live.engine.deliveries().finish(&claim, &attempted).unwrap_or_else(|error| {
         tracing::error!(?error, "the outcome of a delivery is not noted");

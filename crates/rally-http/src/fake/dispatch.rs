@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::{control, delivery, shared::Shared, world::World};
+use super::{control, delivery, exchange::exchange, shared::Shared, world::World};
 use crate::{call::below_api, cors, limits, routes::LOG_IN};
 
 /// The router of a fake: the API of all tenants, and the control plane.
@@ -30,9 +30,11 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
 
 async fn answer(State(fake): State<Arc<Shared>>, request: Request) -> Response {
     let (world, request) = find(&fake, request).await;
-    let Some(world) = world else { return ask(&fake, request).await };
+    let Some(world) = world.filter(|_| below_api(request.uri().path()).is_some()) else {
+        return fake.api.clone().oneshot(request).await.into_response();
+    };
     let (is_write, is_login) = (!request.method().is_safe(), is_login(request.uri()));
-    let mut response = world.live().app.clone().answering(ask(&fake, request)).await;
+    let mut response = exchange(&fake, &world, request).await;
     if is_login && response.status() == StatusCode::OK {
         response = note_token(&world, response).await;
     }
@@ -40,11 +42,6 @@ async fn answer(State(fake): State<Arc<Shared>>, request: Request) -> Response {
         delivery::stir(&fake, &world);
     }
     response
-}
-
-/// Asks the router of the API, which answers by the app at hand.
-async fn ask(fake: &Shared, request: Request) -> Response {
-    fake.api.clone().oneshot(request).await.into_response()
 }
 
 /// The tenant that a request is for: the one that its host names, or its credential, or the body of its login.

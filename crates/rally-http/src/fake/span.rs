@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A span of time, of whole microseconds: `"250ms"`, `"90s"`, `"5m"`, `"24h"`, `"3d"`, or a number of seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,10 @@ impl Span {
         self.0
     }
 
+    pub(crate) fn as_duration(self) -> Duration {
+        Duration::from_micros(self.0.unsigned_abs())
+    }
+
     fn of(number: f64, unit: f64) -> Result<Self, String> {
         let micros = (number * unit).round();
         if !(0.0..=LONGEST).contains(&micros) {
@@ -33,6 +37,40 @@ impl Span {
 impl From<Duration> for Span {
     fn from(duration: Duration) -> Self {
         Self(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The spelling that is read as the same span, of whole milliseconds.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 % 1_000_000 == 0 {
+            write!(f, "{}s", self.0 / 1_000_000)
+        } else {
+            write!(f, "{}ms", self.0 / 1_000)
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Durations that are spelt as spans.
+pub(crate) mod spelling {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Span;
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        Span::from(*duration).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Span::deserialize(deserializer).map(Span::as_duration)
     }
 }
 
@@ -100,6 +138,7 @@ mod tests {
             ("3d", 259_200_000_000),
         ] {
             assert_eq!(text.parse(), Ok(Span(micros)), "{text}");
+            assert_eq!(Span(micros).to_string().parse(), Ok(Span(micros)), "{text}");
         }
         for text in ["", "s", "5", "-1s", "1 week", "1e3s", "infs", "NaNs", "1.2.3s", "99999999d", "5S"] {
             assert!(text.parse::<Span>().is_err(), "{text}");

@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use super::{
     clock::{Reading, TenantClock},
+    faults::Armory,
+    inbox::Inboxes,
+    journal::Journal,
     limits,
 };
 use crate::app::App;
@@ -23,6 +26,9 @@ pub(crate) struct World {
     pub(crate) slug: String,
     pub(crate) tenant: TenantId,
     pub(crate) keys: TenantKeys,
+    pub(crate) faults: Armory,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) journal: Journal,
     pub(crate) clock: Arc<TenantClock>,
     entropy: Arc<dyn Entropy>,
     /// The app that this tenant's is made beside.
@@ -96,6 +102,9 @@ impl World {
             slug: tenant.slug,
             tenant: tenant.id,
             keys,
+            faults: Armory::default(),
+            inboxes: Inboxes::default(),
+            journal: Journal::default(),
             clock,
             entropy,
             lobby,
@@ -161,6 +170,9 @@ impl World {
     pub(crate) fn reset(&self) {
         self.kept.lock().clear();
         self.tokens.lock().clear();
+        self.faults.disarm(None);
+        self.inboxes.clear();
+        self.journal.forget();
         if let Some(born) = self.born.get() {
             self.go_back(born);
         }

@@ -21,6 +21,15 @@ pub(crate) struct Activity {
     evicted: Notify,
     ended: Notify,
     is_reset: AtomicBool,
+    cut: Mutex<Option<Cut>>,
+    has_cut: AtomicBool,
+}
+
+/// An end of the connection that is to come when so many bytes have been sent.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    left: usize,
+    by_reset: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +91,8 @@ impl Activity {
             evicted: Notify::new(),
             ended: Notify::new(),
             is_reset: AtomicBool::new(false),
+            cut: Mutex::default(),
+            has_cut: AtomicBool::new(false),
         })
     }
 
@@ -148,6 +159,31 @@ impl Activity {
     /// Has the connection reset when its socket is closed, rather than keep what the reader has not taken.
     pub(crate) fn reset(&self) {
         self.is_reset.store(true, Ordering::Release);
+    }
+
+    /// Has the connection end when so many more bytes have been sent.
+    pub(crate) fn cut_after(&self, bytes: usize, by_reset: bool) {
+        *self.cut.lock() = Some(Cut { left: bytes, by_reset });
+        self.has_cut.store(true, Ordering::Release);
+    }
+
+    /// Bytes that may be sent; `None` if there is no bound. With the last of them the connection ends.
+    pub(crate) fn may_send(&self) -> Option<usize> {
+        if !self.has_cut.load(Ordering::Acquire) {
+            return None;
+        }
+        let cut = (*self.cut.lock())?;
+        if cut.left == 0 && cut.by_reset {
+            self.reset();
+        }
+        Some(cut.left)
+    }
+
+    /// Notes bytes that were sent before the connection is to end.
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        if let Some(cut) = self.cut.lock().as_mut() {
+            cut.left = cut.left.saturating_sub(bytes);
+        }
     }
 
     pub(crate) fn is_reset(&self) -> bool {

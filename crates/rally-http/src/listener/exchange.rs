@@ -16,6 +16,28 @@ use super::{
 };
 use crate::lifecycle::Lifecycle;
 
+/// The connection that a request has come by.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection(Arc<Activity>);
+
+impl Connection {
+    /// Ends it at once, in order.
+    pub(crate) fn close(&self) {
+        self.0.evict();
+    }
+
+    /// Ends it at once, by a reset.
+    pub(crate) fn reset(&self) {
+        self.0.reset();
+        self.0.evict();
+    }
+
+    /// Ends it when so many bytes of the answer have been sent.
+    pub(crate) fn cut_after(&self, bytes: usize, by_reset: bool) {
+        self.0.cut_after(bytes, by_reset);
+    }
+}
+
 /// Answers the requests of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchanges {
@@ -33,6 +55,7 @@ impl hyper::service::Service<Request<Incoming>> for Exchanges {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let exchange = Exchange::begin(&self.activity);
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(Connection(Arc::clone(&self.activity)));
         let lifecycle = self.lifecycle.clone();
         if request.version() == Version::HTTP_2 {
             return Box::pin(async move {

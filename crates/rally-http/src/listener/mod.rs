@@ -13,4 +13,5 @@ mod socket;
 
 pub use accept::serve;
 pub use descriptors::raise_descriptor_limit;
+pub(crate) use exchange::Connection;
 pub use options::ServeOptions;

@@ -40,6 +40,25 @@ impl Socket {
         }
     }
 
+    /// Writes at most so many bytes; to write more is an error, by which the connection ends.
+    fn poll_write_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        may_send: usize,
+    ) -> Poll<io::Result<usize>> {
+        let some = bytes.get(..bytes.len().min(may_send)).unwrap_or_default();
+        if some.is_empty() && !bytes.is_empty() {
+            return Poll::Ready(Err(io::Error::other("a fault ends the connection here")));
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, some);
+        self.note(&written);
+        if let Poll::Ready(Ok(sent)) = written {
+            self.activity.count_sent(sent);
+        }
+        written
+    }
+
     /// Reads and drops until the other side has closed the connection, too.
     fn poll_drop_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; DROPPED];
@@ -68,6 +87,9 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(may_send) = self.activity.may_send() {
+            return self.poll_write_some(cx, bytes, may_send);
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.note(&written);
         written
@@ -78,6 +100,10 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(may_send) = self.activity.may_send() {
+            let first = parts.iter().find(|part| !part.is_empty()).map_or(&[][..], |part| part);
+            return self.poll_write_some(cx, first, may_send);
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
         self.note(&written);
         written

@@ -2,5 +2,10 @@
 
 mod client;
 mod clock;
+mod document;
+mod faults;
 mod guard;
+mod inbox;
+mod requests;
+mod retries;
 mod tenants;

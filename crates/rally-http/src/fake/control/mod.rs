@@ -2,8 +2,11 @@
 
 mod answers;
 mod clock;
+mod faults;
 mod guard;
+mod inboxes;
 mod reading;
+mod requests;
 mod tenants;
 
 use std::sync::Arc;
@@ -38,6 +41,22 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
         .route("/_fake/tenants/{tenant}/clock/advance", post(clock::advance))
         .route("/_fake/tenants/{tenant}/clock/settle", post(clock::settle))
         .route("/_fake/tenants/{tenant}/clock/real", post(clock::real))
+        .route(
+            "/_fake/tenants/{tenant}/faults",
+            get(faults::list).post(faults::arm).delete(faults::disarm_all),
+        )
+        .route("/_fake/tenants/{tenant}/faults/verify", post(faults::verify))
+        .route("/_fake/tenants/{tenant}/faults/{id}", delete(faults::disarm))
+        .route("/_fake/tenants/{tenant}/inboxes", get(inboxes::list))
+        .route(
+            "/_fake/tenants/{tenant}/inbox/{name}",
+            get(inboxes::show).put(inboxes::script).delete(inboxes::drop_one),
+        )
+        .route("/_fake/tenants/{tenant}/inbox/{name}/wait", post(inboxes::wait_for))
+        .route("/_fake/tenants/{tenant}/requests", get(requests::list).delete(requests::forget))
+        .route("/_fake/tenants/{tenant}/requests/count", get(requests::count))
+        .route("/_fake/tenants/{tenant}/requests/unexpected", get(requests::unexpected))
+        .route("/_fake/inbox/{tenant}/{name}", post(inboxes::receive))
         .route("/_fake/{*path}", any(async || Problem::no_such_path()))
         .method_not_allowed_fallback(async || {
             Problem::new(Failure::MethodNotAllowed, "this path does not take this method; see Allow")

@@ -46,7 +46,8 @@ impl Transaction<'_> {
     /// more.
     pub(crate) fn forget_events(&mut self, most: usize) -> Result<bool, StoreError> {
         let oldest = self.now().plus_micros(-limits::EVENT_DAYS * DAY_MICROS);
-        let range = outbox::events().all().until(outbox::events_at(oldest).into_key());
+        // At that instant too, as it is then that couriers are told to look.
+        let range = outbox::events().all().until(outbox::events_at(oldest.plus_micros(1)).into_key());
         let places = self.places(&range, most)?;
         let subscriptions = self.subscriptions()?;
         for subscription in &subscriptions.all {
