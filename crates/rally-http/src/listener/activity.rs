@@ -236,6 +236,13 @@ impl Exchange {
     pub(crate) fn progress(&self) {
         self.activity.state.lock().progress_at = Instant::now();
     }
+
+    /// Notes that the reader waits for more of the answer, which is not ready.
+    pub(crate) fn wait(&self) {
+        if self.is_answered.swap(false, Ordering::AcqRel) {
+            self.activity.state.lock().answers -= 1;
+        }
+    }
 }
 
 impl Drop for Exchange {
@@ -310,6 +317,23 @@ mod tests {
         assert!(begun.0 >= sent && begun.1 == Reason::Head);
         activity.has_read(b" /");
         assert_eq!(due(&activity), begun, "the first byte counts");
+    }
+
+    #[test]
+    fn a_reader_who_waits_for_the_answer_is_not_late() {
+        let activity = Activity::begin();
+        activity.has_read(b"GET");
+        let exchange = Exchange::begin(&activity);
+        exchange.answer();
+        assert_eq!(due(&activity).1, Reason::Reading);
+        exchange.wait();
+        exchange.wait();
+        assert_eq!(due(&activity).1, Reason::Nothing);
+        exchange.answer();
+        assert_eq!(due(&activity).1, Reason::Reading);
+        exchange.wait();
+        drop(exchange);
+        assert_eq!(due(&activity).1, Reason::Request);
     }
 
     #[test]

@@ -65,10 +65,16 @@ impl HttpBody for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.exchange.progress();
         if self.rest.is_empty() {
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            let polled = Pin::new(&mut self.body).poll_frame(cx);
+            if polled.is_pending() {
+                // A file that is still being made: its reader is not the one who is late.
+                self.exchange.wait();
+            }
+            let frame = match ready!(polled) {
                 Some(Ok(frame)) => frame,
                 end => return Poll::Ready(end),
             };
+            self.exchange.answer();
             let bytes = match frame.into_data() {
                 Ok(bytes) => bytes,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
