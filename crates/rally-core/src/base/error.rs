@@ -212,7 +212,17 @@ impl Error {
         self
     }
 
-    pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// Adds the cause, which is for the log and not for the caller.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    /// let error = Error::new(Code::Unavailable, "try again").caused_by(full);
+    /// assert_eq!(error.to_string(), "try again");
+    /// assert!(std::error::Error::source(&error).is_some());
+    /// ```
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(Arc::from(cause.into()));
         self
     }

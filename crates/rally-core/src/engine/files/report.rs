@@ -72,6 +72,14 @@ pub struct RefusedRow<'r> {
     pub cells: &'r [String],
 }
 
+impl<'r> RefusedRow<'r> {
+    /// A row that another engine has refused, for whoever is told of both alike.
+    #[must_use]
+    pub const fn new(row: u64, code: &'r str, error: &'r str, cells: &'r [String]) -> Self {
+        Self { row, code, error, cells }
+    }
+}
+
 /// Somebody who is told how an import goes on.
 ///
 /// ```

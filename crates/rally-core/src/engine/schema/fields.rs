@@ -94,6 +94,12 @@ impl Fields {
         self.steps.iter().any(|step| matches!(step.source, ValueSource::Joined(..)))
     }
 
+    /// True when no member is among them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// True when a member is among them.
     #[cfg(feature = "files")]
     pub(crate) fn names(&self, name: &str) -> bool {
