@@ -200,6 +200,7 @@ fn not_modified() -> Response {
     response
 }
 
+/// Marks the stored answer to an earlier request.
 pub(crate) fn write_replayed(headers: &mut HeaderMap, replayed: bool) {
     if replayed {
         headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));

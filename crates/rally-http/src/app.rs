@@ -4,7 +4,7 @@ use axum::{body::Bytes, extract::FromRef};
 use rally_core::Engine;
 
 use crate::{
-    anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, lanes::Lanes,
+    anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, lanes::Lanes, limits,
     logins::Logins, proxies::ProxyWatch, readiness::Readiness, request_id::RequestIds, tokens::Tokens,
     walks::Walks,
 };
@@ -41,6 +41,7 @@ struct Shared {
     readiness: Readiness,
     request_ids: RequestIds,
     budget: Budget,
+    uploads: Budget,
     walks: Walks,
     document: fn() -> Bytes,
 }
@@ -59,7 +60,8 @@ impl App {
             proxies: ProxyWatch::default(),
             readiness: Readiness::default(),
             request_ids: RequestIds::new(),
-            budget: Budget::new(config.body_budget),
+            budget: Budget::new(config.body_budget, limits::BULK_BODY_BYTES),
+            uploads: Budget::new(config.files.disk_budget, config.files.body_bytes),
             walks: Walks::new(config.walks),
             engine,
             config: Arc::new(config),
@@ -69,7 +71,7 @@ impl App {
 
     /// The state for another engine. The two share what bounds the work and the memory of a process.
     pub(crate) fn beside(&self, engine: Engine) -> Self {
-        let Shared { config, hashing, lanes, budget, .. } = &*self.0;
+        let Shared { config, hashing, lanes, budget, uploads, .. } = &*self.0;
         let per_source = config.failed_credentials_per_minute;
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(per_source, &config.guesses),
@@ -81,6 +83,7 @@ impl App {
             readiness: Readiness::default(),
             request_ids: RequestIds::new(),
             budget: budget.clone(),
+            uploads: uploads.clone(),
             walks: Walks::new(config.walks),
             engine,
             config: Arc::clone(config),
@@ -138,6 +141,11 @@ impl App {
     /// The bytes of bodies that may be in memory.
     pub(crate) fn budget(&self) -> &Budget {
         &self.0.budget
+    }
+
+    /// The bytes of files that may be on the disk while they are read or sent.
+    pub(crate) fn uploads(&self) -> &Budget {
+        &self.0.uploads
     }
 
     /// The ends of pages that were read by offset.

@@ -9,7 +9,7 @@ use rally_core::{Code, Error};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    budget::{Budget, Holder},
+    budget::{Budget, Holder, Permit},
     config::Config,
     header_list::{split, unquoted},
     problem::{Failure, Problem},
@@ -22,33 +22,71 @@ pub(crate) struct Terms<'a> {
     pub(crate) holder: Holder,
     /// Bytes of it at most.
     pub(crate) limit: usize,
+    /// The longest time that it may take to arrive.
+    pub(crate) timeout: Duration,
+    /// The code of the failure of a body that does not arrive whole.
+    pub(crate) incomplete: Code,
 }
 
-/// Reads the body of a request without parsing its JSON. Its bytes are counted until the last of them is dropped: by the
-/// length that is declared, before the first of them is read, or else as they come.
+/// A body while it arrives. Its bytes are counted until this is dropped: by the length that is declared, before the first
+/// of them is read, or else as they come.
+pub(crate) struct Incoming {
+    body: Body,
+    pace: Pace,
+    permit: Permit,
+    limit: usize,
+    /// Bytes that have come.
+    length: usize,
+}
+
+impl Incoming {
+    /// Begins to read a body.
+    ///
+    /// # Errors
+    /// [`Failure::PayloadTooLarge`], and [`Failure::Busy`] when the bodies on their way leave no room for it.
+    pub(crate) fn begin(headers: &HeaderMap, body: Body, terms: &Terms<'_>) -> Result<Self, Problem> {
+        let declared = declared_length(headers).unwrap_or(0);
+        if declared > terms.limit {
+            return Err(too_large(terms.limit));
+        }
+        let permit = terms.budget.take(terms.holder, declared)?;
+        Ok(Self { body, pace: Pace::begin(terms), permit, limit: terms.limit, length: 0 })
+    }
+
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of `begin`, and that of a body that is cut off or comes too slowly.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let Some(bytes) = self.pace.next(&mut self.body, self.length).await? else { return Ok(None) };
+        self.length += bytes.len();
+        if self.length > self.limit {
+            return Err(too_large(self.limit));
+        }
+        self.permit.grow(self.length.saturating_sub(self.permit.bytes()))?;
+        Ok(Some(bytes))
+    }
+
+    /// The count of its bytes, for whoever keeps them.
+    pub(crate) fn into_permit(self) -> Permit {
+        self.permit
+    }
+}
+
+/// Reads the body of a request without parsing its JSON. Its bytes are counted until the last of them is dropped.
 ///
 /// # Errors
 /// [`Failure::UnsupportedMediaType`], [`Failure::PayloadTooLarge`], [`Failure::Busy`] when the bodies on their way leave no
 /// room for it, or [`Code::MalformedJson`] when it is cut off or comes too slowly.
-pub(crate) async fn read(headers: &HeaderMap, mut body: Body, terms: &Terms<'_>) -> Result<Bytes, Problem> {
+pub(crate) async fn read(headers: &HeaderMap, body: Body, terms: &Terms<'_>) -> Result<Bytes, Problem> {
     check_type(headers)?;
-    let declared = declared_length(headers).unwrap_or(0);
-    if declared > terms.limit {
-        return Err(too_large(terms.limit));
-    }
-    let mut permit = terms.budget.take(terms.holder, declared)?;
-    let mut whole = Vec::with_capacity(declared);
-    let pace = Pace::begin(terms.config);
-    while let Some(bytes) = pace.next(&mut body, whole.len()).await? {
-        let length = whole.len() + bytes.len();
-        if length > terms.limit {
-            return Err(too_large(terms.limit));
-        }
-        permit.grow(length.saturating_sub(permit.bytes()))?;
+    let mut incoming = Incoming::begin(headers, body, terms)?;
+    let mut whole = Vec::with_capacity(incoming.permit.bytes());
+    while let Some(bytes) = incoming.next().await? {
         // Copied, as a caller who sends byte by byte would have each of them keep a buffer of its own.
         whole.extend_from_slice(&bytes);
     }
-    Ok(permit.around(whole))
+    Ok(incoming.into_permit().around(whole))
 }
 
 /// The speed at which a body has to come.
@@ -57,15 +95,18 @@ struct Pace {
     timeout: Duration,
     grace: Duration,
     bytes_per_second: u32,
+    /// The code of the failure to keep it.
+    incomplete: Code,
 }
 
 impl Pace {
-    fn begin(config: &Config) -> Self {
+    fn begin(terms: &Terms<'_>) -> Self {
         Self {
             begun: Instant::now(),
-            timeout: config.body_timeout,
-            grace: config.body_grace,
-            bytes_per_second: config.body_bytes_per_second,
+            timeout: terms.timeout,
+            grace: terms.config.body_grace,
+            bytes_per_second: terms.config.body_bytes_per_second,
+            incomplete: terms.incomplete,
         }
     }
 
@@ -78,7 +119,7 @@ impl Pace {
                     Err(_trailers) => {}
                 },
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(cut_off("the body ended before it was whole")),
+                Ok(Some(Err(_))) => return Err(self.cut_off("the body ended before it was whole")),
                 Err(_) => return Err(self.too_slow()),
             }
         }
@@ -93,24 +134,37 @@ impl Pace {
 
     fn too_slow(&self) -> Problem {
         let (rate, whole) = (self.bytes_per_second, self.timeout.as_secs());
-        cut_off(format!(
+        self.cut_off(format!(
             "the body came too slowly; send {rate} bytes a second, and all within {whole} seconds"
         ))
+    }
+
+    fn cut_off(&self, detail: impl Into<String>) -> Problem {
+        Error::new(self.incomplete, detail).into()
     }
 }
 
 /// Refuses any type but JSON. A body without a type is taken for JSON, as many small clients send none.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    if !is_plain(headers) {
-        let detail = "send the body as it is, without a Content-Encoding other than identity";
-        return Err(Problem::new(Failure::UnsupportedContentCoding, detail));
-    }
+    check_coding(headers)?;
     match headers.get(header::CONTENT_TYPE) {
         Some(kind) if !kind.to_str().is_ok_and(is_json) => {
             Err(unsupported("send the body as application/json, in UTF-8"))
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses a body that is compressed.
+///
+/// # Errors
+/// [`Failure::UnsupportedContentCoding`].
+pub(crate) fn check_coding(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_plain(headers) {
+        return Ok(());
+    }
+    let detail = "send the body as it is, without a Content-Encoding other than identity";
+    Err(Problem::new(Failure::UnsupportedContentCoding, detail))
 }
 
 /// True for a body that is not coded: `identity` says so, and names no coding.
@@ -145,10 +199,6 @@ fn declared_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn cut_off(detail: impl Into<String>) -> Problem {
-    Error::new(Code::MalformedJson, detail).into()
-}
-
 fn too_large(limit: usize) -> Problem {
     Problem::new(Failure::PayloadTooLarge, format!("the body must not be larger than {limit} bytes"))
 }
@@ -162,10 +212,17 @@ mod tests {
     use axum::http::{HeaderValue, header::CONTENT_ENCODING};
 
     use super::*;
+    use crate::limits;
 
     #[test]
     fn a_body_has_time_by_what_has_come() {
-        let pace = Pace::begin(&Config::default());
+        let pace = Pace {
+            begun: Instant::now(),
+            timeout: limits::BODY_TIMEOUT,
+            grace: limits::BODY_GRACE,
+            bytes_per_second: limits::BODY_BYTES_PER_SECOND,
+            incomplete: Code::MalformedJson,
+        };
         for (bytes, seconds) in
             [(0, 5), (1_024, 6), (10 * 1_024, 15), (25 * 1_024, 30), (8 << 20, 30), (usize::MAX, 30)]
         {

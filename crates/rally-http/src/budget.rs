@@ -14,10 +14,7 @@ use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 use rally_core::TenantId;
 
-use crate::{
-    limits,
-    problem::{Failure, Problem},
-};
+use crate::problem::{Failure, Problem};
 
 /// The part of all bytes that one holder may have: one in so many.
 const SHARES: usize = 4;
@@ -64,9 +61,9 @@ struct Counted {
 impl Budget {
     /// A budget of so many bytes, a quarter of them for any one holder, but at least one body of the largest size; no
     /// limit if it is 0.
-    pub(crate) fn new(bytes: usize) -> Self {
+    pub(crate) fn new(bytes: usize, largest: usize) -> Self {
         let most = if bytes == 0 { usize::MAX } else { bytes };
-        let most_of_one = (most / SHARES).max(limits::BULK_BODY_BYTES).min(most);
+        let most_of_one = (most / SHARES).max(largest).min(most);
         Self(Arc::new(Shared { most, most_of_one, held: Mutex::default() }))
     }
 
@@ -81,7 +78,7 @@ impl Budget {
     }
 
     /// Takes so many bytes whether or not there are, for what has happened already.
-    fn take_anyway(&self, holder: Holder, bytes: usize) -> Permit {
+    pub(crate) fn take_anyway(&self, holder: Holder, bytes: usize) -> Permit {
         self.0.held.lock().add(holder, bytes);
         Permit { budget: self.clone(), holder, bytes }
     }
@@ -223,7 +220,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_and_all_take_no_more_than_there_is() {
-        let budget = Budget::new(40 * MIB);
+        let budget = Budget::new(40 * MIB, 8 * MIB);
         let _own = budget.take(ONE, 10 * MIB).unwrap();
         assert!(budget.check(ONE).is_err() && budget.take(ONE, 1).is_err());
         assert!(budget.check(OTHER).is_ok());
@@ -233,15 +230,15 @@ mod tests {
         assert_eq!(others.bytes(), 10 * MIB);
         drop(others);
         assert!(budget.take(OTHER, 10 * MIB).is_ok());
-        let small = Budget::new(100);
+        let small = Budget::new(100, 8 * MIB);
         let _all = small.take(ONE, 100).unwrap();
         assert!(small.take(OTHER, 1).is_err());
-        assert!(Budget::new(0).take(ONE, usize::MAX / SHARES).is_ok(), "there is no limit");
+        assert!(Budget::new(0, 8 * MIB).take(ONE, usize::MAX / SHARES).is_ok(), "there is no limit");
     }
 
     #[test]
     fn what_is_given_back_leaves_no_trace() {
-        let budget = Budget::new(100);
+        let budget = Budget::new(100, 8 * MIB);
         drop(budget.take(ONE, 60).unwrap());
         drop(budget.take(OTHER, 0).unwrap());
         let held = budget.0.held.lock();
@@ -250,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_counted_until_its_last_byte_is_dropped() {
-        let budget = Budget::new(100);
+        let budget = Budget::new(100, 8 * MIB);
         let answer = || Response::new(Body::from("x".repeat(60)));
         let response = budget.hold(ONE, answer(), true).unwrap();
         assert_eq!(response.body().size_hint().exact(), Some(60));

@@ -86,6 +86,8 @@ impl Call {
             config: self.app.config(),
             holder: Holder::Tenant(self.session.tenant().id),
             limit,
+            timeout: self.app.config().body_timeout,
+            incomplete: Code::MalformedJson,
         };
         body::read(&self.headers, std::mem::take(&mut self.body), &terms).await
     }
@@ -119,22 +121,42 @@ impl Call {
 
     /// The idempotency key of this write. The same path under `/api` and `/api/v1` is the same request.
     pub(crate) fn idempotency_key(&self, body: &[u8]) -> Result<Option<IdempotencyKey>, Error> {
+        let Some(key) = self.idempotency_text()? else { return Ok(None) };
+        let path =
+            below_api(self.uri.path()).ok_or_else(|| Error::internal("this path is not under /api"))?;
+        let query = self.uri.query().unwrap_or_default();
+        let content = [self.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body];
+        named_key(&key, &content).map(Some)
+    }
+
+    /// The text of the idempotency key, for a write that is many transactions.
+    pub(crate) fn idempotency_text(&self) -> Result<Option<String>, Error> {
         let mut keys = self.headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
             return Err(faulty_key("is given twice"));
         }
-        let path =
-            below_api(self.uri.path()).ok_or_else(|| Error::internal("this path is not under /api"))?;
-        let query = self.uri.query().unwrap_or_default();
-        let content = [self.method.as_str().as_bytes(), path.as_bytes(), query.as_bytes(), body];
         // Bytes that are not UTF-8 become a character that no key may have.
-        let key = IdempotencyKey::new(&String::from_utf8_lossy(key.as_bytes()), &content);
-        key.map(Some).map_err(|error| match error.faults().by_member().values().flatten().next() {
+        let key = String::from_utf8_lossy(key.as_bytes()).into_owned();
+        named_key(&key, &[])?;
+        Ok(Some(key))
+    }
+
+    /// Takes the body, for a caller with this scope.
+    pub(crate) fn take_body(&mut self, scope: Scope) -> Result<Body, Error> {
+        self.session.require(scope)?;
+        Ok(std::mem::take(&mut self.body))
+    }
+}
+
+/// A key whose faults have the name of the header.
+fn named_key(key: &str, content: &[&[u8]]) -> Result<IdempotencyKey, Error> {
+    IdempotencyKey::new(key, content).map_err(|error| {
+        match error.faults().by_member().values().flatten().next() {
             Some(phrase) => faulty_key(phrase),
             None => error,
-        })
-    }
+        }
+    })
 }
 
 /// A fault of the key, under the name of the header.

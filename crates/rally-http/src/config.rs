@@ -1,6 +1,7 @@
-use std::{thread, time::Duration};
+use std::{path::PathBuf, thread, time::Duration};
 
 use ipnet::IpNet;
+use rally_core::FileLimits;
 
 use crate::{limits, walks::WalkMemory};
 
@@ -49,6 +50,46 @@ pub struct Config {
     pub long_reads: LaneOptions,
     /// Writes. They wait for the disk or for the database much more than they compute.
     pub writes: LaneOptions,
+    /// Exports. Each holds a view for as long as its reader takes, which is a connection where the store is a database.
+    pub exports: LaneOptions,
+    /// Imports, dry runs included, each of which computes until it is done, and keeps the changes of a dry run in memory.
+    pub imports: LaneOptions,
+    /// Files of records.
+    pub files: FileOptions,
+}
+
+/// Options of exports and imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOptions {
+    /// Bytes of the body of an import.
+    pub body_bytes: usize,
+    /// The longest time that such a body may take to arrive; it must come at
+    /// [`body_bytes_per_second`](Config::body_bytes_per_second), too.
+    pub body_timeout: Duration,
+    /// Bytes of files that may be on the disk at once: of those that have arrived and wait to be read, and of refused rows
+    /// that are sent. A tenant may have a quarter of them. Imports for which there is no room are answered 503. 0 for no
+    /// limit.
+    pub disk_budget: usize,
+    /// The longest time that an export waits for its reader, all in all. Then its view is given up, and the answer ends
+    /// broken off.
+    pub export_patience: Duration,
+    /// The folder of temporary files: of imports that arrive, and of the rows of workbooks; the system's unless it is set.
+    pub temporary_folder: Option<PathBuf>,
+    /// The bounds of files that are read.
+    pub limits: FileLimits,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self {
+            body_bytes: limits::FILE_BODY_BYTES,
+            body_timeout: limits::FILE_BODY_TIMEOUT,
+            disk_budget: limits::FILE_DISK_BUDGET,
+            export_patience: limits::EXPORT_PATIENCE,
+            temporary_folder: None,
+            limits: FileLimits::default(),
+        }
+    }
 }
 
 /// Bounds on callers who guess passwords and credentials, and on what is remembered of them. All of it is kept by each
@@ -151,6 +192,10 @@ impl Default for Config {
             // They compute, so more than there are processors would only take time from each other and from the rest.
             long_reads: LaneOptions::at_once(processors.max(2)),
             writes: LaneOptions::at_once(limits::AT_ONCE),
+            exports: LaneOptions::at_once(limits::EXPORTS_AT_ONCE),
+            // They compute, as long reads do.
+            imports: LaneOptions::at_once(processors.max(2)),
+            files: FileOptions::default(),
         }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) enum Work {
     Write,
     /// A write of many records, or one that hashes a password.
     LongWrite,
+    /// A file of all that a query asks for, which lasts as long as its reader takes.
+    Export,
+    /// A file of records that come in, or the rehearsal of one.
+    Import,
 }
 
 /// The lanes of the work of engines. Clones share them.
@@ -29,6 +33,8 @@ pub(crate) struct Lanes {
     reads: Lane,
     long_reads: Lane,
     writes: Lane,
+    exports: Lane,
+    imports: Lane,
 }
 
 /// A lane, in which work is done for parties in turn.
@@ -73,6 +79,8 @@ impl Lanes {
             reads: Lane::new(config.reads),
             long_reads: Lane::new(config.long_reads),
             writes: Lane::new(config.writes),
+            exports: Lane::new(config.exports),
+            imports: Lane::new(config.imports),
         }
     }
 
@@ -84,6 +92,8 @@ impl Lanes {
             (Work::Read, WorkOn::BlockingThreads) => Some(&self.reads),
             (Work::LongRead, _) => Some(&self.long_reads),
             (Work::Write | Work::LongWrite, _) => Some(&self.writes),
+            (Work::Export, _) => Some(&self.exports),
+            (Work::Import, _) => Some(&self.imports),
         }
     }
 }

@@ -39,6 +39,7 @@ mod crud;
 mod docs;
 mod entry_fields;
 mod fake;
+mod files;
 mod forwarded;
 mod hashing;
 mod header_list;
@@ -69,7 +70,7 @@ pub mod testing;
 mod tokens;
 mod walks;
 
-pub use config::{Config, GuessLimits, LaneOptions, WorkOn};
+pub use config::{Config, FileOptions, GuessLimits, LaneOptions, WorkOn};
 pub use courier::{
     Courier, CourierOptions, Delivering, HttpCourier, Resolve, SendError, Step, SystemResolver, Underway,
     WebhookRequest, deliver,

@@ -6,6 +6,20 @@ use std::time::Duration;
 pub const BODY_BYTES: usize = 1 << 20;
 /// Bytes of the body of a bulk request.
 pub const BULK_BODY_BYTES: usize = 8 << 20;
+/// Bytes of the body of an import.
+pub const FILE_BODY_BYTES: usize = 64 << 20;
+/// The longest time that the body of an import may take to arrive.
+pub const FILE_BODY_TIMEOUT: Duration = Duration::from_secs(600);
+/// Bytes of files on the disk at once: of those that have arrived and are read, and of refused rows that are sent.
+pub const FILE_DISK_BUDGET: usize = 1 << 30;
+/// The longest time that an export waits for its reader, all in all.
+pub const EXPORT_PATIENCE: Duration = Duration::from_secs(600);
+/// Exports at once, each of which holds a view; of one tenant half as many.
+pub const EXPORTS_AT_ONCE: usize = 4;
+/// Bytes of a file that wait for its reader, and bytes up to which a file that has arrived stays in memory, together.
+pub const FILE_MEMORY: usize = 512 << 10;
+/// Bytes of the parts of a form beside its file.
+pub const FORM_HEAD_BYTES: usize = 64 << 10;
 /// Bytes of the body of a login.
 pub const LOGIN_BODY_BYTES: usize = 16 << 10;
 /// The longest time that a body may take to arrive.

@@ -35,16 +35,22 @@ pub(crate) fn list_query<R>(mut parameters: Parameters, model: &Model) -> Result
     let after = parameters.id("after");
     let offset = parameters.offset();
     let count = parameters.flag("count");
-    let query = Query {
-        filter: parameters.filter(model),
-        search: if model.is_searched() { parameters.search() } else { None },
-        updated_since: parameters.instant("updatedSince"),
-    };
+    let query = query(&mut parameters, model);
     let fields = parameters.fields(model);
     let ignored = parameters.finish()?;
     let without_joined = !fields.names_joined();
     let list = ListQuery { query, limit, after, offset, not_behind: None, count, without_joined };
     Ok(ListParameters { list, fields, ignored })
+}
+
+/// Reads the parameters that say which records are asked for: `updatedSince`, the filters of the model and, if its records
+/// have names, `q`.
+pub(crate) fn query<R>(parameters: &mut Parameters, model: &Model) -> Query<R> {
+    Query {
+        filter: parameters.filter(model),
+        search: if model.is_searched() { parameters.search() } else { None },
+        updated_since: parameters.instant("updatedSince"),
+    }
 }
 
 /// Reads the one parameter of a record, `fields`.
@@ -82,6 +88,11 @@ impl Parameters {
         self.left.iter().any(|(given, _)| given == name)
     }
 
+    /// The text of a parameter that has not been read yet.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.left.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
     /// Takes the value of a parameter, which must not be given twice.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         let mut values = self.left.extract_if(.., |(given, _)| given == name).map(|(_, value)| value);
@@ -95,6 +106,13 @@ impl Parameters {
     /// Adds a fault of a parameter.
     pub(crate) fn fault(&mut self, name: &str, phrase: impl Into<String>) {
         self.faults.add(name, phrase);
+    }
+
+    /// Adds faults under the names that they have.
+    pub(crate) fn add_faults(&mut self, faults: &Faults) {
+        for (name, phrases) in faults.by_member() {
+            phrases.iter().for_each(|phrase| self.faults.add(name, phrase.as_str()));
+        }
     }
 
     /// Takes a whole number within bounds, both included.

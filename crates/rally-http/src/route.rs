@@ -36,8 +36,29 @@ pub(crate) enum Operation {
     Records(Records),
     /// An operation that one resource alone has.
     Special(&'static Special),
+    /// A file of the records of a kind.
+    File(FileOperation),
     /// A page for the operator of the server.
     Page(&'static Page),
+}
+
+/// A file of the records of a kind, which goes out or comes in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileOperation {
+    pub(crate) act: FileAct,
+    /// The name of one record.
+    pub(crate) noun: &'static str,
+    pub(crate) model: &'static Model,
+    pub(crate) scope: Scope,
+}
+
+/// The way of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileAct {
+    Export,
+    ExportWorkbook,
+    Template,
+    Import,
 }
 
 /// A verb on records of a kind.

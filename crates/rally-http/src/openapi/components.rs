@@ -226,7 +226,7 @@ fn bounded(min: i64, max: usize) -> Value {
     integer(min, i64::try_from(max).unwrap_or(i64::MAX))
 }
 
-fn with_default(mut schema: Value, default: &Value) -> Value {
+pub(super) fn with_default(mut schema: Value, default: &Value) -> Value {
     if let Some(members) = schema.as_object_mut() {
         members.insert("default".to_owned(), default.clone());
     }
@@ -271,6 +271,7 @@ pub(super) fn headers() -> Value {
             uuid(),
             json!(ID),
         ),
+        "Content-Disposition": answer("The name of the file.", text(), json!("attachment; filename=\"contacts.csv\"")),
         "X-Total-Count": answer("The number of records in all, if `count=true`.", count(0), json!(4711)),
         "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request.", text(), json!("true")),
         "Preference-Applied": answer("The preference that was honoured.", text(), json!("return=minimal")),
@@ -349,7 +350,7 @@ const FAILURES: &Failures = &[
     ),
     (
         "UnsupportedMediaType",
-        "The body is not JSON, or is compressed.",
+        "The body is of another type than the operation takes, or is compressed.",
         &["Accept-Encoding"],
         (415, "unsupported_media_type", "Unsupported media type", "send the body as application/json"),
     ),

@@ -2,7 +2,9 @@
 
 mod components;
 mod examples;
+mod files;
 mod names;
+mod operation;
 mod operations;
 mod rules;
 mod schemas;
@@ -30,7 +32,7 @@ credential alone. Errors are problems (RFC 9457) with a `code` of a closed list.
 such as paging, retries and the feed, are told in the guide, at `/docs/guide` of the server.";
 
 /// The meaning of each tag.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("activities", "Notes, tasks, calls and meetings."),
     ("api-keys", "Keys that programs authenticate with."),
     ("audit", "The trail of what administrators did."),
@@ -38,6 +40,7 @@ const TAGS: [(&str, &str); 12] = [
     ("companies", "Organisations that the tenant deals with."),
     ("contacts", "People that the tenant deals with."),
     ("deals", "Opportunities in a pipeline, and their qualification."),
+    ("importexport", "Files of records, out and in."),
     ("pipelines", "The stages that deals go through."),
     ("settings", "The settings of the tenant."),
     ("sync", "The feed of all changes."),
@@ -74,7 +77,7 @@ fn describe(api: &[Route], operating: &[Route]) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas(api.iter().chain(operating)),
-            "parameters": components::parameters(),
+            "parameters": parameters(),
             "headers": components::headers(),
             "responses": components::responses(),
             "securitySchemes": components::security_schemes(),
@@ -117,11 +120,21 @@ fn tags(api: &[Route]) -> Vec<Value> {
     of_api.chain([operating]).collect()
 }
 
+fn parameters() -> Value {
+    let mut all = components::parameters();
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), files::all_parameters()) {
+        all.extend(more);
+    }
+    all
+}
+
 fn schemas<'r>(routes: impl Iterator<Item = &'r Route>) -> Map<String, Value> {
     let mut all = shared::schemas();
+    all.extend(files::schemas());
     for route in routes {
         match &route.operation {
             Operation::Records(records) => schemas::add(&mut all, records),
+            Operation::File(_) => {}
             Operation::Special(special) => {
                 all.extend(special.schemas.iter().map(|schema| (schema.name.to_owned(), (schema.json)())));
             }

@@ -3,7 +3,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rally_core::{Caller, Error, Faults, Id, Scope, Session, User, schema::Resource};
+use rally_core::{Caller, Code, Error, Faults, Id, Scope, Session, User, schema::Resource};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -102,6 +102,8 @@ async fn opened(app: &App, request: Request) -> Result<Session, Refused> {
         config: app.config(),
         holder: Holder::Source(source),
         limit: limits::LOGIN_BODY_BYTES,
+        timeout: app.config().body_timeout,
+        incomplete: Code::MalformedJson,
     };
     let json = body::read(&parts.headers, body, &terms).await?;
     let Credentials { email, password, tenant } = Credentials::read(&json)?;

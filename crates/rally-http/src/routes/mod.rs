@@ -7,6 +7,7 @@ mod auth;
 mod companies;
 mod contacts;
 mod deals;
+mod importexport;
 mod operations;
 mod pipelines;
 mod settings;
@@ -28,6 +29,7 @@ pub(crate) fn api() -> Vec<Route> {
         deals::routes(),
         pipelines::routes(),
         activities::routes(),
+        importexport::routes(),
         users::routes(),
         settings::routes(),
         api_keys::routes(),

@@ -11,6 +11,9 @@ use crate::{
     support::{ADA, Answer, Api, Setting},
 };
 
+const IMPORT: &str = "/api/v1/importexport/contacts/import";
+const EXPORT: &str = "/api/v1/importexport/contacts/export";
+
 fn document() -> Value {
     Api::new().get("/openapi.json").send().is(200).value()
 }
@@ -139,9 +142,15 @@ fn operations_have_names_that_are_names_of_functions() {
         }
         assert_eq!(operation["security"].as_array().unwrap().is_empty(), has_scope.is_none(), "{name}");
     }
-    for known in
-        ["listApiKeys", "listAuditEntries", "createContacts", "upsertDeal", "moveDeal", "listChanges"]
-    {
+    for known in [
+        "listApiKeys",
+        "listAuditEntries",
+        "createContacts",
+        "upsertDeal",
+        "moveDeal",
+        "listChanges",
+        "importContacts",
+    ] {
         assert!(ids.contains(known), "{known}");
     }
 }
@@ -192,6 +201,10 @@ fn failures_are_those_that_the_document_has() {
         (412, "put", one, api.put(&at, "{}").header("If-Match", "\"1\"")),
         (413, "post", list, api.post(list, vec![b' '; rally_http::limits::BODY_BYTES + 1])),
         (415, "post", list, api.post(list, ADA).header("Content-Encoding", "gzip")),
+        (415, "post", IMPORT, api.post(IMPORT, "").header("Content-Encoding", "gzip")),
+        (400, "post", IMPORT, api.post(IMPORT, "x").header("Content-Type", "text/csv")),
+        (403, "post", IMPORT, api.post(IMPORT, "x").key(&api.reader)),
+        (400, "get", EXPORT, api.get(&format!("{EXPORT}?leadSource=&tag=,"))),
     ] {
         assert_described(&document, method, path, &ask.send().is(status));
     }

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::resources::{CONTACTS, RESOURCES, Resource};
 use crate::support::{Answer, Api, Ask, NOWHERE, Setting, World, with};
 
+/// The resources that go out to files and come in from them.
+const FILES: [&str; 4] = ["contacts", "companies", "deals", "activities"];
+
 /// Two tenants without a limit to their requests.
 fn unlimited() -> World {
     let engine = rally_core::Config { requests_per_minute: 0, ..rally_core::Config::default() };
@@ -139,6 +142,41 @@ fn a_foreign_id_in_a_filter_finds_nothing() {
     for (list, filter) in RESOURCES.iter().flat_map(of_resource).chain([audit]) {
         check(&ids, &format!("{list} {filter}"), |id| api.get(&format!("{list}?{filter}={id}&count=true")));
     }
+}
+
+#[test]
+fn a_foreign_id_in_a_file_is_no_id() {
+    let world = unlimited();
+    let (api, ids) = (&world.api, foreign_ids(&world));
+    let before = state(api);
+    for resource in RESOURCES.iter().filter(|resource| FILES.contains(&resource.noun)) {
+        let path = format!("/api/v1/importexport/{}", resource.noun);
+        let import = |query: &str, file: String| {
+            api.post(&format!("{path}/import{query}"), file).header("Content-Type", "text/csv")
+        };
+        let whole: Value = serde_json::from_str(&resource.body(&world, &world.next())).unwrap();
+        let required = whole.as_object().unwrap().iter();
+        let (names, cells): (Vec<_>, Vec<_>) =
+            required.map(|(name, value)| (name.clone(), value.to_string())).unzip();
+        let file = |member: &str, id: &str| {
+            let at = names.iter().position(|name| name == member);
+            let mut cells = cells.clone();
+            match at {
+                Some(at) => id.clone_into(&mut cells[at]),
+                None => cells.push(id.to_owned()),
+            }
+            let more = if at.is_none() { format!(",{member}") } else { String::new() };
+            format!("{}{more}\n{}\n", names.join(","), cells.join(","))
+        };
+        for (member, _) in resource.references() {
+            check(&ids, &format!("{path} {member}"), |id| import("", file(&member, id)));
+        }
+        check(&ids, &format!("{path} id"), |id| import("?mode=update&key=id", file("id", id)));
+        for (filter, _, _) in resource.filters.iter().filter(|(_, value, _)| value.starts_with('<')) {
+            check(&ids, &format!("{path} {filter}"), |id| api.get(&format!("{path}/export?{filter}={id}")));
+        }
+    }
+    assert_eq!(state(api), before);
 }
 
 #[test]

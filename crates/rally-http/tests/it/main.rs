@@ -30,6 +30,7 @@ mod history;
 mod hosting;
 mod hosts;
 mod idempotency;
+mod importexport;
 mod isolation;
 mod lifecycle;
 mod listener;

@@ -192,7 +192,9 @@ impl Credential {
             _ => "{}",
         };
         let ask = api.ask(method.clone(), path).key("");
+        let is_file = path.ends_with("/import");
         let ask = if body.is_empty() { ask } else { ask.json(body) };
+        let ask = if is_file { ask.header("Content-Type", "text/csv") } else { ask };
         self.headers.iter().fold(ask, |ask, (name, value)| ask.header(name, value)).send()
     }
 }

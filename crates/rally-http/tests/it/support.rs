@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode},
     response::Response,
@@ -312,14 +312,19 @@ impl Ask<'_> {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// The body as text; empty if it is a workbook.
     pub(crate) body: String,
+    pub(crate) bytes: Bytes,
 }
 
 impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Self { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+        // Copied, as the room that the answer takes is given back with its last byte.
+        let bytes = Bytes::copy_from_slice(&body.collect().await.unwrap().to_bytes());
+        let text = if bytes.starts_with(b"PK") { Vec::new() } else { bytes.to_vec() };
+        let body = String::from_utf8(text).unwrap();
+        Self { status: parts.status, headers: parts.headers, body, bytes }
     }
 
     #[track_caller]

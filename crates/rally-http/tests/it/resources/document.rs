@@ -87,7 +87,8 @@ fn is_of_type(schema: &Value, value: &Value) -> bool {
 /// True if [`operations`] has a path. The others have tests of their own.
 fn is_of_a_resource(path: &str) -> bool {
     let noun = path.split('/').next().unwrap_or_default();
-    !["api-keys", "audit", "auth", "sync"].contains(&noun) && !path.starts_with("webhooks/{id}/")
+    !["api-keys", "audit", "auth", "importexport", "sync"].contains(&noun)
+        && !path.starts_with("webhooks/{id}/")
 }
 
 #[test]
