@@ -11,6 +11,7 @@ mod backups;
 mod commands;
 mod credentials;
 mod files;
+mod importing;
 mod logging;
 mod many_servers;
 mod postgres;

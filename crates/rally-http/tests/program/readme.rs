@@ -94,12 +94,14 @@ fn the_commands_are_those_that_the_program_has() {
         })
         .collect();
     assert!(commands.contains(&"serve") && commands.len() > 5, "{commands:?}");
+    fs::write(folder.path().join("people.csv"), "firstName,lastName,email\nAda,Lovelace,ada@x.example\n")
+        .unwrap();
     for command in commands {
         // What serves or follows does not end by itself, but what it is asked for is read before the help is printed.
         let is_lasting = command.starts_with("serve") || command.starts_with("webhooks tail");
         let more = if is_lasting { "--help" } else { &format!("--store '{store}'") };
         let line = format!("'{}' {command} {more}", env!("CARGO_BIN_EXE_rally"));
-        succeed(Command::new("bash").args(["-c", &line]));
+        succeed(Command::new("bash").args(["-c", &line]).current_dir(folder.path()));
     }
 }
 

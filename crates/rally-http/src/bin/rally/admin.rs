@@ -175,7 +175,7 @@ pub(crate) fn open(arguments: &StoreArguments, need: Need) -> Result<Engine, Fai
 }
 
 /// Tells the person at the terminal what the command waits for.
-fn recovery_told_once() -> Progress {
+pub(crate) fn recovery_told_once() -> Progress {
     let told = Once::new();
     Box::new(move |_| {
         // Not worth a failure when there is nobody to tell.
@@ -186,7 +186,7 @@ fn recovery_told_once() -> Progress {
 }
 
 /// A session of a tenant that the operator has named.
-fn session(engine: &Engine, slug: &str, name: &str) -> Result<Session, Failure> {
+pub(crate) fn session(engine: &Engine, slug: &str, name: &str) -> Result<Session, Failure> {
     Ok(tenant(engine, slug)?.trusted_session(name)?)
 }
 

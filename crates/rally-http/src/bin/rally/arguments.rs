@@ -9,6 +9,7 @@ use rally_http::testing::StartClock;
 use crate::{
     backup::{BackupArguments, RestoreArguments},
     client::ServerUrl,
+    files,
     listen::Addresses,
     log::Levels,
     store::Location,
@@ -33,6 +34,12 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Serve the API as a fake for tests: in memory, on a free port of this machine, strict about requests
     Fake(FakeArguments),
+    /// Import a file of records into a tenant
+    ///
+    /// Ends with 0 if every row is in, with 1 if some were refused, and with 2 if nothing could be done.
+    Import(Box<files::ImportArguments>),
+    /// Export records of a tenant to a file
+    Export(Box<files::ExportArguments>),
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -1,11 +1,14 @@
-use std::{fmt, str::FromStr, time::Duration};
+use std::{error::Error, fmt, str::FromStr, time::Duration};
 
 use axum::{
     body::Bytes,
-    http::{Method, Request, StatusCode, Uri, header, uri::Authority},
+    http::{Method, Request, Response, StatusCode, Uri, header, request::Builder, uri::Authority},
 };
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -75,6 +78,36 @@ impl Client {
         Ok(client)
     }
 
+    /// A request that the caller completes.
+    pub(crate) fn begin(&self, method: Method, path: &str) -> Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header(header::HOST, self.server.0.as_str())
+            .header("X-Api-Key", &self.key)
+            .header(header::CONNECTION, "close")
+    }
+
+    /// Sends a request whose answer takes as long as it takes, and answers its body if it tells of success.
+    pub(crate) async fn stream<B>(&self, request: Request<B>) -> Result<Incoming, Failure>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let answer = self.exchange(request).await.map_err(|reason| self.silent(&reason))?;
+        let (head, body) = answer.into_parts();
+        if head.status.is_success() {
+            return Ok(body);
+        }
+        let body = Limited::new(body, ANSWER_BYTES).collect().await;
+        let body = body.map_err(|error| self.silent(&error.to_string()))?;
+        Err(refused(head.status, &body.to_bytes()))
+    }
+
+    fn silent(&self, reason: &str) -> Failure {
+        Failure::new(format!("the server {} does not answer: {reason}", self.server))
+    }
+
     /// Sends a request, and reads the answer if it tells of success.
     pub(crate) async fn call<T: DeserializeOwned>(
         &self,
@@ -84,10 +117,9 @@ impl Client {
     ) -> Result<T, Failure> {
         let request = self.request(method, path, body)?;
         let answered = timeout(PATIENCE, self.send(request)).await;
-        let (status, body) =
-            answered.unwrap_or_else(|_| Err("it takes too long to answer".to_owned())).map_err(|reason| {
-                Failure::new(format!("the server {} does not answer: {reason}", self.server))
-            })?;
+        let (status, body) = answered
+            .unwrap_or_else(|_| Err("it takes too long to answer".to_owned()))
+            .map_err(|reason| self.silent(&reason))?;
         if !status.is_success() {
             return Err(refused(status, &body));
         }
@@ -102,18 +134,22 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
         let body = body.map(Value::to_string).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/api/v1{path}"))
-            .header(header::HOST, self.server.0.as_str())
-            .header("X-Api-Key", &self.key)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::CONNECTION, "close")
-            .body(Full::from(body));
+        let request = self.begin(method, path).header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Full::from(body));
         request.map_err(|_| Failure::new("the API key holds characters that no key has"))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
+        let (head, body) = self.exchange(request).await?.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?;
+        Ok((head.status, body.to_bytes()))
+    }
+
+    async fn exchange<B>(&self, request: Request<B>) -> Result<Response<Incoming>, String>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let text = |error: &dyn fmt::Display| error.to_string();
         let port = self.server.0.port_u16().unwrap_or(80);
         let host = self.server.0.host().trim_matches(['[', ']']);
@@ -122,10 +158,7 @@ impl Client {
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
         // It ends with the answer, whose failure tells more than its own.
         tokio::spawn(async move { drop(connection.await) });
-        let answer = sender.send_request(request).await.map_err(|error| text(&error))?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| text(&error))?;
-        Ok((head.status, body.to_bytes()))
+        sender.send_request(request).await.map_err(|error| text(&error))
     }
 }
 

@@ -25,6 +25,14 @@ impl Failure {
         Self { exit_code: 1, ..self }
     }
 
+    /// The same, of a file of which so many rows are done.
+    pub(crate) fn behind(self, rows: u64) -> Self {
+        match rows {
+            0 => self,
+            _ => self.while_doing(&format!("ended when {rows} rows were done")),
+        }
+    }
+
     /// True if the store did not answer, so that the same command may succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         self.may_pass

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod failure;
 mod fake;
+mod files;
 mod listen;
 mod log;
 mod serve;
@@ -31,13 +32,15 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => failure.report(),
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
-    match command {
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    let done = match command {
+        Command::Import(arguments) => return files::import(&arguments),
+        Command::Export(arguments) => return files::export(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Fake(arguments) => fake::run(&arguments),
         Command::Keys(command) => admin::keys(&command),
@@ -53,5 +56,6 @@ fn run(command: Command) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Arguments::command(), "rally", &mut script);
             admin::print(&String::from_utf8_lossy(&script))
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(command: &WebhooksCommand) -> Result<(), Failure> {
     })
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))
 }
