@@ -1,6 +1,6 @@
 //! Checks of a whole store: all that is derived against what it is derived from.
 
-use super::definition;
+use super::{definition, tenants::whole_tenants};
 use crate::{
     base::{Code, Error, Kind, TenantId, limits},
     engine::{
@@ -54,8 +54,9 @@ impl Engine {
     pub fn check_store(&self, watch: &mut dyn FnMut(&str, u64)) -> Result<StoreCheck, Error> {
         let mut checked = StoreCheck::default();
         self.check_one(TenantId::DIRECTORY, "", watch, &mut checked)?;
-        for tenant in self.tenants()? {
-            self.check_one(tenant.id, &tenant.slug, watch, &mut checked)?;
+        // By their records alone, as a list of them may be what is damaged.
+        for (tenant, slug) in whole_tenants(&*self.snapshot_of(TenantId::DIRECTORY)?)? {
+            self.check_one(tenant, &slug, watch, &mut checked)?;
             checked.tenants += 1;
         }
         Ok(checked)

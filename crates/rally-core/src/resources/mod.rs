@@ -9,6 +9,7 @@ mod bant;
 mod checks;
 mod companies;
 mod contacts;
+mod copies;
 mod credentials;
 mod deals;
 mod forecast;
@@ -33,6 +34,7 @@ pub use bant::{Bant, BantUpdate, Criterion, CriterionUpdate};
 pub use checks::{Damage, StoreCheck};
 pub use companies::{Company, CompanyDraft, CompanyUpdate};
 pub use contacts::{Contact, ContactDraft, ContactUpdate, LifecycleStage};
+pub use copies::CopyMode;
 pub use deals::{Deal, DealDraft, DealStatus, DealUpdate, StageMove};
 pub use forecast::{CurrencySum, Forecast, StageForecast, Sum};
 pub use pipelines::{

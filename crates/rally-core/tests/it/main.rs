@@ -17,6 +17,7 @@ mod bulk;
 mod checks;
 mod companies;
 mod contacts;
+mod copies;
 mod damage;
 mod deals;
 mod drafts;

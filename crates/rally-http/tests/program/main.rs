@@ -9,6 +9,7 @@
 
 mod backups;
 mod commands;
+mod copies;
 mod credentials;
 mod files;
 mod importing;

@@ -213,3 +213,34 @@ fn a_server_that_waits_for_its_database_can_be_stopped() {
     let folder = Folder::new();
     assert_eq!(serve(&folder, &url, &[]).terminate(), Some(0));
 }
+
+#[test]
+fn a_store_moves_from_a_file_to_a_database() {
+    let Some(database) = postgres::shared() else { return };
+    let folder = Folder::new();
+    let store = folder.store();
+    let key = admin_key(&folder.printed(&["tenants", "create", "acme", "--store", &store]));
+    let server = folder.serve(&[]);
+    let (_, ada) = server.send("POST", "/api/contacts", &key, &contact("a@x.example"));
+    assert_eq!(server.terminate(), Some(0));
+    folder.printed(&["tenants", "export", "acme", "acme.rally", "--store", &store, "--all"]);
+    folder.printed(&["backup", "saved", "--store", &store]);
+    let [by_file, by_backup] = [database.fresh_url(), database.fresh_url()];
+    folder.printed(&["tenants", "import", "acme.rally", "--moved", "--store", &by_file]);
+    folder.printed(&["restore", "saved", "--store", &by_backup]);
+    let path = format!("/api/contacts/{}", ada["id"].as_str().unwrap());
+    for (url, passes_on) in [(by_file, false), (by_backup, true)] {
+        let server = serve(&folder, &url, &[]);
+        assert_eq!(server.send("GET", &path, &key, ""), (200, ada.clone()));
+        assert_eq!(server.send("POST", "/api/contacts", &key, &contact("b@x.example")).0, 201);
+        let (_, new) = server.send("GET", "/api/sync/changes?after=1", &key, "");
+        assert_eq!(new.as_array().unwrap().len(), 1, "{new}");
+        assert_eq!(new[0]["id"].as_u64().unwrap() > 2, passes_on, "{new}");
+        drop(server);
+        assert_eq!(folder.run(&["check", "--store", &url]).status.code(), Some(0));
+    }
+    // Beside servers, a backup of a database is read by the command itself.
+    let url = database.fresh_url();
+    let _server = serve(&folder, &url, &["--tenant", "acme"]);
+    assert!(folder.printed(&["backup", "again", "--store", &url]).contains("\nacme\t"));
+}

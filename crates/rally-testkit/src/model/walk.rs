@@ -1,8 +1,9 @@
 use std::{collections::BTreeMap, io::Cursor, sync::Arc};
 
 use rally_core::{
-    Clock, Code, Config, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId,
-    TenantImport, TenantParts, Timestamp, limits, store::Store,
+    Clock, Code, Config, CopyMode, DeliveryOrder, Engine, Error, Kind, Query, Session, TenantDraft, TenantId,
+    TenantImport, TenantParts, Timestamp, limits,
+    store::{MemoryStore, Store},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -30,13 +31,16 @@ pub fn walk(store: Arc<dyn Store>, seed: u64, steps: usize, faults: usize) {
     walk.end();
 }
 
-/// Runs random operations on one store, moves both tenants to another one by files, and goes on there.
+/// Runs random operations on one store, has all that is derived there made anew elsewhere, goes on with that, moves both
+/// tenants to another store by files, and goes on there.
 ///
 /// # Panics
 /// Panics if engine and maps differ.
 pub fn walk_and_move(from: Arc<dyn Store>, to: Arc<dyn Store>, seed: u64, steps: usize) {
     let mut walk = Walk::new(from, seed, true);
-    walk.go(steps, 0);
+    walk.go(steps / 2, 0);
+    walk.rebuild();
+    walk.go(steps / 2, 0);
     walk.move_to(to);
     walk.tenants.iter().for_each(|(session, state)| compare_all(session, state));
     walk.go(steps, 0);
@@ -126,6 +130,20 @@ impl Walk {
             from.export_tenant(state.slug, &mut file, TenantParts::ALL).expect("the store is well");
             let imported = engine.import_tenant(Cursor::new(file), &TenantImport::new().moved());
             assert!(imported.expect("a whole file").keeps_id);
+            *session = open(&engine, state.slug);
+        }
+        (self.store, self.clock) = (store, clock);
+    }
+
+    /// Has all that is derived made anew, in a store in memory.
+    fn rebuild(&mut self) {
+        let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
+        let (environment, clock) = environment(MOVED + 1);
+        clock.set(self.clock.now());
+        let from = self.tenants[0].0.engine().clone();
+        let engine = Engine::with(store.clone(), environment, from.config());
+        from.copy_to(&engine, CopyMode::Rebuilt, &mut |_| ()).expect("nothing is damaged");
+        for (session, state) in &mut self.tenants {
             *session = open(&engine, state.slug);
         }
         (self.store, self.clock) = (store, clock);

@@ -77,7 +77,8 @@ impl<'e> Filling<'e> {
         self.put_batch(&batch)
     }
 
-    fn put_batch(&self, batch: &Batch) -> Result<(), Error> {
+    /// Puts the rows of a batch in.
+    pub(crate) fn put_batch(&self, batch: &Batch) -> Result<(), Error> {
         self.write(&mut |newest| {
             self.check(newest)?;
             Ok(batch.clone())

@@ -8,6 +8,7 @@ mod blocks;
 mod faults;
 mod filling;
 mod reading;
+mod rebuilding;
 mod renewal;
 mod rows;
 mod selection;
@@ -17,8 +18,9 @@ pub(crate) use self::{
     faults::{unreadable, unwritable},
     filling::Filling,
     reading::{Contents, read},
+    rebuilding::{copy, rebuild},
     renewal::renew,
-    rows::tally,
+    rows::{all_rows, tally},
     selection::{OutboxPart, Selection},
     writing::write,
 };

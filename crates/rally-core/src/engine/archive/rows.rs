@@ -65,6 +65,16 @@ impl Tally {
     }
 }
 
+/// All rows of a tenant at once: of the directory, which is small.
+pub(crate) fn all_rows(snapshot: &dyn Snapshot) -> Result<Vec<Entry>, Error> {
+    let mut rows = Vec::new();
+    each_row(snapshot, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
 /// Counts all rows of a tenant.
 pub(crate) fn tally(snapshot: &dyn Snapshot) -> Result<Tally, Error> {
     let mut tally = Tally::default();

@@ -40,7 +40,7 @@ impl Selection {
     pub(crate) fn pick(&self, entry: Entry) -> Result<Option<Entry>, StoreError> {
         let place = spaces::place(&entry.key);
         let is_out = match place.family {
-            Family::Answers => self.without_answers,
+            Family::Answers | Family::Ages => self.without_answers,
             Family::Subscriptions => self.outbox == OutboxPart::None,
             Family::Deliveries => self.outbox != OutboxPart::All,
             Family::Head if self.outbox == OutboxPart::None => return unsubscribed(entry).map(Some),

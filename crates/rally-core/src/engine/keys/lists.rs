@@ -37,6 +37,15 @@ struct Part {
 }
 
 impl Lists {
+    /// The lists of a kind that has no records yet.
+    pub(crate) const fn empty(kind: Kind) -> Self {
+        Self { kind, next: 0, gone: 0, changes: Sequence { kind, open: Vec::new() } }
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Reads the lists of a kind; new ones are empty.
     pub(crate) fn load(kind: Kind, snapshot: &dyn Snapshot) -> Result<Self, StoreError> {
         let ListsV1 { next, gone, open } = match snapshot.get(&spaces::lists(kind))? {
@@ -110,13 +119,24 @@ impl Lists {
         if number.get() - self.next > limits::NUMBERS_PASSED_OVER || number == RecordNumber::END {
             return Ok(false);
         }
-        while self.next < number.get() {
+        self.pass_to(overlay, chunks, number.get())?;
+        self.next += 1;
+        Ok(true)
+    }
+
+    /// Counts all numbers as gone up to another one, which is the next.
+    pub(crate) fn pass_to(
+        &mut self,
+        overlay: &mut Overlay<'_>,
+        chunks: &mut ChunkChanges,
+        number: u64,
+    ) -> Result<(), StoreError> {
+        while self.next < number {
             let passed = self.next();
             self.next += 1;
             self.remove(overlay, chunks, passed)?;
         }
-        self.next += 1;
-        Ok(true)
+        Ok(())
     }
 
     /// Puts a record that is gone back to its place; false if it is not gone.

@@ -109,10 +109,18 @@ pub(crate) enum Family {
     Updated,
     /// Numbers of records that are gone.
     Gone,
-    /// Other rows of one kind of record.
+    /// Other rows of one kind of record that follow from its records.
     OfKind,
+    /// Changes.
+    Feed,
+    /// Records before their changes.
+    Former,
+    /// The places of changes by their numbers.
+    Marks,
     /// Answers that are kept.
     Answers,
+    /// Kept answers by age.
+    Ages,
     /// Who subscribes to events.
     Subscriptions,
     /// Events and their deliveries.
@@ -142,8 +150,12 @@ pub(crate) fn place(key: &Key) -> RowPlace {
         SEARCH => Family::Searched,
         UPDATED => Family::Updated,
         GONE => Family::Gone,
-        LISTS | NODE | GONE_COUNT | SUMS | FEED | FORMER => Family::OfKind,
-        ANSWER | ANSWER_AGE => Family::Answers,
+        LISTS | NODE | GONE_COUNT | SUMS => Family::OfKind,
+        FEED => Family::Feed,
+        FORMER => Family::Former,
+        FEED_MARK => Family::Marks,
+        ANSWER => Family::Answers,
+        ANSWER_AGE => Family::Ages,
         outbox::SUBSCRIPTIONS | outbox::STANDING => Family::Subscriptions,
         outbox::EVENT | outbox::DELIVERY | outbox::DUE | outbox::LINE | outbox::TASK => Family::Deliveries,
         _ => Family::Other,
@@ -151,7 +163,13 @@ pub(crate) fn place(key: &Key) -> RowPlace {
     let byte = |at: usize| key.as_bytes().get(at).copied();
     let is_of_kind = !matches!(
         family,
-        Family::Head | Family::Answers | Family::Subscriptions | Family::Deliveries | Family::Other
+        Family::Head
+            | Family::Marks
+            | Family::Answers
+            | Family::Ages
+            | Family::Subscriptions
+            | Family::Deliveries
+            | Family::Other
     );
     let kind = byte(1).filter(|_| is_of_kind).and_then(Kind::from_number);
     let is_indexed = matches!(family, Family::Sets | Family::Newest);
@@ -159,6 +177,29 @@ pub(crate) fn place(key: &Key) -> RowPlace {
 }
 
 impl Family {
+    /// True when its rows follow from those of others.
+    pub(crate) const fn is_derived(self) -> bool {
+        match self {
+            Family::Head
+            | Family::Unique
+            | Family::Sets
+            | Family::Newest
+            | Family::Searched
+            | Family::Updated
+            | Family::Gone
+            | Family::OfKind
+            | Family::Marks
+            | Family::Ages => true,
+            Family::Records
+            | Family::Feed
+            | Family::Former
+            | Family::Answers
+            | Family::Subscriptions
+            | Family::Deliveries
+            | Family::Other => false,
+        }
+    }
+
     /// The rows of a family that follow from records, for people.
     pub(crate) const fn plural(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{HAS_PIPELINE, IMPORTED_BY, SLUG, Tenant};
 use crate::{
-    base::{Code, Error, TenantId},
+    base::{Code, Error, RecordNumber, TenantId},
     engine::{
         codec::{RecordParts, Slot},
         keys::{outbox, spaces},
@@ -13,6 +13,9 @@ use crate::{
     },
     store::{Batch, Direction, KeyRange, Snapshot, StoreError},
 };
+
+/// Tenants that are read at once.
+const AT_ONCE: usize = 256;
 
 /// A tenant that is being imported, and the import that does it.
 #[derive(Clone, Debug)]
@@ -97,4 +100,29 @@ pub(in crate::resources) fn are_any(directory: &dyn Snapshot) -> Result<bool, St
 /// Puts a tenant on the list of those that have subscribers.
 pub(in crate::resources) fn enlist(batch: &mut Batch, tenant: TenantId) {
     batch.put(outbox::enlisted_tenant(tenant).into_key(), Vec::new());
+}
+
+/// The tenants of a directory that are whole, each with its slug, whatever else is damaged there. One whose record cannot be
+/// read is passed over.
+pub(in crate::resources) fn whole_tenants(
+    directory: &dyn Snapshot,
+) -> Result<Vec<(TenantId, String)>, StoreError> {
+    let prefix = spaces::records(Tenant::KIND);
+    let mut range = KeyRange::prefix(&prefix);
+    let mut tenants = Vec::new();
+    loop {
+        let page = directory.scan(&range, Direction::Forward, AT_ONCE)?;
+        for entry in &page {
+            let number = entry.key.after(&prefix).and_then(RecordNumber::from_bytes);
+            if let (Some(number), Ok(parts)) = (number, RecordParts::read(&entry.value))
+                && parts.slot(IMPORTED_BY).is_empty()
+            {
+                tenants.push((TenantId::from_uuid(parts.head.id(number)), unquote(parts.slot(SLUG))?));
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == AT_ONCE => range = range.from(last.key.successor()),
+            _ => return Ok(tenants),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use rally_http::testing::StartClock;
 use crate::{
     backup::{BackupArguments, RestoreArguments},
     client::ServerUrl,
+    copies::{CompactArguments, RepairArguments},
     files,
     listen::Addresses,
     log::Levels,
@@ -59,6 +60,13 @@ pub(crate) enum Command {
     Backup(BackupArguments),
     /// Put a backup into an empty store: all of it or nothing
     Restore(RestoreArguments),
+    /// Write a file anew without the room that nothing in it needs any more, while no server runs on it; it takes as much
+    /// room again for as long
+    Compact(CompactArguments),
+    /// Make a new store of one that is damaged: what is derived is made anew of the records and the feed
+    ///
+    /// The damaged one stays as it is. Ends with 1 if something is missing that only a backup has.
+    Repair(RepairArguments),
     /// Check that all that is derived in a store is as what it is derived from says, and write nothing
     ///
     /// Prints each damage, and whether it can be made good by `rally repair`. Ends with 1 if there is any.

@@ -7,6 +7,7 @@ mod arguments;
 mod backup;
 mod check;
 mod client;
+mod copies;
 mod failure;
 mod fake;
 mod files;
@@ -49,6 +50,8 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(&store, now),
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Compact(arguments) => copies::compact(&arguments),
+        Command::Repair(arguments) => copies::repair(&arguments),
         Command::Check { on } => check::run(&on),
         Command::Audit { on, tenant } => admin::audit(&on, &tenant),
         Command::Completions { shell } => {

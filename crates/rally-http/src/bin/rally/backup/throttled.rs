@@ -22,10 +22,15 @@ impl<W> Throttled<W> {
         self.out
     }
 
+    /// The time in which as much may be written as is; none without a limit.
+    fn due(&self) -> Duration {
+        let millis = self.written.saturating_mul(1_000).checked_div(self.bytes_per_second);
+        Duration::from_millis(millis.unwrap_or_default())
+    }
+
     /// Waits until as much may be written as is.
     fn wait(&self) {
-        let Some(millis) = (self.written * 1_000).checked_div(self.bytes_per_second) else { return };
-        let due = self.begun + Duration::from_millis(millis);
+        let due = self.begun + self.due();
         loop {
             let left = due.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -46,5 +51,19 @@ impl<W: Write> Write for Throttled<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_takes_the_time_that_it_must() {
+        let due = |rate, written| Throttled { written, ..Throttled::new(io::sink(), rate) }.due();
+        assert_eq!(due(8, 8 << 20), Duration::from_secs(1));
+        assert_eq!(due(32, 8 << 20), Duration::from_millis(250));
+        assert_eq!(due(0, u64::MAX), Duration::ZERO);
+        assert_eq!(due(1, 0), Duration::ZERO);
     }
 }
