@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rally_core::{
     StoreCheck, TenantId, limits,
-    store::{Batch, Commit, Entry, MemoryStore, Store},
+    store::{Batch, Commit, Entry, Key, MemoryStore, Space, Store},
 };
 
 use crate::{
@@ -97,7 +97,7 @@ fn each_derived_row_that_is_too_many_is_found() {
         let mut bytes = entry.key.as_bytes().to_vec();
         let place = bytes.len() - 6;
         bytes[place] ^= 0x40;
-        let key = rally_core::store::Key::from_bytes(&bytes).unwrap();
+        let key = Key::from_bytes(&bytes).unwrap();
         if world.stored(acme).iter().any(|known| known.key == key) {
             continue;
         }
@@ -144,4 +144,19 @@ fn a_check_tells_the_first_damages_and_counts_all() {
     assert_eq!(found.damages.len(), limits::DAMAGES_TOLD);
     assert!(found.damaged > 2 * u64::try_from(limits::DAMAGES_TOLD).unwrap() - 1);
     assert!(found.damages.iter().all(|damage| damage.can_be_rebuilt));
+}
+
+#[test]
+fn rows_of_a_kind_that_there_is_not_are_found() {
+    let (store, world) = history();
+    let acme = world.acme.tenant().id;
+    for (family, kind) in [(0x10, 0), (0x10, 99), (0x13, 255), (0x20, 11)] {
+        let key = Key::new(Space(family)).byte(kind).bytes(&[1; 12]);
+        let row = Entry { key, value: vec![1].into() };
+        put(&*store, acme, &row, Some(&row.value));
+        let found = checked(&world);
+        assert_eq!(found.damaged, 1, "{found:?}");
+        assert!(found.damages[0].what.contains("that there is not"), "{found:?}");
+        put(&*store, acme, &row, None);
+    }
 }

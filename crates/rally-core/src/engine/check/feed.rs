@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Checking, Repair, each_page};
 use crate::{
-    base::{Action, Error, Kind},
+    base::{Action, Error, Kind, Timestamp},
     engine::{
-        codec::{self, FeedEntryV1, HeadV1, MarkV1},
+        codec::{self, FeedEntryV1, FormerV1, HeadV1, MarkV1},
         keys::{Lists, MARK_EVERY, spaces},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, read_instant},
@@ -47,7 +47,7 @@ pub(super) fn check(snapshot: &dyn Snapshot, checking: &mut Checking<'_>) -> Res
     }
     let mut last =
         (head.trimmed.map_or(0, |trim| trim.number), head.trimmed.map_or(i64::MIN, |trim| trim.instant));
-    let (mut marks, mut formers, mut deleted) = (0u64, 0u64, BTreeMap::new());
+    let (mut beside, mut deleted) = (Beside::default(), BTreeMap::new());
     loop {
         let first =
             waiting.iter().enumerate().filter_map(|(at, told)| Some((told.as_ref()?.instant, at))).min();
@@ -56,15 +56,16 @@ pub(super) fn check(snapshot: &dyn Snapshot, checking: &mut Checking<'_>) -> Res
         let Some(told) = waiting.get_mut(at).and_then(|place| std::mem::replace(place, next)) else { break };
         check_order(&head, last, &told, checking);
         last = (told.entry.number, told.instant);
-        marks += u64::from(check_mark(snapshot, &told, checking)?);
-        formers += u64::from(check_former(snapshot, &told, checking)?);
+        beside.want(&told, checking);
+        beside.look(snapshot, AT_ONCE, checking)?;
         *deleted.entry(told.kind).or_default() += u64::from(told.entry.action == Action::Deleted.number());
     }
+    beside.look(snapshot, 1, checking)?;
     check_head(&head, last, checking);
     if head.trimmed.is_none() {
         check_deletions(snapshot, &deleted, checking);
     }
-    check_counts(snapshot, &head, formers, marks, checking)
+    check_counts(snapshot, &head, (beside.formers, beside.marks), checking)
 }
 
 fn check_order(head: &HeadV1, last: (u64, i64), told: &Told, checking: &mut Checking<'_>) {
@@ -97,47 +98,89 @@ fn check_deletions(snapshot: &dyn Snapshot, deleted: &BTreeMap<Kind, u64>, check
     }
 }
 
-/// Checks the mark of each 64th change; true if there has to be one.
-fn check_mark(snapshot: &dyn Snapshot, told: &Told, checking: &mut Checking<'_>) -> Result<bool, Error> {
-    let number = told.entry.number;
-    if !number.is_multiple_of(MARK_EVERY) {
-        return Ok(false);
-    }
-    let mark = snapshot.get(&spaces::feed_mark(number / MARK_EVERY))?;
-    let holds = mark
-        .is_some_and(|mark| codec::decode::<MarkV1>(&mark).is_ok_and(|mark| mark.instant == told.instant));
-    checking.expect(holds, Repair::Rebuild, || format!("the mark of change {number} in the feed is wrong"));
-    Ok(true)
+/// Rows that changes must have beside their entries, which are looked for together.
+#[derive(Default)]
+struct Beside {
+    wanted: Vec<(Key, Wanted)>,
+    marks: u64,
+    formers: u64,
 }
 
-/// Checks that what a record was before a change is kept; true if it has to be.
-fn check_former(snapshot: &dyn Snapshot, told: &Told, checking: &mut Checking<'_>) -> Result<bool, Error> {
-    let Told { kind, instant, entry } = told;
-    let Some(action) = Action::from_number(entry.action) else {
-        checking.found(Repair::Backup, format!("change {} in the feed has no action", entry.number));
-        return Ok(false);
-    };
-    if action == Action::Inserted {
-        return Ok(false);
+/// A row that a change must have.
+struct Wanted {
+    number: u64,
+    instant: i64,
+    is_mark: bool,
+}
+
+impl Beside {
+    /// Wants what a change must have: every 64th a mark, and each that is not the first of its record what that was before.
+    fn want(&mut self, told: &Told, checking: &mut Checking<'_>) {
+        let Told { kind, instant, entry } = told;
+        let number = entry.number;
+        let wanted = |is_mark| Wanted { number, instant: *instant, is_mark };
+        if number.is_multiple_of(MARK_EVERY) {
+            self.marks += 1;
+            self.wanted.push((spaces::feed_mark(number / MARK_EVERY), wanted(true)));
+        }
+        let Some(action) = Action::from_number(entry.action) else {
+            checking.found(Repair::Backup, format!("change {number} in the feed has no action"));
+            return;
+        };
+        if action == Action::Inserted {
+            return;
+        }
+        match entry.entity(Timestamp::from_micros(*instant)) {
+            Ok(id) => {
+                self.formers += 1;
+                self.wanted.push((spaces::former(*kind, id, entry.version), wanted(false)));
+            }
+            Err(_) => checking.found(Repair::Backup, format!("change {number} in the feed names no record")),
+        }
     }
-    let Ok(id) = entry.entity(crate::base::Timestamp::from_micros(*instant)) else {
-        checking.found(Repair::Backup, format!("change {} in the feed names no record", entry.number));
-        return Ok(false);
-    };
-    let row = snapshot.get(&spaces::former(*kind, id, entry.version))?;
-    let former = row.map(|row| codec::decode::<codec::FormerV1>(&row));
-    let holds = former.is_some_and(|former| former.is_ok_and(|former| former.changed_at == *instant));
-    checking.expect(holds, Repair::Backup, || {
-        format!("the history lacks what the record was before change {}", entry.number)
-    });
-    Ok(true)
+
+    /// Looks for what is wanted, once it is enough for one look.
+    fn look(
+        &mut self,
+        snapshot: &dyn Snapshot,
+        least: usize,
+        checking: &mut Checking<'_>,
+    ) -> Result<(), Error> {
+        if self.wanted.len() < least.max(1) {
+            return Ok(());
+        }
+        let wanted = std::mem::take(&mut self.wanted);
+        let keys: Vec<Key> = wanted.iter().map(|(key, _)| key.clone()).collect();
+        for ((_, wanted), row) in wanted.iter().zip(snapshot.get_many(&keys)?) {
+            let holds = row.is_some_and(|row| wanted.is_as_found(&row));
+            let Wanted { number, is_mark, .. } = wanted;
+            if *is_mark {
+                let what = || format!("the mark of change {number} in the feed is wrong");
+                checking.expect(holds, Repair::Rebuild, what);
+            } else {
+                let what = || format!("the history lacks what the record was before change {number}");
+                checking.expect(holds, Repair::Backup, what);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Wanted {
+    fn is_as_found(&self, row: &[u8]) -> bool {
+        let instant = if self.is_mark {
+            codec::decode::<MarkV1>(row).map(|mark| mark.instant)
+        } else {
+            codec::decode::<FormerV1>(row).map(|former| former.changed_at)
+        };
+        instant.is_ok_and(|instant| instant == self.instant)
+    }
 }
 
 fn check_counts(
     snapshot: &dyn Snapshot,
     head: &HeadV1,
-    formers: u64,
-    marks: u64,
+    (formers, marks): (u64, u64),
     checking: &mut Checking<'_>,
 ) -> Result<(), Error> {
     let mut found = 0;

@@ -35,18 +35,30 @@ pub(crate) fn check(
 
 /// Finds rows of kinds that there are not.
 fn rows_of_nothing(snapshot: &dyn Snapshot, checking: &mut Checking<'_>) -> Result<(), Error> {
+    let mut kinds = Kind::ALL.to_vec();
+    kinds.sort_by_key(|kind| kind.number());
     for family in spaces::FAMILIES {
         let prefix = Key::new(*family);
         let place = spaces::place(&prefix.clone().byte(1));
         if place.kind.is_none() {
             continue;
         }
-        for number in (0..=u8::MAX).filter(|number| Kind::from_number(*number).is_none()) {
-            let range = KeyRange::prefix(&prefix.clone().byte(number));
-            if !snapshot.scan(&range, Direction::Forward, 1)?.is_empty() {
-                let what = format!("rows of a kind of record with the number {number}, which there is not");
-                checking.found(Repair::Rebuild, what);
+        // The keys before those of the first kind, between those of two, and behind those of the last.
+        let mut start = prefix.clone();
+        for kind in kinds.iter().map(Some).chain([None]) {
+            let mut range = KeyRange::prefix(&prefix).from(start.clone());
+            if let Some(kind) = kind {
+                let of_kind = prefix.clone().kind(*kind);
+                start = of_kind.prefix_end().unwrap_or_else(|| of_kind.clone());
+                range = range.until(of_kind);
             }
+            if range.is_empty() {
+                continue;
+            }
+            let is_empty = snapshot.scan(&range, Direction::Forward, 1)?.is_empty();
+            checking.expect(is_empty, Repair::Backup, || {
+                "there are rows of a kind of record that there is not".to_owned()
+            });
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use crate::{
         keys::{self, ChunkChanges, Target, number_in, spaces, spaces::Family},
         schema::{Model, Record, Rule, reference_id},
     },
-    store::{Batch, Entry, Key, MemoryStore, Overlay, Snapshot, Store, StoreError},
+    store::{Batch, Entry, Key, MemoryStore, Overlay, Snapshot, Store},
 };
 
 /// Records that are looked at together.
@@ -262,15 +262,18 @@ impl Kinds<'_> {
     fn check_newest(&self, checking: &mut Checking<'_>) -> Result<(), Error> {
         each_page(self.snapshot, &spaces::all_newest(self.kind), AT_ONCE, &mut |page| {
             checking.saw(page.len());
-            for row in &page {
-                let newest: Result<NewestV1, StoreError> = codec::decode(&row.value);
-                let number = newest.as_ref().ok().and_then(|newest| RecordNumber::new(newest.record));
-                let record = number.map(|number| self.snapshot.get(&spaces::numbered(self.kind, number)));
-                let head = record.transpose()?.flatten().map(|record| RecordHead::read(&record));
-                let holds = newest.is_ok_and(|newest| {
-                    head.is_some_and(|head| {
-                        head.is_ok_and(|head| head.created_at.as_micros() == newest.created_at)
-                    })
+            let newest: Vec<Option<NewestV1>> =
+                page.iter().map(|row| codec::decode(&row.value).ok()).collect();
+            // A number that no record can have leads to the key behind all records.
+            let number = |newest: &Option<NewestV1>| {
+                let number = newest.as_ref().and_then(|newest| RecordNumber::new(newest.record));
+                spaces::numbered(self.kind, number.unwrap_or(RecordNumber::END))
+            };
+            let keys: Vec<Key> = newest.iter().map(number).collect();
+            for (newest, record) in newest.iter().zip(self.snapshot.get_many(&keys)?) {
+                let head = record.and_then(|record| RecordHead::read(&record).ok());
+                let holds = newest.is_some_and(|newest| {
+                    head.is_some_and(|head| head.created_at.as_micros() == newest.created_at)
                 });
                 checking.expect(holds, Repair::Rebuild, || {
                     format!("the newest of {} that refer to a record is none", self.kind.plural())
