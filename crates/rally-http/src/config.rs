@@ -48,6 +48,9 @@ pub struct Config {
     /// end, so a tenant's read begins at the latest when each other tenant that waits has had one turn. What one of them may
     /// look through is the records of one list, or the deals of one pipeline; a page of the feed reads 1,000 entries at most.
     pub long_reads: LaneOptions,
+    /// Requests for changes that wait for the next one. None of them stands in a line for its place: where there is
+    /// none, the answer is 503.
+    pub feed_waits: LaneOptions,
     /// Writes. They wait for the disk or for the database much more than they compute.
     pub writes: LaneOptions,
     /// Exports. Each holds a view for as long as its reader takes, which is a connection where the store is a database.
@@ -191,6 +194,12 @@ impl Default for Config {
             reads: LaneOptions::at_once(limits::AT_ONCE),
             // They compute, so more than there are processors would only take time from each other and from the rest.
             long_reads: LaneOptions::at_once(processors.max(2)),
+            feed_waits: LaneOptions {
+                at_once: limits::FEED_WAITS,
+                at_once_a_tenant: limits::FEED_WAITS_A_TENANT,
+                waiting: 0,
+                waiting_a_tenant: 0,
+            },
             writes: LaneOptions::at_once(limits::AT_ONCE),
             exports: LaneOptions::at_once(limits::EXPORTS_AT_ONCE),
             // They compute, as long reads do.

@@ -18,7 +18,7 @@ const REQUEST_HEADERS: [HeaderName; 9] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-const RESPONSE_HEADERS: [HeaderName; 13] = [
+const RESPONSE_HEADERS: [HeaderName; 14] = [
     header::ETAG,
     header::LINK,
     header::LOCATION,
@@ -27,6 +27,7 @@ const RESPONSE_HEADERS: [HeaderName; 13] = [
     HeaderName::from_static("idempotent-replayed"),
     HeaderName::from_static("preference-applied"),
     HeaderName::from_static("x-feed-epoch"),
+    HeaderName::from_static("x-feed-position"),
     HeaderName::from_static("x-ratelimit-limit"),
     HeaderName::from_static("x-ratelimit-remaining"),
     HeaderName::from_static("x-ratelimit-reset"),

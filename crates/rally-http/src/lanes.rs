@@ -35,6 +35,7 @@ pub(crate) struct Lanes {
     writes: Lane,
     exports: Lane,
     imports: Lane,
+    feed_waits: Lane,
 }
 
 /// A lane, in which work is done for parties in turn.
@@ -81,7 +82,13 @@ impl Lanes {
             writes: Lane::new(config.writes),
             exports: Lane::new(config.exports),
             imports: Lane::new(config.imports),
+            feed_waits: Lane::new(LaneOptions { waiting: 0, waiting_a_tenant: 0, ..config.feed_waits }),
         }
+    }
+
+    /// The places of requests that wait for a change of the feed.
+    pub(crate) const fn feed_waits(&self) -> &Lane {
+        &self.feed_waits
     }
 
     /// The lane of some work; `None` if it is done on the thread that serves the connection.

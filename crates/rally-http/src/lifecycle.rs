@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    future::pending,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
@@ -14,6 +15,7 @@ use axum::{
 use futures_util::future::{Either, Ready, ready};
 use parking_lot::RwLock;
 use rally_core::{Code, Error};
+use tokio::sync::watch;
 use tower::Service;
 
 use crate::{
@@ -45,6 +47,21 @@ struct Shared {
     /// The reason why the server is not ready; empty if it is as ready as its store.
     reason: RwLock<String>,
     request_ids: RequestIds,
+    is_stopping: watch::Sender<bool>,
+}
+
+/// The coming end of a server, for requests that only wait. It stands among the extensions of each request.
+#[derive(Clone, Debug)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Waits until the server begins to stop.
+    pub(crate) async fn begun(&mut self) {
+        if self.0.wait_for(|is_stopping| *is_stopping).await.is_err() {
+            // Without the one who tells of an end there is none.
+            pending::<()>().await;
+        }
+    }
 }
 
 impl Lifecycle {
@@ -67,8 +84,9 @@ impl Lifecycle {
         self.report("");
     }
 
-    /// Answers `/readyz` with 503 from now on.
+    /// Answers `/readyz` with 503 from now on, and requests that wait for a change at once.
     pub fn begin_stopping(&self) {
+        self.0.is_stopping.send_replace(true);
         self.report("the server is stopping");
     }
 
@@ -108,7 +126,8 @@ impl Service<Request> for Lifecycle {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        request.extensions_mut().insert(Stopping(self.0.is_stopping.subscribe()));
         match self.0.router.get() {
             Some(router) if request.uri().path() != READINESS || self.is_ready() => {
                 Either::Right(router.clone().call(request))

@@ -84,6 +84,14 @@ pub const WAITING: usize = 4_096;
 pub const WAITING_A_TENANT: usize = 256;
 /// Requests without a valid credential a minute and source address; failed logins are counted apart, to the same number.
 pub const FAILED_CREDENTIALS_PER_MINUTE: u32 = 60;
+/// Seconds that a request for changes may ask to wait for the next one.
+pub const FEED_WAIT_SECONDS: usize = 30;
+/// Requests that wait for a change at once.
+pub const FEED_WAITS: usize = 1_024;
+/// Requests of one tenant that wait for a change at once.
+pub const FEED_WAITS_A_TENANT: usize = 32;
+/// The time between two looks of such a request at the feed.
+pub const FEED_LOOK: Duration = Duration::from_millis(200);
 /// The time for which the store's answer to a check of readiness stands, in microseconds.
 pub const READINESS_MICROS: i64 = 1_000_000;
 /// The time that the store has to answer a check of readiness.

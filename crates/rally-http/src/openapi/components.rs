@@ -7,6 +7,7 @@ use super::{
     examples::{ETAG, ID, INSTANT},
     values::{count, instant, integer, reference, uuid},
 };
+use crate::limits::FEED_WAIT_SECONDS;
 
 pub(super) fn parameters() -> Value {
     let mut all = query_parameters();
@@ -139,6 +140,13 @@ fn feed_parameters() -> Value {
             &format!("The kinds of record, separated by commas, of {}; without it, all of them.", feed.join(", ")),
             json!({ "type": "string" }),
             &json!("contacts,deals"),
+        ),
+        "Wait": query(
+            "wait",
+            "Seconds to wait for the next change, if there is none yet; the answer comes with the first one. If too many \
+             requests wait already, the answer is 503.",
+            with_default(bounded(0, FEED_WAIT_SECONDS), &json!(0)),
+            &json!(25),
         ),
         "FeedLimit": query(
             "limit",
@@ -273,6 +281,11 @@ pub(super) fn headers() -> Value {
         ),
         "Content-Disposition": answer("The name of the file.", text(), json!("attachment; filename=\"contacts.csv\"")),
         "X-Total-Count": answer("The number of records in all, if `count=true`.", count(0), json!(4711)),
+        "X-Feed-Position": answer(
+            "The number of the last change that there is, of any kind: a reader that begins with what is to come begins `after` it.",
+            count(0),
+            json!(1042),
+        ),
         "Idempotent-Replayed": answer("`true` if this is the stored answer to an earlier request.", text(), json!("true")),
         "Preference-Applied": answer("The preference that was honoured.", text(), json!("return=minimal")),
         "Accept-Encoding": answer(

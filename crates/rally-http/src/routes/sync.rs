@@ -1,17 +1,25 @@
+use std::{future::pending, sync::Arc, time::Duration};
+
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
-use rally_core::{Action, Error, Faults, FeedEntry, FeedEpoch, FeedPosition, FeedQuery, Kind, Scope, limits};
+use rally_core::{
+    Action, Error, Faults, FeedEntry, FeedEpoch, FeedPosition, FeedQuery, Kind, Scope, Session, limits,
+};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     answer,
     app::App,
     call::Call,
     entry_fields::{EntryFields, names},
-    lanes::Work,
+    lanes::{Party, Work},
+    lifecycle::Stopping,
+    limits::{FEED_LOOK, FEED_WAIT_SECONDS},
     openapi::{ID, INSTANT, closed_set, count, instant, reference, told, uuid},
     parameters::Parameters,
     problem::Problem,
@@ -25,6 +33,9 @@ const MEMBERS: [&str; 6] = ["id", "entityType", "entityId", "action", "changedAt
 /// The epoch of the feed, in requests and answers.
 const FEED_EPOCH: HeaderName = HeaderName::from_static("x-feed-epoch");
 
+/// The number of the tenant's last change, in answers.
+const FEED_POSITION: HeaderName = HeaderName::from_static("x-feed-position");
+
 /// Bytes of the JSON of an entry.
 const ENTRY_BYTES: usize = 240;
 
@@ -36,17 +47,18 @@ static LIST_CHANGES: Special = Special {
     id: "listChanges",
     summary: "List changes",
     description: "Reading on from the last `changedAt` never skips a change and never repeats one. `Link` has the address \
-                  of the next page. A reader that sends `X-Feed-Epoch` back is told by `feed_reset` when the operator has put \
-                  the tenant back from a copy.",
+                  of the next page. With `wait` the answer comes with the next change, so that a reader hears of it at once. \
+                  A reader that sends `X-Feed-Epoch` back is told by `feed_reset` when the operator has put the tenant back \
+                  from a copy.",
     scope: Some(Scope::Read),
-    parameters: &["Since", "After", "Entities", "FeedLimit", "Fields", "FeedEpoch"],
+    parameters: &["Since", "After", "Entities", "FeedLimit", "Wait", "Fields", "FeedEpoch"],
     body: None,
     answer: ResponseSpec {
         status: 200,
         description: "The next changes, oldest first.",
         body: AnswerBody::ListOf("FeedEntry"),
         example: feed_example,
-        headers: &["Link", "X-Feed-Epoch"],
+        headers: &["Link", "X-Feed-Epoch", "X-Feed-Position"],
     },
     schemas: &[
         Schema { name: "FeedEntry", json: feed_entry },
@@ -55,32 +67,93 @@ static LIST_CHANGES: Special = Special {
     ],
 };
 
-async fn list_changes(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let answered = app.run(Work::LongRead, call.party(), move || {
-        call.session.require(Scope::Read)?;
-        let FeedParameters { mut feed, fields, ignored } = feed_query(call.parameters()?)?;
-        feed.epoch = epoch(&call.headers)?;
-        let page = call.session.feed(&feed)?;
+async fn list_changes(
+    State(app): State<App>,
+    stopping: Option<Extension<Stopping>>,
+    call: Call,
+) -> Result<Response, Problem> {
+    call.session.require(Scope::Read)?;
+    let mut parameters = feed_query(call.parameters()?)?;
+    parameters.feed.epoch = epoch(&call.headers)?;
+    let asked = Asked {
+        parameters,
+        path: call.path(),
+        query: call.uri.query().unwrap_or_default().to_owned(),
+        session: call.session,
+    };
+    Ok(answer_in_time(&app, Arc::new(asked), stopping.map(|Extension(stopping)| stopping)).await?)
+}
+
+/// Changes that a caller has asked for.
+struct Asked {
+    session: Session,
+    parameters: FeedParameters,
+    path: String,
+    query: String,
+}
+
+impl Asked {
+    /// The changes that there are by now, and true if there is any.
+    fn read(&self) -> Result<(Response, bool), Error> {
+        let FeedParameters { feed, fields, ignored, .. } = &self.parameters;
+        // Read first, so that whoever goes on from it misses nothing.
+        let (last_change, _) = self.session.last_change()?;
+        let page = self.session.feed(feed)?;
         let changes = page.changes;
-        let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| write_json(&fields, entry, out))?;
+        let mut response = answer::list(&changes, ENTRY_BYTES, |entry, out| write_json(fields, entry, out))?;
         let epoch = HeaderValue::try_from(page.epoch.to_string()).map_err(Error::internal)?;
         response.headers_mut().insert(FEED_EPOCH, epoch);
         if let Some(last) = changes.last().filter(|_| changes.len() == feed.limit) {
-            let next = next(&call, &ignored, feed.from, last);
-            answer::write_links(&mut response, &call.path(), &[("next", next)])?;
+            let next = next(&self.query, ignored, feed.from, last);
+            answer::write_links(&mut response, &self.path, &[("next", next)])?;
         }
-        Ok(response)
-    });
-    Ok(answered.await?)
+        response.headers_mut().insert(FEED_POSITION, HeaderValue::from(last_change));
+        Ok((response, !changes.is_empty()))
+    }
+}
+
+/// Answers with changes, or without any once the time that the caller would wait is over, or the server stops.
+async fn answer_in_time(
+    app: &App,
+    asked: Arc<Asked>,
+    mut stopping: Option<Stopping>,
+) -> Result<Response, Error> {
+    let party = Party::Tenant(asked.session.tenant().id);
+    // The time is the caller's, so it is not counted by the engine's clock, which may stand still.
+    let end = Instant::now() + asked.parameters.wait;
+    let mut place = None;
+    loop {
+        let reading = Arc::clone(&asked);
+        let (response, has_changes) = app.run(Work::LongRead, party, move || reading.read()).await?;
+        let left = end.saturating_duration_since(Instant::now());
+        if has_changes || left.is_zero() {
+            return Ok(response);
+        }
+        if place.is_none() {
+            place = Some(app.lanes().feed_waits().place(party).await?);
+        }
+        tokio::select! {
+            () = sleep(FEED_LOOK.min(left)) => {}
+            () = begun(stopping.as_mut()) => return Ok(response),
+        }
+    }
+}
+
+/// Waits until the server stops, if it can tell.
+async fn begun(stopping: Option<&mut Stopping>) {
+    match stopping {
+        Some(stopping) => stopping.begun().await,
+        None => pending().await,
+    }
 }
 
 /// The query for the changes after an entry, with the parameter that this one was asked with.
-fn next(call: &Call, ignored: &[String], from: FeedPosition, last: &FeedEntry) -> String {
+fn next(asked: &str, ignored: &[String], from: FeedPosition, last: &FeedEntry) -> String {
     let (name, value) = match from {
         FeedPosition::Since(_) => ("since", last.changed_at.to_string()),
         FeedPosition::After(_) => ("after", last.id.to_string()),
     };
-    query::with(call.uri.query(), ignored, &["since", "after"], &[(name, &value)])
+    query::with(Some(asked), ignored, &["since", "after"], &[(name, &value)])
 }
 
 /// The epoch that the reader knows the position of.
@@ -111,6 +184,8 @@ fn write_json(fields: &EntryFields, entry: &FeedEntry, out: &mut Vec<u8>) -> Res
 struct FeedParameters {
     feed: FeedQuery,
     fields: EntryFields,
+    /// The longest time to wait for a change.
+    wait: Duration,
     /// Names that mean nothing here.
     ignored: Vec<String>,
 }
@@ -120,10 +195,12 @@ fn feed_query(mut parameters: Parameters) -> Result<FeedParameters, Error> {
     let from = position(&mut parameters);
     let kinds = kinds(&mut parameters);
     let limit = parameters.number("limit", 1, limits::FEED_PAGE).unwrap_or(limits::FEED_PAGE);
+    let wait = parameters.number("wait", 0, FEED_WAIT_SECONDS).unwrap_or(0);
+    let wait = Duration::from_secs(u64::try_from(wait).map_err(Error::internal)?);
     let fields = EntryFields::read(&mut parameters, &MEMBERS);
     let ignored = parameters.finish()?;
     let from = from.ok_or_else(|| Error::internal("a feed without a position has a fault"))?;
-    Ok(FeedParameters { feed: FeedQuery { from, kinds, limit, epoch: None }, fields, ignored })
+    Ok(FeedParameters { feed: FeedQuery { from, kinds, limit, epoch: None }, fields, wait, ignored })
 }
 
 /// Reads the position to go on from; without one, there is a fault.

@@ -69,6 +69,8 @@ impl Agreement {
     fn of(profile: Profile) -> Self {
         let engine = rally_core::Config { profile, requests_per_minute: 0, ..rally_core::Config::default() };
         let api = Api::with(Setting { engine, ..Setting::default() });
+        // So that no request waits for a first change.
+        api.add("first@x.example");
         let document = api.get("/openapi.json").send().value();
         let pipeline = api.get("/api/pipelines").send().value()[0].clone();
         Self { api, document, pipeline, last: Cell::new(0) }
