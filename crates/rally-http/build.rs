@@ -1,5 +1,6 @@
-//! Takes the files of the page under `/docs` out of the archive of Swagger UI, which has seven times as many bytes. They stay
-//! as the archive has them: images as they are, and all else deflated.
+//! Makes the files that the program serves. Those of the page under `/docs` are taken out of the archive of Swagger UI, which has seven times as many bytes. They stay
+//! as the archive has them: images as they are, and all else deflated. Those of the console are its sources without
+//! comments and blanks, which browsers have no use for.
 
 use std::{
     env,
@@ -8,6 +9,8 @@ use std::{
     io::{self, Write},
     path::PathBuf,
 };
+#[cfg(feature = "console")]
+use std::{ffi::OsStr, path::Path};
 
 use rawzip::{CompressionMethod, ZipArchive};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
@@ -27,7 +30,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     for name in FILES {
         fs::write(folder.join(name), packed(name)?)?;
     }
-    Ok(io::stdout().write_all(b"cargo::rerun-if-changed=build.rs\n")?)
+    #[cfg(feature = "console")]
+    pack_console(&folder.join("console"))?;
+    Ok(io::stdout().write_all(b"cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=src/console\n")?)
+}
+
+/// Writes the files of the console without what only their readers need.
+#[cfg(feature = "console")]
+fn pack_console(folder: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir("src/console")? {
+        let path = entry?.path();
+        let (name, text) = (path.file_name().unwrap_or_default(), fs::read_to_string(&path)?);
+        let packed = match path.extension().and_then(OsStr::to_str) {
+            Some("js") => minifier::js::minify(&text)?.to_string(),
+            Some("css") => minifier::css::minify(&text)?.to_string(),
+            _ => text,
+        };
+        fs::write(folder.join(name), packed)?;
+    }
+    Ok(())
 }
 
 /// The bytes of a file as the archive has them.

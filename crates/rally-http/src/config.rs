@@ -37,6 +37,9 @@ pub struct Config {
     pub body_bytes_per_second: u32,
     /// Bytes of a query string at most.
     pub query_bytes: usize,
+    /// True for a console at `/console`: a page to see and steer a tenant with, by the API alone.
+    #[cfg(feature = "console")]
+    pub console: bool,
     /// The memory of walks by offset, so that changes between their pages make them skip no record. Each server
     /// remembers what it has answered itself: a walk that changes to another one goes on by counting.
     pub walks: WalkMemory,
@@ -189,6 +192,8 @@ impl Default for Config {
             body_grace: limits::BODY_GRACE,
             body_bytes_per_second: limits::BODY_BYTES_PER_SECOND,
             query_bytes: limits::QUERY_BYTES,
+            #[cfg(feature = "console")]
+            console: false,
             walks: WalkMemory::default(),
             work_on: WorkOn::BlockingThreads,
             reads: LaneOptions::at_once(limits::AT_ONCE),

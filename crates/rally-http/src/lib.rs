@@ -32,6 +32,8 @@ mod call;
 mod caller;
 mod conditional;
 mod config;
+#[cfg(feature = "console")]
+mod console;
 mod cors;
 mod courier;
 mod credentials;

@@ -43,6 +43,7 @@ pub(crate) fn app(engine: Engine, config: Config) -> App {
 
 /// The whole API, answered by an app unless another is named for a request.
 pub(crate) fn routes_of(app: App) -> Router {
+    let console = routes_under("", console(app.config()));
     let apps = Apps(app);
     Router::new()
         .merge(routes_under("/api/v1", routes::api()))
@@ -50,12 +51,24 @@ pub(crate) fn routes_of(app: App) -> Router {
         .merge(routes_under("/api", routes::api()))
         .merge(routes_under("", routes::operations()))
         .merge(routes_under("", routes::assets()))
+        .merge(console)
         .method_not_allowed_fallback(async || {
             Problem::new(Failure::MethodNotAllowed, "this path does not take this method; see Allow")
         })
         .fallback(async || Problem::no_such_path())
         .layer(from_fn_with_state(apps.clone(), answer_request))
         .with_state(apps)
+}
+
+/// The routes of the console, if it is asked for.
+#[cfg(feature = "console")]
+fn console(config: &Config) -> Vec<Route> {
+    if config.console { routes::console() } else { Vec::new() }
+}
+
+#[cfg(not(feature = "console"))]
+const fn console(_: &Config) -> Vec<Route> {
+    Vec::new()
 }
 
 fn routes_under(base: &str, routes: Vec<Route>) -> Router<Apps> {

@@ -5,6 +5,8 @@ mod api_keys;
 mod audit;
 mod auth;
 mod companies;
+#[cfg(feature = "console")]
+mod console;
 mod contacts;
 mod deals;
 mod importexport;
@@ -44,6 +46,12 @@ pub(crate) fn api() -> Vec<Route> {
 /// The routes beside it, which ask for no credential.
 pub(crate) fn operations() -> Vec<Route> {
     operations::routes()
+}
+
+/// The page at `/console` and its files, which the document leaves out.
+#[cfg(feature = "console")]
+pub(crate) fn console() -> Vec<Route> {
+    console::routes()
 }
 
 /// The files of the page at `/docs`, which the document leaves out.

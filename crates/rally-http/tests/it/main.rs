@@ -16,6 +16,8 @@ mod bodies;
 mod callers;
 mod companies;
 mod conditional;
+#[cfg(feature = "console")]
+mod console;
 mod contacts;
 mod cors;
 mod courier;

@@ -18,6 +18,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Announces the URL of a server, as text or as JSON.
 pub(crate) struct Announcer {
     pub(crate) url: String,
+    pub(crate) has_console: bool,
     pub(crate) place: Place,
     pub(crate) json: bool,
 }
@@ -26,6 +27,9 @@ pub(crate) struct Announcer {
 #[derive(Serialize)]
 struct Ready<'a> {
     url: &'a str,
+    /// The address of the console, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    console: Option<String>,
     store: &'a str,
     tenants: &'a [ReadyTenant],
 }
@@ -66,6 +70,10 @@ impl Announcer {
         }
     }
 
+    fn console(&self) -> Option<String> {
+        if self.has_console { Some(format!("{}/console", self.url)) } else { None }
+    }
+
     fn say_waiting(&self) -> Result<(), Failure> {
         if self.json {
             return self.say_json(&[]);
@@ -78,6 +86,9 @@ impl Announcer {
             return self.say_json(tenants);
         }
         let mut text = format!("Rally is ready at {}; its records are in {}\n", self.url, self.place.name);
+        if let Some(console) = self.console() {
+            text += &format!("the console is at {console}\n");
+        }
         for tenant in tenants {
             text += &match &tenant.api_key {
                 Some(key) => format!("tenant {} is new; its admin key, shown only now: {key}\n", tenant.slug),
@@ -88,7 +99,7 @@ impl Announcer {
     }
 
     fn say_json(&self, tenants: &[ReadyTenant]) -> Result<(), Failure> {
-        let ready = Ready { url: &self.url, store: &self.place.location, tenants };
+        let ready = Ready { url: &self.url, console: self.console(), store: &self.place.location, tenants };
         let line = serde_json::to_string(&ready).map_err(|error| Failure::new(error.to_string()))?;
         admin::print(&format!("{line}\n"))
     }

@@ -108,6 +108,9 @@ pub(crate) struct ServeArguments {
     /// Address or name, and port, to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "RALLY_LISTEN")]
     pub(crate) listen: Addresses,
+    /// Serve the console at /console: pages to see and steer a tenant with, in a browser
+    #[arg(long)]
+    pub(crate) console: bool,
     /// Let webhooks be sent to this machine, by http too; never where tenants are strangers
     #[arg(long)]
     pub(crate) webhook_allow_loopback: bool,
@@ -123,6 +126,9 @@ pub(crate) struct FakeArguments {
     /// Listen on an address that other machines reach, which a fake refuses otherwise
     #[arg(long)]
     pub(crate) allow_remote: bool,
+    /// Do without the console at /console, which a fake has otherwise
+    #[arg(long)]
+    pub(crate) no_console: bool,
     /// End once standard input ends, so that a fake does not outlive the test that has started it
     #[arg(long)]
     pub(crate) exit_with_stdin: bool,

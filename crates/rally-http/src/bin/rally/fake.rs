@@ -46,7 +46,8 @@ async fn serve(arguments: &FakeArguments) -> Result<(), Failure> {
     let serving =
         rally_http::serve(listener, tenants.router(), serve_options(arguments), signals.clone().stop());
     let serving = tokio::spawn(serving);
-    Announcer { url, place: Place::memory(), json: common.json }.say_ready(&ready)?;
+    let has_console = !arguments.no_console;
+    Announcer { url, has_console, place: Place::memory(), json: common.json }.say_ready(&ready)?;
     let served = tokio::select! {
         served = serving => served.unwrap_or_else(|panicked| Err(panicked.into())),
         () = signals.hurry() => Ok(()),
@@ -58,6 +59,7 @@ fn options(arguments: &FakeArguments, url: &str) -> Result<FakeOptions, Failure>
     let common = &arguments.common;
     let mut options = FakeOptions::new(url);
     options.engine.requests_per_minute = common.rate_limit;
+    options.http.console = !arguments.no_console;
     options.http.host_suffixes.clone_from(&common.host_suffixes);
     options.http.cors_origins.clone_from(&common.cors_origins);
     options.http.trusted_proxies.clone_from(&common.trusted_proxies);

@@ -28,6 +28,8 @@ struct Server<'a> {
     store: StoreArguments,
     listen: &'a Addresses,
     config: Config,
+    /// True for a server with the console.
+    console: bool,
     common: &'a CommonArguments,
 }
 
@@ -38,6 +40,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
         store: arguments.store.clone(),
         listen: &arguments.listen,
         config: Config { requests_per_minute: common.rate_limit, reach, ..Config::default() },
+        console: arguments.console,
         common,
     };
     run(
@@ -120,6 +123,7 @@ impl Server<'_> {
         lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
         let announcer = Announcer {
             url: format!("http://{address}"),
+            has_console: self.console,
             place: opened.place.clone(),
             json: self.common.json,
         };
@@ -172,6 +176,7 @@ impl Server<'_> {
         http.host_suffixes.clone_from(&self.common.host_suffixes);
         http.cors_origins.clone_from(&self.common.cors_origins);
         http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
+        http.console = self.console;
         http.trusted_proxies.clone_from(&self.common.trusted_proxies);
         http.work_on = self.store.store.work_on();
         if let Some(at_once) = self.store.long_reads() {

@@ -1,0 +1,58 @@
+// The deliveries of a webhook, with what the receiver has answered.
+
+import { call } from "./api.js";
+import { badge, button, empty, facts, filterSelect, h } from "./element.js";
+import { pagedGrid } from "./grid.js";
+import { complain, say } from "./notice.js";
+import { time } from "./time.js";
+import { EVENTS } from "./webhooks.js";
+
+const STATES = ["pending", "succeeded", "failed", "exhausted", "skipped"];
+const TONES = { succeeded: "won", failed: "lost", exhausted: "lost", pending: "open", skipped: "open" };
+
+/** The section: its element, and `load` to read it anew. */
+export function deliveries(id, signal) {
+    const open = new Set();
+    const filter = { status: "", eventType: "" };
+    const again = async (delivery) => {
+        try {
+            await call("POST", `webhooks/${id}/deliveries/${delivery.id}/redeliver`);
+            say("The event is sent once more.");
+            await list.load();
+        } catch (error) {
+            complain(error);
+        }
+    };
+    const details = (delivery) => {
+        const element = h("details", { open: open.has(delivery.id) }, h("summary", { "data-key": delivery.id }, delivery.eventType), factsOf(delivery));
+        element.addEventListener("toggle", () => element.open ? open.add(delivery.id) : open.delete(delivery.id));
+        return element;
+    };
+    const list = pagedGrid({
+        caption: "Deliveries", heads: ["Event", "State", "Change", "Attempts", "Answer", "Created", ""], path: `webhooks/${id}/deliveries`, signal,
+        nothing: empty("No delivery is here. One comes with the next change that the webhook follows, or with a test."),
+        row: (delivery) => [details(delivery), badge(delivery.status, TONES[delivery.status]), delivery.sequence?.text, delivery.attempt.text,
+            delivery.responseStatus?.text ?? delivery.error ?? "\u2014", time(delivery.createdAt),
+            button("Send again", () => again(delivery), { "data-key": `again-${delivery.id}`, "aria-label": `Send again: ${delivery.eventType}` })],
+    });
+    const choose = (name, label, words) => filterSelect(label, words.map((word) => [word]), "", (word) => {
+        filter[name] = word;
+        list.load({ ...filter }).catch(complain);
+    });
+    const element = h("section", { "aria-labelledby": "deliveries" }, h("h2", { id: "deliveries" }, "Deliveries"),
+        h("div.bar", null, choose("status", "State", STATES), choose("eventType", "Event", [...EVENTS.slice(1), "webhook.test", "webhook.disabled"])), list.element);
+    return { element, load: () => list.load() };
+}
+
+function factsOf(delivery) {
+    return facts([
+        ["Delivery", delivery.id],
+        ["Event", delivery.eventId],
+        delivery.durationMs && ["Took", `${delivery.durationMs} ms`],
+        delivery.error && ["Error", delivery.error],
+        delivery.nextAttemptAt && ["Next attempt", time(delivery.nextAttemptAt)],
+        delivery.deliveredAt && ["Delivered", time(delivery.deliveredAt)],
+        delivery.responseBody !== null && ["Body of the answer", h("pre", { tabindex: "0" }, delivery.responseBody || "(empty)")],
+    ]);
+}
+

@@ -1,0 +1,69 @@
+// Elements of the page, made of names and children. Texts become text nodes, so that nothing that a record says is markup.
+
+/** An element: `h("a.quiet", { href: "#" }, "text")`. A name that begins with `on` is a listener. */
+export function h(tag, attributes, ...children) {
+    const [name, ...classes] = tag.split(".");
+    const element = document.createElement(name);
+    if (classes.length) element.className = classes.join(" ");
+    for (const [key, value] of Object.entries(attributes ?? {})) set(element, key, value);
+    element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+    return element;
+}
+
+function set(element, key, value) {
+    if (value === null || value === undefined || value === false) return;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "value" || key === "checked" || key === "indeterminate") element[key] = value;
+    else element.setAttribute(key, value === true ? "" : value);
+}
+
+/** Puts children in the place of those that an element has. */
+export function fill(element, ...children) {
+    element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+    return element;
+}
+
+/** A button that does something. */
+export function button(text, onclick, attributes) {
+    return h("button", { type: "button", onclick, ...attributes }, text);
+}
+
+let numbers = 0;
+/** An id that no other element has. */
+export function newId(prefix) {
+    numbers += 1;
+    return `${prefix}-${numbers}`;
+}
+
+/** A heading of a page, which has the focus when the page comes. */
+export function heading(text) {
+    return h("h1", { tabindex: "-1" }, text);
+}
+
+/** A list of names and values. */
+export function facts(pairs) {
+    return h("dl.facts", null, pairs.filter(Boolean).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value ?? "\u2014"))));
+}
+
+/** A field of a bar of filters: a label over a control, which has the id. */
+export function labelled(label, id, control) {
+    return h("div.filter", null, h("label", { for: id }, label), control);
+}
+
+/** A filter by one of some words, or by none of them. `choose` gets the word. */
+export function filterSelect(label, options, value, choose, none = "any") {
+    const id = newId("filter");
+    const select = h("select", { id, onchange: () => choose(select.value) }, none && h("option", { value: "" }, none), options.map(([word, name]) => h("option", { value: word }, name ?? word)));
+    select.value = value ?? "";
+    return labelled(label, id, select);
+}
+
+/** What a page says where it has nothing to show, with what to do next. */
+export function empty(text, ...next) {
+    return h("p.empty", null, text, " ", ...next);
+}
+
+/** A word with a colour of its own; the word tells all by itself. */
+export function badge(word, tone) {
+    return h(`span.badge.${tone}`, null, word);
+}

@@ -1,0 +1,146 @@
+// The console: pages of one tenant behind one shell, all by the API.
+
+import { keptCredential, may, readSettings, session, signIn, signOut } from "./api.js";
+import { fill, h } from "./element.js";
+import { addKey, listen, setPageKeys, showKeys } from "./keys.js";
+import { begin, end } from "./live.js";
+import { forgetNames, forgetPipelines } from "./names.js";
+import { complain, noticePlaces } from "./notice.js";
+import { current, go } from "./router.js";
+import { findFake, shell } from "./shell.js";
+import { setZone } from "./time.js";
+import * as apiKeys from "./api_keys.js";
+import * as audit from "./audit.js";
+import * as board from "./board.js";
+import * as clock from "./clock.js";
+import * as faults from "./faults.js";
+import * as feed from "./feed.js";
+import * as importing from "./import.js";
+import * as inbox from "./inbox.js";
+import * as overview from "./overview.js";
+import * as record from "./record.js";
+import * as records from "./records.js";
+import * as requests from "./requests.js";
+import * as settings from "./settings.js";
+import * as signInPage from "./sign_in.js";
+import * as users from "./users.js";
+import * as webhook from "./webhook.js";
+import * as webhooks from "./webhooks.js";
+
+const KINDS = ["contacts", "companies", "deals", "activities"];
+
+/** Pages by the first part of their address: the scope that they need, and the key behind `g` that leads there. */
+const PAGES = {
+    overview: { page: overview, title: "Overview", key: "o" },
+    board: { page: board, title: "Board", key: "b" },
+    contacts: { page: records, title: "Contacts", key: "c" },
+    companies: { page: records, title: "Companies", key: "p" },
+    deals: { page: records, title: "Deals", key: "d" },
+    activities: { page: records, title: "Activities", key: "a" },
+    feed: { page: feed, title: "Feed", key: "f" },
+    webhooks: { page: webhooks, title: "Webhooks", key: "w", scope: "admin" },
+    users: { page: users, title: "Users", key: "u" },
+    keys: { page: apiKeys, title: "API keys", key: "k", scope: "admin" },
+    settings: { page: settings, title: "Settings", key: "s", scope: "admin" },
+    audit: { page: audit, title: "Audit", key: "t", scope: "admin" },
+    clock: { page: clock, title: "Clock", isFake: true },
+    faults: { page: faults, title: "Faults", isFake: true },
+    inbox: { page: inbox, title: "Inbox", key: "i", isFake: true },
+    requests: { page: requests, title: "Requests", isFake: true },
+};
+
+let leaving = null;
+let place = null;
+
+/** The page for an address; the overview for one that no page has. */
+function pageOf(parts) {
+    const [first, second] = parts;
+    if (KINDS.includes(first) && second === "import") return { page: importing, title: "Import" };
+    if (KINDS.includes(first) && second) return { page: record, title: PAGES[first].title };
+    if (first === "webhooks" && second && may("admin")) return { page: webhook, title: "Webhook" };
+    const found = PAGES[first];
+    return found && visible(found) ? found : null;
+}
+
+function visible({ scope, isFake }) {
+    return (!scope || may(scope)) && (!isFake || session.isFake);
+}
+
+async function showPage() {
+    leaving?.abort();
+    leaving = new AbortController();
+    const { signal } = leaving;
+    const { parts, query } = current();
+    const found = pageOf(parts);
+    if (!found) {
+        history.replaceState(null, "", "#/overview");
+        return showPage();
+    }
+    document.title = `${found.title} \u2013 Rally`;
+    setPageKeys({});
+    place.setPage(parts[0]);
+    const main = fill(h("main", { id: "main", tabindex: "-1" }));
+    main.setAttribute("aria-busy", "true");
+    place.setMain(main);
+    try {
+        await found.page.show({ main, parts, query, signal });
+    } catch (error) {
+        if (signal.aborted || error.status === 401) return;
+        fill(main, h("h1", { tabindex: "-1" }, found.title), h("p.fault", { role: "alert" }, error.told ?? String(error)),
+            h("p", null, h("button", { type: "button", onclick: showPage }, "Try again")));
+        if (!error.told) throw error;
+    } finally {
+        main.removeAttribute("aria-busy");
+    }
+    // Whoever has moved the focus meanwhile keeps it.
+    if (!signal.aborted && [document.body, null].includes(document.activeElement)) main.querySelector("h1")?.focus();
+}
+
+async function start() {
+    const settingsRead = readSettings().then(({ timezone }) => setZone(timezone)).catch(() => setZone("UTC"));
+    await Promise.all([settingsRead, findFake()]);
+    const pages = Object.entries(PAGES).filter(([, page]) => visible(page));
+    place = shell(pages, stop);
+    fill(document.body, place.element, noticePlaces());
+    for (const [name, { title, key }] of pages) if (key) addKey(`g ${key}`, `Go to ${title.toLowerCase()}`, () => go(name));
+    begin();
+    session.onEnd = (problem) => stop(problem);
+    await showPage();
+}
+
+/** Ends what the caller sees, and asks for a credential. */
+function stop(problem) {
+    leaving?.abort();
+    end();
+    session.onEnd = null;
+    signOut();
+    forgetNames();
+    forgetPipelines();
+    place = null;
+    signedOut(problem?.status ? "You have been signed out, as the server no longer accepts the credential." : "");
+}
+
+function signedOut(why) {
+    document.title = "Sign in \u2013 Rally";
+    fill(document.body, signInPage.form(why, start), noticePlaces());
+    document.querySelector("form input")?.focus();
+}
+
+async function open() {
+    const kept = keptCredential();
+    if (kept) {
+        try {
+            await signIn(kept, true);
+            return await start();
+        } catch (error) {
+            if (!error.status) complain(error, ["Try again", open]);
+            else signOut();
+        }
+    }
+    return signedOut("");
+}
+
+addKey("?", "Show the keys", showKeys);
+listen();
+addEventListener("hashchange", () => place && showPage());
+open();

@@ -1,0 +1,105 @@
+// The names of records that others refer to, each read once.
+
+import { get } from "./api.js";
+import { h } from "./element.js";
+import { KINDS } from "./kinds.js";
+import { href } from "./router.js";
+
+const MOST = 5_000;
+const AT_ONCE = 6;
+const known = new Map();
+const waiting = [];
+let running = 0;
+
+/** Forgets all names, as after signing out. */
+export function forgetNames() {
+    known.clear();
+}
+
+/** Keeps a name that was read anyway. */
+export function keepName(kind, id, name) {
+    if (known.size >= MOST) known.clear();
+    known.set(`${kind}/${id}`, Promise.resolve(name));
+}
+
+/** The name of a record; its id where it cannot be read. */
+export function nameOf(kind, id) {
+    const key = `${kind}/${id}`;
+    if (!known.has(key)) {
+        if (known.size >= MOST) known.clear();
+        known.set(key, inTurn(() => read(kind, id)));
+    }
+    return known.get(key);
+}
+
+async function read(kind, id) {
+    try {
+        const { body } = await get(`${kind}/${id}`);
+        return kind === "users" ? body.name : KINDS[kind].name(body);
+    } catch {
+        known.delete(`${kind}/${id}`);
+        return id;
+    }
+}
+
+/** Runs so many at once, and the others after them. */
+function inTurn(act) {
+    return new Promise((resolve) => {
+        waiting.push(() => act().then(resolve).finally(next));
+        if (running < AT_ONCE) {
+            running += 1;
+            waiting.shift()();
+        }
+    });
+}
+
+function next() {
+    const act = waiting.shift();
+    if (act) act();
+    else running -= 1;
+}
+
+/** An element that shows the name of a record once it is known, as a link where there is a page for it. */
+export function nameElement(kind, id, name) {
+    if (!id) return null;
+    const element = kind === "users" ? h("span") : h("a", { href: href(kind, id) });
+    element.textContent = name ?? "\u2026";
+    if (!name) nameOf(kind, id).then((read) => (element.textContent = read));
+    return element;
+}
+
+let pipelines = null;
+/** The pipelines, the default one first. */
+export function allPipelines() {
+    pipelines ??= readPipelines().catch((error) => {
+        pipelines = null;
+        throw error;
+    });
+    return pipelines;
+}
+
+export function forgetPipelines() {
+    pipelines = null;
+}
+
+async function readPipelines() {
+    const all = [];
+    for (let query = { limit: 100 }; query;) {
+        const { body, next: more } = await get("pipelines", query);
+        all.push(...body);
+        query = more;
+    }
+    return all.sort((one, other) => Number(other.isDefault) - Number(one.isDefault));
+}
+
+/** All users, at most 500 of them. */
+export async function allUsers() {
+    const all = [];
+    for (let query = { limit: 100 }; query && all.length < 500;) {
+        const { body, next: more } = await get("users", query);
+        all.push(...body);
+        query = more;
+    }
+    for (const user of all) keepName("users", user.id, user.name);
+    return all;
+}
