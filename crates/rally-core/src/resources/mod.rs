@@ -46,9 +46,9 @@ pub use tenant_files::{ImportedTenant, TenantFile, TenantImport, TenantParts};
 pub use tenants::{Tenant, TenantDraft, TenantHandle, TenantUpdate};
 pub use users::{Password, User, UserDraft, UserUpdate};
 pub use webhooks::{
-    Answered, Attempted, Claim, CourierLimits, Deliveries, Delivery, DeliveryOrder, DeliveryQuery,
-    DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, RetryAfter, Webhook, WebhookDeliveries,
-    WebhookDraft, WebhookUpdate, WebhookUrl,
+    Answered, Attempted, Claim, CourierLimits, Deliveries, Delivery, DeliveryMessage, DeliveryOrder,
+    DeliveryQuery, DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, RetryAfter, Webhook,
+    WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
 };
 
 use crate::{

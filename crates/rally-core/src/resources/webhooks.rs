@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub use self::{
     address::{ForbiddenAddress, WebhookUrl},
     claims::{Claim, CourierLimits, Deliveries},
-    deliveries::{Delivery, DeliveryQuery, DeliveryStatus, WebhookDeliveries},
+    deliveries::{Delivery, DeliveryMessage, DeliveryQuery, DeliveryStatus, WebhookDeliveries},
     event::Event,
     filter::EventFilter,
     finish::Finished,

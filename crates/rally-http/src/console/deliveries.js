@@ -1,8 +1,9 @@
 // The deliveries of a webhook, with what the receiver has answered.
 
-import { call } from "./api.js";
-import { badge, button, empty, facts, filterSelect, h } from "./element.js";
+import { call, get } from "./api.js";
+import { badge, button, empty, facts, fill, filterSelect, h } from "./element.js";
 import { pagedGrid } from "./grid.js";
+import { parse, printed } from "./json.js";
 import { complain, say } from "./notice.js";
 import { time } from "./time.js";
 import { EVENTS } from "./webhooks.js";
@@ -13,6 +14,7 @@ const TONES = { succeeded: "won", failed: "lost", exhausted: "lost", pending: "o
 /** The section: its element, and `load` to read it anew. */
 export function deliveries(id, signal) {
     const open = new Set();
+    const sent = new Map();
     const filter = { status: "", eventType: "" };
     const again = async (delivery) => {
         try {
@@ -24,8 +26,17 @@ export function deliveries(id, signal) {
         }
     };
     const details = (delivery) => {
-        const element = h("details", { open: open.has(delivery.id) }, h("summary", { "data-key": delivery.id }, delivery.eventType), factsOf(delivery));
-        element.addEventListener("toggle", () => element.open ? open.add(delivery.id) : open.delete(delivery.id));
+        const place = h("div", null, sent.get(delivery.id));
+        const element = h("details", { open: open.has(delivery.id) }, h("summary", { "data-key": delivery.id }, delivery.eventType), place, factsOf(delivery));
+        element.addEventListener("toggle", () => {
+            if (!element.open) return open.delete(delivery.id);
+            open.add(delivery.id);
+            if (!sent.has(delivery.id)) readMessage(id, delivery.id, signal).then((message) => {
+                sent.set(delivery.id, message);
+                fill(place, message);
+            }).catch(complain);
+            return undefined;
+        });
         return element;
     };
     const list = pagedGrid({
@@ -42,6 +53,13 @@ export function deliveries(id, signal) {
     const element = h("section", { "aria-labelledby": "deliveries" }, h("h2", { id: "deliveries" }, "Deliveries"),
         h("div.bar", null, choose("status", "State", STATES), choose("eventType", "Event", [...EVENTS.slice(1), "webhook.test", "webhook.disabled"])), list.element);
     return { element, load: () => list.load() };
+}
+
+/** What was sent: the headers that all attempts have alike, and the body. */
+async function readMessage(id, delivery, signal) {
+    const { body: message } = await get(`webhooks/${id}/deliveries/${delivery}/message`, null, signal);
+    return [facts([["content-type", message.contentType], ["webhook-id", message.webhookId], ["webhook-timestamp", "the second of the attempt"], ["webhook-signature", "of these and the body, by the secret"]]),
+        h("p", null, "Body"), h("pre", { tabindex: "0" }, message.body === null ? "not made yet, or kept no more" : printed(parse(message.body)))];
 }
 
 function factsOf(delivery) {

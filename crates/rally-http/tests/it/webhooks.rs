@@ -253,6 +253,26 @@ fn a_delivery_is_made_once_more() {
 }
 
 #[test]
+fn the_message_of_a_delivery_is_what_is_sent() {
+    let api = Api::new();
+    let id = made(&api);
+    api.add("a@x.example");
+    let delivery = deliveries(&api, &id, "").items().remove(0);
+    let name = delivery["id"].as_str().unwrap();
+    let path = format!("{}/deliveries/{name}/message", at(&id));
+    let message = api.get(&path).send().is(200).value();
+    assert_eq!((&message["webhookId"], &message["contentType"]), (&json!(name), &json!("application/json")));
+    let body: Value = serde_json::from_str(message["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&body["type"], &body["data"]["email"]), (&json!("contact.created"), &json!("a@x.example")));
+    for (key, status) in [("", 401), (&*api.reader, 403), (&*api.other, 404)] {
+        api.get(&path).key(key).send().is(status);
+    }
+    for unknown in [path.replace(name, NOWHERE), path.replace(name, "7"), path.replace(&id, NOWHERE)] {
+        api.get(&unknown).send().is(404);
+    }
+}
+
+#[test]
 fn the_past_is_sent_once_more() {
     let api = Api::new();
     for number in 0..3 {

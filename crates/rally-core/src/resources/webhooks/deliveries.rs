@@ -8,7 +8,7 @@ use super::{Event, Webhook, no_webhook};
 use crate::{
     base::{Error, Faults, Id, Kind, Scope, Timestamp, closed_set, limits},
     engine::{
-        codec::{self, DeliveryV1, RecordHead, Slot},
+        codec::{self, DeliveryV1, EventV1, PayloadV1, RecordHead, Slot},
         keys::{EventPlace, outbox, spaces},
         read::{Page, check_limit},
         schema::{self, Model, Resource, Row, Rule, Slots, quote, stored},
@@ -156,6 +156,16 @@ impl Default for DeliveryQuery {
     }
 }
 
+/// The message that a delivery brings to its receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryMessage {
+    /// The id that is sent as `webhook-id`.
+    pub webhook_id: Uuid,
+    /// The body, byte for byte. `None` while it is not made yet, which the first attempt does for changes of a large
+    /// transaction, and once it is kept no more.
+    pub body: Option<String>,
+}
+
 /// The deliveries of a webhook.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookDeliveries<'s> {
@@ -264,6 +274,37 @@ impl WebhookDeliveries<'_> {
         let value = snapshot.get(&key)?.ok_or_else(no_delivery)?;
         let row: DeliveryV1 = codec::decode(&value)?;
         Ok(self.row(&Entry { key, value }, &row)?)
+    }
+
+    /// The message of a delivery.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    /// # let till = acme.webhooks().create(&draft)?;
+    /// let test = acme.webhooks().test(till.id)?;
+    /// let message = acme.webhooks().deliveries(till.id).message(test.id)?;
+    /// assert!(message.body.is_some_and(|body| body.contains("webhook.test")));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get).
+    pub fn message(&self, delivery: Id<Delivery>) -> Result<DeliveryMessage, Error> {
+        let snapshot = self.snapshot()?;
+        let place = self.place(delivery).ok_or_else(no_delivery)?;
+        let row = snapshot.get(&outbox::delivery(self.webhook, place).into_key())?.ok_or_else(no_delivery)?;
+        let row: DeliveryV1 = codec::decode(&row)?;
+        let origin = EventPlace { instant: Timestamp::from_micros(row.origin), ..place };
+        let event = snapshot.get(&outbox::event(place).into_key())?;
+        let body = match event.map(|event| codec::decode::<EventV1>(&event)).transpose()? {
+            Some(EventV1 { payload: PayloadV1::Body(body), .. }) => Some(body),
+            _ => None,
+        };
+        let body = body.map(String::from_utf8).transpose().map_err(|_| Error::internal("a body is UTF-8"))?;
+        Ok(DeliveryMessage { webhook_id: origin.id(self.session.tenant().id, self.webhook.as_bytes()), body })
     }
 
     /// The place of a delivery of this webhook, if the id is one of its.

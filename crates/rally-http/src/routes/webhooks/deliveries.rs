@@ -1,10 +1,11 @@
-use axum::{extract::State, response::Response};
+use axum::{extract::State, http::StatusCode, response::Response};
 use rally_core::{
-    Delivery, DeliveryQuery, Error, Event, Page, Webhook, limits,
+    Delivery, DeliveryMessage, DeliveryQuery, Error, Event, Page, Webhook, limits,
     schema::{Editable, Fields, Model, Resource, Row},
 };
+use serde_json::json;
 
-use super::documents::{LIST_DELIVERIES, REDELIVER};
+use super::documents::{GET_MESSAGE, LIST_DELIVERIES, REDELIVER};
 use crate::{
     answer,
     app::App,
@@ -25,6 +26,12 @@ pub(super) fn routes() -> Vec<Route> {
             "/webhooks/{id}/deliveries",
             list_deliveries,
             Operation::Special(&LIST_DELIVERIES),
+        ),
+        Route::new(
+            Method::Get,
+            "/webhooks/{id}/deliveries/{deliveryId}/message",
+            message,
+            Operation::Special(&GET_MESSAGE),
         ),
         Route::new(
             Method::Post,
@@ -89,6 +96,19 @@ fn links(
         links.push(("next", other(&["offset", "after"], &[("after", &last.id().to_string())])));
     }
     Ok(links)
+}
+
+async fn message(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let answered = app.run(Work::Read, call.party(), move || {
+        call.session.require(Delivery::READ)?;
+        call.take_no_parameters()?;
+        let (id, delivery) = (call.id()?, call.id_behind::<Delivery>("deliveries", "delivery")?);
+        let DeliveryMessage { webhook_id, body } =
+            Webhook::of(&call.session).deliveries(id).message(delivery)?;
+        let message = json!({ "contentType": "application/json", "webhookId": webhook_id, "body": body });
+        Ok(answer::json(StatusCode::OK, message.to_string()))
+    });
+    Ok(answered.await?)
 }
 
 async fn redeliver(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {

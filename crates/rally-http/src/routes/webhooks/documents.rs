@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     limits::SECRET_GRACE_HOURS,
-    openapi::{closed_set, count, example, fields_of, integer, or_null, told, whole_with},
+    openapi::{ID, closed_set, count, example, fields_of, integer, or_null, told, uuid, whole_with},
     route::{AnswerBody, BodySpec, ResponseSpec, Schema, Special},
 };
 
@@ -91,6 +91,24 @@ pub(super) static ROTATE_SECRET: Special = Special {
     schemas: &[Schema { name: "SecretRotation", json: secret_rotation }],
 };
 
+pub(super) static GET_MESSAGE: Special = Special {
+    id: "getDeliveryMessage",
+    summary: "Get the message of a delivery",
+    description: "The body as it is sent, byte for byte, and the headers that all attempts have alike. Each has a \
+                  `webhook-timestamp` and a `webhook-signature` of its own.",
+    scope: Some(Delivery::READ),
+    parameters: &["Id", "DeliveryId"],
+    body: None,
+    answer: ResponseSpec {
+        status: 200,
+        description: "The message.",
+        body: AnswerBody::One("DeliveryMessage"),
+        example: message_example,
+        headers: &[],
+    },
+    schemas: &[Schema { name: "DeliveryMessage", json: message }],
+};
+
 pub(super) static LIST_DELIVERIES: Special = Special {
     id: "listDeliveries",
     summary: "List the deliveries of a webhook",
@@ -128,6 +146,30 @@ fn delivery() -> Value {
 
 fn delivery_example() -> Value {
     example(Delivery::model(), DELIVERY)
+}
+
+fn message() -> Value {
+    let text = || json!({ "type": "string" });
+    let body = json!({ "type": ["string", "null"] });
+    json!({
+        "type": "object",
+        "description": "What a delivery brings to its receiver.",
+        "required": ["contentType", "webhookId", "body"],
+        "properties": {
+            "contentType": told(text(), "The header `content-type`.", json!("application/json")),
+            "webhookId": told(uuid(), "The header `webhook-id`, the same on every attempt.", json!(ID)),
+            "body": told(
+                body,
+                "The body; no value while it is not made yet, which the first attempt does for changes of a large \
+                 transaction, and once it is kept no more.",
+                json!(r#"{"type":"deal.won"}"#),
+            ),
+        },
+    })
+}
+
+fn message_example() -> Value {
+    json!({ "contentType": "application/json", "webhookId": ID, "body": r#"{"type":"deal.won"}"# })
 }
 
 fn replay() -> Value {
