@@ -12,7 +12,7 @@ AXE = Path(os.environ["AXE"]).read_text()
 WIDTHS = [320, 1024, 3840]
 PAGES = [
     "overview", "board", "contacts", "companies", "deals", "activities", "contacts/<contact>", "companies/<company>", "deals/<deal>",
-    "activities/<activity>", "contacts/import", "feed", "webhooks", "webhooks/<webhook>", "users", "keys", "settings", "audit", "clock",
+    "activities/<activity>", "contacts/import", "feed", "webhooks", "webhooks/<webhook>", "users", "keys", "settings", "audit", "clock", "faults", "inbox", "requests",
 ]
 
 
