@@ -15,6 +15,7 @@ use rally_core::{
 use crate::{
     OpenError, Options,
     error::is_full,
+    figures::Watched,
     folder::Signal,
     full::Full,
     journal::{Failure, Journal, Mark},
@@ -43,6 +44,7 @@ pub(crate) struct Database {
     pub(crate) tree_full: Full,
     journal_full: Full,
     pub(crate) pace: Pace,
+    pub(crate) watched: Watched,
     /// Set for good: what is closed on purpose is not opened again.
     is_closed: AtomicBool,
 }
@@ -79,6 +81,7 @@ impl Database {
             tree_full: Full::default(),
             journal_full: Full::default(),
             pace: Pace::default(),
+            watched: Watched::default(),
             is_closed: AtomicBool::new(false),
         };
         database.put_in_place(open);
@@ -384,6 +387,7 @@ impl GroupCommit for Database {
         Ok(Transaction {
             deltas: HashMap::new(),
             bytes: 0,
+            writes: 0,
             // What is in the journal must find a place in the tree, which is sure only where there is space.
             record: if is_low { None } else { Some(Record::new()) },
             began: Instant::now(),
@@ -428,7 +432,9 @@ impl GroupCommit for Database {
         if is_low && transaction.only_makes_space {
             self.source.space().release();
         }
+        let (began, writes) = (Instant::now(), transaction.writes);
         let outcome = self.try_commit(head, transaction);
+        self.watched.commits.add(began.elapsed(), writes);
         if is_low {
             self.source.space().hold_back();
         }

@@ -42,7 +42,9 @@ pub enum OpenError {
         place: String,
     },
     /// The file was written in a format that this version does not know.
-    #[error("{place} has file format {found}, this version knows {known}; use a version that knows it")]
+    #[error(
+        "{place} has file format {found}, this version writes {known}; use a version of Rally that knows it"
+    )]
     UnknownFormat {
         /// The file.
         place: String,

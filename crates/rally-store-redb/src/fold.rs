@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use rally_core::store::StoreError;
+use rally_core::store::{StoreError, micros};
 use redb::{StorageError, Table, WriteTransaction};
 
 use crate::{
@@ -63,6 +63,7 @@ impl Database {
         let folded = self.put_in_tree(&layer, layer.end).map_err(|failed| failed.error)?;
         let took = began.elapsed();
         self.pace.note(layer.bytes, took);
+        self.watched.folds.add(micros(took));
         tracing::debug!(
             bytes = layer.bytes,
             ?took,
@@ -79,6 +80,7 @@ impl Database {
         // What is replaced may be large, and is dropped when nobody waits for the lock.
         let before = self.open.write().as_mut().map(|open| {
             self.signal.note_folded();
+            self.watched.retire(&open.tree);
             let before = (mem::replace(&mut open.tree, folded.tree), take(&mut open.layers));
             open.layers.aside = folded.aside;
             before
@@ -173,7 +175,10 @@ impl Database {
         let filled = panic::catch_unwind(AssertUnwindSafe(|| {
             match destination {
                 Destination::Aside => put_aside(txn, layer)?,
-                Destination::Placed => put_changes(txn, disk, layer, &aside)?,
+                Destination::Placed => {
+                    let grown = put_changes(txn, disk, layer, &aside)?;
+                    format::add_live(txn, grown)?;
+                }
             }
             mark.map_or(Ok(()), |mark| format::sign(txn, mark))
         }));
@@ -241,11 +246,17 @@ fn put_aside(txn: &WriteTransaction, layer: &Layer) -> Result<(), redb::Error> {
     layer.iter().try_for_each(|(tenant, key, value)| aside.put(tenant, key, value.as_ref()))
 }
 
-/// Puts changes in their places, and takes them from where they were kept aside.
-fn put_changes(txn: &WriteTransaction, disk: &Disk, layer: &Layer, aside: &Layer) -> Result<(), redb::Error> {
+/// Puts changes in their places, and takes them from where they were kept aside. Gives the bytes of keys and values that there are more from then on.
+fn put_changes(
+    txn: &WriteTransaction,
+    disk: &Disk,
+    layer: &Layer,
+    aside: &Layer,
+) -> Result<i64, redb::Error> {
     let mut table = txn.open_table(DATA)?;
+    let mut grown = 0;
     for (number, changes) in numbered(txn, layer)? {
-        put_tenant(&mut table, disk, number, changes)?;
+        grown += put_tenant(&mut table, disk, number, changes)?;
     }
     if !aside.is_empty() {
         let mut rows = Aside::of(txn)?;
@@ -253,7 +264,7 @@ fn put_changes(txn: &WriteTransaction, disk: &Disk, layer: &Layer, aside: &Layer
             rows.remove(tenant, key)?;
         }
     }
-    Ok(())
+    Ok(grown)
 }
 
 /// The tenants of a layer by their numbers, which are given to those that have none.
@@ -287,16 +298,28 @@ fn put_tenant(
     disk: &Disk,
     number: Number,
     changes: &Changes,
-) -> Result<(), StorageError> {
+) -> Result<i64, StorageError> {
+    let mut grown = 0;
     for (index, (key, value)) in changes.iter().enumerate() {
         if index % LOOK_EVERY == 0 && disk.has_failed() {
-            return Ok(());
+            return Ok(grown);
         }
         let key = full_key(number, key);
         match value {
-            None => drop(table.remove(key.as_slice())?),
-            Some(value) => drop(table.insert(key.as_slice(), value.as_ref())?),
+            None => {
+                if let Some(old) = table.remove(key.as_slice())? {
+                    grown -= row_bytes(&key, old.value());
+                }
+            }
+            Some(value) => {
+                let old = table.insert(key.as_slice(), value.as_ref())?;
+                grown += row_bytes(&key, value) - old.map_or(0, |old| row_bytes(&key, old.value()));
+            }
         }
     }
-    Ok(())
+    Ok(grown)
+}
+
+fn row_bytes(key: &[u8], value: &[u8]) -> i64 {
+    i64::try_from(format::row_bytes(key, value)).unwrap_or(i64::MAX)
 }

@@ -22,12 +22,41 @@ const ASIDE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_asi
 /// A table of its own, because a row beside the tenants' keys would cost each commit a path through the large tree.
 const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally_meta");
 const MARK_ROW: &[u8] = b"folded";
+/// The bytes of the tenants' keys and values.
+const LIVE_ROW: &[u8] = b"live";
 
 /// Leaves in a transaction that the journal is folded up to a moment.
 pub(crate) fn sign(txn: &WriteTransaction, mark: Mark) -> Result<(), redb::Error> {
     let bytes = [mark.number.to_be_bytes(), mark.at.to_be_bytes()].concat();
     txn.open_table(META)?.insert(MARK_ROW, bytes.as_slice())?;
     Ok(())
+}
+
+/// The bytes of a row of the tenants' keys and values.
+pub(crate) fn row_bytes(key: &[u8], value: &[u8]) -> u64 {
+    u64::try_from(key.len().saturating_add(value.len())).unwrap_or(u64::MAX)
+}
+
+/// Counts bytes of keys and values that there are more.
+pub(crate) fn add_live(txn: &WriteTransaction, grown: i64) -> Result<(), redb::Error> {
+    let before = txn.open_table(META)?.get(LIVE_ROW)?.and_then(|found| read_live(found.value()));
+    let damaged = || redb::Error::Corrupted("the count of its bytes is none".to_owned());
+    set_live(txn, before.ok_or_else(damaged)?.saturating_add_signed(grown))
+}
+
+/// Sets the count of the bytes of keys and values.
+pub(crate) fn set_live(txn: &WriteTransaction, bytes: u64) -> Result<(), redb::Error> {
+    txn.open_table(META)?.insert(LIVE_ROW, bytes.to_be_bytes().as_slice())?;
+    Ok(())
+}
+
+/// The bytes of the tenants' keys and values; `None` if the count is damaged.
+pub(crate) fn live(reader: &ReadTransaction) -> Result<Option<u64>, redb::Error> {
+    Ok(row(reader, LIVE_ROW)?.and_then(|found| read_live(&found)))
+}
+
+fn read_live(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
 /// Makes the tables of a new store.
@@ -38,6 +67,7 @@ pub(crate) fn initialise(db: &Database) -> Result<(), redb::Error> {
     txn.open_table(TENANTS)?;
     txn.open_table(ASIDE)?;
     sign(&txn, Mark::default())?;
+    set_live(&txn, 0)?;
     txn.commit()?;
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! The parts of a Rally file: a head that never changes, the area of the journal, and the tree.
+//! The parts of a Rally file: a head that changes only when the file is converted, the area of the journal, and the tree.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{OpenError, storage::Storage};
+use crate::{OpenError, conversion::OLDEST, storage::Storage};
 
 /// The bytes of the head, which is a page so that the parts behind it begin with one.
 const HEAD_BYTES: u64 = 4096;
 const MAGIC: [u8; 8] = *b"rally\r\n\x1a";
-/// The number of the format: of these parts, of the journal's records and of the tables in the tree.
-pub(crate) const FORMAT: u32 = 2;
+/// The number of the format that files are written in: their parts, the records of the journal and the tables in the tree.
+pub const FORMAT: u32 = 3;
 /// The bytes of the head that are in use: the magic, the format, the size of the journal, and their checksum.
 const USED_BYTES: usize = 28;
 
@@ -20,13 +20,20 @@ const MOST_JOURNAL: u64 = 4 << 30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     journal_bytes: u64,
+    /// The format that the file was in when its head was read.
+    format: u32,
 }
 
 impl Layout {
     /// The layout of a new file whose journal is to have so many bytes, within what is possible.
     pub(crate) fn new(journal_bytes: u64) -> Self {
         let bytes = journal_bytes.clamp(LEAST_JOURNAL, MOST_JOURNAL);
-        Self { journal_bytes: bytes.next_multiple_of(HEAD_BYTES) }
+        Self { journal_bytes: bytes.next_multiple_of(HEAD_BYTES), format: FORMAT }
+    }
+
+    /// The format of the file, if it must be converted.
+    pub(crate) fn older_format(self) -> Option<u32> {
+        if self.format < FORMAT { Some(self.format) } else { None }
     }
 
     /// The first byte of the journal.
@@ -70,17 +77,14 @@ impl Layout {
         let (journal, checksum) = rest.split_first_chunk().ok_or_else(damaged)?;
         let found = u32::from_le_bytes(*format);
         let journal_bytes = u64::from_le_bytes(*journal);
-        if checksum != (Self { journal_bytes }).checksum(found) {
+        let read = Self { journal_bytes, format: found };
+        if checksum != read.checksum(found) {
             return Err(damaged());
         }
-        if found != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&found) {
             return Err(OpenError::UnknownFormat { place: place(), found, known: FORMAT });
         }
-        if Self::new(journal_bytes).journal_bytes == journal_bytes {
-            Ok(Self { journal_bytes })
-        } else {
-            Err(damaged())
-        }
+        if Self::new(journal_bytes).journal_bytes == journal_bytes { Ok(read) } else { Err(damaged()) }
     }
 
     /// The head of a file with this layout, which makes it one.
@@ -128,7 +132,14 @@ mod tests {
 
     #[test]
     fn another_format_is_told_by_its_number() {
-        let error = read(&Layout::new(0).head_of_format(7)).unwrap_err();
-        assert!(matches!(error, OpenError::UnknownFormat { found: 7, known: FORMAT, .. }), "{error}");
+        for other in [OLDEST - 1, FORMAT + 1] {
+            let error = read(&Layout::new(0).head_of_format(other)).unwrap_err();
+            let told =
+                matches!(error, OpenError::UnknownFormat { found, known: FORMAT, .. } if found == other);
+            assert!(told, "{error}");
+        }
+        let older = read(&Layout::new(0).head_of_format(OLDEST)).unwrap();
+        assert_eq!(older.older_format(), Some(OLDEST));
+        assert_eq!(Layout::new(0).older_format(), None);
     }
 }

@@ -29,9 +29,11 @@
 //! # }
 //! ```
 
+mod conversion;
 mod database;
 mod disk;
 mod error;
+mod figures;
 mod file;
 mod fold;
 mod folder;
@@ -57,5 +59,6 @@ mod verify;
 mod watch;
 
 pub use error::OpenError;
+pub use layout::FORMAT;
 pub use options::{Durability, Folding, IntegrityCheck, Options};
 pub use store::RedbStore;

@@ -1,20 +1,24 @@
 use std::{
+    cell::Cell,
     fmt,
     panic::{self, AssertUnwindSafe},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use redb::{Builder, Database, DatabaseError};
 
 use crate::{
-    IntegrityCheck, OpenError, Options,
+    IntegrityCheck, OpenError, Options, conversion,
     disk::{Attached, Disk},
     file::{self, Held},
     format,
     journal::{Journal, Mark, Replay},
     layers::{Layer, Layers},
-    layout::Layout,
+    layout::{FORMAT, Layout},
     record,
     recovery::{Recovery, Report},
     space::{Space, Unknown},
@@ -28,6 +32,8 @@ pub(crate) struct Source {
     place: String,
     storage: Arc<Storage>,
     layout: Layout,
+    /// Set once a file of an older format has been converted.
+    is_converted: AtomicBool,
     numbers: Arc<Numbers>,
     watch: Option<Watch>,
     space: Box<dyn Space>,
@@ -90,6 +96,7 @@ impl Source {
             place,
             storage,
             layout,
+            is_converted: AtomicBool::new(false),
             numbers: Arc::default(),
             watch: None,
             space: Box::new(Unknown),
@@ -168,6 +175,7 @@ impl Source {
     }
 
     fn try_open(&self) -> Result<(Open, Replayed), OpenError> {
+        self.convert()?;
         let (db, disk, was_recovered) = self.open_database()?;
         let folded = format::folded(&db, &self.place)?;
         let (active, journal) = self.replay(folded, disk.was_closed(), was_recovered)?;
@@ -179,6 +187,32 @@ impl Source {
         let aside = Arc::new(format::aside(&db, &self.place)?);
         let layers = Layers { active, frozen: None, aside };
         Ok((Open { tree, layers, db, disk }, Replayed { journal, folded }))
+    }
+
+    /// Converts a file of an older format, which is one of the newest once its head says so.
+    fn convert(&self) -> Result<(), OpenError> {
+        let Some(from) = self.layout.older_format().filter(|_| !self.is_converted.load(Ordering::Acquire))
+        else {
+            return Ok(());
+        };
+        let failed = |error| OpenError::from_io(&self.place, error);
+        tracing::info!("{} is converted from file format {from} to {FORMAT}", self.place);
+        let (db, disk, _) = self.open_database()?;
+        let told = Cell::new(None);
+        let tell = |done: f64| {
+            if told.replace(Some(done)) != Some(done) {
+                (self.progress)(done);
+            }
+        };
+        conversion::run(&db, from, &tell).map_err(|error| format::failed(&self.place, error))?;
+        db.close().map_err(|error| self.failed(error))?;
+        if let Some(error) = disk.failure() {
+            return Err(failed(error));
+        }
+        let head = Layout::new(self.layout.journal_bytes()).head();
+        self.storage.write_vital(0, &head).and_then(|()| self.storage.sync()).map_err(failed)?;
+        self.is_converted.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Opens redb's part, and says whether redb had to recover it.

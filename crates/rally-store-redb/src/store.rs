@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, GroupOptions, GroupQueue, Limits, Snapshot, Store, StoreError},
+    store::{Abort, Batch, Commit, Figures, GroupOptions, GroupQueue, Limits, Snapshot, Store, StoreError},
 };
 use redb::{StorageBackend, backends::InMemoryBackend};
 
@@ -54,10 +54,11 @@ impl RedbStore {
         Self::open_with_progress(path, options, |_| {})
     }
 
-    /// Opens a file as [`open`](Self::open) does, and says how far its recovery is, if it needs one.
+    /// Opens a file as [`open`](Self::open) does, and says how far its recovery or its conversion is, if it needs one.
     ///
-    /// The journal of a file that was not [closed](Self::close) is read again. Meanwhile `progress` is given fractions
-    /// from 0 to 1, none less than the one before; for a file that needs no recovery it is never called.
+    /// The journal of a file that was not [closed](Self::close) is read again, and a file of an older format is converted;
+    /// one of a newer format is refused. Meanwhile `progress` is given fractions
+    /// from 0 to 1, none less than the one before, for each of the two; for a file that needs neither it is never called.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -199,6 +200,10 @@ impl Store for RedbStore {
     /// A file has one owner at a time.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn figures(&self) -> Figures {
+        self.shared.database.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

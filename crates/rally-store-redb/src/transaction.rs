@@ -19,6 +19,8 @@ pub(crate) struct Transaction {
     pub(crate) deltas: HashMap<TenantId, Delta>,
     /// The memory that the changes take, at most.
     pub(crate) bytes: usize,
+    /// The writes that have put changes into it.
+    pub(crate) writes: usize,
     /// The record of the journal; `None` for what goes into the tree at once.
     pub(crate) record: Option<Record>,
     pub(crate) began: Instant,
@@ -48,6 +50,7 @@ impl Transaction {
     /// Adds a batch.
     pub(crate) fn add(&mut self, tenant: TenantId, batch: Batch, most_bytes: u64) {
         self.bytes = self.bytes.saturating_add(batch_bytes(&batch));
+        self.writes += 1;
         if let Some(record) = &mut self.record {
             record.add(tenant, &batch);
         }

@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 
 use crate::{
     error::store_error,
-    format::{DATA, TENANTS},
+    format::{self, DATA, TENANTS},
 };
 
 /// A key as the table has it.
@@ -59,6 +59,8 @@ pub(crate) struct Tree {
     tenants: Rows,
     numbers: Arc<Numbers>,
     failed: AtomicBool,
+    /// The bytes of keys and values in it, if they were counted.
+    pub(crate) live_bytes: Option<u64>,
 }
 
 /// The numbers of tenants that were read lately, from whichever state: none ever changes.
@@ -206,7 +208,8 @@ impl Tree {
     pub(crate) fn of(db: &Database, numbers: &Arc<Numbers>) -> Result<Arc<Self>, redb::Error> {
         let reader = db.begin_read()?;
         let (table, tenants) = (reader.open_table(DATA)?, reader.open_table(TENANTS)?);
-        Ok(Arc::new(Self { table, tenants, numbers: Arc::clone(numbers), failed: AtomicBool::new(false) }))
+        let (numbers, failed) = (Arc::clone(numbers), AtomicBool::new(false));
+        Ok(Arc::new(Self { table, tenants, numbers, failed, live_bytes: format::live(&reader)? }))
     }
 
     /// Sends those who come later to open the store again.

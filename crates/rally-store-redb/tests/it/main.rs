@@ -18,6 +18,7 @@ mod engine_crashes;
 mod failures;
 mod faults;
 mod files;
+mod formats;
 mod full_disk;
 mod groups;
 mod making;
