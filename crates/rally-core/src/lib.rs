@@ -55,8 +55,9 @@ pub mod schema;
 pub mod store;
 
 pub use base::{
-    Action, Clock, Code, Currency, Decimal, Entropy, Environment, Error, Faults, Id, Kind, Patch, Profile,
-    Reach, Scope, Scopes, SystemClock, SystemEntropy, Tags, TenantId, TimeZone, Timestamp, limits,
+    Action, Clock, Code, Currency, Decimal, Distribution, Entropy, Environment, Error, Faults, Id, Kind,
+    NotATrace, Patch, Profile, Reach, Scope, Scopes, SystemClock, SystemEntropy, Tags, Tally, TenantId,
+    TimeZone, Timestamp, Trace, limits,
 };
 #[cfg(feature = "files")]
 pub use engine::files::{
@@ -70,8 +71,9 @@ pub use engine::{
     },
     schema::TenantInfo,
     session::{
-        Atomicity, Bulk, BulkItem, Caller, Collection, Config, Ended, Engine, FeedChanges, Follow,
-        FollowedChange, Records, Retired, Session, TransactionCollection, View, ViewCollection, WriteOptions,
+        Atomicity, Attempts, Bulk, BulkItem, Caller, Collection, Config, Ended, Engine, FeedChanges, Figures,
+        Follow, FollowedChange, ImportedRows, Records, Retired, Session, TransactionCollection, View,
+        ViewCollection, WriteOptions,
     },
     write::{Deleted, IdempotencyKey, Transaction, Unless, WriteOutcome, Written},
 };
@@ -81,9 +83,9 @@ pub use resources::{
     CallDirection, Claim, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft, ContactUpdate,
     CopyMode, CourierLimits, Criterion, CriterionUpdate, CurrencySum, Damage, Deal, DealDraft, DealStatus,
     DealUpdate, Deliveries, Delivery, DeliveryMessage, DeliveryOrder, DeliveryQuery, DeliveryStatus, Event,
-    EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LifecycleStage, NewApiKey, Password,
-    Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate, Priority, RestoredTenant,
-    RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome, StoreCheck, Sum, Tenant,
-    TenantDraft, TenantFile, TenantHandle, TenantImport, TenantParts, TenantUpdate, User, UserDraft,
-    UserUpdate, Webhook, WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
+    EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LifecycleStage, NewApiKey,
+    OutboxFigures, Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate,
+    Priority, RestoredTenant, RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome,
+    StoreCheck, Sum, Tenant, TenantDraft, TenantFile, TenantHandle, TenantImport, TenantParts, TenantUpdate,
+    User, UserDraft, UserUpdate, Webhook, WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
 };

@@ -35,6 +35,8 @@ type Queue = GroupQueue<Pending, ()>;
 pub(crate) struct Pending {
     transaction: Transaction,
     batch: Batch,
+    /// The writes that have added to it.
+    writes: usize,
     began: Instant,
 }
 
@@ -100,7 +102,7 @@ impl GroupCommit for Writer<'_> {
             return Err(unavailable("the writes of this tenant before it take too long".to_owned()));
         }
         let transaction = Transaction::new(self.database, tenant, Purpose::Writing);
-        Ok(Pending { transaction, batch: Batch::new(), began: Instant::now() })
+        Ok(Pending { transaction, batch: Batch::new(), writes: 0, began: Instant::now() })
     }
 
     fn run(
@@ -114,6 +116,7 @@ impl GroupCommit for Writer<'_> {
         // What others have added outlives a panic.
         pending.batch = newest.into_batch();
         let batch = built.unwrap_or_else(|payload| panic::resume_unwind(payload))?;
+        pending.writes += usize::from(!batch.is_empty());
         pending.batch.append(batch);
         Ok(())
     }
@@ -131,7 +134,10 @@ impl GroupCommit for Writer<'_> {
     }
 
     fn commit(&self, (): &mut (), pending: Pending) -> CommitOutcome {
-        pending.transaction.commit(&pending.batch)
+        let began = Instant::now();
+        let outcome = pending.transaction.commit(&pending.batch);
+        self.database.commits.add(began.elapsed(), pending.writes);
+        outcome
     }
 }
 

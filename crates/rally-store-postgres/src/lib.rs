@@ -24,6 +24,7 @@ mod commit;
 mod connection;
 mod error;
 mod group;
+mod inspect;
 mod options;
 mod probe;
 mod schema;
@@ -35,5 +36,7 @@ mod transaction;
 mod turns;
 
 pub use error::OpenError;
+pub use inspect::Inspection;
 pub use options::Options;
+pub use schema::VERSION as SCHEMA_VERSION;
 pub use store::PostgresStore;

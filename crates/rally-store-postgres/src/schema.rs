@@ -30,8 +30,8 @@ const BEGIN_VERSIONS: &str = "
 CREATE TABLE IF NOT EXISTS rally_schema (one boolean PRIMARY KEY CHECK (one), version integer NOT NULL);
 INSERT INTO rally_schema (one, version) VALUES (true, 0) ON CONFLICT (one) DO NOTHING;";
 
-/// The version that this program knows: each step makes the next one.
-const VERSION: i32 = 1;
+/// The version of the tables that this program reads and writes: each step makes the next one.
+pub const VERSION: i32 = 1;
 
 /// The most times that the set-up of another server may come between.
 const ATTEMPTS: usize = 10;

@@ -3,7 +3,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use deadpool::{Runtime as PoolRuntime, managed::Pool};
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, GroupOptions, Limits, Snapshot, Store, StoreError},
+    store::{Abort, Batch, Commit, CommitTally, Figures, GroupOptions, Limits, Snapshot, Store, StoreError},
 };
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -41,6 +41,7 @@ pub(crate) struct Database {
     pool: Pool<Connector>,
     turns: Arc<Turns>,
     pub(crate) probe: Probe,
+    pub(crate) commits: CommitTally,
     options: Options,
     /// The statement that begins a write.
     pub(crate) begin_writing: String,
@@ -88,6 +89,10 @@ impl PostgresStore {
         &self.database.pool.manager().address().place
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     fn start(url: &str, options: Options) -> Result<Self, OpenError> {
         let connector = Connector::new(Address::parse(url)?, options)?;
         let failed = |reason: String| OpenError::Unreachable { place: "this machine".to_owned(), reason };
@@ -107,6 +112,7 @@ impl PostgresStore {
             pool,
             turns: Arc::new(Turns::new(options.places(), options.share_of_places())),
             probe: Probe::default(),
+            commits: CommitTally::default(),
             options,
             begin_writing: begin_writing(&options),
             runtime: Some(runtime),
@@ -149,6 +155,11 @@ impl Store for PostgresStore {
     /// Asks on a connection of its own, so that busy ones do not look like a database that is away.
     fn ready(&self) -> Result<(), StoreError> {
         self.database.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        let (commits, pool) = (self.database.commits.read(), self.database.turns.figures());
+        Figures { commits: Some(commits), pool: Some(pool), ..Figures::default() }
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

@@ -10,10 +10,12 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
+use rally_core::store::PoolFigures;
 use uuid::Uuid;
 
 /// So many places, of which one tenant has at most a share.
 pub(crate) struct Turns {
+    places: usize,
     share: usize,
     state: Mutex<State>,
 }
@@ -43,7 +45,8 @@ struct Waiter {
 impl Turns {
     pub(crate) fn new(places: usize, share: usize) -> Self {
         let (held, waiting, round) = Default::default();
-        Self { share: share.max(1), state: Mutex::new(State { free: places.max(1), held, waiting, round }) }
+        let (places, share) = (places.max(1), share.max(1));
+        Self { places, share, state: Mutex::new(State { free: places, held, waiting, round }) }
     }
 
     /// Waits for a place; `None` when there is none before the time is up.
@@ -74,9 +77,15 @@ impl Turns {
         state.go_round(self.share);
     }
 
+    pub(crate) fn figures(&self) -> PoolFigures {
+        let state = self.state.lock();
+        let waiting = state.waiting.values().map(VecDeque::len).sum();
+        PoolFigures { places: self.places, in_use: self.places.saturating_sub(state.free), waiting }
+    }
+
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.state.lock().waiting.values().map(VecDeque::len).sum()
+        self.figures().waiting
     }
 }
 

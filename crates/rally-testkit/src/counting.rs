@@ -4,7 +4,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError},
+    store::{
+        Abort, Batch, Commit, Direction, Entry, Figures, Key, KeyRange, Limits, Snapshot, Store, StoreError,
+    },
 };
 
 /// A store that counts what it is asked, for tests that say what an operation costs.
@@ -78,6 +80,10 @@ impl Store for CountingStore {
     fn ready(&self) -> Result<(), StoreError> {
         self.counts.lock().readies += 1;
         self.inner.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.inner.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

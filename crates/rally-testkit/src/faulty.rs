@@ -4,7 +4,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError},
+    store::{
+        Abort, Batch, Commit, Direction, Entry, Figures, Key, KeyRange, Limits, Snapshot, Store, StoreError,
+    },
 };
 
 use crate::Random;
@@ -145,6 +147,10 @@ impl Store for FaultyStore {
     fn ready(&self) -> Result<(), StoreError> {
         self.read()?;
         self.inner.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.inner.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Limits, Snapshot, Store, StoreError},
+    store::{Abort, Batch, Commit, Figures, Limits, Snapshot, Store, StoreError},
 };
 
 /// A store that says it is shared by several servers and otherwise does as the inner one. Engines over clones of one
@@ -32,6 +32,10 @@ impl Store for SharedStore {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.inner.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.inner.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

@@ -78,6 +78,8 @@ pub const EVENT_DAYS: i64 = 30;
 pub const ANSWER_BYTES: usize = 1 << 10;
 /// Secrets of a webhook that sign at the same time.
 pub const WEBHOOK_SECRETS: usize = 5;
+/// Rows that are read to tell what waits to be delivered, of all tenants together.
+pub const OUTBOX_FIGURES_ROWS: usize = 10_000;
 /// Hours for which a secret that was replaced may go on signing.
 pub const GRACE_HOURS: u16 = 168;
 /// Attempts of a delivery: the first, and one for each delay of the plan.

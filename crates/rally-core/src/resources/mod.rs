@@ -47,8 +47,8 @@ pub use tenants::{Tenant, TenantDraft, TenantHandle, TenantUpdate};
 pub use users::{Password, User, UserDraft, UserUpdate};
 pub use webhooks::{
     Answered, Attempted, Claim, CourierLimits, Deliveries, Delivery, DeliveryMessage, DeliveryOrder,
-    DeliveryQuery, DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, RetryAfter, Webhook,
-    WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
+    DeliveryQuery, DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, OutboxFigures, RetryAfter,
+    Webhook, WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
 };
 
 use crate::{

@@ -6,6 +6,7 @@ mod body;
 mod claims;
 mod deliveries;
 mod event;
+mod figures;
 mod filter;
 mod finish;
 mod outcome;
@@ -26,6 +27,7 @@ pub use self::{
     claims::{Claim, CourierLimits, Deliveries},
     deliveries::{Delivery, DeliveryMessage, DeliveryQuery, DeliveryStatus, WebhookDeliveries},
     event::Event,
+    figures::OutboxFigures,
     filter::EventFilter,
     finish::Finished,
     outcome::{Answered, Attempted, RetryAfter},

@@ -10,6 +10,7 @@
 
 mod batch;
 mod error;
+mod figures;
 mod group;
 mod key;
 mod memory;
@@ -25,6 +26,7 @@ use bytes::Bytes;
 
 pub use batch::Batch;
 pub use error::StoreError;
+pub use figures::{CommitTally, Commits, Figures, FileFigures, PoolFigures, duration_tally, micros};
 pub use group::{Condition, GroupCommit, GroupOptions, GroupQueue};
 pub use key::{Key, KeyRange, Space};
 pub(crate) use key::{read_instant, read_uuid};
@@ -57,6 +59,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn ready(&self) -> Result<(), StoreError> {
         self.snapshot(TenantId::DIRECTORY)?.get(&Key::new(Space(0)))?;
         Ok(())
+    }
+
+    /// Figures for whoever watches the store. Taking them is cheap, and waits for nobody for long.
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     /// A view of one tenant at one moment. The moment is fixed by the first read at the latest, so that over a network

@@ -7,7 +7,7 @@ use std::sync::{
 use rally_core::{
     Atomicity::{AllOrNothing, EachByItself},
     Code, ContactUpdate, IdempotencyKey, Query, TenantId, WriteOutcome,
-    store::{Abort, Batch, Commit, Limits, MemoryStore, Snapshot, Store, StoreError},
+    store::{Abort, Batch, Commit, Figures, Limits, MemoryStore, Snapshot, Store, StoreError},
 };
 use serde_json::json;
 
@@ -180,6 +180,10 @@ impl Store for Slow {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.inner.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.inner.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

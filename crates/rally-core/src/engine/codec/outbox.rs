@@ -3,6 +3,7 @@
 use bincode::{Decode, Encode};
 
 use super::Wire;
+use crate::base::TRACE_BYTES;
 
 /// All who subscribe to a tenant's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -44,6 +45,8 @@ pub(crate) struct EventV1 {
     /// The kind of the record; 0 without a record.
     pub(crate) kind: u8,
     pub(crate) entity: [u8; 16],
+    /// The trace of the request that the event follows from.
+    pub(crate) trace: Option<[u8; TRACE_BYTES]>,
     pub(crate) payload: PayloadV1,
 }
 

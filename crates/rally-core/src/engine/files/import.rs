@@ -156,6 +156,13 @@ impl<'i> Import<'i> {
         let prepared = self.prepare()?;
         let (done, is_replayed) = apply(&prepared)?;
         self.report.replayed &= is_replayed;
+        if !is_replayed && !self.options.dry_run {
+            let counts = self.session.engine().counts();
+            counts.rows_created.add(done.created);
+            counts.rows_updated.add(done.updated);
+            counts.rows_unchanged.add(done.unchanged);
+            counts.rows_refused.add(count(done.refused.len()));
+        }
         self.tell(&done)?;
         self.batch.clear();
         self.batch_bytes = 0;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     Allowance, Caller, Limiter, Session,
     agenda::Agenda,
+    figures::{Counts, Figures},
     lease::{self, Leases},
     next_numbers::NextNumbers,
     signals::Signals,
@@ -59,6 +60,8 @@ struct Inner {
     signals: Signals,
     /// Tenants with something to deliver.
     agenda: Arc<Agenda>,
+    /// Counts for whoever watches it.
+    counts: Counts,
 }
 
 /// Tenants that were read lately.
@@ -201,6 +204,7 @@ impl Engine {
             under_way: UnderWay::default(),
             signals: Signals::default(),
             agenda: Arc::default(),
+            counts: Counts::default(),
         }))
     }
 
@@ -246,6 +250,22 @@ impl Engine {
     /// [`Code::Unavailable`](crate::Code::Unavailable) when it cannot.
     pub fn ready(&self) -> Result<(), crate::Error> {
         Ok(self.store().ready()?)
+    }
+
+    /// Figures for whoever watches the engine and its store: counts since it was made, of all tenants together.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// let before = engine.figures().changes;
+    /// acme.contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// assert_eq!(engine.figures().changes, before + 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.counts().read(self.store().figures())
     }
 
     /// Takes one of a tenant's requests of this minute; `None` for a tenant without a limit.
@@ -319,6 +339,11 @@ impl Engine {
     /// Tenants with something to deliver.
     pub(crate) fn agenda(&self) -> &Arc<Agenda> {
         &self.0.agenda
+    }
+
+    /// Counts for whoever watches the engine.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.0.counts
     }
 
     /// The session of the directory itself.

@@ -4,6 +4,7 @@ mod agenda;
 mod collection;
 mod engine;
 mod enlisted;
+mod figures;
 mod follow;
 mod json;
 mod lease;
@@ -31,6 +32,7 @@ pub(crate) use self::{
 pub use self::{
     collection::Collection,
     engine::{Config, Engine},
+    figures::{Attempts, Figures, ImportedRows},
     follow::{Follow, FollowedChange},
     json::JsonCollection,
     limiter::{Allowance, Limiter},

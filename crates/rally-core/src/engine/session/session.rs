@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    base::{Error, Kind, Profile, Scope, Timestamp},
+    base::{Error, Kind, Profile, Scope, Timestamp, Trace},
     engine::{
         codec::RateV1,
         read::{self, FeedEntry, FeedPage, FeedQuery},
@@ -27,6 +27,7 @@ pub struct Session {
     unnoted_use: bool,
     rate_seen: Option<RateV1>,
     source: Option<IpAddr>,
+    trace: Option<Trace>,
     ends_at: Option<Timestamp>,
 }
 
@@ -80,6 +81,7 @@ impl Session {
             unnoted_use: false,
             rate_seen: None,
             source: None,
+            trace: None,
             ends_at: None,
         }
     }
@@ -111,6 +113,26 @@ impl Session {
     #[must_use]
     pub fn called_from(mut self, source: Option<IpAddr>) -> Self {
         self.source = source;
+        self
+    }
+
+    /// The same session in a trace, which the deliveries of what is written in it name.
+    ///
+    /// ```
+    /// # use rally_core::*;
+    /// # let engine = Engine::new(store::MemoryStore::new());
+    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
+    /// # acme.webhooks().create(&WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]))?;
+    /// let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().ok();
+    /// acme.traced(trace).contacts().create(&ContactDraft::new("Ada", "Lovelace", "ada@x.example"))?;
+    /// let claims = engine.deliveries().claim(&CourierLimits::default())?;
+    /// let sent = claims[0].headers().iter().find(|(name, _)| *name == "traceparent").map(|(_, value)| value.as_str());
+    /// assert!(sent.is_some_and(|sent| sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-")));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Trace>) -> Self {
+        self.trace = trace;
         self
     }
 
@@ -307,6 +329,7 @@ impl Session {
             tenant: &self.tenant,
             actor: self.caller.to_string(),
             source: self.source,
+            trace: self.trace,
             scope: self.scope,
             reach: self.engine.config().reach,
             clock: &*self.engine.environment().clock,
@@ -332,7 +355,8 @@ impl Session {
         if store.is_shared() {
             self.engine.next_numbers().note(self.tenant.id, &committed.next_numbers);
         }
-        if committed.has_changes {
+        if committed.changes > 0 {
+            self.engine.counts().changes.add(committed.changes);
             self.engine.signals().notify(self.tenant.id);
         }
         if committed.has_deliveries {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(super) use self::filling::Filling;
 use super::{Change, Transaction};
 use crate::{
-    base::{Error, Kind, Timestamp},
+    base::{Error, Kind, Timestamp, Trace},
     engine::{
         codec::{DeliveryV1, EventV1, PayloadV1, SubscriptionV1},
         keys::{EventPlace, outbox},
@@ -164,6 +164,7 @@ impl Transaction<'_> {
             number: new.number,
             kind,
             entity: entity.into_bytes(),
+            trace: self.trace().map(Trace::to_bytes),
             payload: new.payload.clone(),
         };
         self.put_row(outbox::event(new.place), &row)

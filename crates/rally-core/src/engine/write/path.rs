@@ -43,8 +43,8 @@ pub(crate) struct Committed {
     pub(crate) answer: Answer,
     /// True when the answer is a kept one.
     pub(crate) replayed: bool,
-    /// True when the feed has changes of it.
-    pub(crate) has_changes: bool,
+    /// The number of its changes in the feed.
+    pub(crate) changes: u64,
     /// True when it has left something to be delivered.
     pub(crate) has_deliveries: bool,
     /// The number of the next record of each kind that it has changed.
@@ -54,7 +54,7 @@ pub(crate) struct Committed {
 impl Committed {
     /// A write that was made before.
     fn replayed(answer: Answer) -> Self {
-        Self { answer, replayed: true, has_changes: false, has_deliveries: false, next_numbers: Vec::new() }
+        Self { answer, replayed: true, changes: 0, has_deliveries: false, next_numbers: Vec::new() }
     }
 }
 
@@ -110,7 +110,7 @@ impl Write<'_> {
         let committed = Committed {
             answer,
             replayed: false,
-            has_changes: transaction.has_changes(),
+            changes: transaction.changes(),
             has_deliveries: transaction.has_deliveries(),
             next_numbers: transaction.next_numbers(),
         };

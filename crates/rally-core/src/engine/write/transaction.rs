@@ -6,7 +6,7 @@ use super::{Preparation, outbox::Filling};
 use crate::engine::codec::Slot;
 use crate::{
     base::{
-        Clock, Entropy, Error, IdSalt, Kind, Reach, RecordNumber, Scope, Timestamp, limits, record_id,
+        Clock, Entropy, Error, IdSalt, Kind, Reach, RecordNumber, Scope, Timestamp, Trace, limits, record_id,
         uuid_at,
     },
     engine::{
@@ -28,6 +28,8 @@ pub(crate) struct Origin<'s> {
     pub(crate) actor: String,
     /// The address that the caller writes from.
     pub(crate) source: Option<IpAddr>,
+    /// The trace that the caller writes in.
+    pub(crate) trace: Option<Trace>,
     pub(crate) scope: Scope,
     /// The addresses that events may be sent to.
     pub(crate) reach: Reach,
@@ -239,9 +241,14 @@ impl<'s> Transaction<'s> {
         &mut self.head
     }
 
-    /// True when the transaction has put changes into the feed.
-    pub(super) fn has_changes(&self) -> bool {
-        self.head.number > self.head_before.number
+    /// The trace that the caller writes in.
+    pub(super) fn trace(&self) -> Option<Trace> {
+        self.origin.trace
+    }
+
+    /// The number of changes that the transaction has put into the feed.
+    pub(super) fn changes(&self) -> u64 {
+        self.head.number.saturating_sub(self.head_before.number)
     }
 
     /// The number of the last change in the feed.

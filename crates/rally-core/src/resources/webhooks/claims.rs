@@ -100,6 +100,10 @@ impl Engine {
 }
 
 impl Deliveries {
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Claims what is due, as far as the bounds allow: tenants take turns, and within a tenant its webhooks. Answers
     /// nothing when nothing is due; then [`wait`](Self::wait) until [`next_due`](Self::next_due).
     ///
@@ -118,12 +122,32 @@ impl Deliveries {
         finish::renew(&self.engine, claim, limits)
     }
 
+    /// Gives a claim back whose attempt was given up, so that it is made again at once; false when the delivery is another's
+    /// meanwhile. The attempt is not counted.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
+    pub fn give_back(&self, claim: &Claim) -> Result<bool, Error> {
+        let is_given_back = finish::give_back(&self.engine, claim)?;
+        drop(claim.in_flight.lock().take());
+        Ok(is_given_back)
+    }
+
     /// Tells the outcome of an attempt. It may be told again when the store could not answer.
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the store cannot answer.
     pub fn finish(&self, claim: &Claim, attempted: &Attempted) -> Result<Finished, Error> {
         let finished = finish::finish(&self.engine, claim, attempted)?;
+        let counts = self.engine.counts();
+        counts.millis.add(attempted.duration_ms);
+        let outcomes = match finished {
+            Finished::Succeeded => &counts.succeeded,
+            Finished::RetriedAt(_) => &counts.retried,
+            Finished::GivenUp => &counts.given_up,
+            Finished::Lost => &counts.lost,
+        };
+        outcomes.add(1);
         drop(claim.in_flight.lock().take());
         Ok(finished)
     }

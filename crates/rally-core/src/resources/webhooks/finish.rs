@@ -49,6 +49,16 @@ pub(super) fn renew(engine: &Engine, claim: &mut Claim, limits: &CourierLimits) 
     Ok(until.is_some())
 }
 
+pub(super) fn give_back(engine: &Engine, claim: &Claim) -> Result<bool, Error> {
+    let Some(session) = courier(engine, claim.tenant())? else { return Ok(false) };
+    session.write(|transaction| {
+        let Some(row) = held(transaction, claim)? else { return Ok(false) };
+        let (webhook, now) = (claim.webhook().as_uuid(), transaction.now());
+        transaction.make_due(webhook, claim.place(), DeliveryV1 { lease: None, ..row }, now)?;
+        Ok(true)
+    })
+}
+
 /// The delivery of a claim, if it is still the claim's.
 fn held(transaction: &Transaction<'_>, claim: &Claim) -> Result<Option<DeliveryV1>, StoreError> {
     let key = outbox::delivery(claim.webhook().as_uuid(), claim.place());

@@ -238,7 +238,7 @@ fn replay_change(
     for found in &kept {
         let (place, event) = read_event(found)?;
         if matches(transaction, on, place, &event)? {
-            let body = body::of(transaction, place)?.unwrap_or_default().to_vec();
+            let body = body::of(transaction, place)?.map(|content| content.body.to_vec()).unwrap_or_default();
             again(transaction, on, place, EventV1 { payload: PayloadV1::Body(body), ..event })?;
         }
     }
@@ -272,6 +272,7 @@ fn from_past(
         number: past.id,
         kind: about.0.number(),
         entity: about.1.into_bytes(),
+        trace: None,
         payload: PayloadV1::Later(changed.clone()),
     };
     if matches(transaction, on, place, &event)? {

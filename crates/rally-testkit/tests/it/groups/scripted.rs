@@ -12,8 +12,8 @@ use std::{
 use rally_core::{
     TenantId,
     store::{
-        Abort, Batch, Commit, CommitOutcome, Condition, GroupCommit, GroupOptions, GroupQueue, Limits,
-        MemoryStore, Overlay, Snapshot, Store, StoreError,
+        Abort, Batch, Commit, CommitOutcome, Condition, Figures, GroupCommit, GroupOptions, GroupQueue,
+        Limits, MemoryStore, Overlay, Snapshot, Store, StoreError,
     },
 };
 use rally_testkit::properties::{GroupFault, Grouped};
@@ -133,6 +133,10 @@ impl Store for Scripted {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.backend.durable.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.backend.durable.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

@@ -11,7 +11,7 @@ use std::{
 use libtest_mimic::Arguments;
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, Commit, Key, Limits, Snapshot, Space, Store, StoreError},
+    store::{Abort, Batch, Commit, Figures, Key, Limits, Snapshot, Space, Store, StoreError},
 };
 use rally_testkit::{
     file_trials,
@@ -137,6 +137,10 @@ impl Store for FileStore {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.inner.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.inner.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

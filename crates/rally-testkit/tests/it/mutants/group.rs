@@ -15,8 +15,8 @@ use std::{
 use rally_core::{
     TenantId,
     store::{
-        Abort, Batch, Commit, CommitOutcome, Condition, GroupCommit, GroupOptions, GroupQueue, Limits,
-        Snapshot, Store, StoreError,
+        Abort, Batch, Commit, CommitOutcome, Condition, Figures, GroupCommit, GroupOptions, GroupQueue,
+        Limits, Snapshot, Store, StoreError,
     },
 };
 use rally_testkit::properties::{GroupFault, Grouped, Property, of_group_commit};
@@ -241,6 +241,10 @@ impl Store for Flawed {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.backend.inner.durable.ready()
+    }
+
+    fn figures(&self) -> Figures {
+        self.backend.inner.durable.figures()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

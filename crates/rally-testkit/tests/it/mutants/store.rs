@@ -11,7 +11,8 @@ use bytes::Bytes;
 use rally_core::{
     TenantId,
     store::{
-        Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Space, Store, StoreError,
+        Abort, Batch, Commit, Direction, Entry, Figures, Key, KeyRange, Limits, Snapshot, Space, Store,
+        StoreError,
     },
 };
 
@@ -297,6 +298,10 @@ impl Store for Mutant {
             return Err(StoreError::Unavailable { reason: "never ready".to_owned() });
         }
         Ok(())
+    }
+
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {

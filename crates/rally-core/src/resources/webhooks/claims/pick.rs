@@ -166,7 +166,7 @@ fn lease(
     (place, mut row): (EventPlace, DeliveryV1),
     room: &Room,
 ) -> Result<Option<Picked>, Error> {
-    let Some(body) = body::of(transaction, place)? else {
+    let Some(body::Content { body, trace }) = body::of(transaction, place)? else {
         retention::give_up(transaction, webhook, place, row, "its event is kept no more")?;
         return Ok(None);
     };
@@ -183,12 +183,17 @@ fn lease(
     let id = origin.id(transaction.tenant().id, webhook.as_bytes()).to_string();
     let seconds = now.as_micros().div_euclid(1_000_000);
     let signature = secret::sign(&signing(&hook, now)?, &id, seconds, &body)?;
-    let headers = vec![
+    let mut headers = vec![
         ("content-type", "application/json".to_owned()),
         ("webhook-id", id),
         ("webhook-timestamp", seconds.to_string()),
         ("webhook-signature", signature),
     ];
+    if let Some(trace) = trace {
+        let mut span = [0; 8];
+        transaction.entropy().fill(&mut span);
+        headers.push(("traceparent", trace.with_span(span).to_string()));
+    }
     let url = unquote(hook.slot(URL))?;
     Ok(Some(Picked { webhook, place, token, until, url, headers, body, attempt }))
 }
