@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{self, Write},
     path::PathBuf,
+    process::Command,
 };
 #[cfg(feature = "console")]
 use std::{ffi::OsStr, path::Path};
@@ -26,6 +27,7 @@ const FILES: [&str; 6] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
+    name_commit()?;
     let folder = PathBuf::from(env::var("OUT_DIR")?);
     for name in FILES {
         fs::write(folder.join(name), packed(name)?)?;
@@ -73,4 +75,27 @@ fn packed(name: &str) -> Result<Vec<u8>, Box<dyn Error>> {
 fn is_part(path: &[u8], name: &str) -> bool {
     let below = path.splitn(2, |byte| *byte == b'/').nth(1).and_then(|path| path.strip_prefix(b"dist/"));
     below == Some(name.as_bytes())
+}
+
+/// Names the commit: the one that whoever builds a package says, or the one that is checked out. Builds that are not optimized
+/// have none, so that they need not be made anew at each commit.
+fn name_commit() -> io::Result<()> {
+    let git = |arguments: &[&str]| {
+        let output =
+            Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+    };
+    let mut told = "cargo::rerun-if-env-changed=RALLY_COMMIT\n".to_owned();
+    let commit = match env::var("RALLY_COMMIT") {
+        Ok(commit) => Some(commit),
+        Err(_) if env::var("PROFILE").is_ok_and(|profile| profile == "release") => {
+            if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
+                told += &format!("cargo::rerun-if-changed={log}\n");
+            }
+            git(&["rev-parse", "--short=12", "HEAD"])
+        }
+        Err(_) => None,
+    };
+    told += &format!("cargo::rustc-env=RALLY_COMMIT={}\n", commit.as_deref().unwrap_or("unknown"));
+    io::stdout().write_all(told.as_bytes())
 }

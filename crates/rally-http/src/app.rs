@@ -5,8 +5,8 @@ use rally_core::Engine;
 
 use crate::{
     anonymous::AnonymousCallers, budget::Budget, config::Config, hashing::Hashing, lanes::Lanes, limits,
-    logins::Logins, proxies::ProxyWatch, readiness::Readiness, request_id::RequestIds, tokens::Tokens,
-    walks::Walks,
+    logins::Logins, metrics::Meters, outbox::OutboxWatch, proxies::ProxyWatch, readiness::Readiness,
+    request_id::RequestIds, tokens::Tokens, walks::Walks,
 };
 
 tokio::task_local! {
@@ -43,12 +43,20 @@ struct Shared {
     budget: Budget,
     uploads: Budget,
     walks: Walks,
+    meters: Arc<Meters>,
+    outbox: OutboxWatch,
     document: fn() -> Bytes,
 }
 
 impl App {
-    /// The state before the first request. `document` returns the JSON of the OpenAPI document.
-    pub(crate) fn new(engine: Engine, config: Config, document: fn() -> Bytes) -> Self {
+    /// The state before the first request. `routes` are the patterns of paths, each with its name among the metrics;
+    /// `document` returns the JSON of the OpenAPI document.
+    pub(crate) fn new(
+        engine: Engine,
+        config: Config,
+        routes: impl Iterator<Item = (String, String)>,
+        document: fn() -> Bytes,
+    ) -> Self {
         let per_source = config.failed_credentials_per_minute;
         let hashing = Hashing::new(config.passwords_at_once, config.passwords_waiting);
         Self(Arc::new(Shared {
@@ -63,6 +71,8 @@ impl App {
             budget: Budget::new(config.body_budget, limits::BULK_BODY_BYTES),
             uploads: Budget::new(config.files.disk_budget, config.files.body_bytes),
             walks: Walks::new(config.walks),
+            meters: Arc::new(Meters::new(&config.metrics, routes)),
+            outbox: OutboxWatch::default(),
             engine,
             config: Arc::new(config),
             document,
@@ -71,7 +81,7 @@ impl App {
 
     /// The state for another engine. The two share what bounds the work and the memory of a process.
     pub(crate) fn beside(&self, engine: Engine) -> Self {
-        let Shared { config, hashing, lanes, budget, uploads, .. } = &*self.0;
+        let Shared { config, hashing, lanes, budget, uploads, meters, .. } = &*self.0;
         let per_source = config.failed_credentials_per_minute;
         Self(Arc::new(Shared {
             anonymous: AnonymousCallers::new(per_source, &config.guesses),
@@ -85,6 +95,8 @@ impl App {
             budget: budget.clone(),
             uploads: uploads.clone(),
             walks: Walks::new(config.walks),
+            meters: Arc::clone(meters),
+            outbox: OutboxWatch::default(),
             engine,
             config: Arc::clone(config),
             document: self.0.document,
@@ -151,6 +163,16 @@ impl App {
     /// The ends of pages that were read by offset.
     pub(crate) fn walks(&self) -> &Walks {
         &self.0.walks
+    }
+
+    /// The counts of requests.
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.0.meters
+    }
+
+    /// The figures of the events that wait to be delivered.
+    pub(crate) fn outbox(&self) -> &OutboxWatch {
+        &self.0.outbox
     }
 
     /// The JSON of the OpenAPI document.

@@ -9,13 +9,14 @@ use axum::{
     extract::{ConnectInfo, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
 };
-use rally_core::{ApiKey, Code, Error, Session, TenantId, schema::Allowance};
+use rally_core::{ApiKey, Code, Error, Session, TenantId, Trace, schema::Allowance};
 
 use crate::{
     anonymous::Passage,
     app::App,
-    forwarded::{self, Client},
+    forwarded::{self, Client, Secured},
     lanes::{Party, Work},
+    metrics::{AuthFailure, Limit},
     problem::{Failure, Problem},
     tokens::Tokens,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Claim {
     /// The tenant that the host names.
     tenant: Option<String>,
     source: IpAddr,
+    trace: Option<Trace>,
 }
 
 /// The credential of a request.
@@ -48,6 +50,15 @@ impl Credential {
             Self::ApiKey(key) if ApiKey::is_key_text(key) => Some(key),
             Self::Token(token) if Tokens::is_token_text(token) => Some(token),
             _ => None,
+        }
+    }
+
+    /// The reason for which it opens nothing.
+    fn failure(&self) -> AuthFailure {
+        match (self, self.to_look_up()) {
+            (Self::None, _) => AuthFailure::Missing,
+            (_, None) => AuthFailure::Malformed,
+            (_, Some(_)) => AuthFailure::Unknown,
         }
     }
 
@@ -79,6 +90,7 @@ impl App {
             credential: credential(request.headers()),
             tenant: self.named_tenant(request).map(str::to_owned),
             source: source(request),
+            trace: request.extensions().get().copied(),
         }
     }
 
@@ -91,7 +103,12 @@ impl App {
             self.proxies().watch(peer.ip(), request.headers());
         }
         let peer = connection.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |connection| connection.0.ip());
-        forwarded::client(peer, request.headers(), &self.config().trusted_proxies)
+        let mut client = forwarded::client(peer, request.headers(), &self.config().trusted_proxies);
+        let is_secured = request.extensions().get::<Secured>().is_some();
+        if client.scheme.is_none() && is_secured {
+            client.scheme = Some("https");
+        }
+        client
     }
 
     /// Opens the caller's session. `allowance` becomes the requests that the caller has left, if this fails too.
@@ -108,6 +125,7 @@ impl App {
             self.anonymous().pass(source, claim.credential.to_look_up(), self.engine().clock().now());
         if let Passage::Refused(spent) = passage {
             *allowance = Some(spent);
+            self.config().metrics.note_rate_limited(Limit::Source);
             return Err(too_many(&spent, false));
         }
         let (admitted, claim) =
@@ -120,12 +138,17 @@ impl App {
                 *taken
             }
             Err(error) if error.code() == Code::Unauthorized => {
+                self.config().metrics.note_auth_failure(claim.credential.failure());
                 self.anonymous().count_failure(source, credential, now)
             }
             Err(_) => None,
         };
         match allowance {
-            Some(spent) if !spent.granted => return Err(too_many(spent, admitted.is_ok())),
+            Some(spent) if !spent.granted => {
+                let limit = if admitted.is_ok() { Limit::Tenant } else { Limit::Source };
+                self.config().metrics.note_rate_limited(limit);
+                return Err(too_many(spent, admitted.is_ok()));
+            }
             _ => {}
         }
         let (session, _) = admitted?;
@@ -145,7 +168,7 @@ impl App {
 
     /// Opens the caller's session and takes one of the tenant's requests, both where the engine may wait.
     fn count_in(&self, claim: &Claim) -> Result<(Session, Option<Allowance>), Error> {
-        let session = self.authenticate(claim)?.called_from(Some(claim.source));
+        let session = self.authenticate(claim)?.called_from(Some(claim.source)).traced(claim.trace);
         let taken = self.engine().take_request(&session)?;
         Ok((session, taken))
     }

@@ -3,7 +3,7 @@ use std::{path::PathBuf, thread, time::Duration};
 use ipnet::IpNet;
 use rally_core::FileLimits;
 
-use crate::{limits, walks::WalkMemory};
+use crate::{limits, metrics::Metrics, walks::WalkMemory};
 
 /// Options of the HTTP interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Config {
     /// The memory of walks by offset, so that changes between their pages make them skip no record. Each server
     /// remembers what it has answered itself: a walk that changes to another one goes on by counting.
     pub walks: WalkMemory,
+    /// The counts that `/metrics` shows.
+    pub metrics: Metrics,
     /// The threads that the engine works on.
     pub work_on: WorkOn,
     /// Reads that cost little, where [`work_on`](Self::work_on) has threads for them: a record, a page at an offset.
@@ -195,6 +197,7 @@ impl Default for Config {
             #[cfg(feature = "console")]
             console: false,
             walks: WalkMemory::default(),
+            metrics: Metrics::new(),
             work_on: WorkOn::BlockingThreads,
             reads: LaneOptions::at_once(limits::AT_ONCE),
             // They compute, so more than there are processors would only take time from each other and from the rest.

@@ -23,6 +23,10 @@ pub(crate) struct Client {
     pub(crate) scheme: Option<&'static str>,
 }
 
+/// The mark of a request that came on a secure connection to this server itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secured;
+
 /// One element of `Forwarded`, or the same of the `X-` headers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Element {

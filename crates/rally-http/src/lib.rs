@@ -52,9 +52,11 @@ mod lifecycle;
 pub mod limits;
 mod listener;
 mod logins;
+mod metrics;
 mod middleware;
 mod object;
 mod openapi;
+mod outbox;
 mod parameters;
 mod prefer;
 mod problem;
@@ -78,6 +80,7 @@ pub use courier::{
     WebhookRequest, deliver,
 };
 pub use lifecycle::Lifecycle;
-pub use listener::{ServeOptions, raise_descriptor_limit, serve};
-pub use router::router;
+pub use listener::{ServeOptions, TlsFiles, raise_descriptor_limit, serve};
+pub use metrics::{MetricInfo, MetricKind, Metrics};
+pub use router::{Routers, router, routers};
 pub use walks::WalkMemory;

@@ -55,6 +55,8 @@ pub const UNREAD_BYTES: usize = 256 << 10;
 pub const LINGER: Duration = Duration::from_secs(1);
 /// The time that running requests have after the shutdown has begun.
 pub const GRACE: Duration = Duration::from_secs(10);
+/// The time between two looks at the files of a server's certificate.
+pub const TLS_LOOK: Duration = Duration::from_secs(5);
 /// Failed logins a minute at an account from one source.
 pub const FAILED_LOGINS_PER_MINUTE: u32 = 10;
 /// Failed logins a minute at an account from all sources that are not known to it together.
@@ -96,6 +98,8 @@ pub const FEED_LOOK: Duration = Duration::from_millis(200);
 pub const READINESS_MICROS: i64 = 1_000_000;
 /// The time that the store has to answer a check of readiness.
 pub const READINESS_PATIENCE: Duration = Duration::from_secs(2);
+/// The time for which the figures of the events that wait to be delivered stand, in microseconds.
+pub const OUTBOX_WATCH_MICROS: i64 = 15_000_000;
 /// Credentials whose walks by offset are remembered.
 pub const WALK_CALLERS: usize = 1_024;
 /// Lists of one credential whose walks by offset are remembered.

@@ -7,14 +7,14 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use rally_core::{Code, Error, schema::Allowance};
+use rally_core::{Code, Error, Trace, schema::Allowance};
 
 use crate::{
     app::App,
@@ -38,9 +38,17 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
     hide_credentials(request.headers_mut());
     let id = app.request_ids().of(request.headers());
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let path = format!("{}{}", mount(&uri, request.extensions()), uri.path());
+    let mounted_on = mount(&uri, request.extensions());
+    let path = format!("{mounted_on}{}", uri.path());
+    let pattern: Option<&MatchedPath> = request.extensions().get();
+    let pattern = pattern.and_then(|pattern| pattern.as_str().strip_prefix(mounted_on));
+    let underway = app.meters().begin(pattern, began);
     let client = app.client(&request);
+    let trace = trace(request.headers());
     request.extensions_mut().insert(client.clone());
+    if let Some(trace) = trace {
+        request.extensions_mut().insert(trace);
+    }
     let mut allowance = None;
     let answered = AssertUnwindSafe(answer(&app, request, next, &mut allowance)).catch_unwind().await;
     let mut response = match answered {
@@ -48,11 +56,18 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
         Err(panic) => Problem::from(panicked(&*panic)).into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        log_failure(&problem, &id);
+        if let Problem::Engine(error) = &problem {
+            app.config().metrics.note_store_error(error);
+        }
+        log_failure(&problem, &id, trace);
         problem.render(&path, &id, &mut response);
     }
-    log_access(&method, &uri, &client, &response, &id, began);
+    let entry = Entry { method: &method, uri: &uri, client: &client, id: &id, trace, began };
+    entry.log(&response);
     write_headers(response.headers_mut(), &uri, id, allowance.as_ref());
+    if let Some(underway) = underway {
+        underway.answer(&method, response.status());
+    }
     response
 }
 
@@ -117,10 +132,13 @@ fn write_headers(headers: &mut HeaderMap, uri: &Uri, id: RequestId, allowance: O
 }
 
 /// Logs the cause of a failure, which the caller is not told, under the id that the caller is told.
-fn log_failure(problem: &Problem, id: &RequestId) {
+fn log_failure(problem: &Problem, id: &RequestId, trace: Option<Trace>) {
     let Problem::Engine(error) = problem else { return };
     match error.code() {
-        Code::Internal => tracing::error!(trace_id = id.as_str(), ?error, "a request failed"),
+        Code::Internal => {
+            let trace = trace.map(|trace| trace.id());
+            tracing::error!(trace_id = id.as_str(), trace, ?error, "a request failed");
+        }
         Code::Unavailable => log_unavailable(error, id),
         _ => {}
     }
@@ -143,22 +161,34 @@ fn log_unavailable(error: &Error, id: &RequestId) {
     }
 }
 
-fn log_access(
-    method: &Method,
-    uri: &Uri,
-    client: &Client,
-    response: &Response,
-    id: &RequestId,
+/// The trace that a request belongs to. One that cannot be read is none, as the standard has it.
+fn trace(headers: &HeaderMap) -> Option<Trace> {
+    headers.get("traceparent")?.to_str().ok()?.parse().ok()
+}
+
+/// A request as the log has it.
+struct Entry<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    client: &'r Client,
+    id: &'r RequestId,
+    trace: Option<Trace>,
     began: Instant,
-) {
-    tracing::info!(
-        target: "rally_http::access",
-        %method,
-        path = uri.path(),
-        client = %client.address,
-        scheme = client.scheme,
-        status = response.status().as_u16(),
-        duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-        trace_id = id.as_str(),
-    );
+}
+
+impl Entry<'_> {
+    fn log(&self, response: &Response) {
+        let Self { method, uri, client, id, trace, began } = self;
+        tracing::info!(
+            target: "rally_http::access",
+            %method,
+            path = uri.path(),
+            client = %client.address,
+            scheme = client.scheme,
+            status = response.status().as_u16(),
+            duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            trace_id = id.as_str(),
+            trace = trace.map(|trace| trace.id()),
+        );
+    }
 }

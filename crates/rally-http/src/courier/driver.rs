@@ -1,5 +1,8 @@
 use std::{
-    fmt, io,
+    fmt,
+    future::pending,
+    io,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +14,7 @@ use std::{
 use rally_core::{Answered, Attempted, Claim, CourierLimits, Deliveries, Engine, Error};
 use tokio::{
     runtime::Handle,
-    sync::oneshot,
+    sync::{oneshot, watch},
     task::{JoinSet, spawn_blocking},
     time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
@@ -28,6 +31,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(5);
 /// The time between two attempts to tell a store that does not answer how a delivery has ended.
 const PAUSE: Duration = Duration::from_millis(500);
+/// The longest time that giving leases back may take.
+const GIVING_BACK: Duration = Duration::from_secs(2);
 
 /// Delivers the events of all webhooks of an engine, on the tokio runtime that this is called on, until what it returns
 /// is stopped or dropped.
@@ -54,39 +59,51 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub fn deliver(engine: Engine, courier: impl Courier, limits: CourierLimits) -> io::Result<Delivering> {
     let deliveries = engine.deliveries();
     let is_stopping = Arc::new(AtomicBool::new(false));
+    let giving_up = watch::Sender::new(false);
     let (ended, end) = oneshot::channel();
     let driver = Driver {
         stopping: Arc::clone(&is_stopping),
         runtime: Handle::current(),
-        work: Work { engine, deliveries: deliveries.clone(), courier: Arc::new(courier), limits },
+        work: Work {
+            engine,
+            deliveries: deliveries.clone(),
+            courier: Arc::new(courier),
+            limits,
+            giving_up: giving_up.subscribe(),
+        },
         attempts: JoinSet::new(),
     };
     let thread = thread::Builder::new().name("rally-courier".to_owned());
     thread.spawn(move || drop(ended.send(driver.run())))?;
-    Ok(Delivering { deliveries, is_stopping, end: Some(end) })
+    Ok(Delivering { deliveries, is_stopping, giving_up, end: Some(end) })
 }
 
 /// The delivery of events, which ends when this is dropped.
 pub struct Delivering {
     deliveries: Deliveries,
     is_stopping: Arc<AtomicBool>,
+    giving_up: watch::Sender<bool>,
     end: Option<oneshot::Receiver<JoinSet<()>>>,
 }
 
 impl Delivering {
     /// Claims nothing more, and waits for the attempts that are under way, at most so long. What has not ended by then is
-    /// attempted again, by this server or another, when its lease is over.
+    /// given back, so that another server attempts it at once; if the store does not answer, when its lease is over.
     pub async fn stop(mut self, grace: Duration) {
         self.begin_stopping();
         let Some(end) = self.end.take() else { return };
-        let ending = async {
+        let mut ending = pin!(async {
             if let Ok(mut attempts) = end.await {
                 while attempts.join_next().await.is_some() {}
             }
-        };
-        if timeout(grace, ending).await.is_err() {
-            tracing::info!("attempts to deliver events were given up; they are made again");
+        });
+        if timeout(grace, &mut ending).await.is_ok() {
+            return;
         }
+        tracing::info!("attempts to deliver events were given up; they are made again");
+        self.giving_up.send_replace(true);
+        // A store that does not answer is not waited for: the leases end by themselves.
+        drop(timeout(GIVING_BACK, ending).await);
     }
 
     fn begin_stopping(&self) {
@@ -122,6 +139,7 @@ struct Work {
     deliveries: Deliveries,
     courier: Arc<dyn Courier>,
     limits: CourierLimits,
+    giving_up: watch::Receiver<bool>,
 }
 
 impl Driver {
@@ -196,13 +214,27 @@ impl Work {
         };
         let mut sending = self.courier.send(request);
         let third = Duration::from_secs(self.limits.lease_seconds.into()) / 3;
+        let mut giving_up = self.giving_up.clone();
         let mut renewals = interval_at(Instant::now() + third, third.max(BREATH));
         renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 sent = &mut sending => return Some((claim, sent)),
                 _ = renewals.tick() => claim = self.renew(claim).await?,
+                () = given_up(&mut giving_up) => {
+                    self.give_back(claim).await;
+                    return None;
+                }
             }
+        }
+    }
+
+    /// Gives a claim back whose attempt was given up. Without an answer of the store its lease ends by itself.
+    async fn give_back(&self, claim: Claim) {
+        let deliveries = self.deliveries.clone();
+        let giving = spawn_blocking(move || deliveries.give_back(&claim));
+        if let Ok(Err(error)) = giving.await {
+            tracing::info!(%error, "a delivery is attempted again when its lease is over");
         }
     }
 
@@ -236,6 +268,14 @@ impl Work {
 
     fn is_held(&self, claim: &Claim) -> bool {
         self.engine.clock().now() < claim.lease_until()
+    }
+}
+
+/// Returns once attempts are given up.
+async fn given_up(giving_up: &mut watch::Receiver<bool>) {
+    if giving_up.wait_for(|is_given_up| *is_given_up).await.is_err() {
+        // Nobody is left who could say so.
+        pending().await
     }
 }
 

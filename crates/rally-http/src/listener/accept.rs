@@ -7,8 +7,15 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use super::{activity::Activity, connection::Server, descriptors, options::ServeOptions, places::Places};
-use crate::{caller::neighbourhood, forwarded::is_trusted, lifecycle::Lifecycle};
+use super::{
+    activity::Activity, connection::Server, descriptors, options::ServeOptions, places::Places, tls::TlsFiles,
+};
+use crate::{
+    caller::neighbourhood,
+    forwarded::is_trusted,
+    lifecycle::Lifecycle,
+    metrics::{Metrics, Refusal},
+};
 
 /// The time until the next try after the system had no connection to give.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,8 +45,9 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let grace = options.grace;
+    let (grace, metrics) = (options.grace, options.metrics.clone());
     let lifecycle = service.into();
+    let _watching = options.tls.as_ref().map(TlsFiles::watch);
     let mut acceptor = Acceptor::new(lifecycle.clone(), options);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -54,6 +62,7 @@ pub async fn serve(
     }
     drop(listener);
     lifecycle.begin_stopping();
+    metrics.begin_stopping();
     acceptor.drain(grace).await;
     Ok(())
 }
@@ -63,6 +72,7 @@ struct Acceptor {
     server: Arc<Server>,
     trusted_proxies: Vec<IpNet>,
     places: Arc<Places>,
+    metrics: Metrics,
     draining: watch::Sender<bool>,
     connections: JoinSet<()>,
 }
@@ -73,6 +83,7 @@ impl Acceptor {
         Self {
             places: Places::new(most, options.max_connections_per_source),
             trusted_proxies: options.trusted_proxies.clone(),
+            metrics: options.metrics.clone(),
             server: Server::new(lifecycle, options),
             draining: watch::Sender::new(false),
             connections: JoinSet::new(),
@@ -83,9 +94,12 @@ impl Acceptor {
         let activity = Activity::begin();
         let source =
             if is_trusted(peer.ip(), &self.trusted_proxies) { None } else { Some(neighbourhood(peer.ip())) };
-        let Some((place, leaving)) = self.places.take(source, &activity) else {
-            tracing::debug!(%peer, "a connection is refused, as all are taken and busy");
-            return;
+        let (place, leaving) = match self.places.take(source, &activity) {
+            Ok(taken) => taken,
+            Err(refusal) => {
+                tracing::debug!(%peer, "a connection is refused, as all are taken and busy");
+                return self.metrics.note_refused_connection(refusal);
+            }
         };
         // Until then its socket is open, and the next connection would have one more.
         if let Some(leaving) = leaving {
@@ -95,9 +109,10 @@ impl Acceptor {
             tracing::debug!(%error, "a connection stays with Nagle's algorithm");
         }
         let (server, draining) = (Arc::clone(&self.server), self.draining.subscribe());
+        let counted = self.metrics.open_connection();
         self.connections.spawn(async move {
             server.attend(stream, peer, activity, draining).await;
-            drop(place);
+            drop((place, counted));
         });
     }
 
@@ -107,6 +122,7 @@ impl Acceptor {
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
             return;
         }
+        self.metrics.note_refused_connection(Refusal::System);
         tracing::error!(%error, "no connection can be accepted; is the limit of descriptors too low?");
         if let Some(leaving) = self.places.make_room() {
             leaving.left().await;

@@ -13,7 +13,7 @@ use hyper_util::{
 use tokio::{
     net::TcpStream,
     sync::watch,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, Sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
     exchange::Exchanges,
     options::ServeOptions,
     socket::Socket,
+    transport::Transport,
 };
 use crate::lifecycle::Lifecycle;
 
@@ -58,6 +59,23 @@ impl Server {
         Arc::new(Self { builder, lifecycle, options: Arc::new(options) })
     }
 
+    /// Makes a connection secure, if it is to be; `None` if that fails, is late, or the connection has to make room.
+    async fn secure(&self, stream: TcpStream, activity: &Activity) -> Option<Transport> {
+        let Some(tls) = &self.options.tls else { return Some(Transport::Plain(stream)) };
+        let handshake = timeout(self.options.head_timeout, tls.acceptor().accept(stream));
+        tokio::select! {
+            () = activity.evicted() => None,
+            secured = handshake => match secured {
+                Ok(Ok(stream)) => Some(Transport::Secured(Box::new(stream))),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a connection was not made secure");
+                    None
+                }
+                Err(_) => None,
+            },
+        }
+    }
+
     /// Serves a connection until either side ends it, or it is late, or it has to make room.
     pub(crate) async fn attend(
         &self,
@@ -66,10 +84,13 @@ impl Server {
         activity: Arc<Activity>,
         mut draining: watch::Receiver<bool>,
     ) {
+        let Some(stream) = self.secure(stream, &activity).await else { return };
+        let is_secured = stream.is_secured();
         let socket = Socket::new(stream, Arc::clone(&activity), self.options.linger);
         let service = Exchanges {
             lifecycle: self.lifecycle.clone(),
             peer,
+            is_secured,
             activity: Arc::clone(&activity),
             options: Arc::clone(&self.options),
         };

@@ -14,7 +14,7 @@ use super::{
     options::ServeOptions,
     request_body::{RequestBody, Unread},
 };
-use crate::lifecycle::Lifecycle;
+use crate::{forwarded::Secured, lifecycle::Lifecycle};
 
 /// The connection that a request has come by.
 #[derive(Clone, Debug)]
@@ -43,6 +43,7 @@ impl Connection {
 pub(crate) struct Exchanges {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) peer: SocketAddr,
+    pub(crate) is_secured: bool,
     pub(crate) activity: Arc<Activity>,
     pub(crate) options: Arc<ServeOptions>,
 }
@@ -56,6 +57,9 @@ impl hyper::service::Service<Request<Incoming>> for Exchanges {
         let exchange = Exchange::begin(&self.activity);
         request.extensions_mut().insert(ConnectInfo(self.peer));
         request.extensions_mut().insert(Connection(Arc::clone(&self.activity)));
+        if self.is_secured {
+            request.extensions_mut().insert(Secured);
+        }
         let lifecycle = self.lifecycle.clone();
         if request.version() == Version::HTTP_2 {
             return Box::pin(async move {

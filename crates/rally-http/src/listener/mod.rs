@@ -10,8 +10,11 @@ mod options;
 mod places;
 mod request_body;
 mod socket;
+mod tls;
+mod transport;
 
 pub use accept::serve;
 pub use descriptors::raise_descriptor_limit;
 pub(crate) use exchange::Connection;
 pub use options::ServeOptions;
+pub use tls::TlsFiles;

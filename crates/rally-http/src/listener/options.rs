@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::limits;
+use super::tls::TlsFiles;
+use crate::{limits, metrics::Metrics};
 
 /// Options of a server: what its connections may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub struct ServeOptions {
     /// The time for which the bytes of a caller who still sends are read and dropped, before and after the connection's
     /// writing side is closed: closing it sooner would take the answer away from the caller.
     pub linger: Duration,
+    /// The certificate by which connections are made secure; they are plain without one.
+    pub tls: Option<TlsFiles>,
+    /// The counts of connections; [`Metrics::off`] by default.
+    pub metrics: Metrics,
     /// The time that running requests have after the shutdown has begun.
     pub grace: Duration,
 }
@@ -51,6 +56,8 @@ impl Default for ServeOptions {
             ping_timeout: limits::PING_TIMEOUT,
             unread_bytes: limits::UNREAD_BYTES,
             linger: limits::LINGER,
+            tls: None,
+            metrics: Metrics::off(),
             grace: limits::GRACE,
         }
     }

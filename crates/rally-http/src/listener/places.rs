@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::activity::Activity;
+use crate::metrics::Refusal;
 
 /// Connections that are looked at to find an idle one. Those that are busy are looked at last the next time, so a few
 /// looks a connection find an idle one soon if there is any.
@@ -66,24 +67,26 @@ impl Places {
 
     /// A place for a connection, which counts for a source or, as that of a trusted proxy, for none. Where all are taken,
     /// the connection that is idle for longest has to leave: one of the same source if all of the source's are taken.
-    /// `None` if no connection is idle.
+    ///
+    /// # Errors
+    /// The places that are all taken by connections of which none is idle.
     pub(crate) fn take(
         self: &Arc<Self>,
         source: Option<IpAddr>,
         activity: &Arc<Activity>,
-    ) -> Option<(Place, Option<Leaving>)> {
+    ) -> Result<(Place, Option<Leaving>), Refusal> {
         let mut taken = self.taken.lock();
         let of_source = source.and_then(|source| taken.by_source.get(&source)).map_or(0, Order::len);
         let leaving = if of_source >= self.most_per_source {
-            Some(taken.evict(source)?)
+            Some(taken.evict(source).ok_or(Refusal::Source)?)
         } else if taken.seats.len() >= self.most {
-            Some(taken.evict(None)?)
+            Some(taken.evict(None).ok_or(Refusal::All)?)
         } else {
             None
         };
         let number = taken.seat(source, Arc::clone(activity));
         let place = Place { number, places: Arc::clone(self), activity: Arc::clone(activity) };
-        Some((place, leaving))
+        Ok((place, leaving))
     }
 
     /// Closes the connection that is idle for longest, if any is.
@@ -176,7 +179,7 @@ mod tests {
 
     fn connect(places: &Arc<Places>, source: impl Into<Option<IpAddr>>) -> Connection {
         let activity = Activity::begin();
-        let place = places.take(source.into(), &activity).map(|(place, _)| place);
+        let place = places.take(source.into(), &activity).ok().map(|(place, _)| place);
         Connection { activity, place }
     }
 
@@ -226,7 +229,7 @@ mod tests {
     fn a_connection_has_left_when_its_place_is_free() {
         let places = Places::new(1, 1);
         let first = connect(&places, ONE);
-        let (_second, leaving) = places.take(Some(ONE), &Activity::begin()).unwrap();
+        let (_second, leaving) = places.take(Some(ONE), &Activity::begin()).ok().unwrap();
         let mut left = Box::pin(leaving.unwrap().left());
         assert!((&mut left).now_or_never().is_none());
         drop(first);

@@ -8,11 +8,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
 
-use super::activity::Activity;
+use super::{activity::Activity, transport::Transport};
 
 /// Bytes that are dropped at once.
 const DROPPED: usize = 16 << 10;
@@ -22,7 +21,7 @@ const DROPPED: usize = 16 << 10;
 /// the answer away from a caller who has not read it yet.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     activity: Arc<Activity>,
     linger: Duration,
     /// Set once the writing side is closed.
@@ -30,7 +29,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>, linger: Duration) -> Self {
+    pub(crate) fn new(stream: Transport, activity: Arc<Activity>, linger: Duration) -> Self {
         Self { stream, activity, linger, lingering: None }
     }
 
@@ -133,7 +132,7 @@ impl AsyncWrite for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.activity.is_reset()
-            && let Err(error) = self.stream.set_zero_linger()
+            && let Err(error) = self.stream.reset_when_closed()
         {
             tracing::debug!(%error, "a connection is closed in order rather than reset");
         }

@@ -18,8 +18,9 @@ use crate::{
     lanes::{Party, Work},
     limits,
     logins::{Attempt, Refused},
+    metrics::{AuthFailure, Limit},
     openapi::{ID, INSTANT, example, instant, reference, told, uuid},
-    problem::Problem,
+    problem::{Failure, Problem},
     route::{AnswerBody, BodySpec, Method, Operation, ResponseSpec, Route, Schema, Special},
 };
 
@@ -82,6 +83,7 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
     match opened(&app, request).await {
         Ok(session) => answered(app, session).await.unwrap_or_else(IntoResponse::into_response),
         Err(Refused { problem, allowance }) => {
+            note_refusal(&app, &problem);
             let mut response = problem.into_response();
             if let Some(allowance) = allowance {
                 write_allowance(&allowance, response.headers_mut());
@@ -89,6 +91,18 @@ async fn log_in(State(app): State<App>, request: Request) -> Response {
             answer::forbid_storing(&mut response);
             response
         }
+    }
+}
+
+/// Counts a login that was refused.
+fn note_refusal(app: &App, problem: &Problem) {
+    let metrics = &app.config().metrics;
+    match problem {
+        Problem::Protocol(Failure::RateLimited, _) => metrics.note_rate_limited(Limit::Login),
+        Problem::Engine(error) if error.code() == Code::Unauthorized => {
+            metrics.note_auth_failure(AuthFailure::Login);
+        }
+        _ => {}
     }
 }
 

@@ -19,7 +19,7 @@ mod webhooks;
 
 pub(crate) use self::{
     auth::LOG_IN,
-    operations::{HEALTH, READINESS, healthy},
+    operations::{HEALTH, METRICS, READINESS, healthy},
 };
 use crate::route::Route;
 

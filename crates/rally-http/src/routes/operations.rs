@@ -3,6 +3,7 @@ use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
+use rally_core::Error;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     app::App,
     docs,
     lanes::{Party, Work},
+    metrics,
     openapi::told,
     problem::Problem,
     route::{Method, Operation, Page, Route, Schema},
@@ -20,10 +22,14 @@ pub(crate) const HEALTH: &str = "/healthz";
 /// The path under which a server says that it can do its work.
 pub(crate) const READINESS: &str = "/readyz";
 
+/// The path under which a server shows its metrics.
+pub(crate) const METRICS: &str = "/metrics";
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![
         Route::new(Method::Get, HEALTH, async || healthy(), Operation::Page(&HEALTH_PAGE)),
         Route::new(Method::Get, READINESS, readiness, Operation::Page(&READINESS_PAGE)),
+        Route::new(Method::Get, METRICS, metrics, Operation::Page(&METRICS_PAGE)),
         Route::new(Method::Get, "/openapi.json", document, Operation::Page(&DOCUMENT)),
         Route::new(Method::Get, "/docs", docs_page, Operation::Page(&DOCS)),
         Route::new(Method::Get, "/docs/guide", guide, Operation::Page(&GUIDE)),
@@ -53,6 +59,17 @@ static READINESS_PAGE: Page = Page {
     schema: Some(&STATUS),
     example: || json!({ "status": "ready" }),
     failures: &[("503", "Unavailable")],
+};
+
+static METRICS_PAGE: Page = Page {
+    id: "getMetrics",
+    summary: "Get the metrics of the server",
+    description: "Counters, gauges and histograms of all tenants together, in the text form of Prometheus. A server that is \
+                  started with `--metrics-listen` shows them on that listener alone.",
+    content_type: "text/plain",
+    schema: None,
+    example: || json!("rally_ready 1\n"),
+    failures: &[],
 };
 
 static DOCUMENT: Page = Page {
@@ -112,13 +129,34 @@ pub(crate) fn healthy() -> Response {
     uncached(answer::json(StatusCode::OK, r#"{"status":"ok"}"#))
 }
 
-async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
+/// Asks the store whether it can answer.
+async fn check_store(app: &App) -> Result<(), Error> {
     let asking = app.clone();
     let ask = async move {
         let engine = asking.engine().clone();
         asking.run(Work::Read, Party::Operator, move || engine.ready()).await
     };
-    app.readiness().check(app.engine(), ask).await?;
+    app.readiness().check(app.engine(), ask).await
+}
+
+async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    let Some(counters) = app.config().metrics.counters() else { return Err(Problem::no_such_path()) };
+    let is_ready = check_store(&app).await.is_ok();
+    let mut page = metrics::Page::of(counters, is_ready);
+    page.add_figures(&app.engine().figures());
+    let deliveries = app.engine().deliveries();
+    let look = app.run(Work::LongRead, Party::Operator, move || deliveries.figures());
+    if let Some(figures) = app.outbox().figures(app.engine(), look).await {
+        page.add_outbox(&figures, app.engine().clock().now());
+    }
+    let mut response = answer::json(StatusCode::OK, page.text()?);
+    let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(uncached(response))
+}
+
+async fn readiness(State(app): State<App>) -> Result<Response, Problem> {
+    check_store(&app).await?;
     Ok(uncached(answer::json(StatusCode::OK, r#"{"status":"ready"}"#)))
 }
 

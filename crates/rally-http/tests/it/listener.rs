@@ -5,3 +5,4 @@ mod http_2;
 mod places;
 mod server;
 mod times;
+mod tls;

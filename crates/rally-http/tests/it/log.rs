@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, LazyLock, Mutex},
 };
 
-use rally_core::store::MemoryStore;
+use rally_core::{CourierLimits, Event, WebhookDraft, store::MemoryStore};
 use rally_testkit::{FaultyStore, ReadFault};
 
-use crate::support::{Answer, Api, HeldStore, Setting};
+use crate::support::{ADA, Answer, Api, HeldStore, Setting};
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
@@ -121,4 +121,31 @@ fn what_the_caller_is_not_told_is_logged() {
     let errors: Vec<&String> = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#)).collect();
     let [error] = errors.as_slice() else { panic!("{lines:?}") };
     assert!(error.contains("stored data is damaged: a fault on purpose"), "{error}");
+}
+
+#[test]
+fn the_trace_of_a_request_is_logged_and_goes_on_in_what_follows() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let api = Api::new();
+    let acme = api.engine.tenant("acme").unwrap().trusted_session("test").unwrap();
+    let draft = WebhookDraft::new("till", "https://x.example/hook", [Event::ContactCreated]);
+    acme.webhooks().create(&draft).unwrap();
+    let sent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let lines = logged("three", || {
+        let asked = api.post("/api/contacts", ADA).header("X-Request-Id", "three");
+        asked.header("traceparent", &sent).send().is(201);
+        // One that is none changes nothing.
+        let other = ADA.replace("ada@", "eve@");
+        api.post("/api/contacts", other).header("traceparent", "00-nothing").send().is(201);
+    });
+    assert!(lines.iter().all(|line| line.contains(&format!(r#""trace":"{TRACE}""#))), "{lines:?}");
+    let claims = api.engine.deliveries().claim(&CourierLimits::default()).unwrap();
+    let traces: Vec<Option<&str>> = claims
+        .iter()
+        .map(|claim| {
+            claim.headers().iter().find(|(name, _)| *name == "traceparent").map(|(_, value)| value.as_str())
+        })
+        .collect();
+    let [Some(trace), None] = traces[..] else { panic!("{traces:?}") };
+    assert!(trace.starts_with(&format!("00-{TRACE}-")) && trace.ends_with("-01") && trace != sent, "{trace}");
 }

@@ -39,6 +39,7 @@ mod listener;
 mod log;
 mod logins;
 mod matrix;
+mod metrics;
 mod operations;
 mod pipelines;
 mod protocol;

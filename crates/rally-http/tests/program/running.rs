@@ -1,5 +1,5 @@
 use std::{
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -82,7 +82,14 @@ impl Folder {
 /// The program, with an empty environment.
 pub(crate) fn rally(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_rally")));
-    command.args(arguments).current_dir(folder).env_remove("RALLY_STORE").env_remove("RALLY_LISTEN");
+    command.args(arguments).current_dir(folder).env_remove("CREDENTIALS_DIRECTORY");
+    // What the tests themselves go by is not the program's.
+    let settings = env::vars_os().map(|(name, _)| name).filter(|name| {
+        name.to_str().is_some_and(|name| name.starts_with("RALLY_") && !name.starts_with("RALLY_REQUIRE_"))
+    });
+    for name in settings {
+        command.env_remove(name);
+    }
     command
 }
 

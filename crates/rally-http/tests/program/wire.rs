@@ -20,7 +20,9 @@ pub(crate) struct Request<'r> {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
+    /// The body as JSON; `null` if it is none.
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Request<'_> {
@@ -37,8 +39,8 @@ impl Request<'_> {
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let answer =
-            Answer { status, head: head.to_owned(), body: serde_json::from_str(body).unwrap_or(Value::Null) };
+        let (head, text) = (head.to_owned(), body.to_owned());
+        let answer = Answer { status, head, body: serde_json::from_str(body).unwrap_or(Value::Null), text };
         let length = answer.header("Content-Length");
         (length.is_empty() || length == body.len().to_string()).then_some(answer)
     }

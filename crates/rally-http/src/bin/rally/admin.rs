@@ -180,7 +180,10 @@ pub(crate) fn recovery_told_once() -> Progress {
     Box::new(move |_| {
         // Not worth a failure when there is nobody to tell.
         told.call_once(|| {
-            drop(writeln!(io::stderr(), "rally: the file is being recovered after a crash or checked"));
+            drop(writeln!(
+                io::stderr(),
+                "rally: the file is being recovered after a crash, converted or checked"
+            ));
         });
     })
 }

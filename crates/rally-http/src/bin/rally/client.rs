@@ -18,6 +18,8 @@ use crate::{arguments::ServerArguments, failure::Failure};
 
 /// The longest time that a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time that it may take to answer whether it is ready.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read.
 const ANSWER_BYTES: usize = 8 << 20;
 
@@ -159,6 +161,19 @@ impl Client {
         // It ends with the answer, whose failure tells more than its own.
         tokio::spawn(async move { drop(connection.await) });
         sender.send_request(request).await.map_err(|error| text(&error))
+    }
+}
+
+/// Asks a server whether it is ready.
+pub(crate) async fn check_ready(server: &ServerUrl) -> Result<(), Failure> {
+    let request = Request::get("/readyz").header(header::HOST, server.0.as_str()).body(Full::default());
+    let request = request.map_err(|error| Failure::new(error.to_string()))?;
+    let asking = Client { server: server.clone(), key: String::new() };
+    match timeout(HEALTH_PATIENCE, asking.send(request)).await {
+        Ok(Ok((status, _))) if status.is_success() => Ok(()),
+        Ok(Ok((status, body))) => Err(refused(status, &body)),
+        Ok(Err(reason)) => Err(Failure::new(format!("the server {server} does not answer: {reason}"))),
+        Err(_) => Err(Failure::new(format!("the server {server} takes too long to answer"))),
     }
 }
 

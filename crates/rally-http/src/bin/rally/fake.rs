@@ -44,7 +44,7 @@ async fn serve(arguments: &FakeArguments) -> Result<(), Failure> {
     let tenants = FakeTenants::new(options(arguments, &url)?);
     let ready = make(&tenants, &common.tenants)?;
     let serving =
-        rally_http::serve(listener, tenants.router(), serve_options(arguments), signals.clone().stop());
+        rally_http::serve(listener, tenants.router(), serve_options(arguments), stopped(signals.clone()));
     let serving = tokio::spawn(serving);
     let has_console = !arguments.no_console;
     Announcer { url, has_console, place: Place::memory(), json: common.json }.say_ready(&ready)?;
@@ -53,6 +53,11 @@ async fn serve(arguments: &FakeArguments) -> Result<(), Failure> {
         () = signals.hurry() => Ok(()),
     };
     served.map_err(|error| Failure::new(format!("the fake has stopped: {error}")))
+}
+
+/// Returns once the fake is asked to end.
+async fn stopped(signals: Signals) {
+    let _request = signals.stop().await;
 }
 
 fn options(arguments: &FakeArguments, url: &str) -> Result<FakeOptions, Failure> {

@@ -1,9 +1,12 @@
-use std::{fs, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{fs, future::pending, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use rally_core::{Config, CourierLimits, Engine, Environment, Reach};
-use rally_http::{CourierOptions, Delivering, HttpCourier, Lifecycle, ServeOptions, limits};
+use rally_http::{
+    CourierOptions, Delivering, HttpCourier, Lifecycle, Metrics, ServeOptions, TlsFiles, limits,
+};
 use tokio::{
+    net::TcpListener,
     runtime::Runtime,
     task::{JoinHandle, spawn_blocking},
 };
@@ -15,8 +18,9 @@ use crate::{
     failure::Failure,
     listen::Addresses,
     log::{self, Levels},
-    signals::{Signals, StandardInput, ignore_hangup},
+    signals::{Request, Signals, StandardInput, ignore_hangup},
     store::{Need, OpenStore, Progress},
+    systemd::{self, Sockets},
     tenants::WantedTenants,
 };
 
@@ -31,6 +35,9 @@ struct Server<'a> {
     /// True for a server with the console.
     console: bool,
     common: &'a CommonArguments,
+    metrics: Metrics,
+    tls: Option<TlsFiles>,
+    drain_delay: Duration,
 }
 
 pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
@@ -42,6 +49,9 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
         config: Config { requests_per_minute: common.rate_limit, reach, ..Config::default() },
         console: arguments.console,
         common,
+        metrics: Metrics::new(),
+        tls: tls_files(arguments)?,
+        drain_delay: Duration::from_secs(arguments.drain_delay.into()),
     };
     run(
         async || {
@@ -73,30 +83,69 @@ impl Server<'_> {
     /// answers.
     async fn run(self) -> Result<(), Failure> {
         let signals = Signals::take(StandardInput::Ignored)?;
-        let listener = self.listen.bind().await?;
+        let mut sockets = Sockets::take();
+        let listener = match sockets.listener(0)? {
+            Some(listener) => listener,
+            None => self.listen.bind().await?,
+        };
+        systemd::give_signs_of_life();
         if let Err(error) = rally_http::raise_descriptor_limit() {
             tracing::warn!(%error, "there may be fewer connections, as the limit of open files stays as it is");
         }
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
         let lifecycle = Lifecycle::new();
-        let serving = tokio::spawn(rally_http::serve(
-            listener,
-            lifecycle.clone(),
-            self.options(),
-            signals.clone().stop(),
-        ));
+        let watched = self.listen_for_watchers(sockets.listener(1)?).await?;
+        let stopped = self.stopped(&signals, &lifecycle, watched.as_ref());
+        let serving = tokio::spawn(rally_http::serve(listener, lifecycle.clone(), self.options(), stopped));
         let mut opening = pin!(self.open(&lifecycle));
         tokio::select! {
             opened = &mut opening => {
                 let opened = opened?;
-                let served = self.serve_on(&opened, address, &lifecycle, serving, signals).await;
+                let served = self.serve_on(&opened, address, (&lifecycle, watched.as_ref()), serving, signals).await;
                 served.and(close(opened).await)
             }
-            () = signals.clone().stop() => match tokio::time::timeout(OPENING, opening).await {
+            _ = signals.clone().stop() => match tokio::time::timeout(OPENING, opening).await {
                 Ok(opened) => close(opened?).await,
                 // A file that is being recovered is recovered again by the next start.
                 Err(_) => Ok(()),
             },
+        }
+    }
+
+    /// Shows the metrics on a listener of their own, if there is to be one, until the process ends.
+    async fn listen_for_watchers(&self, given: Option<TcpListener>) -> Result<Option<Lifecycle>, Failure> {
+        let listener = match (given, &self.common.metrics_listen) {
+            (Some(listener), _) => listener,
+            (None, Some(addresses)) => addresses.bind().await?,
+            (None, None) => return Ok(None),
+        };
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!("metrics are at http://{address}/metrics");
+        }
+        let watched = Lifecycle::new();
+        tokio::spawn(rally_http::serve(listener, watched.clone(), ServeOptions::default(), pending()));
+        Ok(Some(watched))
+    }
+
+    /// Returns once the server is to stop: it has said that it is not ready any more, and a supervisor has had time to see
+    /// it.
+    fn stopped(
+        &self,
+        signals: &Signals,
+        lifecycle: &Lifecycle,
+        watched: Option<&Lifecycle>,
+    ) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let (signals, metrics, delay) = (signals.clone(), self.metrics.clone(), self.drain_delay);
+        let lifecycles: Vec<Lifecycle> = [Some(lifecycle), watched].into_iter().flatten().cloned().collect();
+        async move {
+            let asked = signals.stop().await;
+            lifecycles.iter().for_each(Lifecycle::begin_stopping);
+            metrics.begin_stopping();
+            systemd::say_stopping();
+            if asked == Request::Terminate && !delay.is_zero() {
+                tracing::info!("requests are taken for {} s more", delay.as_secs());
+                tokio::time::sleep(delay).await;
+            }
         }
     }
 
@@ -112,7 +161,7 @@ impl Server<'_> {
         &self,
         opened: &OpenStore,
         address: SocketAddr,
-        lifecycle: &Lifecycle,
+        (lifecycle, watched): (&Lifecycle, Option<&Lifecycle>),
         serving: JoinHandle<std::io::Result<()>>,
         signals: Signals,
     ) -> Result<(), Failure> {
@@ -120,17 +169,25 @@ impl Server<'_> {
         #[cfg(unix)]
         let _socket = crate::socket::answer(&engine, &self.store.store);
         let delivering = self.deliver(&engine)?;
-        lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
+        if let Some(watched) = watched {
+            let routers = rally_http::routers(engine.clone(), self.http_config());
+            lifecycle.begin_serving(routers.api);
+            watched.begin_serving(routers.metrics);
+        } else {
+            lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
+        }
         let announcer = Announcer {
-            url: format!("http://{address}"),
+            url: format!("{}://{address}", if self.tls.is_some() { "https" } else { "http" }),
             has_console: self.console,
             place: opened.place.clone(),
             json: self.common.json,
         };
         announcer.announce(&engine, WantedTenants::new(&self.common.tenants))?;
+        systemd::say_ready();
+        let stopped = self.stopped(&signals, lifecycle, watched);
         let serving = async { serving.await.unwrap_or_else(|panicked| Err(panicked.into())) };
         let stopping = async {
-            signals.clone().stop().await;
+            stopped.await;
             if let Some(delivering) = delivering {
                 delivering.stop(limits::GRACE).await;
             }
@@ -167,6 +224,8 @@ impl Server<'_> {
             max_connections: self.common.max_connections,
             max_connections_per_source: self.common.max_connections_per_source,
             trusted_proxies: self.common.trusted_proxies.clone(),
+            metrics: self.metrics.clone(),
+            tls: self.tls.clone(),
             ..ServeOptions::default()
         }
     }
@@ -178,6 +237,7 @@ impl Server<'_> {
         http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
         http.console = self.console;
         http.trusted_proxies.clone_from(&self.common.trusted_proxies);
+        http.metrics = self.metrics.clone();
         http.work_on = self.store.store.work_on();
         if let Some(at_once) = self.store.long_reads() {
             http.long_reads.at_once = at_once;
@@ -185,6 +245,13 @@ impl Server<'_> {
         }
         http
     }
+}
+
+/// The files of the certificate, if there is to be one.
+pub(crate) fn tls_files(arguments: &ServeArguments) -> Result<Option<TlsFiles>, Failure> {
+    let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else { return Ok(None) };
+    let opened = TlsFiles::open(certificate, key);
+    opened.map(Some).map_err(|error| Failure::new(format!("--tls-cert and --tls-key: {error}")))
 }
 
 /// Closes the store. Requests that were given up may still be at work on it, and are refused from here on.
@@ -196,15 +263,18 @@ async fn close(opened: OpenStore) -> Result<(), Failure> {
     })
 }
 
-/// Tells `/readyz` how far the recovery of a file has come, and the log at each tenth of it.
+/// Tells `/readyz` how far the recovery or the conversion of a file has come, and the log at each tenth of it.
 fn progress(lifecycle: Lifecycle) -> Progress {
     let logged = Mutex::new(String::new());
     Box::new(move |done| {
-        lifecycle.report(format!("the file is being recovered after a crash; {:.0} % is done", done * 100.0));
+        let status =
+            format!("the file is being recovered after a crash, or converted; {:.0} % is done", done * 100.0);
+        systemd::say_starting(&status);
+        lifecycle.report(status);
         let tenths = format!("{:.0} %", (done * 10.0).floor() * 10.0);
         let mut logged = logged.lock();
         if *logged != tenths {
-            tracing::info!(done = tenths, "the file is being recovered after a crash");
+            tracing::info!(done = tenths, "the file is being recovered after a crash, or converted");
             *logged = tenths;
         }
     })

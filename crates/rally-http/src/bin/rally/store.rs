@@ -37,6 +37,8 @@ pub(crate) struct Url(String);
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) place: Place,
+    /// The database, if the store is one.
+    pub(crate) database: Option<Arc<PostgresStore>>,
     pub(crate) close: Box<dyn FnOnce() -> Result<(), StoreError> + Send>,
 }
 
@@ -51,7 +53,7 @@ pub(crate) struct Place {
     pub(crate) may_be_away: bool,
 }
 
-/// Hears which part of a file has been recovered after a crash, from 0 to 1.
+/// Hears which part of a file has been recovered after a crash or converted, from 0 to 1.
 pub(crate) type Progress = Box<dyn Fn(f64) + Send + Sync>;
 
 /// The reactions to a store that is not as it should be when it is opened.
@@ -126,7 +128,12 @@ impl StoreArguments {
 }
 
 fn open_memory() -> OpenStore {
-    OpenStore { store: Arc::new(MemoryStore::new()), place: Place::memory(), close: Box::new(|| Ok(())) }
+    OpenStore {
+        store: Arc::new(MemoryStore::new()),
+        place: Place::memory(),
+        database: None,
+        close: Box::new(|| Ok(())),
+    }
 }
 
 impl Place {
@@ -148,7 +155,7 @@ fn open_file(
     let file = path.display();
     let place =
         Place { name: format!("the file {file}"), location: format!("redb:{file}"), may_be_away: false };
-    Ok(OpenStore { store, place, close: Box::new(move || closing.close()) })
+    Ok(OpenStore { store, place, database: None, close: Box::new(move || closing.close()) })
 }
 
 fn open_database(url: &str, connections: usize, need: Need) -> Result<OpenStore, Failure> {
@@ -163,7 +170,8 @@ fn open_database(url: &str, connections: usize, need: Need) -> Result<OpenStore,
         location: format!("postgres://{}", store.place()),
         may_be_away: true,
     };
-    Ok(OpenStore { store: Arc::new(store), place, close: Box::new(|| Ok(())) })
+    let store = Arc::new(store);
+    Ok(OpenStore { store: store.clone(), place, database: Some(store), close: Box::new(|| Ok(())) })
 }
 
 impl FileArguments {
@@ -199,7 +207,8 @@ mod tests {
     fn a_quarter_of_the_connections_may_do_long_reads() {
         let long_reads = |store: &str, store_connections: u16| {
             let store = store.parse().unwrap_or_else(|never| match never {});
-            StoreArguments { store, store_connections, file: FileArguments::default() }.long_reads()
+            StoreArguments { store, store_connections, file: FileArguments::default(), config: None }
+                .long_reads()
         };
         assert_eq!(
             [1, 16, 100].map(|connections| long_reads("postgres://u@h/d", connections)),

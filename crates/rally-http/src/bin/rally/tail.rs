@@ -60,7 +60,7 @@ pub(crate) async fn tail(
     let ended = match told {
         Ok(()) => tokio::select! {
             served = serving => served.map_err(|error| Failure::new(error.to_string())),
-            () = signals.stop() => Ok(()),
+            _ = signals.stop() => Ok(()),
         },
         failed => failed,
     };

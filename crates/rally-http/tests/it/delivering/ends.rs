@@ -65,6 +65,32 @@ fn attempts_that_were_given_up_are_made_again_once_their_lease_is_over() {
 }
 
 #[test]
+fn attempts_that_were_given_up_are_given_back_for_others_to_make_at_once() {
+    block_on(async {
+        let (environment, _clock) = rally_testkit::environment(7);
+        let store = Arc::new(MemoryStore::new());
+        let engine = engine_on(store.clone(), environment.clone());
+        let acme = tenant(&engine, "acme");
+        let hook = hook(&acme, "https://x.example/", [Event::All]);
+        create_contacts(&acme, 0..3);
+        let holding = Noting::holding();
+        let delivering = deliver(engine, holding.clone(), CourierLimits::default()).unwrap();
+        holding.wait_for(3).await;
+        delivering.stop(Duration::ZERO).await;
+        let other = engine_on(store, environment);
+        let deliveries = other.deliveries();
+        let claims = deliveries.claim(&CourierLimits::default()).unwrap();
+        let attempts: Vec<u32> = claims.iter().map(rally_core::Claim::attempt).collect();
+        assert_eq!(attempts, [1, 1, 1], "the clock stands still, and no attempt was counted");
+        assert!(deliveries.give_back(&claims[0]).unwrap());
+        let again = deliveries.claim(&CourierLimits::default()).unwrap();
+        assert_eq!(again.len(), 1);
+        assert!(!deliveries.give_back(&claims[0]).unwrap(), "it is another's by now");
+        drop(hook);
+    });
+}
+
+#[test]
 fn a_slow_attempt_keeps_its_lease() {
     block_on(async {
         let (environment, clock) = rally_testkit::environment(7);
