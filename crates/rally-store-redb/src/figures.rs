@@ -68,7 +68,12 @@ impl Database {
             None => (None, 0),
         };
         let file = FileFigures {
-            bytes: self.source.storage().len().unwrap_or(0),
+            bytes: self
+                .source
+                .space()
+                .taken_bytes()
+                .or_else(|| self.source.storage().len().ok())
+                .unwrap_or(0),
             live_bytes,
             journal_bytes: u64::try_from(journal_bytes).unwrap_or(u64::MAX),
             fold_micros: self.watched.folds.read(),

@@ -14,6 +14,11 @@ pub(crate) trait Space: Debug + Send + Sync {
     /// The bytes that are free, if that can be known.
     fn free_bytes(&self) -> Option<u64>;
 
+    /// The bytes that the file takes on the disk, its holes left out, if that can be known.
+    fn taken_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Gives up the space that is held back.
     fn release(&self);
 
@@ -74,6 +79,12 @@ impl Space for Beside {
     fn free_bytes(&self) -> Option<u64> {
         let disk = rustix::fs::fstatvfs(&self.file).ok()?;
         disk.f_bavail.checked_mul(disk.f_frsize)
+    }
+
+    fn taken_bytes(&self) -> Option<u64> {
+        /// Bytes of the unit that the system counts in, whatever the file system has.
+        const BLOCK: u64 = 512;
+        std::os::unix::fs::MetadataExt::blocks(&self.file.metadata().ok()?).checked_mul(BLOCK)
     }
 
     fn release(&self) {

@@ -25,7 +25,7 @@ pub struct Commits {
 /// The state of a file of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileFigures {
-    /// The bytes of the file.
+    /// The bytes that the file takes, its holes left out where that can be known.
     pub bytes: u64,
     /// The bytes of the keys and values in their places in the file; `None` where nobody has counted from the beginning.
     pub live_bytes: Option<u64>,

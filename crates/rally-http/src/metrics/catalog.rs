@@ -83,7 +83,7 @@ metrics! {
     STORE_ERRORS: Counter "rally_store_errors_total" ["kind"]
         "Failures of the store that have ended a request, by kind.";
     FILE_BYTES: Gauge "rally_store_file_bytes" []
-        "Bytes of the file.";
+        "Bytes that the file takes on the disk.";
     FOLD_DURATION: Histogram "rally_store_fold_duration_seconds" []
         "The time that it has taken to put what was in the journal in its places.";
     JOURNAL_BYTES: Gauge "rally_store_journal_bytes" []

@@ -107,10 +107,11 @@ class Reader(threading.Thread):
 
 
 class Receiver:
-    """Takes the events of all tenants, and fails one in twenty."""
+    """Takes the events of all tenants, and fails the first attempt at one in twenty."""
 
     def __init__(self, port):
         self.events, self.lock, self.count = defaultdict(set), threading.Lock(), 0
+        self.failed = set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -118,7 +119,9 @@ class Receiver:
                 event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with outer.lock:
                     outer.count += 1
-                    fails = outer.count % 20 == 0
+                    # A second failure is retried only after minutes.
+                    fails = outer.count % 20 == 0 and event["id"] not in outer.failed
+                    outer.failed |= {event["id"]} if fails else set()
                     if not fails:
                         outer.events[event["tenantId"]].add(event["sequence"])
                 self.send_response(500 if fails else 204)
