@@ -176,7 +176,7 @@ fn file_findings(file: &FileFigures) -> Vec<Finding> {
             let told =
                 format!("{} MiB, of which {} MiB are keys and values", mebibytes(bytes), mebibytes(live));
             if bytes > LARGE_FILE && bytes / MUCH_LARGER > live {
-                Finding::warning("file", format!("{told}; a file made anew of a backup would be smaller"))
+                Finding::warning("file", format!("{told}; `rally compact` gives the rest back"))
             } else {
                 Finding::well("file", told)
             }
