@@ -16,6 +16,7 @@ import { href } from "./router.js";
 const MENDED = 200;
 const PREVIEW_BYTES = 2_048;
 const PREVIEW_LINES = 6;
+const DELIMITERS = [",", ";", "\t", "|"];
 
 export async function show({ main, parts: [kind], signal }) {
     const { title, noun } = KINDS[kind];
@@ -30,8 +31,8 @@ export async function show({ main, parts: [kind], signal }) {
     ];
     const [preview, outcome, place] = [h("div"), h("div"), h("p.fault.all", { role: "alert", tabindex: "-1" })];
     const choose = (file) => {
-        Object.assign(state, { file, mapping: {} });
-        tell(file, preview);
+        Object.assign(state, { file, mapping: {}, columns: [] });
+        tell(file, preview).then((columns) => (state.columns = columns)).catch(complain);
         fill(outcome);
     };
     const input = h("input", { type: "file", id: "file", accept: ".csv,.tsv,.txt,.xlsx", onchange: () => input.files[0] && choose(input.files[0]) });
@@ -46,8 +47,14 @@ export async function show({ main, parts: [kind], signal }) {
             outcome.querySelector("h2").focus();
             if (!isDry) say(`${plural(lines.report.imported, noun, title.toLowerCase())} imported, ${grouped(lines.report.skipped)} skipped.`);
         } catch (error) {
-            if (error instanceof Problem) showFaults(error, fields, place);
-            else complain(error);
+            if (!(error instanceof Problem)) return complain(error);
+            showFaults(error, fields, place);
+            const unknown = unknownOf(error, state);
+            fill(outcome, unknown.length > 0 && [columnsOf(kind, { mapping: {}, unknownColumns: unknown }, state.mapping, () => run(file, isDry)),
+                h("p.acts", null, button("Leave these columns out", () => {
+                    for (const column of unknown) state.mapping[column] = null;
+                    return run(file, isDry);
+                }))]);
         }
     };
     const drop = h("div.drop", null, h("label", { for: "file" }, "A file of CSV, or an Excel workbook "), input);
@@ -77,6 +84,17 @@ async function tell(file, place) {
     const bytes = new Uint8Array(await file.slice(0, PREVIEW_BYTES).arrayBuffer());
     const lines = bytes.includes(0) ? [] : new TextDecoder().decode(bytes).split(/\r?\n/).slice(0, PREVIEW_LINES);
     fill(place, h("p", null, `${file.name}, ${plural(file.size, "byte")}`), lines.length > 0 && h("pre", { tabindex: "0", "aria-label": "The first lines" }, lines.join("\n")));
+    const [header = ""] = lines;
+    const most = DELIMITERS.reduce((one, other) => header.split(other).length > header.split(one).length ? other : one);
+    return header.replace("\ufeff", "").split(most).map((name) => name.trim().replace(/^"(.*)"$/, "$1")).filter(Boolean);
+}
+
+/** The columns that a fault of the file names, which a strict tenant refuses; all of them, where none is known. */
+function unknownOf(error, { columns, mapping }) {
+    const fault = (error.faults.file ?? []).join(" ");
+    if (!fault.includes("column")) return [];
+    const named = columns.filter((column) => fault.includes(column));
+    return (named.length ? named : columns).filter((column) => !mapping[column]);
 }
 
 /** Sends a file, and sorts the lines of the answer. */
@@ -91,13 +109,12 @@ async function send(kind, file, query, headers, signal) {
 
 function report({ kind, lines, isDry, mapping, run }) {
     const { report: told, refused, columns } = lines;
-    const good = grouped(told.imported);
     return [
         h("h2", { tabindex: "-1" }, isDry ? "What would happen" : "What has happened"),
         facts([["Rows", grouped(told.totalRows)], ["Created", grouped(told.created)], ["Changed", grouped(told.updated)], ["As they were", grouped(told.unchanged)], ["Refused", grouped(refused.length)],
             told.charset && ["Charset", told.charset], told.delimiter && ["Delimiter", told.delimiter === "\t" ? "tab" : told.delimiter]]),
         isDry && columnsOf(kind, told, mapping, () => run(null, true)),
-        isDry && told.imported.text !== "0" && h("p.acts", null, button(`Import ${good} rows`, () => run(null, false), { class: "primary" })),
+        isDry && told.imported.text !== "0" && h("p.acts", null, button(`Import ${plural(told.imported, "row")}`, () => run(null, false), { class: "primary" })),
         !isDry && h("p", null, h("a", { href: href(kind) }, `See all ${KINDS[kind].title.toLowerCase()}`)),
         refused.length > 0 && mending(refused, columns, run),
     ];
@@ -106,13 +123,13 @@ function report({ kind, lines, isDry, mapping, run }) {
 /** The members that the columns are read as, to be changed. */
 function columnsOf(kind, { mapping: read, unknownColumns }, mapping, again) {
     const members = KINDS[kind].members.filter((member) => !member.isRead).map(({ name, label }) => [name, label]);
-    const rows = [...Object.entries(read), ...unknownColumns.map((column) => [column, ""])].map(([column, member]) => {
+    const all = { ...Object.fromEntries(unknownColumns.map((column) => [column, ""])), ...mapping, ...read };
+    const rows = Object.entries(all).map(([column, member]) => {
         const select = h("select", { "aria-label": `The member that ${column} is read as`, onchange: () => {
             mapping[column] = select.value || null;
-            if (!select.value) delete mapping[column];
             again();
         } }, h("option", { value: "" }, "not read"), !members.some(([name]) => name === member) && member && h("option", { value: member }, member), members.map(([name, label]) => h("option", { value: name }, label)));
-        select.value = member;
+        select.value = member ?? "";
         return [column, select];
     });
     return h("details", { open: unknownColumns.length > 0 }, h("summary", null, unknownColumns.length ? `${plural(unknownColumns.length, "column")} not read` : "Columns"), grid("Columns", ["Column", "Read as"], rows));

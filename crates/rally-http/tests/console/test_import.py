@@ -59,12 +59,25 @@ def test_columns_are_mapped_by_hand(fake, tab):
     tab.locator("summary", has_text="Options").click()
     tab.button("Try it without a change").click()
     tab.get_by_label("The member that Firm is read as").select_option(label="Name")
-    expect(tab.button("Import 1 rows")).to_be_visible()
+    expect(tab.button("Import 1 row")).to_be_visible()
     tab.get_by_label("The member that What they do is read as").select_option(label="Industry")
     expect(tab.get_by_label("The member that What they do is read as")).to_have_value("industry")
-    tab.button("Import 1 rows").click()
+    tab.button("Import 1 row").click()
     tab.says("1 company imported")
     assert fake.get("companies")[0]["industry"] == "weaving"
+
+
+def test_columns_that_a_strict_tenant_refuses_are_mapped_or_left_out(fake, tab):
+    tab.show("contacts/import")
+    choose(tab, "firstName,Family,email,Shoe size\nAda,Lovelace,ada@x.example,38\n")
+    tab.button("Try it without a change").click()
+    expect(tab.locator(".fault.all")).to_contain_text("Shoe size")
+    tab.get_by_label("The member that Family is read as").select_option(label="Last name")
+    expect(tab.get_by_label("The member that Family is read as")).to_have_value("lastName")
+    tab.button("Leave these columns out").click()
+    tab.button("Import 1 row").click()
+    tab.says("1 contact imported")
+    assert fake.get("contacts")[0]["fullName"] == "Ada Lovelace"
 
 
 def test_what_is_wrong_with_the_options_is_told_at_their_fields(fake, tab):
@@ -84,7 +97,7 @@ def test_known_rows_are_changed_by_an_upsert(fake, tab):
     tab.field("mode").select_option("update")
     tab.field("key").select_option("email")
     tab.button("Try it without a change").click()
-    tab.button("Import 1 rows").click()
+    tab.button("Import 1 row").click()
     tab.says("1 contact imported")
     assert fake.get("contacts")[0]["title"] == "Countess"
 

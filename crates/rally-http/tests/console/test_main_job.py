@@ -55,7 +55,7 @@ def test_a_day_at_the_console(fake, tabs):
     choose(tab, "firstName,lastName,email\nMary,Somerville,mary@x.example\nA,B,nobody\nC,,c@x.example\nD,E,ada@x.example\n")
     tab.button("Try it without a change").click()
     expect(tab.locator("h2", has_text="3 rows refused")).to_be_visible()
-    tab.button("Import 1 rows").click()
+    tab.button("Import 1 row").click()
     tab.says("1 contact imported")
     for label, text in [("email of row 3", "a@x.example"), ("lastName of row 4", "D"), ("email of row 5", "e@x.example")]:
         tab.get_by_label(label).fill(text)
