@@ -5,6 +5,7 @@ mod corpus;
 mod exports;
 mod imports;
 mod lines;
+mod sales;
 mod uploads;
 
 use serde_json::Value;
