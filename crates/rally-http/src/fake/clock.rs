@@ -61,6 +61,17 @@ impl From<StartClock> for Reading {
     }
 }
 
+impl Reading {
+    /// A second before, if it stands still: what a tenant has from the beginning is made then, so that the first record of
+    /// a test is of the very instant that the clock stands at.
+    pub(crate) fn a_little_before(self) -> Self {
+        match self {
+            Self::Frozen(at) => Self::Frozen(at.plus_micros(-1_000_000)),
+            going => going,
+        }
+    }
+}
+
 impl TenantClock {
     pub(crate) fn new(real: Arc<dyn Clock>, reading: Reading) -> Self {
         Self { real, reading: RwLock::new(reading) }

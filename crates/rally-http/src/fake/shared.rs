@@ -185,9 +185,11 @@ impl Shared {
             Some(seed) => Arc::new(SeededEntropy::new(seed, slug)),
             None => Arc::clone(&options.environment.entropy),
         };
-        let clock = TenantClock::new(Arc::clone(&options.environment.clock), reading);
+        let clock = TenantClock::new(Arc::clone(&options.environment.clock), reading.a_little_before());
         let parts = Parts { clock, entropy, lobby: self.lobby.clone() };
-        World::create(parts, draft, |id| self.worlds.read().by_id.contains_key(&id))
+        let world = World::create(parts, draft, |id| self.worlds.read().by_id.contains_key(&id))?;
+        world.clock.set_reading(reading);
+        Ok(world)
     }
 
     fn add(&self, world: World) -> Result<Arc<World>, Error> {

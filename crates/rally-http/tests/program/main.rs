@@ -14,6 +14,7 @@ mod credentials;
 mod doctor;
 #[cfg(unix)]
 mod draining;
+mod fake;
 mod files;
 mod importing;
 mod logging;
