@@ -60,9 +60,10 @@ impl Database {
             return Ok(());
         };
         let began = Instant::now();
-        let folded = self.put_in_tree(&layer, layer.end).map_err(|failed| failed.error)?;
-        let took = began.elapsed();
-        self.pace.note(layer.bytes, took);
+        self.pace.begin(layer.bytes);
+        let folded = self.put_in_tree(&layer, layer.end);
+        self.pace.end(folded.is_ok());
+        let (folded, took) = (folded.map_err(|failed| failed.error)?, began.elapsed());
         self.watched.folds.add(micros(took));
         tracing::debug!(
             bytes = layer.bytes,
