@@ -115,6 +115,11 @@ impl RecordNumber {
         if number < Self::END.0 { Some(Self(number)) } else { None }
     }
 
+    /// The number, or [`END`](Self::END), as the end of a part of them; `None` if it is greater.
+    pub(crate) const fn end(number: u64) -> Option<Self> {
+        if number <= Self::END.0 { Some(Self(number)) } else { None }
+    }
+
     /// The number in an id. That the record with this number has this id is for the reader to check.
     pub(crate) const fn of(id: Uuid) -> Self {
         let (_, low) = id.as_u64_pair();

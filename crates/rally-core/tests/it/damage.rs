@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::support::{World, ada, once};
 
+mod chunks;
 mod members;
 
 const SECRET: &str = "correct horse battery";

@@ -36,6 +36,7 @@ mod links;
 mod lists;
 mod logins;
 mod moves;
+mod names;
 mod numbers;
 mod paging_cost;
 mod pipelines;

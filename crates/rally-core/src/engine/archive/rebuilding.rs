@@ -6,8 +6,8 @@ use super::{filling::Filling, rows::each_row};
 use crate::{
     base::{Error, Kind, RecordNumber, TenantId, Timestamp, limits},
     engine::{
-        codec::{self, AnswerV1, FeedEntryV1, HeadV1, MarkV1, SubscriptionsV1},
-        keys::{self, ChunkChanges, Lists, MARK_EVERY, Target, outbox, spaces, spaces::Family},
+        codec::{self, AnswerV1, ChunkNumber, FeedEntryV1, HeadV1, MarkV1, SubscriptionsV1},
+        keys::{self, ChunkChanges, Lists, MARK_EVERY, NameChanges, Target, outbox, spaces, spaces::Family},
         schema::{Model, Record},
     },
     store::{Batch, Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError, read_instant},
@@ -165,7 +165,27 @@ fn rebuild_kind(
     lists.pass_to(&mut overlay, &mut chunks, end)?;
     chunks.apply(&mut overlay)?;
     into.put_batch(&overlay.into_batch())?;
+    name(model, &lists, snapshot, into)?;
     order(&mut lists, into)
+}
+
+/// Makes the names of whole chunks, in the order of the records.
+fn name(
+    model: &'static Model,
+    lists: &Lists,
+    snapshot: &dyn Snapshot,
+    into: &Filling<'_>,
+) -> Result<(), Error> {
+    let mut chunk = ChunkNumber::FIRST;
+    while model.is_searched() && chunk < lists.open_chunk() {
+        let mut batch = Batch::new();
+        let rows = keys::rows_of_chunk(TenantId::DIRECTORY, model, chunk, snapshot)?;
+        rows.into_iter().for_each(|(key, row)| batch.put(key, row));
+        into.put_batch(&batch)?;
+        let Some(next) = chunk.next() else { break };
+        chunk = next;
+    }
+    Ok(())
 }
 
 /// Derives what some records are found by.
@@ -184,7 +204,9 @@ fn derive(
         lists.pass_to(&mut overlay, &mut chunks, number.get())?;
         lists.take_number()?;
         let record = Record::numbered(TenantId::DIRECTORY, number, &entry.value)?;
-        let mut target = Target { overlay: &mut overlay, chunks: &mut chunks };
+        // Names in the order of records are made of whole chunks, once all records are there.
+        let names = &mut NameChanges::default();
+        let mut target = Target { overlay: &mut overlay, chunks: &mut chunks, names };
         keys::move_keys(&mut target, model, record.id, None, Some(&record))?;
         keys::move_share(&mut overlay, model, None, Some(&record))?;
         let updated_at = record.parts.head.updated_at;

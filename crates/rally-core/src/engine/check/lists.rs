@@ -1,4 +1,4 @@
-use super::{Checking, Repair, records};
+use super::{Checking, Repair, names, records};
 use crate::{
     base::{Error, Kind},
     engine::{keys::Lists, schema::Model},
@@ -22,6 +22,9 @@ pub(super) fn check(
     let next = lists.as_ref().map_or(0, |lists| lists.next().get());
     let counts = records::check(snapshot, model, kind, next, checking)?;
     let Some(lists) = lists else { return Ok(()) };
+    if model.is_searched() {
+        names::check(snapshot, model, kind, lists.next(), checking)?;
+    }
     let plural = kind.plural();
     checking.expect(lists.len() == counts.records, Repair::Rebuild, || {
         format!("the total of {plural} is {} where there are {}", lists.len(), counts.records)

@@ -7,6 +7,7 @@
 
 mod feed;
 mod lists;
+mod names;
 mod outbox;
 mod records;
 mod report;

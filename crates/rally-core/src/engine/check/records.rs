@@ -7,7 +7,7 @@ use crate::{
     base::{Error, Kind, RecordNumber, TenantId},
     engine::{
         codec::{self, Chunk, FeedEntryV1, HeadV1, NewestV1, RecordHead},
-        keys::{self, ChunkChanges, Target, number_in, spaces, spaces::Family},
+        keys::{self, ChunkChanges, NameChanges, Target, number_in, spaces, spaces::Family},
         schema::{Model, Record, Rule, reference_id},
     },
     store::{Batch, Entry, Key, MemoryStore, Overlay, Snapshot, Store},
@@ -88,7 +88,9 @@ impl Kinds<'_> {
             self.expect_gone_up_to(number.get(), &mut chunks);
             self.end = number.get() + 1;
             self.expected.records += 1;
-            let mut target = Target { overlay: &mut overlay, chunks: &mut chunks };
+            // Names in the order of records are checked a whole chunk at a time: see `names`.
+            let mut target =
+                Target { overlay: &mut overlay, chunks: &mut chunks, names: &mut NameChanges::default() };
             match self.derive(&mut target, sums, number, entry, &mut references) {
                 Ok(head) => placed.push((number, head)),
                 Err(error) => {

@@ -23,6 +23,9 @@ const MEMBERS: u8 = 1;
 const RUNS: u8 = 2;
 const BITS: u8 = 3;
 
+/// Bits of a record's number that are the number of its chunk.
+const CHUNK_BITS: u32 = 30;
+
 const WORDS: usize = 16;
 const WORD_BITS: u16 = 64;
 
@@ -53,8 +56,8 @@ impl ChunkNumber {
 
     /// The record at a place.
     pub(crate) fn at(self, place: ChunkPlace) -> RecordNumber {
-        let number = RecordNumber::new(self.start() + u64::from(place.0));
-        number.unwrap_or(RecordNumber::END)
+        let number = RecordNumber::end(self.start() + u64::from(place.0));
+        invariant(number, "a chunk's number has 30 bits, and a place ten")
     }
 
     /// The first number in the chunk.
@@ -62,17 +65,36 @@ impl ChunkNumber {
         u64::from(self.0) * Self::NUMBERS
     }
 
-    /// The chunk after this one; `None` after the last.
-    pub(crate) fn next(self) -> Option<Self> {
-        self.0.checked_add(1).map(Self)
+    /// The first number in it, as the start of a range.
+    pub(crate) fn first(self) -> RecordNumber {
+        self.at(ChunkPlace(0))
     }
 
-    pub(crate) const fn new(number: u32) -> Self {
-        Self(number)
+    /// The chunk after this one; `None` after the last.
+    pub(crate) fn next(self) -> Option<Self> {
+        self.0.checked_add(1).and_then(Self::new)
+    }
+
+    /// The chunk with a number; `None` if that is greater than that of any chunk.
+    pub(crate) const fn new(number: u32) -> Option<Self> {
+        if number >> CHUNK_BITS == 0 { Some(Self(number)) } else { None }
     }
 
     pub(crate) const fn get(self) -> u32 {
         self.0
+    }
+}
+
+impl ChunkPlace {
+    /// The bytes of a place in a row.
+    pub(crate) const fn to_bytes(self) -> [u8; 2] {
+        self.0.to_le_bytes()
+    }
+
+    /// Takes back a place.
+    pub(crate) fn from_bytes(bytes: [u8; 2]) -> Option<Self> {
+        let place = u16::from_le_bytes(bytes);
+        if u64::from(place) < ChunkNumber::NUMBERS { Some(Self(place)) } else { None }
     }
 }
 
@@ -99,7 +121,7 @@ impl Chunk {
 
     /// True when a number is in.
     pub(crate) fn contains(&self, place: ChunkPlace) -> bool {
-        let word = self.0.get(usize::from(place.0 / WORD_BITS)).copied().unwrap_or_default();
+        let word = invariant(self.0.get(usize::from(place.0 / WORD_BITS)), "a place is less than 16 × 64");
         word >> (place.0 % WORD_BITS) & 1 == 1
     }
 
@@ -186,12 +208,12 @@ impl Chunk {
             before = word >> (WORD_BITS - 1);
             starts.count_ones()
         });
-        starts.sum::<u32>().try_into().unwrap_or(usize::MAX)
+        in_memory(starts.sum::<u32>().into())
     }
 
     /// The bytes of the row; `None` for a chunk without members, which has no row.
     pub(crate) fn encode(&self) -> Option<Bytes> {
-        let members = usize::try_from(self.len()).unwrap_or(usize::MAX);
+        let members = in_memory(self.len());
         if members == 0 {
             return None;
         }
@@ -270,6 +292,11 @@ impl Chunk {
     }
 }
 
+/// The number of some of the members.
+fn in_memory(members: u64) -> usize {
+    invariant(usize::try_from(members).ok(), "a chunk has at most 1,024 members")
+}
+
 fn bit_in_word(bit: u32) -> u16 {
     invariant(u16::try_from(bit).ok(), "a word has 64 bits")
 }
@@ -345,6 +372,14 @@ mod tests {
             }
             let _ = Chunk::decode(&body);
         }
+    }
+
+    #[test]
+    fn a_chunk_has_a_number_that_records_have() {
+        let last = ChunkNumber::of(RecordNumber::END).0;
+        assert_eq!(ChunkNumber::new(last.get()), Some(last));
+        assert_eq!((ChunkNumber::new(last.get() + 1), last.next()), (None, None));
+        assert_eq!(last.at(ChunkPlace(1_023)), RecordNumber::END);
     }
 
     #[test]

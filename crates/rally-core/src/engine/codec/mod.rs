@@ -5,6 +5,7 @@
 //! read.
 
 mod chunk;
+mod names;
 mod outbox;
 mod room;
 mod rows;
@@ -17,7 +18,8 @@ use bincode::{
 };
 
 pub(crate) use bytes::Bytes;
-pub(crate) use chunk::{Chunk, ChunkNumber};
+pub(crate) use chunk::{Chunk, ChunkNumber, ChunkPlace};
+pub(crate) use names::{NamedPlace, Names};
 pub(crate) use outbox::{
     AttemptV1, BreakerV1, DeliveryV1, EventV1, LeaseV1, OnlyV1, PayloadV1, StandingV1, SubscriptionV1,
     SubscriptionsV1, TaskV1,

@@ -245,3 +245,5 @@ impl Wire for NewestV1 {
     const ROW: u8 = 11;
     const FORMAT: u8 = 1;
 }
+
+// Row 12 is of names; see `names`.

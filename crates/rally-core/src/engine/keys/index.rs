@@ -8,13 +8,14 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::{ChunkChanges, IndexedValue, numbers, spaces};
+use super::{ChunkChanges, IndexedValue, NameChanges, numbers, spaces};
 use crate::{
     base::{Kind, Profile, RecordNumber, Tags, unicode::fold_name},
     engine::{
         codec::{self, NewestV1, RecordHead},
         schema::{
-            IndexNumber, Member, Model, Record, Rule, ValueFaults, ValueSource, quote, reference_id, unquote,
+            Fold, IndexNumber, Member, Model, Record, Rule, ValueFaults, ValueSource, plain, quote,
+            reference_id, unquote,
         },
     },
     store::{Batch, Key, Overlay, Snapshot, StoreError},
@@ -27,12 +28,13 @@ pub(crate) const SEARCHED_LETTERS: usize = 32;
 pub(crate) struct Target<'t, 's> {
     pub(crate) overlay: &'t mut Overlay<'s>,
     pub(crate) chunks: &'t mut ChunkChanges,
+    pub(crate) names: &'t mut NameChanges,
 }
 
 /// Moves the keys of a record from those of its state before to those of its state after a change.
 pub(crate) fn move_keys(
     target: &mut Target<'_, '_>,
-    model: &Model,
+    model: &'static Model,
     id: Uuid,
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
@@ -61,7 +63,7 @@ pub(crate) fn move_keys(
             move_newest(target, kind, index, newest, (reference_id(&was)?, reference_id(&is)?))?;
         }
     }
-    move_searched(target.overlay, model, number, before, after)
+    move_searched(target, model, number, before, after)
 }
 
 /// The sets of a record's indexed members, as far as their values are known.
@@ -101,7 +103,7 @@ fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Result<Cow<'r, [u8
 fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Vec<Key>, StoreError> {
     match (member.natural_key, member.slot(), member.index) {
         (Some(fold), Some(slot), _) => {
-            let folded = fold(&unquote(json)?);
+            let folded = natural_key(fold, json)?;
             Ok(folded.iter().map(|folded| spaces::unique(kind, slot, folded)).collect())
         }
         (_, _, Some(index)) => {
@@ -109,6 +111,15 @@ fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Vec<Key>, StoreError
             Ok(values.map(|value| spaces::indexed(kind, index, value)).collect())
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// The natural key of a member's value, given as the JSON text that a rule has made of it; `None` without a value.
+pub(crate) fn natural_key(fold: Fold, json: &[u8]) -> Result<Option<String>, StoreError> {
+    // What rules for natural keys leave in ASCII differs from the key by the size of its letters alone.
+    match plain(json) {
+        Some(text) if !text.is_empty() => Ok(Some(text.to_ascii_lowercase())),
+        _ => Ok(fold(&unquote(json)?)),
     }
 }
 
@@ -215,12 +226,15 @@ pub(crate) fn number_in(bytes: &[u8]) -> Result<RecordNumber, StoreError> {
 }
 
 fn move_searched(
-    overlay: &mut Overlay<'_>,
-    model: &Model,
+    target: &mut Target<'_, '_>,
+    model: &'static Model,
     number: RecordNumber,
     before: Option<&Record<'_>>,
     after: Option<&Record<'_>>,
 ) -> Result<(), StoreError> {
+    if before.is_none() && model.is_searched() {
+        target.names.add(model, number);
+    }
     // All names of a record together: two of them may share a key, which goes only when neither has it any more.
     let (mut old, mut new, mut is_same) = (Vec::new(), Vec::new(), true);
     for member in model.members().iter().filter(|member| member.searched) {
@@ -232,9 +246,9 @@ fn move_searched(
     if is_same {
         return Ok(());
     }
-    old.into_iter().filter(|key| !new.contains(key)).for_each(|key| overlay.delete(key));
-    new.into_iter().for_each(|key| overlay.put(key, Vec::new()));
-    Ok(())
+    old.into_iter().filter(|key| !new.contains(key)).for_each(|key| target.overlay.delete(key));
+    new.into_iter().for_each(|key| target.overlay.put(key, Vec::new()));
+    if before.is_some() { target.names.change(model, number, before, after) } else { Ok(()) }
 }
 
 /// The search key of a name. One that is found by its natural key needs none.
@@ -244,9 +258,16 @@ fn search_key(
     number: RecordNumber,
     json: &[u8],
 ) -> Result<Option<Key>, StoreError> {
-    let text = unquote(json)?;
-    let folded = fold_name(&text);
-    let is_natural = member.natural_key.and_then(|natural| natural(&text)).is_some_and(|key| key == folded);
+    let (folded, is_natural) = match plain(json) {
+        Some(text) => (text.to_ascii_lowercase(), member.natural_key.is_some()),
+        None => {
+            let text = unquote(json)?;
+            let folded = fold_name(&text);
+            let natural = member.natural_key.and_then(|natural| natural(&text));
+            let is_natural = natural.is_some_and(|key| key == folded);
+            (folded, is_natural)
+        }
+    };
     if folded.is_empty() || is_natural {
         return Ok(None);
     }
@@ -255,16 +276,52 @@ fn search_key(
 
 /// The part of a folded text that the index keeps.
 pub(crate) fn beginning(folded: &str) -> &str {
-    folded.char_indices().nth(SEARCHED_LETTERS).and_then(|(end, _)| folded.get(..end)).unwrap_or(folded)
+    cut(folded, SEARCHED_LETTERS)
+}
+
+/// The first letters of a text, at most so many.
+pub(super) fn cut(text: &str, letters: usize) -> &str {
+    text.char_indices().nth(letters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+/// The folded texts that a record is found by when its names are searched.
+pub(super) fn names_of(model: &Model, record: &Record<'_>) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::with_capacity(4);
+    for member in model.members().iter().filter(|member| member.searched) {
+        add_names(member, &value(member, Some(record))?, &mut names)?;
+    }
+    names.retain(|name| !name.is_empty());
+    Ok(names)
+}
+
+fn add_names(member: &Member, json: &[u8], names: &mut Vec<String>) -> Result<(), StoreError> {
+    if let Some(text) = plain(json) {
+        names.push(text.to_ascii_lowercase());
+        return Ok(());
+    }
+    let text = unquote(json)?;
+    // A natural key can fold otherwise than a name, as a domain does to ASCII; a search finds both.
+    names.extend(member.natural_key.and_then(|natural| natural(&text)));
+    names.push(fold_name(&text));
+    Ok(())
 }
 
 /// True when a name of a record, whole, begins with a folded text.
 pub(crate) fn begins(model: &Model, record: &Record<'_>, folded: &str) -> Result<bool, StoreError> {
+    let mut names = Vec::new();
     for member in model.members().iter().filter(|member| member.searched) {
-        let text = unquote(&value(member, Some(record))?)?;
-        // A natural key can fold otherwise than a name, as a domain does to ASCII; a search finds both.
-        let natural = member.natural_key.and_then(|natural| natural(&text));
-        if fold_name(&text).starts_with(folded) || natural.is_some_and(|key| key.starts_with(folded)) {
+        let json = value(member, Some(record))?;
+        let begins = match plain(&json) {
+            Some(text) => {
+                text.get(..folded.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
+            }
+            None => {
+                names.clear();
+                add_names(member, &json, &mut names)?;
+                names.iter().any(|name| name.starts_with(folded))
+            }
+        };
+        if begins {
             return Ok(true);
         }
     }
@@ -278,4 +335,32 @@ pub(crate) fn has_value(
     indexed: IndexedValue,
 ) -> Result<bool, StoreError> {
     Ok(values(member, &value(member, Some(record))?)?.contains(&indexed))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::schema::{fold_domain, fold_email};
+
+    fn check(rule: Rule, fold: Fold, text: &str) {
+        let raw = quote(text);
+        let Ok(json) = rule.read(&raw, Profile::Strict) else { return };
+        let key = natural_key(fold, json.as_bytes()).unwrap();
+        assert_eq!(key, fold(&unquote(json.as_bytes()).unwrap()), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_natural_key_of_a_plain_text_is_the_one_that_its_letters_fold_to(
+            local in "[aB1_+.'é\\-]{1,6}",
+            host in "(https?://)?(www[.]|WWW[.])?([aB1é\\-]{1,6}|xn--bcher-kva|XN--BCHER-KVA|xn--80ak6aa92e)",
+            end in "[.](example|COM|xn--p1ai|рф)[.]?(:80)?(/x)?",
+        ) {
+            check(Rule::Domain, fold_domain, &format!("{host}{end}"));
+            check(Rule::Email, fold_email, &format!("{local}@{host}{end}"));
+            check(Rule::Email, fold_email, &format!("{local}@x.example"));
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::{ChunkChanges, Sequence, spaces};
 use crate::{
-    base::{Error, Kind, RecordNumber, clamp, limits},
+    base::{Error, Kind, RecordNumber, clamp, invariant, limits},
     engine::codec::{self, Chunk, ChunkNumber, ListsV1, NodeV1},
     store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
@@ -26,6 +26,8 @@ pub(crate) struct Lists {
     kind: Kind,
     next: u64,
     gone: u64,
+    /// The first chunk whose names have no rows.
+    pub(super) named: ChunkNumber,
     /// The list by last change.
     pub(crate) changes: Sequence,
 }
@@ -39,7 +41,8 @@ struct Part {
 impl Lists {
     /// The lists of a kind that has no records yet.
     pub(crate) const fn empty(kind: Kind) -> Self {
-        Self { kind, next: 0, gone: 0, changes: Sequence { kind, open: Vec::new() } }
+        let changes = Sequence { kind, open: Vec::new() };
+        Self { kind, next: 0, gone: 0, named: ChunkNumber::FIRST, changes }
     }
 
     pub(crate) const fn kind(&self) -> Kind {
@@ -55,7 +58,8 @@ impl Lists {
         if gone > next || next > RecordNumber::END.get() {
             return Err(damaged(kind, "more records than there were"));
         }
-        Ok(Self { kind, next, gone, changes: Sequence { kind, open } })
+        let (named, _) = ChunkNumber::of(up_to(next));
+        Ok(Self { kind, next, gone, named, changes: Sequence { kind, open } })
     }
 
     /// Writes them back.
@@ -72,7 +76,12 @@ impl Lists {
 
     /// The number of the next record.
     pub(crate) fn next(&self) -> RecordNumber {
-        RecordNumber::new(self.next).unwrap_or(RecordNumber::END)
+        up_to(self.next)
+    }
+
+    /// The chunk of the next record: those before it are whole.
+    pub(crate) fn open_chunk(&self) -> ChunkNumber {
+        ChunkNumber::of(self.next()).0
     }
 
     /// Takes the number of a new record.
@@ -228,7 +237,7 @@ impl Lists {
             start = end;
         }
         for (chunk, missing) in self.chunks(snapshot, start, number)? {
-            let (_, place) = ChunkNumber::of(RecordNumber::new(number).unwrap_or(RecordNumber::END));
+            let (_, place) = ChunkNumber::of(up_to(number));
             let is_last = chunk.start() + ChunkNumber::NUMBERS > number;
             gone += if is_last { missing.len() - missing.from(place).len() } else { missing.len() };
         }
@@ -281,10 +290,13 @@ impl Lists {
             let place = key.after(&prefix).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
             let place = place.ok_or_else(|| damaged(self.kind, "a count without a place"))?;
             let NodeV1 { count } = codec::decode(&value)?;
-            if count > numbers {
+            let start = u64::from(place) * numbers;
+            if RecordNumber::new(start).is_none() {
+                Err(damaged(self.kind, "a count of numbers that no record has"))
+            } else if count > numbers {
                 Err(damaged(self.kind, "a count that is too large"))
             } else {
-                Ok(Part { start: u64::from(place) * numbers, gone: count })
+                Ok(Part { start, gone: count })
             }
         };
         let mut parts = Vec::new();
@@ -311,8 +323,7 @@ impl Lists {
         end: u64,
     ) -> Result<BTreeMap<ChunkNumber, Chunk>, StoreError> {
         let prefix = spaces::gone(self.kind);
-        let chunk_of =
-            |number: u64| ChunkNumber::of(RecordNumber::new(number).unwrap_or(RecordNumber::END)).0;
+        let chunk_of = |number: u64| ChunkNumber::of(up_to(number)).0;
         if start >= end {
             return Ok(BTreeMap::new());
         }
@@ -324,8 +335,14 @@ impl Lists {
     }
 }
 
+/// A number up to which records of the lists are looked at.
+fn up_to(number: u64) -> RecordNumber {
+    invariant(RecordNumber::end(number), "no more records are given a number, and no others are counted")
+}
+
 fn count_key(kind: Kind, level: u8, place: u64) -> Key {
-    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    let place =
+        invariant(u32::try_from(place).ok(), "a record's number has 40 bits, 16 or more of them below");
     spaces::gone_counts(kind, level).bytes(&place.to_be_bytes())
 }
 

@@ -2,6 +2,7 @@
 
 mod index;
 mod lists;
+mod names;
 mod numbers;
 pub(crate) mod outbox;
 mod sequence;
@@ -11,10 +12,11 @@ mod sums;
 pub(crate) use self::{
     index::{
         Target, asked, asked_json, beginning, begins, damaged_key, has_value, indexed_value, move_keys,
-        number_in, sets_of,
+        natural_key, number_in, sets_of,
     },
     lists::Lists,
-    numbers::{ChunkChanges, FEWEST, MOST, NumberSet, Numbers, within_all},
+    names::{NameChanges, Named, rows_of_chunk},
+    numbers::{ChunkChanges, FEWEST, MOST, NumberSet, Numbered, Numbers, within_all},
     outbox::{EventPlace, OutboxKey},
     sequence::{Place, Sequence},
     spaces::{IndexedValue, MARK_EVERY, WHOLE_EVERY},

@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::spaces;
+use bytes::Bytes;
+
+use super::{Named, spaces};
 use crate::{
-    base::RecordNumber,
+    base::{RecordNumber, count},
     engine::codec::{Chunk, ChunkNumber},
     store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
@@ -18,7 +20,7 @@ pub(crate) const FEWEST: usize = 8;
 pub(crate) const MOST: usize = 512;
 
 /// A chunk of a set, with its number.
-type Numbered = (ChunkNumber, Chunk);
+pub(crate) type Numbered = (ChunkNumber, Chunk);
 
 /// A set of record numbers.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub(crate) enum NumberSet {
     Known(Vec<Numbered>),
     /// Stored under a prefix.
     Stored(Key),
+    /// Those of the records with some names.
+    Named(Named),
 }
 
 impl NumberSet {
@@ -59,6 +63,16 @@ impl NumberSet {
                 let rows = snapshot.get_many(&keys)?.into_iter();
                 rows.map(|row| row.map_or(Ok(Chunk::default()), |row| Chunk::decode(&row))).collect()
             }
+            Self::Named(named) => {
+                let keys: Vec<Key> = chunks.iter().map(|chunk| spaces::chunk(&named.set, *chunk)).collect();
+                let rows = chunks.iter().zip(snapshot.get_many(&keys)?);
+                let read = |(chunk, row): (&ChunkNumber, Option<Bytes>)| match row {
+                    Some(row) => named.read_value(&row),
+                    None if *chunk == named.open => named.read_open(snapshot),
+                    None => Ok(Chunk::default()),
+                };
+                rows.map(read).collect()
+            }
         }
     }
 }
@@ -80,9 +94,14 @@ pub(crate) fn within_all(
 
 /// Reads a row of a set that is stored under a prefix.
 pub(crate) fn read_chunk(entry: &Entry, prefix: &Key) -> Result<Numbered, StoreError> {
-    let number = entry.key.after(prefix).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
+    Ok((chunk_number(&entry.key, prefix)?, Chunk::decode(&entry.value)?))
+}
+
+/// The number of the chunk that a key under a prefix is of.
+pub(super) fn chunk_number(key: &Key, prefix: &Key) -> Result<ChunkNumber, StoreError> {
+    let number = key.after(prefix).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
     let damaged = || StoreError::Corrupt { what: "a chunk without its number".to_owned() };
-    Ok((ChunkNumber::new(number.ok_or_else(damaged)?), Chunk::decode(&entry.value)?))
+    number.and_then(ChunkNumber::new).ok_or_else(damaged)
 }
 
 /// The last member of a set that is stored under a prefix.
@@ -215,6 +234,18 @@ impl<'s> Numbers<'s> {
         Ok(numbers)
     }
 
+    /// All chunks that are left; `None` if they are more than `most`.
+    pub(crate) fn chunks_at_most(mut self, most: u64) -> Result<Option<Vec<Numbered>>, StoreError> {
+        let mut chunks = Vec::new();
+        while let Some(next) = self.next_chunk()? {
+            if count(chunks.len()) >= most {
+                return Ok(None);
+            }
+            chunks.push(next);
+        }
+        Ok(Some(chunks))
+    }
+
     /// All numbers that are left; `None` if they are more than `most`.
     pub(crate) fn at_most(mut self, most: u64) -> Result<Option<Vec<RecordNumber>>, StoreError> {
         let (mut chunks, mut left) = (Vec::new(), most);
@@ -242,6 +273,8 @@ struct Stream<'s> {
 struct Unread<'s> {
     snapshot: &'s dyn Snapshot,
     prefix: Key,
+    /// The names that the rows are searched for; without any, the rows are chunks.
+    named: Option<Named>,
     from: Key,
     size: usize,
 }
@@ -250,12 +283,15 @@ impl<'s> Stream<'s> {
     fn of(snapshot: &'s dyn Snapshot, set: NumberSet, first: usize) -> Self {
         match set {
             NumberSet::Known(chunks) => Self { ready: chunks.into(), rest: None },
-            NumberSet::Stored(prefix) => {
-                let from = prefix.clone();
-                let rest = Some(Unread { snapshot, prefix, from, size: first });
-                Self { ready: VecDeque::new(), rest }
-            }
+            NumberSet::Stored(prefix) => Self::under(snapshot, prefix, None, first),
+            NumberSet::Named(named) => Self::under(snapshot, named.set.clone(), Some(named), first),
         }
+    }
+
+    fn under(snapshot: &'s dyn Snapshot, prefix: Key, named: Option<Named>, first: usize) -> Self {
+        let from = prefix.clone();
+        let rest = Some(Unread { snapshot, prefix, named, from, size: first });
+        Self { ready: VecDeque::new(), rest }
     }
 
     /// All chunks, if the set ends within its first scan and has few.
@@ -298,7 +334,20 @@ impl Unread<'_> {
         }
         self.size = (self.size * 2).min(MOST);
         for entry in &entries {
-            ready.push_back(read_chunk(entry, &self.prefix)?);
+            let (number, chunk) = match &self.named {
+                Some(named) => named.read(entry)?,
+                None => read_chunk(entry, &self.prefix)?,
+            };
+            // A row of names has more of them than those that are searched for.
+            if !chunk.is_empty() {
+                ready.push_back((number, chunk));
+            }
+        }
+        if is_last && let Some(named) = &self.named {
+            let chunk = named.read_open(self.snapshot)?;
+            if !chunk.is_empty() {
+                ready.push_back((named.open, chunk));
+            }
         }
         Ok(is_last)
     }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    base::{Kind, RecordNumber, TenantId, Timestamp},
+    base::{Kind, RecordNumber, TenantId, Timestamp, invariant},
     engine::{
         codec::{ChunkNumber, Slot},
         keys::outbox,
@@ -43,6 +43,8 @@ const UPDATED: Space = Space(0x12);
 const INDEX: Space = Space(0x13);
 /// Records by the beginnings of their names: kind, folded text, a zero byte, number.
 const SEARCH: Space = Space(0x14);
+/// Names of records of whole chunks: kind, first letter, chunk.
+const NAMES: Space = Space(0x17);
 /// The newest record that refers to another: kind, index, number of the other.
 const NEWEST: Space = Space(0x15);
 /// Sums of records: kind; behind it, those of a group.
@@ -76,6 +78,7 @@ pub(crate) const FAMILIES: &[Space] = &[
     SEARCH,
     NEWEST,
     SUMS,
+    NAMES,
     FEED,
     FORMER,
     ANSWER,
@@ -105,6 +108,8 @@ pub(crate) enum Family {
     Newest,
     /// Names.
     Searched,
+    /// Names in the order of records.
+    Names,
     /// The list by last change.
     Updated,
     /// Numbers of records that are gone.
@@ -148,6 +153,7 @@ pub(crate) fn place(key: &Key) -> RowPlace {
         INDEX => Family::Sets,
         NEWEST => Family::Newest,
         SEARCH => Family::Searched,
+        NAMES => Family::Names,
         UPDATED => Family::Updated,
         GONE => Family::Gone,
         LISTS | NODE | GONE_COUNT | SUMS => Family::OfKind,
@@ -185,6 +191,7 @@ impl Family {
             | Family::Sets
             | Family::Newest
             | Family::Searched
+            | Family::Names
             | Family::Updated
             | Family::Gone
             | Family::OfKind
@@ -207,6 +214,7 @@ impl Family {
             Family::Sets => "members of indexes",
             Family::Newest => "newest records that refer to another",
             Family::Searched => "names to be searched",
+            Family::Names => "names in the order of records",
             Family::Updated => "places in the list by last change",
             Family::Gone => "numbers that are gone",
             _ => "rows",
@@ -299,9 +307,9 @@ pub(crate) fn answers() -> Key {
 
 /// Prefix of the records whose indexed member has a value; the chunk follows it.
 pub(crate) fn indexed(kind: Kind, index: IndexNumber, value: IndexedValue) -> Key {
-    let bytes = value.bytes.iter().take(usize::from(value.length));
-    let key = Key::new(INDEX).kind(kind).byte(index.number()).byte(value.length);
-    bytes.fold(key, |key, byte| key.byte(*byte))
+    let bytes = value.bytes.get(..usize::from(value.length));
+    let bytes = invariant(bytes, "a value has at most 16 bytes");
+    Key::new(INDEX).kind(kind).byte(index.number()).byte(value.length).bytes(bytes)
 }
 
 /// A chunk of the set of record numbers that has a prefix.
@@ -312,6 +320,16 @@ pub(crate) fn chunk(set: &Key, chunk: ChunkNumber) -> Key {
 /// Prefix of the records with a name that begins with a text; the rest of the text, a zero byte and the number follow it.
 pub(crate) fn search(kind: Kind, folded: &str) -> Key {
     Key::new(SEARCH).kind(kind).bytes(folded.as_bytes())
+}
+
+/// Prefix of the names of a kind in the order of its records.
+pub(crate) fn all_names(kind: Kind) -> Key {
+    Key::new(NAMES).kind(kind)
+}
+
+/// Prefix of the names that begin with a letter; the chunk of the records follows it. No letter's bytes begin another's.
+pub(crate) fn names(kind: Kind, letter: char) -> Key {
+    all_names(kind).bytes(letter.encode_utf8(&mut [0; 4]).as_bytes())
 }
 
 pub(crate) fn newest(kind: Kind, index: IndexNumber, target: Uuid) -> Key {

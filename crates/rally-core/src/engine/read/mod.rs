@@ -8,6 +8,7 @@ mod position;
 mod query;
 mod reader;
 mod selection;
+mod updated;
 mod walk;
 
 pub use self::{

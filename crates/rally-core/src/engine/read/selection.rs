@@ -6,11 +6,19 @@ use crate::{
     base::{Error, Kind, RecordNumber, TenantId, count},
     engine::{
         codec::{Chunk, ChunkNumber, Slot},
-        keys::{self, FEWEST, IndexedValue, NumberSet, Numbers, damaged_key, number_in, spaces, within_all},
+        keys::{
+            self, FEWEST, IndexedValue, Named, NumberSet, Numbers, damaged_key, number_in, spaces, within_all,
+        },
         schema::{Fold, IndexNumber, Member, Model, Record, ValueFaults, text_of, unquote},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
+
+/// Names that are read rather than that the names of all records are searched, in the order of the records.
+const FEW_NAMES: u64 = 512;
+
+/// Names that cost as much to read as looking at the records whose names are not yet kept in that order.
+const NAMES_OF_OPEN_CHUNK: u64 = 8 * ChunkNumber::NUMBERS;
 
 /// Names that one scan reads: the first scan, and the largest.
 const FEWEST_NAMES: usize = 128;
@@ -68,8 +76,8 @@ impl<'q> Selection<'q> {
         self.beginning.is_some()
     }
 
-    /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read. The
-    /// first scan of an index reads at most `first` chunks.
+    /// The selected records, in the order of their creation; `None` if more than `most` names would have to be read, or as
+    /// many records be looked at. The first scan of an index reads at most `first` chunks.
     ///
     /// If the conditions leave few records, these are looked at for the name, and no names are read.
     pub(crate) fn numbers<'s>(
@@ -86,8 +94,13 @@ impl<'q> Selection<'q> {
         {
             return Ok(Some(self.holding(tenant, snapshot, &few)?));
         }
-        let Some(found) = self.found(snapshot, text, most)? else { return Ok(None) };
-        sets.push(NumberSet::of(found));
+        let is_exact = Named::is_exact(text);
+        let few = if is_exact { most.min(FEW_NAMES) } else { most };
+        match self.found(snapshot, text, few)? {
+            Some(found) => sets.push(NumberSet::of(found)),
+            None if !is_exact || most < NAMES_OF_OPEN_CHUNK => return Ok(None),
+            None => return Ok(Some(self.candidates(tenant, snapshot, first)?)),
+        }
         let numbers = Numbers::among(snapshot, sets, first)?;
         // The index keeps only the beginning of a name, so for a longer text its entries are candidates.
         if keys::beginning(text).len() == text.len() {
@@ -97,13 +110,14 @@ impl<'q> Selection<'q> {
         Ok(Some(self.holding(tenant, snapshot, &candidates)?))
     }
 
-    /// The records that fulfil the conditions, without regard to names; `None` if there is no condition.
-    pub(crate) fn numbers_by_values<'s>(
+    /// The selected records, by what indexes keep of names: among them are all that have a long one.
+    pub(crate) fn candidates<'s>(
         &self,
+        tenant: TenantId,
         snapshot: &'s dyn Snapshot,
-    ) -> Result<Option<Numbers<'s>>, StoreError> {
-        let sets = self.sets(snapshot)?;
-        if sets.is_empty() { Ok(None) } else { Numbers::among(snapshot, sets, FEWEST).map(Some) }
+        first: usize,
+    ) -> Result<Numbers<'s>, StoreError> {
+        Numbers::among(snapshot, self.all_sets(tenant, snapshot)?, first)
     }
 
     /// Tells of each of some records whether it fulfils the conditions, without regard to names.
@@ -126,6 +140,15 @@ impl<'q> Selection<'q> {
     /// The records that fulfil each condition.
     fn sets(&self, snapshot: &dyn Snapshot) -> Result<Vec<NumberSet>, StoreError> {
         self.conditions.iter().map(|condition| condition.set(self.model.kind(), snapshot)).collect()
+    }
+
+    /// The same, and the records whose names begin as it is asked for.
+    fn all_sets(&self, tenant: TenantId, snapshot: &dyn Snapshot) -> Result<Vec<NumberSet>, StoreError> {
+        let mut sets = self.sets(snapshot)?;
+        if let Some(text) = self.beginning {
+            sets.push(NumberSet::Named(Named::beginning_with(text, tenant, self.model, snapshot)?));
+        }
+        Ok(sets)
     }
 
     /// True when a record is one of the selected.

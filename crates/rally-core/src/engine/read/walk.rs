@@ -49,14 +49,14 @@ impl<'v, R: Resource> Walk<'v, R> {
                 (WalkSource::Changes(changes), selection.is_some())
             }
             (None, None) => (all_records::<R>(), false),
-            // Very many names are not kept in memory: the records themselves are looked at.
+            // Very many long names are not kept in memory: the records themselves are looked at.
             (None, Some(selection)) => {
                 match selection.numbers(reader.tenant.id, reader.snapshot, MANY_NAMES, FEWEST)? {
                     Some(numbers) => (WalkSource::Numbers(numbers), false),
-                    None => match selection.numbers_by_values(reader.snapshot)? {
-                        Some(numbers) => (WalkSource::Numbers(numbers), true),
-                        None => (all_records::<R>(), true),
-                    },
+                    None => {
+                        let candidates = selection.candidates(reader.tenant.id, reader.snapshot, FEWEST)?;
+                        (WalkSource::Numbers(candidates), true)
+                    }
                 }
             }
         };

@@ -24,7 +24,7 @@ pub(crate) use self::{
     record::{NULL, Record},
     resource::sealed::Sealed,
     rule::{
-        InputValue, UNSEEN, ValueFaults, array, fold_domain, fold_email, object, quote, read_bool,
+        InputValue, UNSEEN, ValueFaults, array, fold_domain, fold_email, object, plain, quote, read_bool,
         read_stored, reference_id, text_of, unquote,
     },
     slots::Slots,

@@ -55,7 +55,11 @@ fn store_record(transaction: &mut Transaction<'_>, change: &Change<'_>, bytes: O
 /// Natural keys, indexes and search follow from the record alone.
 fn move_keys(transaction: &mut Transaction<'_>, change: &Change<'_>) -> Result<(), StoreError> {
     let (model, before, after) = (change.definition.model, change.before.as_ref(), change.after.as_ref());
-    let mut target = Target { overlay: &mut transaction.overlay, chunks: &mut transaction.chunks };
+    let mut target = Target {
+        overlay: &mut transaction.overlay,
+        chunks: &mut transaction.chunks,
+        names: &mut transaction.names,
+    };
     keys::move_keys(&mut target, model, change.id, before, after)
 }
 

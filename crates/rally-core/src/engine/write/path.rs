@@ -21,7 +21,7 @@ use crate::{
     engine::{
         codec::{self, Bytes, RecordHead, RecordParts, Slot},
         keys::{self, spaces},
-        schema::{Body, Member, Model, Record, Slots, text_of},
+        schema::{Body, Member, Model, Record, Slots},
     },
     store::{Abort, Batch, Commit, Key, Snapshot, Store, StoreError},
 };
@@ -298,7 +298,8 @@ fn check_natural_keys(
         if value.is_empty() || value == old.get(slot) {
             continue;
         }
-        let folded = invariant(fold(&text_of(value)), "rules for natural keys make text that folds");
+        let folded = keys::natural_key(fold, value.as_bytes())?;
+        let folded = invariant(folded, "rules for natural keys make text that folds");
         if let Some(existing) = transaction.find_by_key(model.kind(), slot, &folded)?
             && Some(existing) != id.map(RecordNumber::of)
         {

@@ -12,8 +12,8 @@ use crate::{
     engine::{
         codec::{self, Bytes, HeadV1, RecordHead},
         keys::{
-            ChunkChanges, FEWEST, IndexedValue, Lists, MOST, NumberSet, Numbers, damaged_key, number_in,
-            spaces,
+            ChunkChanges, FEWEST, IndexedValue, Lists, MOST, NameChanges, NumberSet, Numbers, damaged_key,
+            number_in, spaces,
         },
         schema::{IndexNumber, TenantInfo},
     },
@@ -44,6 +44,8 @@ pub struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
     /// Changes of indexes, which are put into the batch together.
     pub(super) chunks: ChunkChanges,
+    /// Changes of names, which are put into the batch together.
+    pub(super) names: NameChanges,
     origin: &'s Origin<'s>,
     /// The clock's instant when the transaction began.
     now: Timestamp,
@@ -66,6 +68,7 @@ impl<'s> Transaction<'s> {
         Ok(Self {
             overlay: Overlay::new(newest, Batch::new()),
             chunks: ChunkChanges::default(),
+            names: NameChanges::default(),
             origin,
             now: origin.clock.now(),
             head,
@@ -296,6 +299,7 @@ impl<'s> Transaction<'s> {
     /// Puts the indexes, the lists and the head, which are kept beside the batch, into it.
     fn save(&mut self) -> Result<(), StoreError> {
         self.chunks.apply(&mut self.overlay)?;
+        self.names.apply(self.origin.tenant.id, &mut self.lists, &mut self.overlay)?;
         for (_, lists) in &self.lists {
             lists.save(&mut self.overlay)?;
         }

@@ -165,8 +165,20 @@ pub(crate) fn unquote(stored: &[u8]) -> Result<String, StoreError> {
     if stored.is_empty() {
         return Ok(String::new());
     }
+    if let Some(plain) = plain(stored) {
+        return Ok(plain.to_owned());
+    }
     serde_json::from_slice(stored)
         .map_err(|error| StoreError::Corrupt { what: format!("a member that is no text: {error}") })
+}
+
+/// Text of a JSON string that is nothing but printable ASCII, each character written as itself; `None` of any other.
+pub(crate) fn plain(stored: &[u8]) -> Option<&str> {
+    let [b'"', inner @ .., b'"'] = stored else { return None };
+    // All bytes are looked at, as a loop without a way out is done many bytes at a time.
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
+    let is_plain = inner.iter().map(is_plain).fold(true, |all, is_plain| all & is_plain);
+    if is_plain { std::str::from_utf8(inner).ok() } else { None }
 }
 
 /// The value of stored JSON text; `what` names it in the error.
