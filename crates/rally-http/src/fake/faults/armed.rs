@@ -191,8 +191,13 @@ mod tests {
         let second = armory.arm(Fault::status(500).nth(2)).unwrap();
         assert!(armory.strike(&Seen::default()).is_none());
         assert_eq!(armory.strike(&Seen::default()).unwrap().id, first.id);
+        assert_eq!(
+            armory.strike(&Seen::default()).unwrap().id,
+            second.id,
+            "its turns go on until it has fired"
+        );
         assert!(armory.strike(&Seen::default()).is_none());
-        assert_eq!(armory.all().iter().map(|armed| armed.matched).collect::<Vec<_>>(), [3, 3]);
+        assert_eq!(armory.all().iter().map(|armed| armed.matched).collect::<Vec<_>>(), [4, 4]);
         assert_eq!(
             (armory.disarm(Some(&second.id)), armory.disarm(Some("f9")), armory.disarm(None)),
             (1, 0, 1)
