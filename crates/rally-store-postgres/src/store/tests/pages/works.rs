@@ -132,6 +132,9 @@ const REST: &[Work] = &[
     ("a record by its key", |given| {
         assert!(given.session.contacts().find("c7@x.example").unwrap().is_some());
     }),
+    ("the history of a record", |given| {
+        assert_eq!(given.session.contacts().history(given.middle).unwrap().records.len(), 1);
+    }),
     ("a forecast", |given| {
         let pipeline = given.session.pipelines().default().unwrap().id;
         given.session.pipelines().forecast(pipeline).unwrap();
@@ -162,8 +165,16 @@ const WRITES: &[Work] = &[
         let update = ContactUpdate::new().phone(given.size.to_string());
         given.session.contacts().update(given.middle, &update).unwrap();
     }),
+    ("the history of a changed record", |given| {
+        assert_eq!(given.session.contacts().history(given.middle).unwrap().records.len(), 2);
+    }),
     ("an upsert", |given| {
         given.session.contacts().upsert(&contact("c9").phone(given.size.to_string())).unwrap();
+    }),
+    ("the history of a deleted record", |given| {
+        let gone = given.session.contacts().create(&contact(&format!("gone{}", given.size))).unwrap().id;
+        given.session.contacts().delete(gone).unwrap();
+        assert_eq!(given.session.contacts().history(gone).unwrap().records.len(), 2);
     }),
     ("a deletion without links", |given| given.session.contacts().delete(given.middle).unwrap()),
     ("a deletion with links", |given| given.session.contacts().delete(given.target.id).unwrap()),
