@@ -23,6 +23,7 @@ use crate::{
 
 pub(crate) use self::{
     format::{CSV, WORKBOOK},
+    parameters::import_options,
     watch::{NDJSON, columns_example, progress_example, refused_example},
 };
 

@@ -1,6 +1,6 @@
 //! The parameters of exports and imports.
 
-use rally_core::{Error, ExportOptions, Format, Guard, ImportOptions, Query, schema::Model};
+use rally_core::{Error, ExportOptions, Faults, Format, Guard, ImportOptions, Query, schema::Model};
 
 use crate::{
     config::FileOptions,
@@ -83,6 +83,18 @@ pub(crate) fn import(mut parameters: Parameters, files: &FileOptions) -> Result<
     }
     parameters.finish()?;
     Ok(ImportParameters { options, errors })
+}
+
+/// Reads the parameters of an import whose refused rows are told in its report.
+///
+/// # Errors
+/// [`Code::Validation`](rally_core::Code::Validation) with every parameter that is wrong, `errors=file` among them.
+pub(crate) fn import_options(parameters: Parameters, files: &FileOptions) -> Result<ImportOptions, Error> {
+    let ImportParameters { options, errors } = import(parameters, files)?;
+    match errors {
+        ErrorsAs::Report => Ok(options),
+        ErrorsAs::File => Err(Faults::one("errors", "must be report").into()),
+    }
 }
 
 /// The delimiter: one character, or `tab`, which is hard to write in a query.

@@ -1,11 +1,11 @@
 use std::{io::Cursor, sync::Arc};
 
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::StatusCode,
     response::Response,
 };
-use rally_core::{Code, Error, ImportOptions, Profile, Timestamp};
+use rally_core::{Code, Error, Profile, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,12 +16,16 @@ use super::{
 };
 use crate::{
     answer,
+    config::FileOptions,
     fake::{
         clock::StartClock,
         seed::{Seed, Sown},
         shared::{Shared, TenantSetup},
         tenant::FakeTenant,
     },
+    files,
+    parameters::Parameters,
+    query,
 };
 
 /// The description of the control plane.
@@ -122,10 +126,13 @@ pub(super) async fn seed(
 pub(super) async fn seed_file(
     State(fake): State<Arc<Shared>>,
     Path((slug, resource)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     Bounded(file): Bounded,
 ) -> Answered {
     let session = tenant(&fake, &Path(slug))?.session()?;
-    let (file, options) = (Cursor::new(file), ImportOptions::new());
+    let parameters = Parameters::new(query::pairs(query.as_deref())?, Profile::Strict);
+    let options = files::import_options(parameters, &FileOptions::default())?;
+    let file = Cursor::new(file);
     let report = match resource.as_str() {
         "contacts" => session.contacts().import(file, &options),
         "companies" => session.companies().import(file, &options),

@@ -198,6 +198,20 @@ fn a_seed_may_be_a_file_of_the_import() {
     let report = control(&fake, "POST", "/tenants/acme/seed/contacts", file).is(200).json();
     assert_eq!((&report["imported"], &report["skipped"]), (&1.into(), &1.into()));
     assert_eq!(fake.session().unwrap().contacts().count(Query::all()).unwrap(), 1);
+    let path =
+        "/tenants/acme/seed/contacts?mode=upsert&dryRun=true&mapping=%7B%22Vorname%22:%22firstName%22%7D";
+    let file = "Vorname;Last name;E-Mail\nAugusta;King;ADA@x.example\nGrace;Hopper;grace@x.example\n";
+    let report = control(&fake, "POST", path, file).is(200).json();
+    assert_eq!((&report["updated"], &report["created"]), (&1.into(), &1.into()));
+    assert_eq!(
+        fake.session().unwrap().contacts().count(Query::all()).unwrap(),
+        1,
+        "a dry run changes nothing"
+    );
+    for (query, member) in [("mode=replace", "mode"), ("errors=file", "errors"), ("colour=red", "colour")] {
+        let refused = control(&fake, "POST", &format!("/tenants/acme/seed/contacts?{query}"), file).is(400);
+        assert!(refused.body.contains(member), "{query}: {}", refused.body);
+    }
 }
 
 #[test]
