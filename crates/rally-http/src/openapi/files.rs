@@ -123,12 +123,16 @@ fn reports(model: &Model, noun: &str) -> Value {
         "email,lastName", "ada,Lovelace"
     );
     let report = report_example(model, noun);
-    let lines = [columns_example(), progress_example(), refused_example(), last_line(report.clone())];
-    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let lines = json!({
+        "columns": { "value": columns_example() },
+        "progress": { "value": progress_example() },
+        "refused": { "value": refused_example() },
+        "report": { "value": last_line(report.clone()) },
+    });
     json!({
         "application/json": { "schema": reference("ImportReport"), "example": report },
         CSV: { "schema": { "type": "string" }, "example": refused },
-        NDJSON: { "schema": reference("ImportLine"), "example": lines },
+        NDJSON: { "schema": reference("ImportLine"), "examples": lines },
     })
 }
 
@@ -146,7 +150,8 @@ fn body(file: &FileOperation) -> Value {
     json!({
         "required": true,
         "content": {
-            "text/csv": { "schema": { "type": "string" }, "example": rows },
+            // Of any charset, so bytes.
+            "text/csv": { "schema": { "type": "string", "format": "binary" }, "example": rows },
             WORKBOOK: workbook(),
             "multipart/form-data": { "schema": reference("ImportForm"), "example": { "file": rows } },
         },
