@@ -26,7 +26,10 @@ export function go(...parts) {
     location.hash = href(...parts);
 }
 
-/** Puts another query into the address, without going anywhere. */
+/** Puts another query into the address of the page, without going anywhere. */
 export function note(...parts) {
-    history.replaceState(null, "", href(...parts));
+    const address = href(...parts);
+    const pageOf = (hash) => hash.split("?")[0];
+    // Whoever has just gone to another page is not called back.
+    if (pageOf(location.hash) === pageOf(address)) history.replaceState(null, "", address);
 }
