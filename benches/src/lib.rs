@@ -12,6 +12,8 @@
 //!
 //! `--bench fairness` measures how long one tenant waits while another floods the server.
 //!
+//! `--bench files` measures imports and exports: their speed beside bulks, and their memory.
+//!
 //! The program `attack` is of another kind: it attacks the program `rally` from outside, as the README of `rally-http`
 //! describes.
 
