@@ -274,7 +274,7 @@ impl Engine {
         options: &TenantImport,
         keeps_id: bool,
     ) -> Result<(), Error> {
-        let filling = Filling::begin(self, half.id)?;
+        let filling = self.begin_filling(half)?;
         let selection = if keeps_id { Selection::default() } else { under_another_id() };
         let contents = archive::read(file, &mut |rows| filling.put(rows, &selection))?;
         if contents.digest != expected.digest {
@@ -305,10 +305,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes a tenant that nobody can see.
+    /// Removes a tenant that nobody can see, unless another import has it.
     fn abandon(&self, half: &tenants::Half) -> Result<(), Error> {
-        Filling::begin(self, half.id)?.abandon()?;
-        self.directory().write(|transaction| tenants::remove_half(transaction, half))
+        let token = self.random_id().to_string();
+        // Before its rows go, so that the import that has it does not publish a tenant without them.
+        let half = self.directory().write(|transaction| tenants::take_half(transaction, half, &token))?;
+        self.begin_filling(&half)?.abandon()?;
+        self.directory().write(|transaction| tenants::remove_half(transaction, &half))
+    }
+
+    /// Begins to fill a half, and deletes what is in it. Whether it is still the import's own is asked once no other
+    /// filling can go on, as it could have been published by another until then.
+    fn begin_filling(&self, half: &tenants::Half) -> Result<Filling<'_>, Error> {
+        let filling = Filling::claim(self, half.id, &|_| Ok(()))?;
+        if let Err(error) = self.directory().write(|transaction| tenants::check_half(transaction, half)) {
+            filling.abandon()?;
+            return Err(error);
+        }
+        filling.clear()?;
+        Ok(filling)
     }
 }
 

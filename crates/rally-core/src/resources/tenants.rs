@@ -31,7 +31,9 @@ pub(super) const TIME_ZONE: &str = "\"UTC\"";
 /// The currency of a tenant without one, as JSON text.
 pub(super) const CURRENCY: &str = "\"USD\"";
 
-pub(super) use half::{Half, are_any, begin_half, end_half, enlist, remove_half, whole_tenants};
+pub(super) use half::{
+    Half, are_any, begin_half, check as check_half, end_half, enlist, remove_half, take_half, whole_tenants,
+};
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::new(Kind::Tenant, &Tenant::members()));
 

@@ -34,10 +34,16 @@ impl<'e> Filling<'e> {
     /// Begins with an empty tenant: what an earlier filling has left is deleted.
     pub(crate) fn begin(engine: &'e Engine, tenant: TenantId) -> Result<Self, Error> {
         let filling = Self::claim(engine, tenant, &|_| Ok(()))?;
-        for family in spaces::FAMILIES {
-            while filling.clear_some(&KeyRange::prefix(&Key::new(*family)))? {}
-        }
+        filling.clear()?;
         Ok(filling)
+    }
+
+    /// Deletes what an earlier filling has left.
+    pub(crate) fn clear(&self) -> Result<(), Error> {
+        for family in spaces::FAMILIES {
+            while self.clear_some(&KeyRange::prefix(&Key::new(*family)))? {}
+        }
+        Ok(())
     }
 
     /// Begins with a tenant as it is, if it is as it should be.

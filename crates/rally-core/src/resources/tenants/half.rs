@@ -59,6 +59,17 @@ pub(in crate::resources) fn end_half(
     write::set_silently(directory, Tenant::definition(), half.id.as_uuid(), IMPORTED_BY, "")
 }
 
+/// Takes a half away from the import that has it, which can neither fill nor publish it from then on.
+pub(in crate::resources) fn take_half(
+    directory: &mut Transaction<'_>,
+    half: &Half,
+    by: &str,
+) -> Result<Half, Error> {
+    check(directory, half)?;
+    write::set_silently(directory, Tenant::definition(), half.id.as_uuid(), IMPORTED_BY, &quote(by))?;
+    Ok(Half { by: by.to_owned(), ..half.clone() })
+}
+
 /// Removes a tenant that nobody can see, unless another import has it.
 pub(in crate::resources) fn remove_half(directory: &mut Transaction<'_>, half: &Half) -> Result<(), Error> {
     match check(directory, half) {
@@ -72,7 +83,7 @@ pub(in crate::resources) fn remove_half(directory: &mut Transaction<'_>, half: &
 }
 
 /// Checks that a half is still the import's own.
-fn check(directory: &Transaction<'_>, half: &Half) -> Result<(), Error> {
+pub(in crate::resources) fn check(directory: &Transaction<'_>, half: &Half) -> Result<(), Error> {
     let overtaken =
         || Error::new(Code::Conflict, "another import of this tenant has begun, and this one ends");
     let record = directory.find(Tenant::KIND, half.id.as_uuid())?.ok_or_else(overtaken)?;
