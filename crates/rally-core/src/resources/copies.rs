@@ -21,7 +21,7 @@ use crate::{
 pub enum CopyMode {
     /// Row by row, and compared afterwards.
     Exact,
-    /// What is derived from nothing is copied, and the rest made anew of it.
+    /// Rows that are derived from nothing are copied, and the rest is made anew of them.
     Rebuilt,
 }
 

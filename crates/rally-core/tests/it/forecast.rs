@@ -157,7 +157,7 @@ fn digits(number: i64, place: u32, scale: u32) -> String {
     rust_decimal::Decimal::new(number / 10_i64.pow(place - scale), scale).to_string()
 }
 
-/// What [`told`] tells of the tenant's pipeline, made of its deals, whose values have two places at most.
+/// The text that [`told`] gives of the tenant's pipeline, made of its deals, whose values have two places at most.
 fn recounted(world: &World) -> String {
     // By currency: hundredths, their percentages, and the most places of a value.
     type Sums = BTreeMap<String, (i64, i64, u32)>;

@@ -63,7 +63,7 @@ fn copy_some(
     into.put_batch(&batch)
 }
 
-/// What is seen on the way through the rows that are kept.
+/// Facts that are gathered on the way through the rows that are kept.
 #[derive(Default)]
 struct Found {
     /// The head as it is stored, if it can be read.

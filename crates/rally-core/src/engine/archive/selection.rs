@@ -17,7 +17,7 @@ pub(crate) enum OutboxPart {
     /// All of it.
     #[default]
     All,
-    /// Who subscribes, and how their deliveries went, without events and deliveries.
+    /// Subscriptions and the state of their deliveries, without events and deliveries.
     Subscriptions,
     /// Nothing.
     None,

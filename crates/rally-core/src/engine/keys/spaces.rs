@@ -126,7 +126,7 @@ pub(crate) enum Family {
     Answers,
     /// Kept answers by age.
     Ages,
-    /// Who subscribes to events.
+    /// Subscriptions to events.
     Subscriptions,
     /// Events and their deliveries.
     Deliveries,

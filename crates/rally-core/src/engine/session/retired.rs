@@ -1,4 +1,4 @@
-//! What a tenant keeps for a time only, counted by the instants at which the time is over.
+//! Counts of rows that a tenant keeps for a time only, by the instants at which the time is over.
 
 use super::Session;
 use crate::{

@@ -82,7 +82,7 @@ impl<'t> UnfinishedFolder<'t> {
         })
     }
 
-    /// What was written, to be read.
+    /// The folder that was written, to be read.
     pub(super) fn saved(&self) -> SavedFolder {
         SavedFolder { path: self.part.clone(), key: self.key.clone() }
     }
