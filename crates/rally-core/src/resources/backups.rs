@@ -236,12 +236,13 @@ impl Engine {
         backup.check(source)?;
         let directory = Filling::claim(self, TenantId::DIRECTORY, &is_empty)?;
         for tenant in directory.noted()? {
-            Filling::begin(self, tenant)?.abandon()?;
+            Filling::begin_own(self, tenant, &|| directory.note(tenant))?.abandon()?;
         }
         let (mut restored, mut subscribed) = (Vec::new(), Vec::new());
         for file in &backup.tenants {
             directory.note(file.tenant)?;
-            let (goes_on_after, is_subscribed) = self.restore_one(file, source)?;
+            let filling = Filling::begin_own(self, file.tenant, &|| directory.note(file.tenant))?;
+            let (goes_on_after, is_subscribed) = self.restore_one(filling, file, source)?;
             if is_subscribed {
                 subscribed.push(file.tenant);
             }
@@ -262,8 +263,12 @@ impl Engine {
 
     /// Puts the rows of one tenant back, and compares what is then there with the file. Answers the number above which its
     /// feed goes on, and true if somebody subscribes to its events.
-    fn restore_one<S: BackupSource>(&self, file: &BackupFile, source: &mut S) -> Result<(u64, bool), Error> {
-        let filling = Filling::begin(self, file.tenant)?;
+    fn restore_one<S: BackupSource>(
+        &self,
+        filling: Filling<'_>,
+        file: &BackupFile,
+        source: &mut S,
+    ) -> Result<(u64, bool), Error> {
         read_one(file, source, &mut |rows| filling.put(rows, &Selection::default()))?;
         let kept = archive::tally(&*filling.snapshot()?)?;
         if hexadecimal(&kept.digest()) != file.digest {

@@ -314,16 +314,11 @@ impl Engine {
         self.directory().write(|transaction| tenants::remove_half(transaction, &half))
     }
 
-    /// Begins to fill a half, and deletes what is in it. Whether it is still the import's own is asked once no other
-    /// filling can go on, as it could have been published by another until then.
+    /// Begins to fill a half, and deletes what is in it.
     fn begin_filling(&self, half: &tenants::Half) -> Result<Filling<'_>, Error> {
-        let filling = Filling::claim(self, half.id, &|_| Ok(()))?;
-        if let Err(error) = self.directory().write(|transaction| tenants::check_half(transaction, half)) {
-            filling.abandon()?;
-            return Err(error);
-        }
-        filling.clear()?;
-        Ok(filling)
+        Filling::begin_own(self, half.id, &|| {
+            self.directory().write(|transaction| tenants::check_half(transaction, half))
+        })
     }
 }
 

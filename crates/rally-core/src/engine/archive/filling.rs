@@ -38,8 +38,24 @@ impl<'e> Filling<'e> {
         Ok(filling)
     }
 
+    /// [`begin`](Self::begin) of a tenant that is the caller's. Whether it still is, is asked once no other filling can go
+    /// on, as it could have been published by another until then.
+    pub(crate) fn begin_own(
+        engine: &'e Engine,
+        tenant: TenantId,
+        check_own: &dyn Fn() -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let filling = Self::claim(engine, tenant, &|_| Ok(()))?;
+        if let Err(error) = check_own() {
+            filling.abandon()?;
+            return Err(error);
+        }
+        filling.clear()?;
+        Ok(filling)
+    }
+
     /// Deletes what an earlier filling has left.
-    pub(crate) fn clear(&self) -> Result<(), Error> {
+    fn clear(&self) -> Result<(), Error> {
         for family in spaces::FAMILIES {
             while self.clear_some(&KeyRange::prefix(&Key::new(*family)))? {}
         }
