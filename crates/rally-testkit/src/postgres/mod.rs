@@ -6,7 +6,9 @@
 //! output. The variables of the environment that matter:
 //!
 //! - `RALLY_REQUIRE_POSTGRES=1`: they panic instead;
-//! - `RALLY_TEST_POSTGRES_URL`: the database that [`shared`] gives, without a server of its own. Its schemas stay.
+//! - `RALLY_TEST_POSTGRES_URL`: the database that [`shared`] gives, without a server of its own. Its schemas stay;
+//! - `RALLY_BARE_POSTGRES=1`: the programs were built without encryption and without contributed modules, so tests do
+//!   without, as far as they can; see [`is_bare`].
 //!
 //! No client is in here: a test brings the one that it is about, or calls `psql`.
 
@@ -41,4 +43,11 @@ pub fn shared() -> Option<Database> {
         Ok(url) => Some(Database::new(url, None)),
         Err(_) => SERVER.get_or_init(Server::start).as_ref().map(Server::database),
     }
+}
+
+/// True when the server's programs were built without encryption and without contributed modules, as the environment says.
+/// Nobody finds it out, so that a test never passes because something is missing that should be there.
+#[must_use]
+pub fn is_bare() -> bool {
+    env::var_os("RALLY_BARE_POSTGRES").is_some_and(|value| value == "1")
 }
