@@ -18,6 +18,13 @@ use serde::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
+impl Tags {
+    /// The tags of one string with commas.
+    pub(crate) fn of_line(line: &str) -> impl Iterator<Item = &str> {
+        line.split(',').filter(|tag| !tag.is_empty())
+    }
+}
+
 impl Deref for Tags {
     type Target = [String];
 
@@ -80,7 +87,7 @@ impl<'de> Visitor<'de> for TagsVisitor {
     }
 
     fn visit_str<E>(self, line: &str) -> Result<Tags, E> {
-        Ok(line.split(',').filter(|tag| !tag.is_empty()).collect())
+        Ok(Tags::of_line(line).collect())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Tags, A::Error> {

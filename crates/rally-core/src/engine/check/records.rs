@@ -130,7 +130,7 @@ impl Kinds<'_> {
     fn expect_gone_up_to(&mut self, number: u64, chunks: &mut ChunkChanges) {
         let set = spaces::gone(self.kind);
         for gone in (self.end..number).filter_map(RecordNumber::new) {
-            chunks.insert(&set, gone);
+            chunks.insert(set.clone(), gone);
         }
     }
 

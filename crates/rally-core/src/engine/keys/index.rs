@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use super::{ChunkChanges, IndexedValue, NameChanges, numbers, spaces};
@@ -23,6 +24,9 @@ use crate::{
 
 /// Letters of a name that the index keeps; a longer search is compared with the records found.
 pub(crate) const SEARCHED_LETTERS: usize = 32;
+
+/// Keys or values that a member has, mostly few.
+type Few<T> = SmallVec<[T; 4]>;
 
 /// A batch, and the changes of sets that are still to be put into it.
 pub(crate) struct Target<'t, 's> {
@@ -46,13 +50,14 @@ pub(crate) fn move_keys(
             continue;
         }
         let (old, new) = (keys(kind, member, &was)?, keys(kind, member, &is)?);
-        let (gone, come) =
-            (old.iter().filter(|key| !new.contains(key)), new.iter().filter(|key| !old.contains(key)));
+        let gone = old.iter().filter(|key| !new.contains(key));
         if member.natural_key.is_some() {
             gone.for_each(|key| target.overlay.delete(key.clone()));
-            come.for_each(|key| target.overlay.put(key.clone(), number.to_value()));
+            let come = new.into_iter().filter(|key| !old.contains(key));
+            come.for_each(|key| target.overlay.put(key, number.to_value()));
         } else {
-            gone.for_each(|set| target.chunks.remove(set, number));
+            gone.for_each(|set| target.chunks.remove(set.clone(), number));
+            let come = new.into_iter().filter(|key| !old.contains(key));
             come.for_each(|set| target.chunks.insert(set, number));
         }
         if let Some(index) = member.index.filter(|_| member.keeps_newest)
@@ -100,7 +105,7 @@ fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Result<Cow<'r, [u8
 }
 
 /// The natural keys of a value, or the sets of records that have it.
-fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Vec<Key>, StoreError> {
+fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Few<Key>, StoreError> {
     match (member.natural_key, member.slot(), member.index) {
         (Some(fold), Some(slot), _) => {
             let folded = natural_key(fold, json)?;
@@ -110,7 +115,7 @@ fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Vec<Key>, StoreError
             let values = values(member, json)?.into_iter();
             Ok(values.map(|value| spaces::indexed(kind, index, value)).collect())
         }
-        _ => Ok(Vec::new()),
+        _ => Ok(Few::new()),
     }
 }
 
@@ -124,9 +129,9 @@ pub(crate) fn natural_key(fold: Fold, json: &[u8]) -> Result<Option<String>, Sto
 }
 
 /// The values under which a member of a record is indexed.
-fn values(member: &Member, json: &[u8]) -> Result<Vec<IndexedValue>, StoreError> {
+fn values(member: &Member, json: &[u8]) -> Result<Few<IndexedValue>, StoreError> {
     if json.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Few::new());
     }
     match member.rule {
         Rule::Reference(_) | Rule::Id => {
@@ -134,12 +139,15 @@ fn values(member: &Member, json: &[u8]) -> Result<Vec<IndexedValue>, StoreError>
             Ok(id.map(IndexedValue::id).into_iter().collect())
         }
         Rule::TagLine | Rule::Tags => {
+            if let Some(line) = plain(json) {
+                return Ok(Tags::of_line(line).map(IndexedValue::text).collect());
+            }
             let tags: Tags = serde_json::from_slice(json).map_err(|_| damaged(member))?;
             Ok(tags.iter().map(|tag| IndexedValue::text(tag)).collect())
         }
         _ => {
             let text = std::str::from_utf8(json).map_err(|_| damaged(member))?;
-            Ok(vec![IndexedValue::text(text)])
+            Ok([IndexedValue::text(text)].into_iter().collect())
         }
     }
 }
@@ -236,7 +244,7 @@ fn move_searched(
         target.names.add(model, number);
     }
     // All names of a record together: two of them may share a key, which goes only when neither has it any more.
-    let (mut old, mut new, mut is_same) = (Vec::new(), Vec::new(), true);
+    let (mut old, mut new, mut is_same) = (Few::new(), Few::new(), true);
     for member in model.members().iter().filter(|member| member.searched) {
         let (was, is) = (value(member, before)?, value(member, after)?);
         is_same &= was == is;
@@ -284,42 +292,45 @@ pub(super) fn cut(text: &str, letters: usize) -> &str {
     text.char_indices().nth(letters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-/// The folded texts that a record is found by when its names are searched.
-pub(super) fn names_of(model: &Model, record: &Record<'_>) -> Result<Vec<String>, StoreError> {
-    let mut names = Vec::with_capacity(4);
+/// Hands on the folded texts that a record is found by when its names are searched. Most are in a buffer that is used
+/// again for the next.
+pub(super) fn each_name(
+    model: &Model,
+    record: &Record<'_>,
+    mut take: impl FnMut(&str),
+) -> Result<(), StoreError> {
+    let mut name = String::new();
     for member in model.members().iter().filter(|member| member.searched) {
-        add_names(member, &value(member, Some(record))?, &mut names)?;
+        let json = value(member, Some(record))?;
+        if let Some(text) = plain(&json) {
+            name.clear();
+            name.push_str(text);
+            name.make_ascii_lowercase();
+            take(&name);
+        } else {
+            other_names(member, &json)?.iter().for_each(|name| take(name));
+        }
     }
-    names.retain(|name| !name.is_empty());
-    Ok(names)
+    Ok(())
 }
 
-fn add_names(member: &Member, json: &[u8], names: &mut Vec<String>) -> Result<(), StoreError> {
-    if let Some(text) = plain(json) {
-        names.push(text.to_ascii_lowercase());
-        return Ok(());
-    }
+/// The folded texts of a name that is not plain.
+fn other_names(member: &Member, json: &[u8]) -> Result<Vec<String>, StoreError> {
     let text = unquote(json)?;
     // A natural key can fold otherwise than a name, as a domain does to ASCII; a search finds both.
-    names.extend(member.natural_key.and_then(|natural| natural(&text)));
-    names.push(fold_name(&text));
-    Ok(())
+    let natural = member.natural_key.and_then(|natural| natural(&text));
+    Ok(natural.into_iter().chain([fold_name(&text)]).collect())
 }
 
 /// True when a name of a record, whole, begins with a folded text.
 pub(crate) fn begins(model: &Model, record: &Record<'_>, folded: &str) -> Result<bool, StoreError> {
-    let mut names = Vec::new();
     for member in model.members().iter().filter(|member| member.searched) {
         let json = value(member, Some(record))?;
         let begins = match plain(&json) {
             Some(text) => {
                 text.get(..folded.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(folded))
             }
-            None => {
-                names.clear();
-                add_names(member, &json, &mut names)?;
-                names.iter().any(|name| name.starts_with(folded))
-            }
+            None => other_names(member, &json)?.iter().any(|name| name.starts_with(folded)),
         };
         if begins {
             return Ok(true);

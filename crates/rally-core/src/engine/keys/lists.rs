@@ -103,7 +103,7 @@ impl Lists {
         number: RecordNumber,
     ) -> Result<(), StoreError> {
         self.gone += 1;
-        chunks.insert(&spaces::gone(self.kind), number);
+        chunks.insert(spaces::gone(self.kind), number);
         for (level, numbers) in (1..).zip(LEVELS) {
             let key = count_key(self.kind, level, number.get() / numbers);
             let count = match overlay.get(&key)? {
@@ -160,7 +160,7 @@ impl Lists {
         }
         let too_few = || damaged(self.kind, "a record that is neither there nor gone");
         self.gone = self.gone.checked_sub(1).ok_or_else(too_few)?;
-        chunks.remove(&spaces::gone(self.kind), number);
+        chunks.remove(spaces::gone(self.kind), number);
         for (level, numbers) in (1..).zip(LEVELS) {
             let key = count_key(self.kind, level, number.get() / numbers);
             let bytes = overlay.get(&key)?.ok_or_else(too_few)?;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{
     Lists,
-    index::{begins, cut, names_of},
+    index::{begins, cut, each_name},
     number_in,
     numbers::chunk_number,
     spaces,
@@ -203,18 +203,16 @@ pub(crate) fn rows_of_chunk(
     snapshot: &dyn Snapshot,
 ) -> Result<Vec<(Key, Bytes)>, StoreError> {
     let kind = model.kind();
-    let mut names: Vec<NamedPlace> = Vec::new();
+    let mut names = Beginnings::default();
     for entry in records_of(kind, chunk, snapshot)? {
         let number = number_of(kind, &entry)?;
         let (_, place) = ChunkNumber::of(number);
         let record = Record::numbered(tenant, number, &entry.value)?;
-        names.extend(kept_names(model, &record)?.into_iter().map(|name| (name, place)));
+        each_name(model, &record, |name| names.add(kept(name), place))?;
     }
-    // Two names of a record may begin alike.
-    names.sort_unstable();
-    names.dedup();
+    let sorted = names.sorted();
     let mut rows = Vec::new();
-    for alike in names.chunk_by(|(one, _), (next, _)| first_letter(one).0 == first_letter(next).0) {
+    for alike in sorted.chunk_by(|(one, _), (next, _)| first_letter(one).0 == first_letter(next).0) {
         let letter = alike.first().and_then(|(name, _)| first_letter(name).0);
         let row = Names::encode_sorted(alike.iter().map(|(name, place)| (first_letter(name).1, *place)));
         if let (Some(letter), Some(row)) = (letter, row) {
@@ -222,6 +220,51 @@ pub(crate) fn rows_of_chunk(
         }
     }
     Ok(rows)
+}
+
+/// The beginnings of names of the records of a chunk: some thousand short texts in one buffer.
+#[derive(Default)]
+struct Beginnings {
+    texts: String,
+    all: Vec<Beginning>,
+}
+
+/// The beginning of a name.
+#[derive(Clone, Copy)]
+struct Beginning {
+    /// Its first 16 bytes as a number, which is ordered as they are; a shorter text is filled up with zeros.
+    first: u128,
+    /// The place of its first byte in the buffer.
+    start: usize,
+    length: usize,
+    place: ChunkPlace,
+}
+
+impl Beginnings {
+    fn add(&mut self, text: &str, place: ChunkPlace) {
+        let mut first = [0; 16];
+        first.iter_mut().zip(text.as_bytes()).for_each(|(to, from)| *to = *from);
+        let (first, start) = (u128::from_be_bytes(first), self.texts.len());
+        self.texts.push_str(text);
+        self.all.push(Beginning { first, start, length: text.len(), place });
+    }
+
+    /// The texts in their order, each with its places, ascending and each once: two names of a record may begin alike.
+    fn sorted(&mut self) -> Vec<(&str, ChunkPlace)> {
+        let mut all = std::mem::take(&mut self.all);
+        let text = |one: &Beginning| self.texts.get(one.start..one.start + one.length).unwrap_or_default();
+        // Of texts that the numbers tell whole, and which are alike as far as one goes, the longer is greater.
+        let compare = |one: &Beginning, other: &Beginning| {
+            let behind = || match (one.length, other.length) {
+                (0..=16, 0..=16) => one.length.cmp(&other.length),
+                _ => text(one).cmp(text(other)),
+            };
+            one.first.cmp(&other.first).then_with(behind).then(one.place.cmp(&other.place))
+        };
+        all.sort_unstable_by(compare);
+        all.dedup_by(|one, other| compare(one, other).is_eq());
+        all.iter().map(|one| (text(one), one.place)).collect()
+    }
 }
 
 /// The records of a chunk that are there.
@@ -241,10 +284,8 @@ fn number_of(kind: Kind, entry: &Entry) -> Result<RecordNumber, StoreError> {
 
 /// The beginnings of a record's names that are kept here.
 fn kept_names(model: &Model, record: &Record<'_>) -> Result<Vec<String>, StoreError> {
-    let mut names = names_of(model, record)?;
-    for name in &mut names {
-        name.truncate(kept(name).len());
-    }
+    let mut names = Vec::new();
+    each_name(model, record, |name| names.push(kept(name).to_owned()))?;
     Ok(names)
 }
 

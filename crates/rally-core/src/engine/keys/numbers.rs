@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::{Named, spaces};
 use crate::{
     base::{RecordNumber, count},
-    engine::codec::{Chunk, ChunkNumber},
+    engine::codec::{Chunk, ChunkNumber, ChunkPlace},
     store::{Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError},
 };
 
@@ -356,29 +356,71 @@ impl Unread<'_> {
 /// Changes of sets that a transaction has made and not yet put into its batch. A chunk is read and written once, however
 /// many of its members change.
 #[derive(Debug, Default)]
-pub(crate) struct ChunkChanges(BTreeMap<Key, ChunkChange>);
+pub(crate) struct ChunkChanges(BTreeMap<Key, Moves>);
+
+/// Members of a chunk that have come or gone.
+#[derive(Clone, Debug)]
+enum Moves {
+    /// One member, which has come if it is true. Most chunks change by one.
+    One(ChunkPlace, bool),
+    Many(Box<Moved>),
+}
 
 #[derive(Clone, Copy, Debug, Default)]
-struct ChunkChange {
+struct Moved {
     come: Chunk,
     gone: Chunk,
 }
 
+impl Moves {
+    fn add(&mut self, place: ChunkPlace, is_in: bool) {
+        match self {
+            Self::One(first, was_in) => {
+                let mut moved = Moved::default();
+                moved.add(*first, *was_in);
+                moved.add(place, is_in);
+                *self = Self::Many(Box::new(moved));
+            }
+            Self::Many(moved) => moved.add(place, is_in),
+        }
+    }
+
+    /// The chunk after the changes.
+    fn applied(&self, mut before: Chunk) -> Chunk {
+        match self {
+            Self::One(place, true) => before.insert(*place),
+            Self::One(place, false) => before.remove(*place),
+            Self::Many(moved) => before = before.without(&moved.gone).or(&moved.come),
+        }
+        before
+    }
+}
+
+impl Moved {
+    /// Takes back what an earlier change of the same member did.
+    fn add(&mut self, place: ChunkPlace, is_in: bool) {
+        let (to, from) =
+            if is_in { (&mut self.come, &mut self.gone) } else { (&mut self.gone, &mut self.come) };
+        to.insert(place);
+        from.remove(place);
+    }
+}
+
 impl ChunkChanges {
     /// Puts a number into the set with a prefix.
-    pub(crate) fn insert(&mut self, set: &Key, number: RecordNumber) {
-        let (chunk, place) = ChunkNumber::of(number);
-        let change = self.0.entry(spaces::chunk(set, chunk)).or_default();
-        change.come.insert(place);
-        change.gone.remove(place);
+    pub(crate) fn insert(&mut self, set: Key, number: RecordNumber) {
+        self.change(set, number, true);
     }
 
     /// Takes a number out of the set with a prefix.
-    pub(crate) fn remove(&mut self, set: &Key, number: RecordNumber) {
+    pub(crate) fn remove(&mut self, set: Key, number: RecordNumber) {
+        self.change(set, number, false);
+    }
+
+    fn change(&mut self, set: Key, number: RecordNumber, is_in: bool) {
         let (chunk, place) = ChunkNumber::of(number);
-        let change = self.0.entry(spaces::chunk(set, chunk)).or_default();
-        change.gone.insert(place);
-        change.come.remove(place);
+        let moves = self.0.entry(spaces::chunk_of(set, chunk));
+        moves.and_modify(|moves| moves.add(place, is_in)).or_insert(Moves::One(place, is_in));
     }
 
     /// Puts all changes into the batch, and forgets them. The chunks are read in one round trip.
@@ -389,18 +431,18 @@ impl ChunkChanges {
     /// Puts the changes of one set into a batch over the state that it is asked of, and keeps them.
     pub(crate) fn apply_one(&self, set: &Key, overlay: &mut Overlay<'_>) -> Result<(), StoreError> {
         let changes = self.0.range(set..).take_while(|(key, _)| key.after(set).is_some());
-        Self::put(changes.map(|(key, change)| (key.clone(), *change)).collect(), overlay)
+        Self::put(changes.map(|(key, moves)| (key.clone(), moves.clone())).collect(), overlay)
     }
 
-    fn put(changes: BTreeMap<Key, ChunkChange>, overlay: &mut Overlay<'_>) -> Result<(), StoreError> {
-        let keys: Vec<Key> = changes.keys().cloned().collect();
+    fn put(changes: BTreeMap<Key, Moves>, overlay: &mut Overlay<'_>) -> Result<(), StoreError> {
+        let (keys, moves): (Vec<Key>, Vec<Moves>) = changes.into_iter().unzip();
         if keys.is_empty() {
             return Ok(());
         }
         let rows = overlay.get_many(&keys)?;
-        for ((key, change), row) in changes.into_iter().zip(rows) {
+        for ((key, moves), row) in keys.into_iter().zip(moves).zip(rows) {
             let before = row.as_ref().map_or(Ok(Chunk::default()), |row| Chunk::decode(row))?;
-            match before.without(&change.gone).or(&change.come).encode() {
+            match moves.applied(before).encode() {
                 Some(row) => overlay.put(key, row),
                 None if row.is_some() => overlay.delete(key),
                 None => {}

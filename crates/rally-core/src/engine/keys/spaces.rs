@@ -245,9 +245,9 @@ impl IndexedValue {
     /// digest, so two of them are never taken for one.
     pub(crate) fn text(text: &str) -> Self {
         let mut bytes = [0; 16];
-        match u8::try_from(text.len()) {
-            Ok(length @ 0..=15) => {
-                bytes.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
+        match (u8::try_from(text.len()), bytes.get_mut(..text.len())) {
+            (Ok(length @ 0..=15), Some(places)) => {
+                places.copy_from_slice(text.as_bytes());
                 Self { length, bytes }
             }
             _ => {
@@ -314,7 +314,12 @@ pub(crate) fn indexed(kind: Kind, index: IndexNumber, value: IndexedValue) -> Ke
 
 /// A chunk of the set of record numbers that has a prefix.
 pub(crate) fn chunk(set: &Key, chunk: ChunkNumber) -> Key {
-    set.clone().bytes(&chunk.get().to_be_bytes())
+    chunk_of(set.clone(), chunk)
+}
+
+/// [`chunk`], of a prefix that is not needed any more.
+pub(crate) fn chunk_of(set: Key, chunk: ChunkNumber) -> Key {
+    set.bytes(&chunk.get().to_be_bytes())
 }
 
 /// Prefix of the records with a name that begins with a text; the rest of the text, a zero byte and the number follow it.

@@ -7,6 +7,7 @@ use serde_json::{error::Category, value::RawValue};
 
 use super::{
     Given, Member, Model, Slots,
+    plain::Plain,
     rule::{InputValue, Name, Rule, UNSEEN, ValueFaults, is_visible},
 };
 use crate::{
@@ -27,12 +28,66 @@ impl<'a> Body<'a> {
     /// # Errors
     /// Fails if the input is not a JSON object.
     pub(crate) fn read(model: &Model, json: &'a [u8], profile: Profile, what: &str) -> Result<Self, Error> {
-        let text = utf8(json)?;
+        Self::read_text(model, utf8(json)?, profile, what)
+    }
+
+    fn read_text(model: &Model, text: &'a str, profile: Profile, what: &str) -> Result<Self, Error> {
+        let mut plain = Plain::new(text);
+        if let Some(body) = Self::plain(model, &mut plain, profile)
+            && plain.is_at_end()
+        {
+            return Ok(body);
+        }
         let mut reader = serde_json::Deserializer::from_str(text);
         let visitor = BodyVisitor { model, profile };
         let body = reader.deserialize_map(visitor).map_err(|error| not_an_object(text, &error, what))?;
         reader.end().map_err(|error| malformed(&error))?;
         Ok(body)
+    }
+
+    /// Reads a JSON array of objects, at most `most`. An item that is no object is an error of its own.
+    ///
+    /// # Errors
+    /// Fails if the input is not a JSON array, or does not have 1 to `most` items.
+    pub(crate) fn read_each(
+        model: &Model,
+        json: &'a [u8],
+        profile: Profile,
+        most: usize,
+    ) -> Result<Vec<Result<Self, Error>>, Error> {
+        let text = utf8(json)?;
+        if let Some(bodies) = Self::plain_each(model, text, profile, most) {
+            return Ok(bodies);
+        }
+        let items = items(text, most)?.into_iter();
+        Ok(items.map(|item| Self::read_text(model, item, profile, "the item")).collect())
+    }
+
+    /// The objects of an array of 1 to `most` plain ones; `None` of any other.
+    fn plain_each(
+        model: &Model,
+        text: &'a str,
+        profile: Profile,
+        most: usize,
+    ) -> Option<Vec<Result<Self, Error>>> {
+        let (mut plain, mut bodies) = (Plain::new(text), Vec::new());
+        if !plain.takes(b'[') {
+            return None;
+        }
+        while bodies.len() < most {
+            bodies.push(Ok(Self::plain(model, &mut plain, profile)?));
+            if !plain.takes(b',') {
+                return (plain.takes(b']') && plain.is_at_end()).then_some(bodies);
+            }
+        }
+        None
+    }
+
+    /// Reads a plain object; `None` of any other.
+    fn plain(model: &Model, plain: &mut Plain<'a>, profile: Profile) -> Option<Self> {
+        let (mut body, mut place) = (Self::empty(), 0);
+        plain.object(|name, raw| body.take(model.named_near(&mut place, name), profile, name, raw))?;
+        Some(body)
     }
 
     /// Reads a host's draft or update by the same rules. Faults of its members are kept in `faults`.
@@ -125,8 +180,9 @@ impl<'a> Body<'a> {
         &mut self.inputs[slot.index()]
     }
 
-    fn take(&mut self, model: &Model, profile: Profile, name: &str, raw: &'a str) {
-        match model.named(name) {
+    /// Takes the value of a member, which is the one of this name, if callers know one.
+    fn take(&mut self, member: Option<&Member>, profile: Profile, name: &str, raw: &'a str) {
+        match member {
             Some(member) if member.access.is_written() => {
                 let Some(slot) = member.slot() else { return };
                 let read = if member.required && raw != "null" {
@@ -176,7 +232,7 @@ impl<'de> Visitor<'de> for BodyVisitor<'_> {
         let mut body = Body::empty();
         while let Some(name) = map.next_key::<Name<'de>>()? {
             let raw: &'de RawValue = map.next_value()?;
-            body.take(self.model, self.profile, &name.0, raw.get());
+            body.take(self.model.named(&name.0), self.profile, &name.0, raw.get());
         }
         Ok(body)
     }
@@ -186,8 +242,7 @@ impl<'de> Visitor<'de> for BodyVisitor<'_> {
 ///
 /// # Errors
 /// Fails if the input is not a JSON array, or does not have 1 to `most` items.
-pub(crate) fn items(json: &[u8], most: usize) -> Result<Vec<&[u8]>, Error> {
-    let text = utf8(json)?;
+fn items(text: &str, most: usize) -> Result<Vec<&str>, Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let items = reader.deserialize_seq(ItemsVisitor { most }).map_err(|error| match error.classify() {
         Category::Data if text.trim_start().starts_with('[') => miscounted(most),
@@ -207,7 +262,7 @@ struct ItemsVisitor {
 }
 
 impl<'de> Visitor<'de> for ItemsVisitor {
-    type Value = Vec<&'de [u8]>;
+    type Value = Vec<&'de str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a JSON array of at most {} items", self.most)
@@ -219,7 +274,7 @@ impl<'de> Visitor<'de> for ItemsVisitor {
             if items.len() == self.most {
                 return Err(de::Error::invalid_length(self.most + 1, &self));
             }
-            items.push(item.get().as_bytes());
+            items.push(item.get());
         }
         Ok(items)
     }

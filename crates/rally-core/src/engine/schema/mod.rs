@@ -6,6 +6,7 @@ mod given;
 mod join;
 mod member;
 mod model;
+mod plain;
 mod record;
 mod resource;
 mod row;
@@ -14,7 +15,7 @@ mod slots;
 mod tenant;
 
 pub(crate) use self::{
-    body::{Body, items},
+    body::Body,
     join::{Join, join, parts as joined_parts},
     member::{
         Fold, IndexNumber, ValueSource, computed, computed_optional, created_at, id, id_as, joined, lookup,

@@ -100,6 +100,15 @@ impl Model {
         self.members.iter().find(|member| member.name == name && member.access != Access::Hidden)
     }
 
+    /// [`named`](Self::named), of names that mostly come in the order of the members: `place` is that behind the last one.
+    pub(crate) fn named_near(&self, place: &mut usize, name: &str) -> Option<&Member> {
+        let (before, behind) = self.members.split_at_checked(*place)?;
+        let passed = behind.iter().chain(before).position(|member| member.name == name)?;
+        let found = (*place + passed) % self.members.len();
+        *place = found + 1;
+        self.members.get(found).filter(|member| member.access != Access::Hidden)
+    }
+
     /// The members that are read from other rows, in the order of their places.
     pub(crate) fn joins(&self) -> &[Join] {
         &self.joins

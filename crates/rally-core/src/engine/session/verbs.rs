@@ -9,7 +9,7 @@ use crate::{
     base::{Code, Error, Faults, Id, limits},
     engine::{
         keys::spaces,
-        schema::{Body, Given, Resource, Row, TenantInfo, items},
+        schema::{Body, Given, Resource, Row, TenantInfo},
         write::{
             self, Answer, Bulkable, Committed, Creatable, Definition, Deleted, Deletion, Draft, Editable,
             ItemAnswer, LinksAtOnce, Precondition, Preparation, Refusal, Subject, Transaction, Upsertable,
@@ -293,8 +293,11 @@ impl<R: Upsertable> Verbs<'_, R> {
 impl<R: Bulkable> Verbs<'_, R> {
     /// Reads a JSON array of drafts.
     pub(super) fn bodies_of_json<'j>(&self, json: &'j [u8]) -> Result<Vec<Result<Body<'j>, Error>>, Error> {
-        let items = items(json, limits::BULK_ITEMS)?;
-        Ok(items.into_iter().map(|item| self.body_of_json(item, "the item")).collect())
+        let (tenant, preparation) = (self.session.tenant(), self.session.preparation());
+        let bodies = Body::read_each(tenant.model::<R>(), json, tenant.profile, limits::BULK_ITEMS)?;
+        let prepare =
+            |body: Result<Body<'j>, Error>| body.and_then(|body| prepared::<R>(tenant, preparation, body));
+        Ok(bodies.into_iter().map(prepare).collect())
     }
 
     pub(super) fn create_many(

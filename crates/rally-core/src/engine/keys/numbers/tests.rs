@@ -35,7 +35,7 @@ fn stored(sets: &[Members]) -> MemoryStore {
     let store = MemoryStore::new();
     change(&store, |chunks| {
         for (value, set) in sets.iter().enumerate() {
-            set.iter().for_each(|member| chunks.insert(&prefix(value), number(*member)));
+            set.iter().for_each(|member| chunks.insert(prefix(value), number(*member)));
         }
     });
     store
@@ -95,9 +95,9 @@ proptest! {
         let change_all = |chunks: &mut ChunkChanges| {
             for (member, is_in) in &changes {
                 if *is_in {
-                    chunks.insert(&prefix(0), number(*member));
+                    chunks.insert(prefix(0), number(*member));
                 } else {
-                    chunks.remove(&prefix(0), number(*member));
+                    chunks.remove(prefix(0), number(*member));
                 }
             }
         };
@@ -112,7 +112,7 @@ proptest! {
         let snapshot = store.snapshot(TenantId::DIRECTORY).unwrap();
         let (mut chunks, mut ahead) = (ChunkChanges::default(), Overlay::new(&*snapshot, Batch::new()));
         change_all(&mut chunks);
-        chunks.insert(&prefix(1), number(1));
+        chunks.insert(prefix(1), number(1));
         chunks.apply_one(&prefix(0), &mut ahead).unwrap();
         prop_assert_eq!(read(&ahead), expected.clone());
         prop_assert!(last(&ahead, &prefix(1)).unwrap().is_none(), "another set is left alone");

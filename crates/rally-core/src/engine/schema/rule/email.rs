@@ -10,7 +10,7 @@ use idna::{
 
 use super::{
     RuleResult,
-    text::{text, within},
+    text::{has_two_hyphens, text, within},
 };
 use crate::base::{
     limits,
@@ -59,7 +59,7 @@ impl<'a> Address<'a> {
         // Two hyphens together may mean Unicode (`xn--`).
         let is_label = |label: &str| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-            let is_edged = label.starts_with('-') || label.ends_with('-') || label.contains("--");
+            let is_edged = label.starts_with('-') || label.ends_with('-') || has_two_hyphens(label);
             (1..=63).contains(&label.len()) && !is_edged && label.bytes().all(is_plain)
         };
         let is_short = local.len() <= limits::EMAIL_LOCAL_BYTES && domain.len() <= DOMAIN_BYTES;

@@ -17,7 +17,10 @@ pub(super) fn tag_line(raw: &str) -> RuleResult<'_> {
     for tag in text.value.split(',') {
         tags.add(tag.trim().into())?;
     }
-    Ok(quote(&tags.0.join(",")).into())
+    // As long as what was given, it is what was given: tags are only ever left out or cut.
+    let length = tags.0.iter().map(|tag| tag.len() + 1).sum::<usize>();
+    let is_unchanged = length == text.value.len() + usize::from(length > 0);
+    Ok(if is_unchanged { text.into_json() } else { quote(&tags.0.join(",")).into() })
 }
 
 /// An array of strings, each a tag, to be stored as one string with commas.
@@ -59,7 +62,7 @@ struct TagList<'a>(Vec<Cow<'a, str>>);
 
 impl<'a> TagList<'a> {
     fn add(&mut self, tag: Cow<'a, str>) -> Result<(), ValueFaults> {
-        if tag.chars().count() > limits::TAG {
+        if tag.len() > limits::TAG && tag.chars().count() > limits::TAG {
             return Err(format!("has a tag longer than {} characters", limits::TAG).into());
         }
         if tag.is_empty() || self.0.contains(&tag) {

@@ -83,10 +83,35 @@ pub(super) fn long_text(raw: &str) -> RuleResult<'_> {
 
 pub(super) fn url(raw: &str) -> RuleResult<'_> {
     let text = within(text(raw)?, limits::URL)?;
+    if is_plain_url(&text.value) {
+        return Ok(text.into_json());
+    }
     match Url::parse(&text.value) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.into_json()),
         _ => Err("is not a URL that begins with https:// or http://".into()),
     }
+}
+
+/// True of a URL of the plainest form, which nearly all have and the library takes: a host that is a name in ASCII, and
+/// a path, as behind a host it takes any.
+fn is_plain_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return false;
+    };
+    let (host, path) =
+        rest.find('/').map_or((rest, ""), |end| rest.split_at_checked(end).unwrap_or_default());
+    // Two hyphens together may mean Unicode (`xn--`), and a last label that begins with a digit may be of an address.
+    let is_label = |label: &str| {
+        let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_plain && !label.is_empty() && !has_two_hyphens(label)
+    };
+    let last = host.rsplit('.').next().unwrap_or_default();
+    host.split('.').all(is_label) && last.starts_with(|c: char| c.is_ascii_alphabetic()) && path.is_ascii()
+}
+
+/// True of a text with two hyphens together.
+pub(super) fn has_two_hyphens(text: &str) -> bool {
+    text.as_bytes().array_windows().any(|pair| pair == b"--")
 }
 
 pub(super) fn slug(raw: &str) -> RuleResult<'_> {
@@ -104,6 +129,9 @@ pub(crate) const UNSEEN: &str = "must have a character that can be seen";
 
 /// True when a reader sees something of the text that a rule has made JSON of.
 pub(crate) fn is_visible(json: &str) -> bool {
+    if let Some(text) = super::plain(json.as_bytes()) {
+        return text.bytes().any(|byte| byte != b' ');
+    }
     unicode::is_visible(&text_of(json))
 }
 
@@ -124,7 +152,7 @@ mod tests {
 
     use super::{
         super::{Rule, check, quote},
-        plain,
+        is_plain_url, is_visible, plain, unicode,
     };
 
     const NAME: Rule = Rule::Text { characters: 5 };
@@ -149,6 +177,34 @@ mod tests {
                 let is_control = plain.chars().any(char::is_control);
                 prop_assert_eq!((plain, is_control), (inner.trim(), false));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_url_is_one_of_the_library(
+            host in "[aB1.\\-]{1,6}|xn--[ab]{1,3}|0x1[.]0x2|a[.]0x2|1[.]2|[ab]{60,70}",
+            path in "(/[ -~é]{0,6})?",
+        ) {
+            for text in [format!("https://{host}{path}"), format!("http://{host}.example{path}")] {
+                if is_plain_url(&text) {
+                    let url = url::Url::parse(&text).unwrap();
+                    prop_assert!(url.has_host() && url.scheme().starts_with("http"), "{text}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_text_is_seen_in_json_as_it_is_without(text in "[ a\\u{200b}é]{0,3}") {
+            prop_assert_eq!(is_visible(&quote(&text)), unicode::is_visible(&text));
+        }
+    }
+
+    #[test]
+    fn nearly_all_urls_are_plain() {
+        for text in ["https://linkedin.example/in/ada", "http://Looms-1.example", "https://x.example/a?b=c#d"]
+        {
+            assert!(is_plain_url(text), "{text}");
         }
     }
 
