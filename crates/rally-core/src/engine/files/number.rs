@@ -69,6 +69,20 @@ pub(super) fn plain_number(number: f64) -> Result<String, String> {
     Ok(if digits.is_empty() { "0".to_owned() } else { format!("{sign}{}", placed(digits, exponent)) })
 }
 
+/// A number of a workbook with at least so many digits behind the point, as its format shows it: `1.10`.
+///
+/// # Errors
+/// Those of [`plain_number`].
+pub(super) fn scaled_number(number: f64, places: usize) -> Result<String, String> {
+    let mut text = plain_number(number)?;
+    let fraction = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    if fraction == 0 && places > 0 {
+        text.push('.');
+    }
+    text.extend(std::iter::repeat_n('0', places.saturating_sub(fraction)));
+    Ok(text)
+}
+
 /// Digits with a point behind the first `exponent + 1` of them.
 fn placed(digits: &str, exponent: i32) -> String {
     let Ok(whole) = usize::try_from(exponent + 1) else {
@@ -129,5 +143,10 @@ mod tests {
         }
         assert!(plain_number(1e15).is_err());
         assert!(plain_number(f64::NAN).is_err());
+        for (number, places, expected) in
+            [(1.1, 2, "1.10"), (1.0, 2, "1.00"), (-1.125, 2, "-1.125"), (0.0, 1, "0.0"), (7.0, 0, "7")]
+        {
+            assert_eq!(scaled_number(number, places).as_deref(), Ok(expected));
+        }
     }
 }

@@ -11,6 +11,10 @@ use crate::support::{World, told};
 const SHARED: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../rally-testkit/corpus/shared-strings.xlsx"));
 
+/// A workbook with three formulas, one of them without its value.
+const FORMULAS: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../rally-testkit/corpus/formulas.xlsx"));
+
 /// Imports a workbook under a bound that it just keeps, and under the next smaller one, which it breaks.
 #[track_caller]
 fn check(file: &[u8], bound: u64, limits: impl Fn(u64) -> WorkbookLimits, expected: &str) {
@@ -52,6 +56,17 @@ fn the_files_in_a_workbook_are_bounded() {
 fn the_cells_of_a_workbook_are_bounded() {
     let limits = |cells| WorkbookLimits { cells, ..WorkbookLimits::default() };
     check(SHARED, 6, limits, "is a workbook of more than 5 cells");
+}
+
+#[test]
+fn formulas_without_their_values_are_bounded() {
+    let limits = |bound| WorkbookLimits { unkept_formulas: size(bound), ..WorkbookLimits::default() };
+    check(
+        FORMULAS,
+        1,
+        limits,
+        "has more than 0 formulas whose value was not kept; open it, and save it anew",
+    );
 }
 
 #[test]

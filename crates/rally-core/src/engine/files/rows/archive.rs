@@ -22,12 +22,13 @@ const SMALL: u64 = 1024 * 1024;
 struct Sums {
     inflated: u64,
     cells: u64,
+    formulas: u64,
     strings: u64,
     kept: u64,
 }
 
-/// Checks that an archive keeps the limits.
-pub(crate) fn check(mut file: impl Read + Seek, limits: &WorkbookLimits) -> Result<(), Error> {
+/// Checks that an archive keeps the limits; answers the number of tags that may be formulas of cells.
+pub(crate) fn check(mut file: impl Read + Seek, limits: &WorkbookLimits) -> Result<u64, Error> {
     let size = file.seek(std::io::SeekFrom::End(0)).map_err(unreadable)?;
     if size > limits.bytes {
         return Err(bad_file(format!("is larger than {} bytes, which no workbook may be", limits.bytes)));
@@ -44,7 +45,7 @@ pub(crate) fn check(mut file: impl Read + Seek, limits: &WorkbookLimits) -> Resu
         let packed = entry.compressed_size();
         sums.inflate(&mut entry, packed, is_sheet, limits)?;
     }
-    Ok(())
+    Ok(sums.formulas)
 }
 
 impl Sums {
@@ -74,6 +75,7 @@ impl Sums {
             self.check(&markup, limits)?;
         }
         self.cells += markup.cells;
+        self.formulas += if is_sheet { markup.formulas } else { 0 };
         self.strings += markup.strings;
         if markup.claimed_strings > markup.strings {
             return Err(bad_file("is a workbook that claims more shared strings than it has"));

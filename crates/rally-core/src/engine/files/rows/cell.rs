@@ -7,7 +7,11 @@ use crate::base::Error;
 pub(crate) enum Cell<'r> {
     Empty,
     Text(Cow<'r, str>),
-    Number(f64),
+    /// A number, with the digits that its format shows behind the point at least.
+    Number {
+        number: f64,
+        places: usize,
+    },
     Boolean(bool),
     /// A date, with a time if it has one, as RFC 3339 has it.
     Date(String),
@@ -37,7 +41,7 @@ impl Cell<'_> {
         match self {
             Cell::Empty => Cell::Empty,
             Cell::Text(text) => Cell::Text(Cow::Owned(text.to_string())),
-            Cell::Number(number) => Cell::Number(*number),
+            Cell::Number { number, places } => Cell::Number { number: *number, places: *places },
             Cell::Boolean(is_true) => Cell::Boolean(*is_true),
             Cell::Date(date) => Cell::Date(date.clone()),
             Cell::Wrong(fault) => Cell::Wrong(fault.clone()),
@@ -49,7 +53,7 @@ impl Cell<'_> {
         match self {
             Cell::Text(text) => text.len() + 1,
             Cell::Date(text) | Cell::Wrong(text) => text.len() + 1,
-            Cell::Number(_) => 9,
+            Cell::Number { .. } => 9,
             Cell::Empty | Cell::Boolean(_) => 1,
         }
     }
@@ -68,7 +72,7 @@ impl Cell<'_> {
         match self {
             Cell::Empty => String::new(),
             Cell::Text(text) => text.replace(NO_TEXT, "\u{FFFD}"),
-            Cell::Number(number) => number.to_string(),
+            Cell::Number { number, .. } => number.to_string(),
             Cell::Boolean(is_true) => is_true.to_string(),
             Cell::Date(date) => date.clone(),
             Cell::Wrong(fault) => format!("({fault})"),

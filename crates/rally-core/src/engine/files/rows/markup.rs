@@ -1,6 +1,7 @@
 /// Counts over the XML of a part of a workbook, made without parsing it.
 pub(crate) struct Markup {
     pub(crate) cells: u64,
+    pub(crate) formulas: u64,
     /// Shared strings.
     pub(crate) strings: u64,
     /// The number of shared strings that the table says it has.
@@ -30,6 +31,7 @@ impl Markup {
     pub(crate) fn new(most: usize) -> Self {
         Self {
             cells: 0,
+            formulas: 0,
             strings: 0,
             claimed_strings: 0,
             is_too_long: false,
@@ -92,6 +94,7 @@ impl Markup {
             self.tag.split(|byte| byte.is_ascii_whitespace() || *byte == b'/').next().unwrap_or_default();
         match name.rsplit(|byte| *byte == b':').next().unwrap_or_default() {
             b"c" => self.cells += 1,
+            b"f" => self.formulas += 1,
             b"si" => self.strings += 1,
             b"sst" => self.claimed_strings = claimed(&self.tag),
             _ => {}
@@ -126,6 +129,7 @@ mod tests {
             of("<?xml v='1'?><row><c r='A1'><v>1</v></c><x:c/><col/><!-- <c/> --><![CDATA[<c/>]]></row>");
         assert_eq!((sheet.cells, sheet.is_too_long), (2, false));
         assert_eq!(of("<sst><si>a</si><si/></sst>").strings, 2);
+        assert_eq!(of("<c><f>1</f></c><x:f/><font/>").formulas, 2);
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use std::{
     borrow::Cow,
     io::{Read, Seek},
+    iter::Peekable,
+    vec,
 };
 
-use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx, XlsxCellReader, XlsxError};
+use calamine::{
+    DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Style, Xlsx, XlsxCellReader, XlsxError,
+};
 
 use super::{
     super::{
@@ -23,7 +27,22 @@ pub(crate) struct Workbook<F> {
     sheets: Vec<String>,
     pub(crate) names: Vec<String>,
     columns: usize,
+    /// True if there may be formulas.
+    has_formulas: bool,
+    most_unkept: usize,
 }
+
+/// A sheet that is being read.
+struct Sheet<'b, F: Read + Seek> {
+    cells: XlsxCellReader<'b, F>,
+    /// The digits that numbers of each style show behind the point.
+    places: Vec<usize>,
+    /// The places of formulas whose value was not kept, as they come.
+    unkept: Peekable<vec::IntoIter<(u32, u32)>>,
+}
+
+/// Digits behind the point that a number may have in a workbook.
+const PLACES: usize = 15;
 
 /// The row of a sheet that is being put together.
 #[derive(Default)]
@@ -41,7 +60,7 @@ impl<F: Read + Seek> Workbook<F> {
     /// # Errors
     /// Fails if the workbook breaks a limit or cannot be read, and if it has no such sheet.
     pub(crate) fn open(mut file: F, sheet: Option<&str>, limits: &FileLimits) -> Result<Self, Error> {
-        archive::check(&mut file, &limits.workbook)?;
+        let has_formulas = archive::check(&mut file, &limits.workbook)? > 0;
         file.rewind().map_err(unreadable)?;
         let mut book = Xlsx::new(file).map_err(|error| told(&error))?;
         let sheets = sheets(&book, sheet)?;
@@ -55,7 +74,8 @@ impl<F: Read + Seek> Workbook<F> {
             ));
         }
         let columns = names.len();
-        Ok(Self { book, sheets, names, columns })
+        let most_unkept = limits.workbook.unkept_formulas;
+        Ok(Self { book, sheets, names, columns, has_formulas, most_unkept })
     }
 
     /// Hands on each row behind the header row, of one sheet after the other.
@@ -65,8 +85,9 @@ impl<F: Read + Seek> Workbook<F> {
         for sheet in &self.sheets {
             let mut header = None;
             let mut last = 0;
-            let cells = self.book.worksheet_cells_reader(sheet).map_err(|error| told(&error))?;
-            each_of(cells, columns, &mut |gathered| {
+            let unkept =
+                if self.has_formulas { unkept(&mut self.book, sheet, self.most_unkept)? } else { Vec::new() };
+            Sheet::open(&mut self.book, sheet, unkept)?.each_row(columns, &mut |gathered| {
                 let header = *header.get_or_insert(gathered.row);
                 if gathered.row == header {
                     return Ok(());
@@ -85,24 +106,70 @@ impl<F: Read + Seek> Workbook<F> {
     }
 }
 
-/// Hands on each row of a sheet that has a value.
-fn each_of<RS: Read + Seek>(
-    mut cells: XlsxCellReader<'_, RS>,
-    columns: usize,
-    each: &mut dyn FnMut(&Gathered<'_>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut gathered = Gathered::default();
-    loop {
-        let next = cells.next_cell_with_formula_metadata().map_err(|error| told(&error))?;
-        let row = next.as_ref().map(|cell| cell.pos.0);
-        if row != Some(gathered.row) {
-            if gathered.has_more || gathered.cells.iter().any(|cell| !cell.is_empty()) {
-                each(&gathered)?;
+impl<'b, F: Read + Seek> Sheet<'b, F> {
+    fn open(book: &'b mut Xlsx<F>, name: &str, unkept: Vec<(u32, u32)>) -> Result<Self, Error> {
+        let cells = book.worksheet_cells_reader(name).map_err(|error| told(&error))?;
+        let places = cells.styles().iter().map(places_of).collect();
+        Ok(Self { cells, places, unkept: unkept.into_iter().peekable() })
+    }
+
+    /// Hands on each row that has a value.
+    fn each_row(
+        mut self,
+        columns: usize,
+        each: &mut dyn FnMut(&Gathered<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut gathered = Gathered::default();
+        loop {
+            let next = self.cells.next_cell_with_style_id().map_err(|error| told(&error))?;
+            let row = next.as_ref().map(|(cell, _)| cell.get_position().0);
+            if row != Some(gathered.row) {
+                if gathered.has_more || gathered.cells.iter().any(|cell| !cell.is_empty()) {
+                    each(&gathered)?;
+                }
+                gathered = Gathered { row: row.unwrap_or(0), ..Gathered::default() };
             }
-            gathered = Gathered { row: row.unwrap_or(0), ..Gathered::default() };
+            let Some((cell, style)) = next else { return Ok(()) };
+            let position = cell.get_position();
+            let value = match self.unkept.next_if_eq(&position) {
+                Some(_) => Cell::Wrong(UNKEPT.to_owned()),
+                None => value(cell.get_value().clone(), self.places.get(style).copied().unwrap_or(0)),
+            };
+            gathered.add(position.1, value, columns);
         }
-        let Some(next) = next else { return Ok(()) };
-        gathered.add(next.pos.1, value(next.value, next.formula.is_some()), columns);
+    }
+}
+
+/// Completes "*member* …" for a formula without a value.
+const UNKEPT: &str = "is a formula whose value was not kept; open the file, and save it anew";
+
+/// The places of the formulas of a sheet whose value was not kept, which a reader of values takes for empty cells.
+fn unkept<F: Read + Seek>(book: &mut Xlsx<F>, sheet: &str, most: usize) -> Result<Vec<(u32, u32)>, Error> {
+    let mut cells = book.worksheet_cells_reader(sheet).map_err(|error| told(&error))?;
+    let mut found = Vec::new();
+    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(|error| told(&error))? {
+        if cell.formula.is_some() && cell.value == DataRef::Empty {
+            if found.len() >= most {
+                return Err(bad_file(format!(
+                    "has more than {most} formulas whose value was not kept; open it, and save it anew"
+                )));
+            }
+            found.push(cell.pos);
+        }
+    }
+    Ok(found)
+}
+
+/// The digits that a style shows behind the point of a number at least; none of formats with more than digits, as those
+/// of money are.
+fn places_of(style: &Style) -> usize {
+    let code = style.number_format.as_ref().map_or("", |format| format.format_code.as_str());
+    let positive = code.split(';').next().unwrap_or_default();
+    match positive.split_once('.') {
+        Some((whole, fraction)) if whole.bytes().chain(fraction.bytes()).all(|c| b"0#,".contains(&c)) => {
+            fraction.bytes().filter(|c| *c == b'0').count().min(PLACES)
+        }
+        _ => 0,
     }
 }
 
@@ -124,10 +191,9 @@ impl<'r> Gathered<'r> {
 
 /// The names of the columns of a sheet: its first row that has a value.
 fn header<F: Read + Seek>(book: &mut Xlsx<F>, sheet: &str, most: usize) -> Result<Vec<String>, Error> {
-    let cells = book.worksheet_cells_reader(sheet).map_err(|error| told(&error))?;
     let mut names = None;
     let mut too_many = false;
-    let stopped = each_of(cells, most, &mut |gathered| {
+    let stopped = Sheet::open(book, sheet, Vec::new())?.each_row(most, &mut |gathered| {
         too_many = gathered.has_more;
         names = Some(gathered.cells.iter().map(Cell::shown).collect::<Vec<_>>());
         Err(bad_file(""))
@@ -159,18 +225,15 @@ fn sheets<F: Read + Seek>(book: &Xlsx<F>, asked: Option<&str>) -> Result<Vec<Str
     Ok([first.name.clone()].into_iter().chain(more).collect())
 }
 
-fn value<'r>(value: DataRef<'r>, is_formula: bool) -> Cell<'r> {
+fn value(value: DataRef<'_>, places: usize) -> Cell<'_> {
     match value {
-        DataRef::Empty if is_formula => {
-            Cell::Wrong("is a formula whose value was not kept; open the file, and save it anew".to_owned())
-        }
         DataRef::Empty => Cell::Empty,
         DataRef::Int(number) => Cell::Text(number.to_string().into()),
-        DataRef::Float(number) => Cell::Number(number),
+        DataRef::Float(number) => Cell::Number { number, places },
         DataRef::String(text) => Cell::Text(text.into()),
         DataRef::SharedString(text) => Cell::Text(Cow::Borrowed(text)),
         DataRef::Bool(is_true) => Cell::Boolean(is_true),
-        DataRef::DateTime(date) if date.is_duration() => Cell::Number(date.as_f64()),
+        DataRef::DateTime(date) if date.is_duration() => Cell::Number { number: date.as_f64(), places: 0 },
         DataRef::DateTime(date) => date_cell(&date),
         DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Cell::Text(text.into()),
         DataRef::Error(error) => Cell::Wrong(format!("is the error {error}")),
