@@ -1,20 +1,16 @@
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use axum::{
-    body::{Body, Bytes, HttpBody},
+    body::{Bytes, HttpBody},
     response::Response,
 };
-use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 use rally_core::TenantId;
 
-use crate::problem::{Failure, Problem};
+use crate::{
+    pieces,
+    problem::{Failure, Problem},
+};
 
 /// The part of all bytes that one holder may have: one in so many.
 const SHARES: usize = 4;
@@ -50,12 +46,6 @@ pub(crate) struct Permit {
     budget: Budget,
     holder: Holder,
     bytes: usize,
-}
-
-/// Bytes with the permit that they are held by.
-struct Counted {
-    bytes: Bytes,
-    _permit: Permit,
 }
 
 impl Budget {
@@ -104,7 +94,13 @@ impl Budget {
         let bytes = response.body().size_hint().lower();
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         let permit = if is_repeatable { self.take(holder, bytes)? } else { self.take_anyway(holder, bytes) };
-        Ok(response.map(|body| Body::new(CountedBody { body, permit: Some(permit) })))
+        let mut permit = Some(permit);
+        // The body is one piece.
+        let count = move |bytes| match permit.take() {
+            Some(permit) => permit.around(bytes),
+            None => bytes,
+        };
+        Ok(response.map(|body| pieces::seen(body, count)))
     }
 }
 
@@ -156,7 +152,7 @@ impl Permit {
 
     /// Bytes that are counted until the last of them is dropped.
     pub(crate) fn around(self, bytes: impl Into<Bytes>) -> Bytes {
-        Bytes::from_owner(Counted { bytes: bytes.into(), _permit: self })
+        pieces::keeping(bytes.into(), self)
     }
 }
 
@@ -166,50 +162,13 @@ impl Drop for Permit {
     }
 }
 
-impl AsRef<[u8]> for Counted {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 fn busy() -> Problem {
     Problem::new(Failure::Busy, "too many bytes are on their way here; read what was answered, and try again")
 }
 
-/// The body of an answer, which is one frame, with the permit that it is held by.
-#[derive(Debug)]
-struct CountedBody {
-    body: Body,
-    permit: Option<Permit>,
-}
-
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        let count = |bytes| match self.permit.take() {
-            Some(permit) => permit.around(bytes),
-            None => bytes,
-        };
-        Poll::Ready(polled.map(|frame| frame.map(|frame| frame.map_data(count))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use http_body_util::BodyExt;
 
     use super::*;

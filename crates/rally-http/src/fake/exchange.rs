@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use super::{
     faults::{FaultAction, FaultPoint, Seen, Struck, slowed, truncated},
-    journal::{Remembered, RequestMade, curl},
+    journal::{RequestMade, curl, remembered},
     routes,
     shared::Shared,
     world::World,
@@ -45,7 +45,7 @@ struct Noting<'a> {
 /// Asks the API for a tenant, unless a fault comes between.
 pub(super) async fn exchange(fake: &Shared, world: &World, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let (body, beginning) = Remembered::around(body);
+    let (body, beginning) = remembered(body);
     let connection: Option<Connection> = parts.extensions.get().cloned();
     let noting = Noting {
         fake,

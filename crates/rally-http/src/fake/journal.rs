@@ -1,23 +1,17 @@
 //! The last requests of a tenant.
 
-use std::{
-    collections::VecDeque,
-    fmt::Write,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{collections::VecDeque, fmt::Write, sync::Arc};
 
 use axum::{
     body::{Body, Bytes, HttpBody},
     http::{HeaderMap, HeaderName, header},
 };
-use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 use rally_core::Timestamp;
 use serde::Serialize;
 
 use super::limits;
+use crate::pieces;
 
 /// A request that was made of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -162,49 +156,20 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A body whose beginning is remembered.
-pub(crate) struct Remembered {
-    body: Body,
-    beginning: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Remembered {
-    /// The body, and the beginning of it that has come so far.
-    pub(crate) fn around(body: Body) -> (Body, Arc<Mutex<Vec<u8>>>) {
-        let beginning = Arc::<Mutex<Vec<u8>>>::default();
-        if body.is_end_stream() {
-            return (body, beginning);
-        }
-        (Body::new(Self { body, beginning: Arc::clone(&beginning) }), beginning)
+/// A body, and the beginning of it that has come so far.
+pub(crate) fn remembered(body: Body) -> (Body, Arc<Mutex<Vec<u8>>>) {
+    let beginning = Arc::<Mutex<Vec<u8>>>::default();
+    if body.is_end_stream() {
+        return (body, beginning);
     }
-}
-
-impl HttpBody for Remembered {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(bytes) = frame.data_ref()
-        {
-            let mut beginning = self.beginning.lock();
-            let room = limits::REMEMBERED_BODY_BYTES.saturating_sub(beginning.len());
-            beginning.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    let come = Arc::clone(&beginning);
+    let remember = move |bytes: Bytes| {
+        let mut beginning = come.lock();
+        let room = limits::REMEMBERED_BODY_BYTES.saturating_sub(beginning.len());
+        beginning.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
+        bytes
+    };
+    (pieces::seen(body, remember), beginning)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
 use super::activity::Exchange;
+use crate::pieces;
 
 /// Bytes of an answer that are handed to a stream of HTTP/2 at once; it asks for more when the reader has room for them.
 const PIECE: usize = 16 << 10;
@@ -20,12 +21,6 @@ pub(crate) struct AnswerBody {
     /// Bytes of the body that were not handed out.
     rest: Bytes,
     piece: usize,
-}
-
-/// Bytes that are freed when they have been sent.
-struct Sent {
-    bytes: Bytes,
-    _exchange: Arc<Exchange>,
 }
 
 impl AnswerBody {
@@ -46,12 +41,6 @@ impl AnswerBody {
 
     fn piece(&mut self) -> Bytes {
         self.rest.split_to(self.rest.len().min(self.piece))
-    }
-}
-
-impl AsRef<[u8]> for Sent {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 
@@ -79,7 +68,7 @@ impl HttpBody for AnswerBody {
                 Ok(bytes) => bytes,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             };
-            self.rest = Bytes::from_owner(Sent { bytes, _exchange: Arc::clone(&self.exchange) });
+            self.rest = pieces::keeping(bytes, Arc::clone(&self.exchange));
         }
         Poll::Ready(Some(Ok(Frame::data(self.piece()))))
     }
