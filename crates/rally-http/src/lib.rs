@@ -58,6 +58,7 @@ mod object;
 mod openapi;
 mod outbox;
 mod parameters;
+mod pieces;
 mod prefer;
 mod problem;
 mod proxies;
@@ -77,7 +78,7 @@ mod walks;
 pub use config::{Config, FileOptions, GuessLimits, LaneOptions, WorkOn};
 pub use courier::{
     Courier, CourierOptions, Delivering, HttpCourier, Resolve, SendError, Step, SystemResolver, Underway,
-    WebhookRequest, deliver,
+    WebhookRequest, deliver, secure_client,
 };
 pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, TlsFiles, raise_descriptor_limit, serve};

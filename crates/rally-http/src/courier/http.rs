@@ -115,7 +115,7 @@ impl Inner {
     /// Reads the root certificates, on a thread that may wait for the disk.
     async fn read_roots(&self) -> Result<Tls, SendError> {
         let own_roots = self.options.own_roots.clone();
-        let read = spawn_blocking(move || tls::connector(&own_roots)).await;
+        let read = spawn_blocking(move || tls::secure_client(&own_roots)).await;
         read.unwrap_or_else(|panicked| Err(panicked.to_string())).map(Tls).map_err(SendError::Tls)
     }
 }

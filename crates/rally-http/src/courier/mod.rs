@@ -21,4 +21,5 @@ pub use self::{
     message::{Courier, Underway, WebhookRequest},
     options::CourierOptions,
     resolve::{Resolve, SystemResolver},
+    tls::secure_client,
 };

@@ -9,9 +9,12 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-/// The connector that makes connections secure: receivers are checked by the operating system's root certificates and by
-/// those of the host, which are in PEM form.
-pub(super) fn connector(own_roots: &[u8]) -> Result<TlsConnector, String> {
+/// A connector that makes connections to other servers secure: these are checked by the operating system's root
+/// certificates and by those given, which are in PEM form.
+///
+/// # Errors
+/// The reason why servers cannot be checked: a certificate that is none, or no certificates at all.
+pub fn secure_client(own_roots: &[u8]) -> Result<TlsConnector, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for certificate in CertificateDer::pem_slice_iter(own_roots) {
@@ -19,14 +22,14 @@ pub(super) fn connector(own_roots: &[u8]) -> Result<TlsConnector, String> {
         roots.add(certificate).map_err(|error| format!("a root certificate is none: {error}"))?;
     }
     if roots.is_empty() {
-        return Err("this server has no root certificates to check receivers by".to_owned());
+        return Err("there are no root certificates here to check other servers by".to_owned());
     }
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // Each attempt checks the receiver anew, by whatever address it has then.
+    // Each attempt checks the other side anew, by whatever address it has then.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))

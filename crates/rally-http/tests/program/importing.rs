@@ -188,6 +188,40 @@ fn a_server_does_the_same_as_a_store() {
 }
 
 #[test]
+fn a_server_with_a_secure_connection_is_checked_by_the_certificate_that_is_named() {
+    let (folder, key) = folder();
+    let own = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    folder.write("cert.pem", &params.self_signed(&own).unwrap().pem());
+    folder.write("key.pem", &own.serialize_pem());
+    let server = folder.serve(&["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    let port = server.address().rsplit_once(':').unwrap().1;
+    let url = |host: &str| format!("https://{host}:{port}");
+    let over = |host: &str, arguments: &[&str]| {
+        let url = url(host);
+        let all = [arguments, &["--tenant", "acme", "--url", &url]].concat();
+        told(&rally(folder.path(), &all).env("RALLY_API_KEY", &key).output().unwrap())
+    };
+    let import = ["import", "contacts", "people.csv", "--ignore", "Fax", "--roots", "cert.pem"];
+    assert_eq!(over("localhost", &import).0, Some(1));
+    let export = ["export", "contacts", "--fields", "email", "--roots", "cert.pem"];
+    assert_eq!(over("localhost", &export), (Some(0), "email\r\nada@x.example\r\n".to_owned()));
+    for (host, roots, mend) in [
+        ("localhost", &[][..], "--roots names the certificate that vouches for it"),
+        ("127.0.0.1", &["--roots", "cert.pem"], "does not answer"),
+        ("localhost", &["--roots", "key.pem"], "--roots names the certificate that vouches for it"),
+        ("localhost", &["--roots", "none.pem"], "--roots none.pem: No such file"),
+    ] {
+        let (code, complaint) = over(host, &[&["export", "contacts"], roots].concat());
+        assert!(code == Some(2) && complaint.contains(mend), "{roots:?}: {complaint}");
+    }
+    let health = |roots: &[&str]| {
+        folder.run(&[&["healthcheck", "--server", &url("localhost")], roots].concat()).status.code()
+    };
+    assert_eq!((health(&["--roots", "cert.pem"]), health(&[])), (Some(0), Some(2)));
+}
+
+#[test]
 fn a_store_takes_files_that_are_larger_than_a_server_takes() {
     let (folder, _) = folder();
     let mut file = "firstName,lastName,email,Blob\n".to_owned();

@@ -170,7 +170,7 @@ impl Running {
     }
 
     pub(crate) fn address(&self) -> &str {
-        self.ready["url"].as_str().unwrap().strip_prefix("http://").unwrap()
+        self.ready["url"].as_str().unwrap().split_once("://").unwrap().1
     }
 
     /// The key of a tenant that was just created.

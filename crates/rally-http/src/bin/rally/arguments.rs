@@ -12,7 +12,7 @@ pub(crate) use self::serving::{
 };
 use crate::{
     backup::{BackupArguments, RestoreArguments},
-    client::ServerUrl,
+    client::{RootsArguments, ServerUrl},
     copies::{CompactArguments, RepairArguments},
     files,
     table::Form,
@@ -64,6 +64,8 @@ pub(crate) enum Command {
         /// The server
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "RALLY_SERVER")]
         server: ServerUrl,
+        #[command(flatten)]
+        roots: RootsArguments,
     },
     /// Tell about the metrics of a server
     Metrics(MetricsArguments),
@@ -259,6 +261,8 @@ pub(crate) struct ServerArguments {
     /// The server
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "RALLY_SERVER")]
     pub(crate) server: ServerUrl,
+    #[command(flatten)]
+    pub(crate) roots: RootsArguments,
     /// A key of the tenant with the scope admin; better given as RALLY_API_KEY, as others may see what a program is started
     /// with
     #[arg(long, value_name = "KEY", env = "RALLY_API_KEY", hide_env_values = true)]

@@ -1,8 +1,10 @@
-use std::{error::Error, fmt, str::FromStr, time::Duration};
+mod server;
+
+use std::{error::Error, fmt, time::Duration};
 
 use axum::{
     body::Bytes,
-    http::{Method, Request, Response, StatusCode, Uri, header, request::Builder, uri::Authority},
+    http::{Method, Request, Response, StatusCode, header, request::Builder},
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -12,8 +14,10 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
+use self::server::Server;
+pub(crate) use self::server::{RootsArguments, ServerUrl};
 use crate::{arguments::ServerArguments, failure::Failure};
 
 /// The longest time that a server may take to answer.
@@ -23,14 +27,10 @@ const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read.
 const ANSWER_BYTES: usize = 8 << 20;
 
-/// The address of a server, of which only the host and the port count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ServerUrl(Authority);
-
 /// A client of a server's API, for commands that a running server carries out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Client {
-    server: ServerUrl,
+    server: Server,
     key: String,
 }
 
@@ -47,31 +47,13 @@ struct Problem {
     detail: String,
 }
 
-impl FromStr for ServerUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri = text.parse::<Uri>().ok().filter(|uri| uri.scheme_str() == Some("http"));
-        let authority = uri.and_then(|uri| uri.authority().cloned());
-        authority
-            .map(Self)
-            .ok_or("must be the http:// URL of a server on this machine, or of a tunnel to one")
-    }
-}
-
-impl fmt::Display for ServerUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.0)
-    }
-}
-
 impl Client {
     /// A client whose key opens the tenant that the operator has named.
     pub(crate) async fn open(arguments: &ServerArguments) -> Result<Self, Failure> {
         let Some(key) = arguments.api_key.clone() else {
             return Err(Failure::new("name an API key of the scope admin with --api-key or RALLY_API_KEY"));
         };
-        let client = Self { server: arguments.server.clone(), key };
+        let client = Self { server: Server::new(arguments.server.clone(), &arguments.roots)?, key };
         let Caller { tenant_slug: slug } = client.call(Method::GET, "/auth/me", None).await?;
         if slug != arguments.tenant {
             let named = &arguments.tenant;
@@ -85,7 +67,7 @@ impl Client {
         Request::builder()
             .method(method)
             .uri(format!("/api/v1{path}"))
-            .header(header::HOST, self.server.0.as_str())
+            .header(header::HOST, self.server.authority())
             .header("X-Api-Key", &self.key)
             .header(header::CONNECTION, "close")
     }
@@ -153,9 +135,7 @@ impl Client {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let text = |error: &dyn fmt::Display| error.to_string();
-        let port = self.server.0.port_u16().unwrap_or(80);
-        let host = self.server.0.host().trim_matches(['[', ']']);
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| text(&error))?;
+        let stream = self.server.connect().await?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
         // It ends with the answer, whose failure tells more than its own.
@@ -165,10 +145,10 @@ impl Client {
 }
 
 /// Asks a server whether it is ready.
-pub(crate) async fn check_ready(server: &ServerUrl) -> Result<(), Failure> {
-    let request = Request::get("/readyz").header(header::HOST, server.0.as_str()).body(Full::default());
-    let request = request.map_err(|error| Failure::new(error.to_string()))?;
-    let asking = Client { server: server.clone(), key: String::new() };
+pub(crate) async fn check_ready(server: &ServerUrl, roots: &RootsArguments) -> Result<(), Failure> {
+    let asking = Client { server: Server::new(server.clone(), roots)?, key: String::new() };
+    let request = Request::get("/readyz").header(header::HOST, asking.server.authority());
+    let request = request.body(Full::default()).map_err(|error| Failure::new(error.to_string()))?;
     match timeout(HEALTH_PATIENCE, asking.send(request)).await {
         Ok(Ok((status, _))) if status.is_success() => Ok(()),
         Ok(Ok((status, body))) => Err(refused(status, &body)),
@@ -182,20 +162,5 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
     match serde_json::from_slice(body) {
         Ok(Problem { detail }) => Failure::new(detail),
         Err(_) => Failure::new(format!("the server answers {status}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ServerUrl;
-
-    #[test]
-    fn a_server_is_named_by_its_url() {
-        for text in ["http://127.0.0.1:8080", "http://localhost:8080/", "http://[::1]:80", "http://rally"] {
-            assert!(text.parse::<ServerUrl>().is_ok(), "{text}");
-        }
-        for text in ["", "localhost:8080", "https://x.example", "http://", "redb:x"] {
-            assert!(text.parse::<ServerUrl>().is_err(), "{text}");
-        }
     }
 }

@@ -58,7 +58,7 @@ fn run(invocation: &Invocation) -> Result<ExitCode, Failure> {
             settings::print(invocation, if serve.common.json { Form::Json } else { Form::Text })
         }
         Command::Doctor(arguments) => doctor::examine(invocation, arguments),
-        Command::Healthcheck { server } => healthcheck::check(server),
+        Command::Healthcheck { server, roots } => healthcheck::check(server, roots),
         Command::Man { folder } => man::write(folder),
         Command::Metrics(arguments) => metrics::list(arguments),
         Command::Secrets(SecretsCommand::Rotate { now, store }) => admin::rotate_secret(store, *now),

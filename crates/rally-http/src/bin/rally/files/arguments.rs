@@ -3,7 +3,10 @@ use std::{path::PathBuf, str::FromStr};
 use clap::{Args, ValueEnum};
 use rally_core::{DateOrder, DecimalMark, Format, ImportKey, ImportMode, Timestamp};
 
-use crate::{arguments::StoreArguments, client::ServerUrl};
+use crate::{
+    arguments::StoreArguments,
+    client::{RootsArguments, ServerUrl},
+};
 
 /// The records that a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,6 +38,8 @@ pub(crate) struct PlaceArguments {
     /// A server that does it, in place of a store: the only way while a server has the file
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<ServerUrl>,
+    #[command(flatten)]
+    pub(crate) roots: RootsArguments,
     /// A key of the tenant on that server, with the scope write for an import; better given as RALLY_API_KEY, as others may
     /// see what a program is started with
     #[arg(long, value_name = "KEY", env = "RALLY_API_KEY", hide_env_values = true)]

@@ -39,6 +39,7 @@ impl PlaceArguments {
         let on = ServerArguments {
             tenant: self.tenant.clone(),
             server: server.clone(),
+            roots: self.roots.clone(),
             api_key: self.api_key.clone(),
             json: false,
         };
