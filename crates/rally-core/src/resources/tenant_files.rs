@@ -3,6 +3,7 @@
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -26,7 +27,8 @@ use crate::{
 /// Records, pipelines, settings, tags, the feed, histories and the audit trail are in every file. A file without users has
 /// records that nobody is responsible for, as if all users had been deleted. Answers that are kept for idempotency keys
 /// may be records of any kind, so they go along with all three parts alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TenantParts {
     /// Users, with the hashes of their passwords.
     pub users: bool,
@@ -37,7 +39,8 @@ pub struct TenantParts {
 }
 
 /// A tenant's file, as it was written or read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TenantFile {
     /// The tenant's id.
     pub tenant: TenantId,

@@ -43,6 +43,32 @@ fn a_tenant_moves_from_one_file_to_another() {
     assert_eq!(tenants.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["SLUG", "acme", "copy"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_that_has_the_file_writes_a_tenant_of_it() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let key = admin_key(&folder.printed(&["tenants", "create", "acme", "--store", &store]));
+    let server = folder.serve(&[]);
+    let create = |email: &str| {
+        let body = format!(r#"{{"firstName":"Ada","lastName":"L","email":"{email}"}}"#);
+        server.send("POST", "/api/contacts", &key, &body).0
+    };
+    assert_eq!(create("a@x.example"), 201);
+    let export =
+        |file: &'static str| ["tenants", "export", "acme", file, "--store", &store, "--all", "--json"];
+    let out = told(&folder.printed(&export("live.rally")));
+    assert_eq!((&out["slug"], &out["lastChange"]), (&"acme".into(), &1.into()));
+    assert!(folder.complaint(&export("live.rally")).contains("live.rally already"));
+    assert!(folder.complaint(&export("no/folder/x.rally")).contains("no/folder/x.rally"));
+    let other = ["tenants", "export", "looms", "looms.rally", "--store", &store];
+    assert!(folder.complaint(&other).contains("there are acme"));
+    assert_eq!(create("b@x.example"), 201);
+    assert_eq!(server.terminate(), Some(0));
+    let back = ["tenants", "import", "live.rally", "--store", "redb:other.redb", "--moved", "--json"];
+    assert_eq!(told(&folder.printed(&back)), out);
+}
+
 #[test]
 fn a_damaged_file_is_refused_and_nothing_is_made_of_it() {
     let folder = Folder::new();

@@ -17,6 +17,8 @@ use self::{
     folder::{SavedFolder, UnfinishedFolder},
     sealed::Key,
 };
+#[cfg(unix)]
+use crate::socket::{self, Said};
 use crate::{
     admin::open,
     arguments::CommandArguments,
@@ -71,17 +73,12 @@ pub(crate) enum News {
     Written(BackupFile),
     /// The backup is whole, and has its name; true if it was compared with the store.
     Done(Backup, bool),
-    /// It has failed.
-    Failed(String),
 }
 
 /// Hears the news; an error ends the backup.
 pub(crate) type Told<'t> = &'t mut dyn FnMut(News) -> io::Result<()>;
 
 pub(crate) fn back_up(arguments: &BackupArguments) -> Result<(), Failure> {
-    let absolute = |path: &Path| {
-        path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
-    };
     let request = Request {
         to: absolute(&arguments.to)?,
         key_file: arguments.key_file.as_deref().map(absolute).transpose()?,
@@ -90,24 +87,28 @@ pub(crate) fn back_up(arguments: &BackupArguments) -> Result<(), Failure> {
     };
     let form = arguments.on.form();
     let mut table = None;
+    let mut hear = |news: News| print(&mut table, form, news);
+    #[cfg(unix)]
+    if let Some(server) = socket::Server::of(&arguments.on.store.store) {
+        return server.ask(&socket::Request::Backup(request), &mut |said| match said {
+            Said::Backup(news) => hear(news),
+            said => Err(socket::otherwise(&said)),
+        });
+    }
+    let engine = open(&arguments.on.store, Need::Existing)?;
     let mut failure = None;
-    let mut told = |news: News| {
-        let printed = print(&mut table, form, news);
-        printed.map_err(|error| {
+    let done = run(&engine, &request, &mut |news| {
+        hear(news).map_err(|error| {
             failure = Some(error);
             io::Error::other("nobody hears the news")
         })
-    };
-    #[cfg(unix)]
-    if let Some(path) = crate::socket::path_of(&arguments.on.store.store)
-        && let Some(server) = crate::socket::Server::at(&path)
-    {
-        let asked = server.back_up(&request, &mut told);
-        return failure.map_or(asked, Err);
-    }
-    let engine = open(&arguments.on.store, Need::Existing)?;
-    let done = run(&engine, &request, &mut told);
+    });
     failure.map_or(done, Err)
+}
+
+/// A path that means the same in another process.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
 }
 
 const COLUMNS: [&str; 6] = ["name", "id", "rows", "lastChange", "lastChangedAt", "digest"];
@@ -132,7 +133,6 @@ fn print(table: &mut Option<Table<6>>, form: Form, news: News) -> Result<(), Fai
             drop(writeln!(io::stderr(), "rally: the backup is whole; it was {how}"));
             Ok(())
         }
-        News::Failed(sentence) => Err(Failure::new(sentence)),
     }
 }
 

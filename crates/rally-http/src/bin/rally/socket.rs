@@ -16,13 +16,15 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use rally_core::Engine;
+use rally_core::{Engine, TenantFile};
+use serde::{Deserialize, Serialize};
 use tokio::{net::UnixListener, task::spawn_blocking};
 
 use crate::{
-    backup::{self, News, Request, Told},
+    backup::{self, News},
     failure::Failure,
     store::Location,
+    tenant_files,
 };
 
 /// Bytes of a request, at most.
@@ -36,6 +38,26 @@ pub(crate) fn path_of(location: &Location) -> Option<PathBuf> {
     let mut path = path.as_os_str().to_owned();
     path.push(".admin");
     Some(PathBuf::from(path))
+}
+
+/// What a server is asked for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    Backup(backup::Request),
+    Tenant(tenant_files::Request),
+}
+
+/// What the server says of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Said {
+    /// News of a backup.
+    Backup(News),
+    /// The tenant is in its file.
+    Tenant(TenantFile),
+    /// It is done, and nothing follows.
+    Done,
+    /// It has failed.
+    Failed(String),
 }
 
 /// A socket that is open; it goes with this.
@@ -58,7 +80,7 @@ pub(crate) fn answer(engine: &Engine, location: &Location) -> Option<Open> {
             Some(Open(path))
         }
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "there is no socket for `rally backup` while the server runs");
+            tracing::warn!(path = %path.display(), %error, "there is no socket for `rally backup` and `rally tenants export` while the server runs");
             None
         }
     }
@@ -98,54 +120,75 @@ fn serve(engine: &Engine, one_at_a_time: &Mutex<()>, mut stream: UnixStream) -> 
     BufReader::new(stream.try_clone()?.take(REQUEST_BYTES)).read_line(&mut line)?;
     let done = match (serde_json::from_str::<Request>(&line), one_at_a_time.try_lock()) {
         (Err(error), _) => Err(Failure::new(format!("the server does not understand the request: {error}"))),
-        (_, None) => Err(Failure::new("another backup is under way; try again when it has ended")),
-        (Ok(request), Some(_only)) => {
-            tracing::info!("a backup begins");
-            let done = backup::run(engine, &request, &mut |news| tell(&mut stream, &news));
-            match &done {
-                Ok(()) => tracing::info!("the backup is whole"),
-                Err(failure) => tracing::error!(%failure, "the backup has failed"),
-            }
-            done
-        }
+        (_, None) => Err(Failure::new("another backup or export is under way; try again when it has ended")),
+        (Ok(request), Some(_only)) => logged(engine, &request, &mut stream),
     };
-    match done {
-        Ok(()) => Ok(()),
-        Err(failure) => tell(&mut stream, &News::Failed(failure.to_string())),
-    }
+    tell(
+        &mut stream,
+        &match done {
+            Ok(()) => Said::Done,
+            Err(failure) => Said::Failed(failure.to_string()),
+        },
+    )
 }
 
-fn tell(stream: &mut UnixStream, news: &News) -> io::Result<()> {
-    let mut line = serde_json::to_vec(news)?;
+/// Does what a client asks for, and has the log know.
+fn logged(engine: &Engine, request: &Request, stream: &mut UnixStream) -> Result<(), Failure> {
+    let what = match request {
+        Request::Backup(_) => "backup",
+        Request::Tenant(_) => "export of a tenant",
+    };
+    tracing::info!("a {what} begins");
+    let done = match request {
+        Request::Backup(request) => {
+            backup::run(engine, request, &mut |news| tell(stream, &Said::Backup(news)))
+        }
+        Request::Tenant(request) => tenant_files::run(engine, request).and_then(|told| {
+            tell(stream, &Said::Tenant(told)).map_err(|error| Failure::new(error.to_string()))
+        }),
+    };
+    match &done {
+        Ok(()) => tracing::info!("the {what} is whole"),
+        Err(failure) => tracing::error!(%failure, "the {what} has failed"),
+    }
+    done
+}
+
+fn tell(stream: &mut UnixStream, said: &Said) -> io::Result<()> {
+    let mut line = serde_json::to_vec(said)?;
     line.push(b'\n');
     stream.write_all(&line)
+}
+
+/// The failure for something that a server says of another request.
+pub(crate) fn otherwise(said: &Said) -> Failure {
+    Failure::new(format!("the server answers otherwise: {said:?}"))
 }
 
 /// A server that answers at its socket.
 pub(crate) struct Server(UnixStream);
 
 impl Server {
-    /// The server at a socket; `None` if there is none, or none any more.
-    pub(crate) fn at(path: &Path) -> Option<Self> {
-        UnixStream::connect(path).ok().map(Self)
+    /// The server that has a store; `None` if there is none, or none any more.
+    pub(crate) fn of(location: &Location) -> Option<Self> {
+        UnixStream::connect(path_of(location)?).ok().map(Self)
     }
 
-    /// Has the server make a backup, to its end.
-    pub(crate) fn back_up(mut self, request: &Request, told: Told<'_>) -> Result<(), Failure> {
+    /// Has the server do something, to its end; an error of whoever hears what it says ends it.
+    pub(crate) fn ask(
+        mut self,
+        request: &Request,
+        hear: &mut dyn FnMut(Said) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let gone = |error: io::Error| Failure::new(format!("the server has gone away: {error}"));
         let mut line = serde_json::to_vec(request).map_err(|error| gone(error.into()))?;
         line.push(b'\n');
         self.0.write_all(&line).map_err(gone)?;
         for line in BufReader::new(self.0).lines() {
-            let news: News =
-                serde_json::from_str(&line.map_err(gone)?).map_err(|error| gone(error.into()))?;
-            let is_done = matches!(news, News::Done(..));
-            if let News::Failed(sentence) = news {
-                return Err(Failure::new(sentence));
-            }
-            told(news).map_err(gone)?;
-            if is_done {
-                return Ok(());
+            match serde_json::from_str(&line.map_err(gone)?).map_err(|error| gone(error.into()))? {
+                Said::Done => return Ok(()),
+                Said::Failed(sentence) => return Err(Failure::new(sentence)),
+                said => hear(said)?,
             }
         }
         Err(gone(io::ErrorKind::UnexpectedEof.into()))

@@ -7,11 +7,15 @@ use std::{
 };
 
 use clap::Args;
-use rally_core::{ImportedTenant, TenantFile, TenantImport, TenantParts};
+use rally_core::{Engine, ImportedTenant, TenantFile, TenantImport, TenantParts};
+use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
+use crate::socket::{self, Said};
 use crate::{
     admin::{explain, open},
     arguments::CommandArguments,
+    backup::absolute,
     failure::Failure,
     store::Need,
     table::{Cell, Table},
@@ -63,16 +67,39 @@ pub(crate) struct ImportArguments {
     moved: bool,
 }
 
+/// An export as a server is asked for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Request {
+    slug: String,
+    to: PathBuf,
+    parts: TenantParts,
+}
+
 const COLUMNS: [&str; 6] = ["slug", "id", "rows", "lastChange", "lastChangedAt", "digest"];
 
 pub(crate) fn export(arguments: &ExportArguments) -> Result<(), Failure> {
-    let engine = open(&arguments.on.store, Need::Existing)?;
-    let (slug, path) = (&arguments.slug, &arguments.file);
-    let parts = arguments.parts.parts();
-    let told = written_whole(path, |file| {
-        engine.export_tenant(slug, file, parts).map_err(|error| explain(error, &engine, slug))
-    })?;
-    Table::begin(arguments.on.form(), COLUMNS)?.row(row(&told.slug, &told, told.tenant))
+    let request =
+        Request { slug: arguments.slug.clone(), to: arguments.file.clone(), parts: arguments.parts.parts() };
+    let print = |told: TenantFile| {
+        Table::begin(arguments.on.form(), COLUMNS)?.row(row(&told.slug, &told, told.tenant))
+    };
+    #[cfg(unix)]
+    if let Some(server) = socket::Server::of(&arguments.on.store.store) {
+        let request = Request { to: absolute(&request.to)?, ..request };
+        return server.ask(&socket::Request::Tenant(request), &mut |said| match said {
+            Said::Tenant(told) => print(told),
+            said => Err(socket::otherwise(&said)),
+        });
+    }
+    print(run(&open(&arguments.on.store, Need::Existing)?, &request)?)
+}
+
+/// Writes a tenant of a store that is open here to a file, which has its name once it is whole.
+pub(crate) fn run(engine: &Engine, request: &Request) -> Result<TenantFile, Failure> {
+    let Request { slug, to, parts } = request;
+    written_whole(to, |file| {
+        engine.export_tenant(slug, file, *parts).map_err(|error| explain(error, engine, slug))
+    })
 }
 
 pub(crate) fn import(arguments: &ImportArguments) -> Result<(), Failure> {
