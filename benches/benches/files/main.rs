@@ -5,7 +5,8 @@
 //! `cargo bench -p rally-benches --bench files -- redb` measures on redb alone; the other stores are `memory` and `postgres`.
 //! `RALLY_BENCH_RECORDS` says how many contacts there are (100,000); workbooks have 100,000 at most. Each row is measured
 //! in a process of its own, whose memory is told above what it has once its store is open; of the store in memory none is,
-//! as it holds the contacts themselves.
+//! as it holds the contacts themselves. The memory of a file is bounded by its options, and is mostly that of its pages:
+//! `RALLY_BENCH_FILE_MIB` gives it so many MiB for these, and as many for what is in its journal.
 
 #![expect(clippy::print_stdout, reason = "printing the table is what it is for")]
 #![expect(clippy::expect_used, reason = "a benchmark that cannot go on has nothing better to do than stop")]

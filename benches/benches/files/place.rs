@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{env, sync::Arc};
 
 use rally_benches::Folder;
 use rally_core::{Config, Engine, Environment, Session, TenantDraft, store::MemoryStore, store::Store};
@@ -35,6 +35,17 @@ impl Place {
     }
 }
 
+/// The options of a file: the default, or a memory of so many MiB for its pages, and as much for what is in its journal.
+fn options() -> Options {
+    let mut options = Options::default();
+    if let Ok(mib) = env::var("RALLY_BENCH_FILE_MIB") {
+        let bytes: usize = mib.parse().expect("RALLY_BENCH_FILE_MIB is a number");
+        options.cache_bytes = bytes << 20;
+        options.journal_memory_bytes = bytes << 20;
+    }
+    options
+}
+
 /// A store that is open, with a tenant.
 pub(crate) struct Opened {
     pub(crate) session: Session,
@@ -47,7 +58,7 @@ impl Opened {
         let store: Arc<dyn Store> = match store {
             "redb" => {
                 let path = Folder::of_another_process(place).path().join("crm.redb");
-                let opened = Arc::new(RedbStore::open(path, Options::default()).expect("a file"));
+                let opened = Arc::new(RedbStore::open(path, options()).expect("a file"));
                 file = Some(Arc::clone(&opened));
                 opened
             }

@@ -3,11 +3,13 @@ use std::{
     io::BufWriter,
     path::Path,
     str::FromStr,
+    sync::Arc,
     time::Instant,
 };
 
 use rally_benches::fixture;
-use rally_core::{Atomicity, Format, ImportOptions, Query, Session, WriteOptions};
+use rally_core::{Atomicity, Format, ImportOptions, Query, Scratch, Session, WriteOptions};
+use rally_store_redb::RedbStore;
 
 use crate::{memory, place::Opened};
 
@@ -93,8 +95,7 @@ impl Work {
         match self {
             Self::Bulks => bulks(session, records),
             Self::ImportCsv => import(session, &folder.join(CSV), &options),
-            // The most that a dry run takes is 64 MiB.
-            Self::DryRun => import(session, &folder.join(FEW), &options.dry_run()),
+            Self::DryRun => import(session, &folder.join(CSV), &dry_run(options)),
             Self::Few => import(session, &folder.join(FEW), &options),
             Self::ImportWorkbook => import(session, &folder.join(WORKBOOK), &options),
             Self::ExportCsv => export(session, &folder.join(EXPORTED), Format::Csv),
@@ -109,6 +110,13 @@ impl FromStr for Work {
     fn from_str(name: &str) -> Result<Self, ()> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(work, _)| *work).ok_or(())
     }
+}
+
+/// A dry run that keeps what it would change in a file, as the program has it.
+fn dry_run(mut options: ImportOptions) -> ImportOptions {
+    options.limits.dry_run_bytes = u64::MAX;
+    let file = || RedbStore::temporary(tempfile::tempfile().expect("a temporary file"));
+    options.dry_run().scratch(Scratch::new(move || Ok(Arc::new(file().expect("an empty store")))))
 }
 
 fn number(count: u64) -> f64 {

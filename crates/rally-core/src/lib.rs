@@ -62,7 +62,7 @@ pub use base::{
 #[cfg(feature = "files")]
 pub use engine::files::{
     DateOrder, DecimalMark, ErrorFile, ExportOptions, FileLimits, Format, Guard, ImportKey, ImportMode,
-    ImportOptions, ImportProgress, ImportReport, ImportWatch, RefusedRow, WorkbookLimits,
+    ImportOptions, ImportProgress, ImportReport, ImportWatch, RefusedRow, Scratch, WorkbookLimits,
 };
 pub use engine::{
     read::{

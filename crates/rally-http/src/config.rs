@@ -1,7 +1,7 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use ipnet::IpNet;
-use rally_core::FileLimits;
+use rally_core::{FileLimits, Scratch};
 
 use crate::{limits, metrics::Metrics, walks::WalkMemory};
 
@@ -60,7 +60,7 @@ pub struct Config {
     pub writes: LaneOptions,
     /// Exports. Each holds a view for as long as its reader takes, which is a connection where the store is a database.
     pub exports: LaneOptions,
-    /// Imports, dry runs included, each of which computes until it is done, and keeps the changes of a dry run in memory.
+    /// Imports, dry runs included, each of which computes until it is done.
     pub imports: LaneOptions,
     /// Files of records.
     pub files: FileOptions,
@@ -83,6 +83,8 @@ pub struct FileOptions {
     pub export_patience: Duration,
     /// The folder of temporary files: of imports that arrive, and of the rows of workbooks; the system's unless it is set.
     pub temporary_folder: Option<PathBuf>,
+    /// Room for what dry runs would change, if it is more than is kept in memory; all of it is, unless this is set.
+    pub scratch: Option<Scratch>,
     /// The bounds of files that are read.
     pub limits: FileLimits,
 }
@@ -95,6 +97,7 @@ impl Default for FileOptions {
             disk_budget: limits::FILE_DISK_BUDGET,
             export_patience: limits::EXPORT_PATIENCE,
             temporary_folder: None,
+            scratch: None,
             limits: FileLimits::default(),
         }
     }

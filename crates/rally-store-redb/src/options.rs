@@ -66,6 +66,20 @@ pub enum IntegrityCheck {
     Always,
 }
 
+impl Options {
+    /// The options of a file that nobody looks for.
+    pub(crate) fn temporary() -> Self {
+        Self {
+            cache_bytes: 8 << 20,
+            journal_bytes: 16 << 20,
+            journal_memory_bytes: 8 << 20,
+            reserve_bytes: 0,
+            low_space_bytes: 0,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

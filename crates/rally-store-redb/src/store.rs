@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    fs::File,
     path::{self, Path},
     sync::Arc,
     thread::JoinHandle,
@@ -11,7 +12,10 @@ use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, Figures, GroupOptions, GroupQueue, Limits, Snapshot, Store, StoreError},
 };
-use redb::{StorageBackend, backends::InMemoryBackend};
+use redb::{
+    StorageBackend,
+    backends::{FileBackend, InMemoryBackend},
+};
 
 use crate::{
     Folding, OpenError, Options,
@@ -80,6 +84,17 @@ impl RedbStore {
     pub fn in_memory(options: Options) -> Result<Self, OpenError> {
         let journal_bytes = options.journal_bytes.min(MEMORY_JOURNAL);
         Self::with_backend(InMemoryBackend::new(), Options { journal_bytes, ..options })
+    }
+
+    /// An empty store in a file that is to be forgotten with it, in as little memory as does: for what is only tried, and
+    /// is more than memory is for. The file must be empty, and is best one without a name.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn temporary(file: File) -> Result<Self, OpenError> {
+        let place = "the temporary file";
+        let backend = FileBackend::new(file).map_err(|error| OpenError::from_database(place, error))?;
+        Self::with_backend(backend, Options::temporary())
     }
 
     /// Opens a database on any backend, and makes it if the backend is empty.

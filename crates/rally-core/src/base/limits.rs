@@ -104,8 +104,10 @@ pub const IMPORT_ERRORS: usize = 1_000;
 pub const IMPORT_REASON_BYTES: usize = 400;
 /// Records whose names begin like the one that a row refers to, beyond which nobody looks on.
 pub const NAMES_LOOKED_AT: usize = 10_000;
-/// Bytes of all rows of an import that changes nothing.
-pub const DRY_RUN_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes that an import would change which changes nothing.
+pub const DRY_RUN_BYTES: u64 = 1024 * 1024 * 1024;
+/// Bytes of these that are kept in memory, where there is another place for more.
+pub const DRY_RUN_MEMORY_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes of a workbook that is imported.
 pub const WORKBOOK_BYTES: u64 = 64 * 1024 * 1024;
 /// Files in the archive that a workbook is.
@@ -116,6 +118,8 @@ pub const WORKBOOK_INFLATED_BYTES: u64 = 1024 * 1024 * 1024;
 pub const WORKBOOK_RATIO: u64 = 200;
 /// Cells of all sheets of a workbook.
 pub const WORKBOOK_CELLS: u64 = 30_000_000;
+/// Formulas of a sheet whose value the workbook does not keep.
+pub const WORKBOOK_UNKEPT_FORMULAS: usize = 100_000;
 /// Entries of a workbook's table of shared strings.
 pub const WORKBOOK_SHARED_STRINGS: u64 = 1_000_000;
 /// Bytes of the parts of a workbook that are kept in memory while a sheet is read.

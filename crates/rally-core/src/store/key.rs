@@ -155,6 +155,12 @@ impl fmt::Debug for Key {
 }
 
 impl KeyRange {
+    /// All keys of a tenant.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { start: Key::new(Space(0)), end: None }
+    }
+
     /// All keys that begin with this one.
     #[must_use]
     pub fn prefix(prefix: &Key) -> Self {

@@ -65,6 +65,7 @@ pub(crate) fn export<R>(
 /// [`Code::Validation`](rally_core::Code::Validation) with every parameter that is wrong.
 pub(crate) fn import(mut parameters: Parameters, files: &FileOptions) -> Result<ImportParameters, Error> {
     let mut options = ImportOptions::new().limits(files.limits.clone());
+    options.scratch.clone_from(&files.scratch);
     options.mode = parameters.word("mode").unwrap_or(options.mode);
     options.key = parameters.word("key");
     options.dry_run = parameters.flag("dryRun");

@@ -64,6 +64,11 @@ fn every_kind_of_setting_can_stand_in_the_file_and_in_the_environment() {
         ("RALLY_TENANT", "tenant", "a,b"),
         ("RALLY_CHECK", "check", "true"),
         ("RALLY_MAX_CONNECTIONS", "max-connections", "9"),
+        ("RALLY_FILE_BUDGET", "file-budget", "7"),
+        ("RALLY_FILE_CACHE", "file-cache", "32"),
+        ("RALLY_FILE_JOURNAL", "file-journal", "16"),
+        ("RALLY_EXPORT_PATIENCE", "export-patience", "30"),
+        ("RALLY_TEMPORARY_FOLDER", "temporary-folder", "/var/spool/rally"),
     ] {
         let told = printed(&folder, &[(variable, value)], &[], setting);
         assert_eq!(told, (value.to_owned(), variable.to_owned()));

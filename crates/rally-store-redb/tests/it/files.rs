@@ -99,6 +99,19 @@ fn another_programs_database_is_refused() {
 }
 
 #[test]
+fn a_temporary_store_is_one_in_a_file_without_a_name() {
+    let store = RedbStore::temporary(tempfile::tempfile().unwrap()).unwrap();
+    // More than its memory is for, so that it has gone through the file.
+    for number in 0..40 {
+        put(&store, tenant(1), &key(&format!("key {number}")), &vec![number; 1 << 20]);
+    }
+    for number in 0..40 {
+        let value = get(&store, tenant(1), &key(&format!("key {number}"))).unwrap();
+        assert!(value.len() == 1 << 20 && value.iter().all(|byte| *byte == number));
+    }
+}
+
+#[test]
 fn a_missing_folder_is_named() {
     let folder = tempdir().unwrap();
     let text = message(&folder.path().join("missing").join("crm.redb"));

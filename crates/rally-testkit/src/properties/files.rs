@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _, io::Cursor, sync::Arc};
 
 use rally_core::{
     ActivityDraft, ActivityStatus, ActivityType, Collection, CompanyDraft, ContactDraft, DealDraft, Decimal,
-    Error, FileLimits, Format, ImportMode, ImportOptions, ImportReport, Query, Session, TenantDraft,
+    Error, FileLimits, Format, ImportMode, ImportOptions, ImportReport, Query, Scratch, Session, TenantDraft,
     UserDraft,
     schema::{Row, Tabular},
-    store::Store,
+    store::{MemoryStore, Store},
 };
 use serde_json::value::RawValue;
 
@@ -53,6 +53,22 @@ const TEXTS: [&str; 26] = [
     "\u{1F600}",
     "nul\u{FFFD}l",
 ];
+
+/// An amount of money, whole or with digits behind its point that may be zeros.
+fn amount(random: &mut Random) -> Decimal {
+    const AMOUNTS: [&str; 8] = [
+        "1.10",
+        "0.00",
+        "-5.500",
+        "7",
+        "100",
+        "1234567890123456789.25",
+        "12345678901234.0",
+        "0.000000000000010",
+    ];
+    let amount = random.one_of(&AMOUNTS);
+    amount.parse().expect("a number of few digits")
+}
 
 /// A word or several, of all characters.
 fn text(random: &mut Random) -> String {
@@ -146,7 +162,7 @@ pub(super) fn fill(acme: &Session, random: &mut Random) -> Result<(), Error> {
         let stage = sales.stages.get(number % 6).map(|stage| stage.id).expect("six stages");
         let deal = DealDraft::new(sales.id, stage, format!("{number} {}", text(random)));
         let deal = deal.contact_id(contact).company_id(company).probability(42).notes(text(random));
-        let deal = acme.deals().create(&deal.value("1234567890123456789.25".parse::<Decimal>()?))?.id;
+        let deal = acme.deals().create(&deal.value(amount(random)))?.id;
         let call = ActivityDraft::new(ActivityType::Call, text(random));
         let call = call.deal_id(deal).contact_id(contact).body(text(random)).call_outcome(text(random));
         acme.activities().create(&call.status(ActivityStatus::Completed))?;
@@ -173,8 +189,12 @@ fn a_dry_run_says_what_the_run_after_it_does(store: &Arc<dyn Store>) {
     for round in 0..9 {
         let file = file(&mut random, 60);
         let mode = ImportMode::ALL.get(round % 3).copied().expect("three modes");
-        let limits = FileLimits { rows_at_once: 7, ..FileLimits::default() };
-        let options = ImportOptions::new().mode(mode).limits(limits);
+        // Some of the changes, or all, leave the memory.
+        let memory = random.below(3) * 8_000;
+        let dry_run_memory_bytes = u64::try_from(memory).expect("a small number");
+        let limits = FileLimits { rows_at_once: 7, dry_run_memory_bytes, ..FileLimits::default() };
+        let scratch = Scratch::new(|| Ok(Arc::new(MemoryStore::new())));
+        let options = ImportOptions::new().mode(mode).limits(limits).scratch(scratch);
         let dry = acme.contacts().import(Cursor::new(&file), &options.clone().dry_run()).expect("a fit file");
         let before = acme.last_change().expect("the store is well");
         let mut wet = acme.contacts().import(Cursor::new(&file), &options).expect("a fit file");

@@ -16,8 +16,8 @@ use crate::{
         schema::Body,
         session::{Session, Verbs},
         write::{
-            self, Answer, Definition, IdempotencyKey, MatchedBy, Precondition, Subject, Transaction,
-            WriteOutcome,
+            self, Answer, Definition, IdempotencyKey, MatchedBy, Precondition, Rehearsal, Subject,
+            Transaction, WriteOutcome,
         },
     },
     store::Key,
@@ -63,14 +63,7 @@ pub(super) fn commit<R: Tabular>(
     rows: &[PreparedRow],
 ) -> Result<(Done, bool), Error> {
     let bodies = bodies::<R>(session, rows);
-    let model = session.tenant().model::<R>();
-    let reads = || {
-        let ids = rows.iter().filter_map(|row| row.content.as_ref().ok()?.0.known());
-        let records: BTreeSet<Key> =
-            ids.flat_map(|id| write::keys_ahead(model, Subject::Known(id), [])).collect();
-        let of_bodies = write::keys_ahead(model, session.new_records(R::KIND), bodies.iter().flatten());
-        records.into_iter().chain(of_bodies).collect()
-    };
+    let reads = || reads::<R>(session, rows, &bodies);
     let committed = session.commit(key, &reads, &mut |transaction| {
         let done = each::<R>(transaction, verb, rows, &bodies)?;
         Ok(Answer::Value { json: serde_json::to_vec(&done).map_err(Error::internal)? })
@@ -82,12 +75,29 @@ pub(super) fn commit<R: Tabular>(
 /// Applies rows in a transaction that is going to be dropped.
 pub(super) fn rehearse<R: Tabular>(
     session: &Session,
-    transaction: &mut Transaction<'_>,
+    rehearsal: &mut Rehearsal<'_>,
     verb: Verb,
     rows: &[PreparedRow],
 ) -> Result<(Done, bool), Error> {
     let bodies = bodies::<R>(session, rows);
-    Ok((each::<R>(transaction, verb, rows, &bodies)?, false))
+    let reads = || reads::<R>(session, rows, &bodies);
+    let done =
+        session.rehearse(rehearsal, &reads, |transaction| each::<R>(transaction, verb, rows, &bodies))?;
+    Ok((done, false))
+}
+
+/// Keys that rows read, as far as they are known beforehand.
+fn reads<R: Tabular>(
+    session: &Session,
+    rows: &[PreparedRow],
+    bodies: &[Result<Body<'_>, Error>],
+) -> Vec<Key> {
+    let model = session.tenant().model::<R>();
+    let ids = rows.iter().filter_map(|row| row.content.as_ref().ok()?.0.known());
+    let records: BTreeSet<Key> =
+        ids.flat_map(|id| write::keys_ahead(model, Subject::Known(id), [])).collect();
+    let of_bodies = write::keys_ahead(model, session.new_records(R::KIND), bodies.iter().flatten());
+    records.into_iter().chain(of_bodies).collect()
 }
 
 fn bodies<'r, R: Tabular>(session: &Session, rows: &'r [PreparedRow]) -> Vec<Result<Body<'r>, Error>> {

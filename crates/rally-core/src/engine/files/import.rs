@@ -27,9 +27,8 @@ struct Import<'i> {
     plan: Plan,
     watch: &'i mut dyn ImportWatch,
     batch: Vec<OwnedRow>,
-    /// Bytes of the cells in the batch, and of all rows so far.
+    /// Bytes of the cells in the batch.
     batch_bytes: usize,
-    bytes: u64,
     is_workbook: bool,
     unnamed: BTreeSet<usize>,
     memory: Memory,
@@ -58,8 +57,15 @@ pub(super) fn import<R: Tabular>(
     watch.began(source.names()).map_err(unwritable)?;
     let mut import = Import::new(session, options, plan, &source, watch);
     if options.dry_run {
-        session.rehearse(|transaction| {
-            import.all(&mut source, &mut |rows| apply::rehearse::<R>(session, transaction, verb, rows))
+        let limits = &options.limits;
+        let mut rehearsal = session.rehearsal(limits.dry_run_memory_bytes, options.scratch.clone())?;
+        import.all(&mut source, &mut |rows| {
+            let done = apply::rehearse::<R>(session, &mut rehearsal, verb, rows)?;
+            if rehearsal.bytes() > limits.dry_run_bytes {
+                Err(too_much(limits.dry_run_bytes))
+            } else {
+                Ok(done)
+            }
         })?;
     } else {
         let mut number = 0;
@@ -70,6 +76,12 @@ pub(super) fn import<R: Tabular>(
         })?;
     }
     Ok(import.finish())
+}
+
+fn too_much(most: u64) -> Error {
+    bad_file(format!(
+        "would change more than {most} bytes, which is the most for a dry run; try a part of it"
+    ))
 }
 
 /// The key of an import: the same file with the same options is the same request.
@@ -116,7 +128,6 @@ impl<'i> Import<'i> {
             watch,
             batch: Vec::new(),
             batch_bytes: 0,
-            bytes: 0,
             is_workbook: matches!(source, Source::Workbook(_)),
             unnamed: BTreeSet::new(),
             memory: Memory::default(),
@@ -129,7 +140,7 @@ impl<'i> Import<'i> {
     /// file alone, so that an import that is started again meets the same ones.
     fn all<F: Read + Seek>(&mut self, source: &mut Source<F>, apply: Apply<'_>) -> Result<(), Error> {
         source.each_row(&mut |row| {
-            self.add(&row)?;
+            self.add(&row);
             let limits = &self.options.limits;
             let is_full = self.batch.len() >= limits.rows_at_once || self.batch_bytes >= limits.bytes_at_once;
             if is_full { self.apply(apply) } else { Ok(()) }
@@ -137,19 +148,12 @@ impl<'i> Import<'i> {
         if self.batch.is_empty() { Ok(()) } else { self.apply(apply) }
     }
 
-    fn add(&mut self, row: &RawRow<'_>) -> Result<(), Error> {
+    fn add(&mut self, row: &RawRow<'_>) {
         let cells: Vec<Cell<'static>> = row.cells.iter().map(Cell::to_owned_cell).collect();
-        let bytes = cells.iter().map(Cell::bytes).sum::<usize>();
-        self.batch_bytes += bytes;
-        self.bytes += count(bytes);
-        if self.options.dry_run && self.bytes > self.options.limits.dry_run_bytes {
-            let most = self.options.limits.dry_run_bytes;
-            return Err(bad_file(format!("has more than {most} bytes, which is the most for a dry run")));
-        }
+        self.batch_bytes += cells.iter().map(Cell::bytes).sum::<usize>();
         let row = OwnedRow { number: row.number, cells, fault: row.fault.clone() };
         self.plan.unnamed_in(&row, &mut self.unnamed);
         self.batch.push(row);
-        Ok(())
     }
 
     fn apply(&mut self, apply: Apply<'_>) -> Result<(), Error> {

@@ -88,11 +88,16 @@ impl Inputs {
             let told = Error::new(self.code, error.detail()).with_faults(error.faults().clone());
             return Err(told.with_matching(self.candidates));
         }
-        let member = |(name, input): &(&str, Input)| match input {
-            Input::Clear => format!("\"{name}\":null"),
-            Input::Json(json) => format!("\"{name}\":{json}"),
-        };
-        let members: Vec<String> = self.members.iter().map(member).collect();
-        Ok(format!("{{{}}}", members.join(",")).into_bytes())
+        let bytes: usize = self.members.iter().map(|(name, input)| name.len() + input.json().len() + 4).sum();
+        let mut json = Vec::with_capacity(bytes + 2);
+        json.push(b'{');
+        for (place, (name, input)) in self.members.iter().enumerate() {
+            json.extend_from_slice(if place == 0 { b"\"" } else { b",\"" });
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(b"\":");
+            json.extend_from_slice(input.json().as_bytes());
+        }
+        json.push(b'}');
+        Ok(json)
     }
 }

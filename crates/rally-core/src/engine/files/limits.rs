@@ -11,8 +11,11 @@ pub struct FileLimits {
     pub row_bytes: usize,
     /// Columns of a file.
     pub columns: usize,
-    /// Bytes of all rows of a dry run, which is one transaction in memory.
+    /// Bytes that a dry run would change, keys and indexes included: those of the store, or of memory without a
+    /// [scratch](crate::ImportOptions::scratch).
     pub dry_run_bytes: u64,
+    /// Bytes of these that are kept in memory, where there is a scratch for more.
+    pub dry_run_memory_bytes: u64,
     /// Refused rows that the report tells; all are counted.
     pub errors_told: usize,
     /// The bounds of workbooks.
@@ -32,6 +35,8 @@ pub struct WorkbookLimits {
     pub ratio: u64,
     /// Cells of all sheets.
     pub cells: u64,
+    /// Formulas whose value is not kept, which are looked for before the sheet is read.
+    pub unkept_formulas: usize,
     /// Entries of the table of shared strings.
     pub shared_strings: u64,
     /// Bytes of the parts that are kept in memory while a sheet is read: shared strings, styles and the list of sheets.
@@ -48,6 +53,7 @@ impl Default for FileLimits {
             row_bytes: limits::IMPORT_ROW_BYTES,
             columns: limits::IMPORT_COLUMNS,
             dry_run_bytes: limits::DRY_RUN_BYTES,
+            dry_run_memory_bytes: limits::DRY_RUN_MEMORY_BYTES,
             errors_told: limits::IMPORT_ERRORS,
             workbook: WorkbookLimits::default(),
         }
@@ -62,6 +68,7 @@ impl Default for WorkbookLimits {
             inflated_bytes: limits::WORKBOOK_INFLATED_BYTES,
             ratio: limits::WORKBOOK_RATIO,
             cells: limits::WORKBOOK_CELLS,
+            unkept_formulas: limits::WORKBOOK_UNKEPT_FORMULAS,
             shared_strings: limits::WORKBOOK_SHARED_STRINGS,
             kept_bytes: limits::WORKBOOK_KEPT_BYTES,
             piece_bytes: limits::WORKBOOK_PIECE_BYTES,

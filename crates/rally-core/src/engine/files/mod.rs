@@ -41,3 +41,4 @@ pub use self::{
     report::{ErrorFile, ImportProgress, ImportReport, ImportWatch, RefusedRow},
     table::{Table, Tabular},
 };
+pub use super::write::Scratch;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::FileLimits;
 use crate::{
     base::{Error, Faults, closed_set},
-    engine::schema::Fields,
+    engine::{schema::Fields, write::Scratch},
 };
 
 closed_set! {
@@ -115,6 +115,8 @@ pub struct ImportOptions {
     pub sheet: Option<String>,
     /// The key under which each row of a file is imported once, however often the import is started.
     pub idempotency_key: Option<String>,
+    /// Room for what a dry run would change, if it is more than is kept in memory; all of it is, unless this is set.
+    pub scratch: Option<Scratch>,
     /// The bounds.
     pub limits: FileLimits,
 }
@@ -133,6 +135,7 @@ impl Default for ImportOptions {
             guard: Guard::On,
             sheet: None,
             idempotency_key: None,
+            scratch: None,
             limits: FileLimits::default(),
         }
     }
@@ -239,6 +242,12 @@ impl ImportOptions {
     #[must_use]
     pub fn once(self, key: impl Into<String>) -> Self {
         Self { idempotency_key: Some(key.into()), ..self }
+    }
+
+    /// Has a dry run keep there what is more than is kept in memory.
+    #[must_use]
+    pub fn scratch(self, scratch: Scratch) -> Self {
+        Self { scratch: Some(scratch), ..self }
     }
 
     /// Sets the bounds.

@@ -6,7 +6,7 @@ use super::{
     DateOrder, DecimalMark, Guard, ImportOptions,
     date::as_rfc_3339,
     guard,
-    number::{number_text, plain_number},
+    number::{number_text, plain_number, scaled_number},
     rows::Cell,
     tags,
 };
@@ -30,6 +30,15 @@ pub(crate) enum Input {
     Json(String),
 }
 
+impl Input {
+    pub(super) fn json(&self) -> &str {
+        match self {
+            Input::Clear => "null",
+            Input::Json(json) => json,
+        }
+    }
+}
+
 impl Reading {
     /// The reading that options ask for; text in workbooks has no guard.
     pub(super) fn of(options: &ImportOptions, is_workbook: bool) -> Self {
@@ -48,7 +57,7 @@ impl Reading {
                 return Err("holds bytes that are no text in the charset of the file".to_owned());
             }
             Cell::Text(text) => Some(Cow::Borrowed(text.trim())).filter(|text| !text.is_empty()),
-            Cell::Number(number) => Some(plain_number(*number)?.into()),
+            Cell::Number { number, .. } => Some(plain_number(*number)?.into()),
             Cell::Boolean(is_true) => Some(is_true.to_string().into()),
             Cell::Date(date) => Some(Cow::Borrowed(date)),
             Cell::Wrong(fault) => return Err(fault.clone()),
@@ -70,12 +79,15 @@ impl Reading {
             return Ok(Some(Input::Clear));
         }
         let text = self.unmarked(&text);
-        let json = match rule {
-            Rule::Integer { .. } | Rule::Decimal => number_text(text, self.decimal),
-            Rule::Boolean => boolean(text),
-            Rule::Choice(set) => quote(word(text, set.words)),
-            Rule::Tags => tags::read(text),
-            Rule::Instant => quote(&as_rfc_3339(text, self.date_order)?),
+        let json = match (rule, cell) {
+            // The mark of decimals is one of text: a number of a workbook has none.
+            (Rule::Integer { .. }, Cell::Number { .. }) => text.to_owned(),
+            (Rule::Decimal, Cell::Number { number, places }) => scaled_number(*number, *places)?,
+            (Rule::Integer { .. } | Rule::Decimal, _) => number_text(text, self.decimal),
+            (Rule::Boolean, _) => boolean(text),
+            (Rule::Choice(set), _) => quote(word(text, set.words)),
+            (Rule::Tags, _) => tags::read(text),
+            (Rule::Instant, _) => quote(&as_rfc_3339(text, self.date_order)?),
             _ => quote(text),
         };
         Ok(Some(Input::Json(json)))

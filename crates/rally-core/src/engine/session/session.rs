@@ -314,14 +314,27 @@ impl Session {
         self.engine.preparation()
     }
 
-    /// Runs verbs in a transaction on the tenant's state at this moment, and drops it. No other write waits for it.
+    /// Begins to try writes on the tenant's state at this moment. No other write waits for it.
+    #[cfg(feature = "files")]
+    pub(crate) fn rehearsal(
+        &self,
+        memory: u64,
+        scratch: Option<crate::engine::write::Scratch>,
+    ) -> Result<crate::engine::write::Rehearsal<'_>, Error> {
+        Ok(crate::engine::write::Rehearsal::new(self.tenant.id, self.snapshot()?, memory, scratch))
+    }
+
+    /// Runs verbs that are only tried.
     #[cfg(feature = "files")]
     pub(crate) fn rehearse<T>(
         &self,
+        rehearsal: &mut crate::engine::write::Rehearsal<'_>,
+        reads: &dyn Fn() -> Vec<crate::store::Key>,
         work: impl FnOnce(&mut crate::engine::write::Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (origin, snapshot) = (self.origin(), self.snapshot()?);
-        work(&mut crate::engine::write::Transaction::new(&origin, &*snapshot)?)
+        // As before a commit: only a shared store is behind a network.
+        let reads = if self.engine.store().is_shared() { reads() } else { Vec::new() };
+        rehearsal.run(&self.origin(), &reads, work)
     }
 
     fn origin(&self) -> Origin<'_> {

@@ -13,12 +13,18 @@ mod matched_by;
 mod outbox;
 mod path;
 mod precondition;
+#[cfg(feature = "files")]
+mod rehearsal;
 mod resource;
 mod revision;
 mod secrets;
 mod transaction;
 mod trim;
 
+#[cfg(feature = "files")]
+pub(crate) use self::rehearsal::Rehearsal;
+#[cfg(feature = "files")]
+pub use self::rehearsal::Scratch;
 pub(crate) use self::{
     ahead::{Subject, keys_ahead},
     answer::{Answer, ItemAnswer},

@@ -69,6 +69,7 @@ fn options(arguments: &FakeArguments, url: &str) -> Result<FakeOptions, Failure>
     options.http.cors_origins.clone_from(&common.cors_origins);
     options.http.trusted_proxies.clone_from(&common.trusted_proxies);
     options.http.body_budget = common.body_budget.saturating_mul(1 << 20);
+    options.http.files = common.files.options();
     if common.rate_limit == 0 {
         options.http.failed_credentials_per_minute = 0;
     }

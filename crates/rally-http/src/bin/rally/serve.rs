@@ -235,6 +235,7 @@ impl Server<'_> {
         http.host_suffixes.clone_from(&self.common.host_suffixes);
         http.cors_origins.clone_from(&self.common.cors_origins);
         http.body_budget = self.common.body_budget.saturating_mul(1 << 20);
+        http.files = self.common.files.options();
         http.console = self.console;
         http.trusted_proxies.clone_from(&self.common.trusted_proxies);
         http.metrics = self.metrics.clone();

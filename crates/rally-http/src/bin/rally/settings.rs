@@ -17,7 +17,8 @@ const USUAL_FILE: &str = "rally.toml";
 /// Commands that take all settings.
 const ALL: [&[&str]; 3] = [&["serve"], &["config", "print"], &["doctor"]];
 /// Settings that other commands on a store take as well.
-const OF_STORES: [&str; 4] = ["store", "store-connections", "durability", "check"];
+const OF_STORES: [&str; 6] =
+    ["store", "store-connections", "durability", "check", "file-cache", "file-journal"];
 /// Arguments that are no settings.
 const NO_SETTINGS: [&str; 4] = ["config", "json", "help", "version"];
 

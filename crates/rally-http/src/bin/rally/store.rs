@@ -176,13 +176,17 @@ fn open_database(url: &str, connections: usize, need: Need) -> Result<OpenStore,
 
 impl FileArguments {
     fn options(self) -> rally_store_redb::Options {
+        let usual = rally_store_redb::Options::default();
+        let bytes = |mib: Option<usize>, usual| mib.map_or(usual, |mib| mib.saturating_mul(1 << 20));
         rally_store_redb::Options {
             durability: match self.durability {
                 DurabilityLevel::Standard => Durability::Standard,
                 DurabilityLevel::Strict => Durability::Strict,
             },
             integrity_check: if self.check { IntegrityCheck::Always } else { IntegrityCheck::Never },
-            ..rally_store_redb::Options::default()
+            cache_bytes: bytes(self.file_cache, usual.cache_bytes),
+            journal_memory_bytes: bytes(self.file_journal, usual.journal_memory_bytes),
+            ..usual
         }
     }
 }
@@ -201,6 +205,17 @@ mod tests {
         for text in ["", "redb", "redb:", "memory:x", "sqlite:x", "rally.redb", "postgress://u@h/d"] {
             assert_eq!(text.parse(), Ok(Location::Unknown), "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_takes_the_memory_that_it_is_given() {
+        let usual = rally_store_redb::Options::default();
+        let memory = |file_cache, file_journal| {
+            let options = FileArguments { file_cache, file_journal, ..FileArguments::default() }.options();
+            (options.cache_bytes, options.journal_memory_bytes)
+        };
+        assert_eq!(memory(None, None), (usual.cache_bytes, usual.journal_memory_bytes));
+        assert_eq!(memory(Some(16), Some(8)), (16 << 20, 8 << 20));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{self, Receiver, Sender},
     },
     thread,
@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use insta::assert_snapshot;
 use parking_lot::Mutex;
 use rally_core::{
-    ContactDraft, TenantId,
+    ContactDraft, FileLimits, Scratch, TenantId,
     store::{
         Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, MemoryStore, Snapshot, Store,
         StoreError,
@@ -223,6 +223,33 @@ fn imports_of_one_tenant_leave_room_for_anothers_and_for_all_else() {
         held.release();
         assert_eq!(counts(&first.join().unwrap().is(200).value()), [2, 0, 0, 0]);
     });
+}
+
+#[test]
+fn what_a_dry_run_would_change_is_kept_where_there_is_room_for_it() {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let told = Arc::clone(&opened);
+    let room = Scratch::new(move || {
+        told.fetch_add(1, Ordering::SeqCst);
+        Ok(Arc::new(MemoryStore::new()))
+    });
+    let none = Scratch::new(|| Err(StoreError::Unavailable { reason: "the disk is full".to_owned() }));
+    let small = FileLimits { dry_run_memory_bytes: 100, ..FileLimits::default() };
+    let api = |scratch: &Scratch, limits: &FileLimits| {
+        let files =
+            FileOptions { scratch: Some(scratch.clone()), limits: limits.clone(), ..FileOptions::default() };
+        Api::with(Setting { http: Config { files, ..Config::default() }, ..Setting::default() })
+    };
+    let dry = |api: &Api| api.import("?dryRun=true", FILE).send();
+    let with_room = api(&room, &small);
+    assert_eq!(counts(&dry(&with_room).is(200).value()), [2, 0, 0, 0]);
+    assert_eq!(counts(&with_room.import("", FILE).send().is(200).value()), [2, 0, 0, 0]);
+    assert_eq!(opened.load(Ordering::SeqCst), 1);
+    assert_eq!(counts(&dry(&api(&none, &FileLimits::default())).is(200).value()), [2, 0, 0, 0]);
+    assert_eq!(dry(&api(&none, &small)).is(503).header("Retry-After"), "1");
+    let bounded = api(&room, &FileLimits { dry_run_bytes: 100, ..FileLimits::default() });
+    assert_snapshot!(dry(&bounded).is(400).told(), @"400 validation: file would change more than 100 bytes, which is the most for a dry run; try a part of it");
+    assert_eq!(bounded.last_names(), [""; 0]);
 }
 
 #[test]

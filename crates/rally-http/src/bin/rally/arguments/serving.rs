@@ -1,13 +1,13 @@
 //! The settings of a server, and those of the store that it or a command works on.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use ipnet::IpNet;
 use rally_core::CourierLimits;
-use rally_http::testing::StartClock;
+use rally_http::{FileOptions, testing::StartClock};
 
-use crate::{listen::Addresses, log::Levels, store::Location, table::Form};
+use crate::{files::scratch, listen::Addresses, log::Levels, store::Location, table::Form};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
@@ -112,6 +112,8 @@ pub(crate) struct CommonArguments {
     /// MiB of requests and answers on their way at once, a quarter of them for any one tenant; 0 for no limit
     #[arg(long, value_name = "MIB", default_value_t = rally_http::limits::BODY_BUDGET >> 20)]
     pub(crate) body_budget: usize,
+    #[command(flatten)]
+    pub(crate) files: FilesArguments,
     /// Print one line of JSON when ready, and log in JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -119,6 +121,38 @@ pub(crate) struct CommonArguments {
     /// warn,rally_http=debug. A server logs from info on, a fake from warn on
     #[arg(long, value_name = "LEVELS", env = "RALLY_LOG")]
     pub(crate) log: Option<Levels>,
+}
+
+/// The bounds of files of records that come in and go out.
+#[derive(Debug, Args)]
+pub(crate) struct FilesArguments {
+    /// MiB of files on the disk at once: of imports that have arrived, and of refused rows that are sent; a quarter of them
+    /// for any one tenant; 0 for no limit
+    #[arg(long, value_name = "MIB", default_value_t = rally_http::limits::FILE_DISK_BUDGET >> 20)]
+    file_budget: usize,
+    /// Seconds for which an export waits for its reader, all in all, before it is broken off
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = rally_http::limits::EXPORT_PATIENCE.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    export_patience: u64,
+    /// The folder of temporary files: of imports that arrive, and of the rows of workbooks; the system's unless it is given
+    #[arg(long, value_name = "FOLDER")]
+    temporary_folder: Option<PathBuf>,
+}
+
+impl FilesArguments {
+    pub(crate) fn options(&self) -> FileOptions {
+        FileOptions {
+            disk_budget: self.file_budget.saturating_mul(1 << 20),
+            export_patience: Duration::from_secs(self.export_patience),
+            temporary_folder: self.temporary_folder.clone(),
+            scratch: Some(scratch(self.temporary_folder.clone())),
+            ..FileOptions::default()
+        }
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -170,6 +204,14 @@ pub(crate) struct FileArguments {
     /// Read and verify the whole file first, if the store is one; right for a file that came from elsewhere
     #[arg(long)]
     pub(crate) check: bool,
+    /// MiB of memory for pages of a file, which fills with what is read and written; a quarter of the machine's unless it
+    /// is given
+    #[arg(long, value_name = "MIB", value_parser = at_least_one, env = "RALLY_FILE_CACHE")]
+    pub(crate) file_cache: Option<usize>,
+    /// MiB of memory for what was committed to a file and is not in its place there yet; less makes long runs of writes
+    /// slower
+    #[arg(long, value_name = "MIB", value_parser = at_least_one, env = "RALLY_FILE_JOURNAL")]
+    pub(crate) file_journal: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]

@@ -16,6 +16,7 @@ use super::{
     arguments::{ImportArguments, Records},
     meter::{Meter, Told},
     remote,
+    scratch::scratch,
 };
 use crate::{admin::print, failure::Failure, webhooks::runtime};
 
@@ -102,6 +103,9 @@ fn options(arguments: &ImportArguments) -> ImportOptions {
     options.date_order = arguments.date_order;
     options.sheet.clone_from(&arguments.sheet);
     options.idempotency_key.clone_from(&arguments.idempotency_key);
+    options.scratch = Some(scratch(None));
+    // The disk is the bound.
+    options.limits.dry_run_bytes = u64::MAX;
     options = if arguments.no_guard { options.without_guard() } else { options };
     options = arguments.mapping.iter().fold(options, |options, map| options.map(&map.name, &map.value));
     arguments.ignore.iter().fold(options, |options, column| options.ignore(column))

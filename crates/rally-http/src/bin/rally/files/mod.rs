@@ -6,9 +6,11 @@ mod import;
 mod meter;
 mod place;
 mod remote;
+mod scratch;
 
 pub(crate) use self::{
     arguments::{ExportArguments, ImportArguments},
     export::export,
     import::import,
+    scratch::scratch,
 };
