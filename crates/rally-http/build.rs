@@ -45,13 +45,27 @@ fn pack_console(folder: &Path) -> Result<(), Box<dyn Error>> {
         let path = entry?.path();
         let (name, text) = (path.file_name().unwrap_or_default(), fs::read_to_string(&path)?);
         let packed = match path.extension().and_then(OsStr::to_str) {
-            Some("js") => minifier::js::minify(&text)?.to_string(),
-            Some("css") => minifier::css::minify(&text)?.to_string(),
+            Some("js") => with_short_keyword(&without_last_marks(&minifier::js::minify(&text)?.to_string())),
+            Some("css") => without_last_marks(&minifier::css::minify(&text)?.to_string()),
             _ => text,
         };
         fs::write(folder.join(name), packed)?;
     }
     Ok(())
+}
+
+/// Takes out marks before a closing bracket, which part nothing there: no source has an empty statement or a hole.
+#[cfg(feature = "console")]
+fn without_last_marks(text: &str) -> String {
+    text.replace(";}", "}").replace(",}", "}").replace(",]", "]")
+}
+
+/// Says `let` in the place of `const`, which nothing but an assignment that no source has can tell from it.
+#[cfg(feature = "console")]
+fn with_short_keyword(text: &str) -> String {
+    [" ", "{", "["]
+        .iter()
+        .fold(text.to_owned(), |text, next| text.replace(&format!("const{next}"), &format!("let{next}")))
 }
 
 /// The bytes of a file as the archive has them.

@@ -33,7 +33,7 @@ macro_rules! file {
 static PAGE: File = file!("console.html");
 
 /// The parts of the page.
-static PARTS: [File; 45] = [
+static PARTS: [File; 46] = [
     file!("api.js"),
     file!("api_keys.js"),
     file!("audit.js"),
@@ -65,6 +65,7 @@ static PARTS: [File; 45] = [
     file!("overview.js"),
     file!("paging.js"),
     file!("picker.js"),
+    file!("pipelines.js"),
     file!("qualification.js"),
     file!("record.js"),
     file!("records.js"),

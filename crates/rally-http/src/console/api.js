@@ -3,7 +3,7 @@
 import { Numeral, parse, print } from "./json.js";
 
 /** The credential, the caller and the settings of the tenant, as long as somebody is signed in. */
-export const session = { headers: null, caller: null, settings: null, rate: null, onEnd: null };
+export const session = { headers: null, caller: null, settings: null, rate: null, onEnd: null, onRefusal: null };
 
 const LADDER = ["read", "write", "admin"];
 const KEPT = "rally.credential";
@@ -36,7 +36,7 @@ export function sentence(text) {
 
 /** True if the caller has this scope or a greater one. */
 export function may(scope) {
-    const own = (session.caller?.scopes ?? "").split(",").map((name) => LADDER.indexOf(name.trim()));
+    const own = (session.caller?.scopes ?? "").split(",").map(name => LADDER.indexOf(name.trim()));
     return Math.max(...own) >= LADDER.indexOf(scope);
 }
 
@@ -44,7 +44,7 @@ export function may(scope) {
 export function address(path, query) {
     const url = new URL(path, new URL("./", document.baseURI));
     for (const [name, value] of Object.entries(query ?? {})) {
-        if (value !== "" && value !== null && value !== undefined) url.searchParams.set(name, value);
+        if ((value ?? "") !== "") url.searchParams.set(name, value);
     }
     return url;
 }
@@ -101,7 +101,10 @@ function failure(response, text, own) {
         body = { detail: `the server, or a proxy before it, has answered ${response.status}` };
     }
     const problem = new Problem(response.status, body, response.headers.get("Retry-After"));
-    if (response.status === 401 && own && own === session.headers) session.onEnd?.(problem);
+    if (own && own === session.headers) {
+        if (response.status === 401) session.onEnd?.(problem);
+        if (response.status === 403) session.onRefusal?.();
+    }
     return problem;
 }
 

@@ -3,10 +3,10 @@
 import { get, may, patch } from "./api.js";
 import { card, moveMenu } from "./card.js";
 import { count, money, plural } from "./decimal.js";
-import { badge, button, empty, fill, filterSelect, h, heading, newId } from "./element.js";
+import { badge, button, empty, fill, filterSelect, h, heading, newId, takeDrops } from "./element.js";
 import { setPageKeys } from "./keys.js";
 import { follow, seldom } from "./live.js";
-import { allPipelines } from "./names.js";
+import { allPipelines, forgetPipelines } from "./names.js";
 import { complain, say } from "./notice.js";
 import { go, href } from "./router.js";
 import { versionOf } from "./time.js";
@@ -17,18 +17,21 @@ const SUMS_MS = 500;
 const ONE_BY_ONE = 12;
 
 export async function show({ main, query, signal }) {
+    // No change of a pipeline is in the feed.
+    forgetPipelines();
     const pipelines = await allPipelines();
     const pipeline = pipelines.find(({ id }) => id === query.pipeline) ?? pipelines[0];
     if (!pipeline) {
-        fill(main, heading("Board"), empty("There is no pipeline yet. One is made by POST /api/v1/pipelines."));
+        fill(main, heading("Board"), empty("There is no pipeline yet.", may("admin") && h("a", { href: href("pipelines") }, "Create one")));
         return;
     }
     const board = new Board(pipeline, signal);
-    const choose = filterSelect("Pipeline", pipelines.map(({ id, name }) => [id, name]), pipeline.id, (id) => go("board", { pipeline: id }), null);
+    const choose = filterSelect("Pipeline", pipelines.map(({ id, name }) => [id, name]), pipeline.id, id => go("board", { pipeline: id }), null);
     fill(main, heading("Board"),
-        h("div.bar", null, choose, board.total, h("span.grow"),
+        h("div.bar", choose, board.total, h("span.grow"),
+            may("admin") && h("a.button", { href: href("pipelines", { edit: pipeline.id }) }, "Edit the stages"),
             may("write") && h("a.button.primary", { href: href("deals", { new: "1" }) }, "New deal")),
-        h("p.hint", null, may("write") ? "Arrows go from card to card. Shift and an arrow move a deal, and so do dragging and the menu of a card." : "Arrows go from card to card."),
+        h("p.hint", may("write") ? "Arrows go from card to card. Shift and an arrow move a deal, and so do dragging and the menu of a card." : "Arrows go from card to card."),
         board.element);
     setPageKeys(board.keys());
     await board.load();
@@ -43,10 +46,10 @@ class Board {
         this.deals = new Map();
         this.moving = new Set();
         this.total = h("span.total", { role: "status" });
-        this.columns = new Map(pipeline.stages.map((stage) => [stage.id, this.column(stage)]));
-        this.element = h("div.board", null, [...this.columns.values()].map(({ element }) => element));
+        this.columns = new Map(pipeline.stages.map(stage => [stage.id, this.column(stage)]));
+        this.element = h("div.board", [...this.columns.values()].map(({ element }) => element));
         this.readSums = seldom(() => this.sums().catch(() => {}), SUMS_MS, signal);
-        this.element.addEventListener("keydown", (event) => this.onKey(event));
+        this.element.addEventListener("keydown", event => this.onKey(event));
     }
 
     column(stage) {
@@ -54,25 +57,39 @@ class Board {
         const list = h("ul.cards", { "aria-labelledby": id });
         const [sums, more, number] = [h("div.sums"), h("div.more"), h("span.count")];
         const element = h("section.column", { "data-stage": stage.id, "aria-labelledby": id },
-            h("header", null, h("h2", { id }, stage.name, " ", stage.outcome !== "open" && badge(stage.outcome, stage.outcome)), number, sums), list, more);
-        const column = { stage, element, list, sums, more, number, next: null };
-        if (this.mayMove) this.takeDrops(column);
+            h("header", h("h2", { id }, stage.name, " ", stage.outcome !== "open" && badge(stage.outcome, stage.outcome)), number, sums), list, more);
+        const column = { stage, element, list, sums, more, number, next: null, wanted: CARDS, reading: 0 };
+        if (this.mayMove) {
+            takeDrops(element, dropped => {
+                const deal = dropped.getData("text/plain");
+                if (this.deals.has(deal)) this.move(deal, stage.id);
+            });
+        }
         return column;
     }
 
-    /** Reads the sums and the first cards of all columns. */
+    /** Reads the sums and the cards of all columns, as many of them as are shown. */
     async load() {
-        const columns = [...this.columns.values()];
-        await Promise.all([this.sums(), ...columns.map(async (column) => {
-            const { body, next } = await get("deals", { pipelineId: this.pipeline.id, stageId: column.stage.id, limit: CARDS }, this.signal);
-            for (const [id, deal] of this.deals) if (deal.stageId === column.stage.id) this.deals.delete(id);
-            for (const deal of body) this.deals.set(deal.id, deal);
-            this.keepFocus(() => fill(column.list, body.map((deal) => this.card(deal))));
-            this.setNext(column, next);
-        })]);
+        await Promise.all([this.sums(), ...[...this.columns.values()].map(column => this.readColumn(column))]);
         const isEmpty = this.deals.size === 0;
         this.element.querySelector(".empty")?.remove();
         if (isEmpty) this.element.append(this.mayMove ? empty("No deal is in this pipeline yet.", h("a", { href: href("deals", { new: "1" }) }, "Create the first one")) : empty("No deal is in this pipeline yet."));
+    }
+
+    async readColumn(column) {
+        const reading = (column.reading += 1);
+        const deals = [];
+        let query = { pipelineId: this.pipeline.id, stageId: column.stage.id, limit: CARDS };
+        while (query && deals.length < column.wanted) {
+            const { body, next } = await get("deals", query, this.signal);
+            deals.push(...body);
+            query = next;
+        }
+        if (reading !== column.reading) return;
+        for (const [id, deal] of this.deals) if (deal.stageId === column.stage.id) this.deals.delete(id);
+        for (const deal of deals) this.deals.set(deal.id, deal);
+        this.keepFocus(() => fill(column.list, deals.map(deal => this.card(deal))));
+        this.setNext(column, query);
     }
 
     setNext(column, next) {
@@ -81,15 +98,19 @@ class Board {
     }
 
     async more(column) {
+        const { reading, list: { children: { length } } } = column;
+        column.wanted += CARDS;
         try {
             const { body, next } = await get("deals", column.next, this.signal);
-            const fresh = body.filter(({ id }) => !this.deals.has(id));
-            for (const deal of fresh) {
-                this.deals.set(deal.id, deal);
-                column.list.append(this.card(deal));
-            }
-            this.setNext(column, next);
-            this.cardOf(fresh[0]?.id)?.querySelector("a").focus();
+            if (reading === column.reading) {
+                for (const deal of body.filter(({ id }) => !this.deals.has(id))) {
+                    this.deals.set(deal.id, deal);
+                    column.list.append(this.card(deal));
+                }
+                this.setNext(column, next);
+            // All cards were read anew meanwhile, or are being read, perhaps without these.
+            } else await this.readColumn(column);
+            column.list.children[length]?.querySelector("a").focus();
         } catch (error) {
             complain(error);
         }
@@ -104,16 +125,16 @@ class Board {
             all += count(stage.count);
             column.count = count(stage.count);
             fill(column.number, plural(stage.count, "deal"));
-            fill(column.sums, stage.sums.length ? stage.sums.map((sum) => h("div", null, h("span.sum", null, money(sum.value, sum.currency)),
-                h("span.weighted", { title: "weighted: each value times its deal's probability" }, " weighted ", money(sum.weighted, sum.currency)))) : h("div", null, "no value"));
+            fill(column.sums, stage.sums.length ? stage.sums.map(sum => h("div", h("span.sum", money(sum.value, sum.currency)),
+                h("span.weighted", { title: "weighted: each value times the probability of its deal" }, " weighted ", money(sum.weighted, sum.currency)))) : h("div.none", "no value"));
         }
         fill(this.total, plural(all, "deal"));
     }
 
     card(deal) {
-        const element = card(deal, { stages: this.pipeline.stages, moveTo: this.mayMove ? (stageId) => this.move(deal.id, stageId) : null });
+        const element = card(deal, { stages: this.pipeline.stages, moveTo: this.mayMove ? stageId => this.move(deal.id, stageId) : null });
         if (this.mayMove) {
-            element.addEventListener("dragstart", (event) => {
+            element.addEventListener("dragstart", event => {
                 event.dataTransfer.setData("text/plain", deal.id);
                 event.dataTransfer.effectAllowed = "move";
                 element.classList.add("dragged");
@@ -121,22 +142,6 @@ class Board {
             element.addEventListener("dragend", () => element.classList.remove("dragged"));
         }
         return element;
-    }
-
-    takeDrops(column) {
-        const { element, stage } = column;
-        element.addEventListener("dragover", (event) => {
-            event.preventDefault();
-            event.dataTransfer.dropEffect = "move";
-            element.classList.add("target");
-        });
-        element.addEventListener("dragleave", (event) => !element.contains(event.relatedTarget) && element.classList.remove("target"));
-        element.addEventListener("drop", (event) => {
-            event.preventDefault();
-            element.classList.remove("target");
-            const id = event.dataTransfer.getData("text/plain");
-            if (this.deals.has(id)) this.move(id, stage.id);
-        });
     }
 
     cardOf(id) {
@@ -153,7 +158,7 @@ class Board {
                 this.deals.delete(deal.id);
                 return;
             }
-            const behind = [...column.list.children].find((other) => other.dataset.id > deal.id);
+            const behind = [...column.list.children].find(other => other.dataset.id > deal.id);
             // Behind the last card that was read, a deal comes with the next ones, unless it was seen here already.
             if (!behind && column.next && !known) return;
             this.deals.set(deal.id, deal);
@@ -224,10 +229,10 @@ class Board {
     }
 
     follow() {
-        follow(async (changes) => {
+        follow(async changes => {
             const ids = new Set((changes ?? []).filter(({ entityType }) => entityType === "deal").map(({ entityId }) => entityId));
             if (!changes || ids.size > ONE_BY_ONE) await this.load().catch(() => {});
-            else await Promise.all([...ids].map((id) => this.refresh(id, changes)));
+            else await Promise.all([...ids].map(id => this.refresh(id, changes)));
             if (!changes || ids.size) this.readSums();
         }, this.signal);
     }
@@ -247,22 +252,22 @@ class Board {
     }
 
     keys() {
-        const first = ["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight"];
+        const first = { ArrowDown: "below", ArrowUp: "above", ArrowLeft: "on the left", ArrowRight: "on the right" };
         const enter = () => {
             const link = this.element.querySelector(".card a");
             link?.focus();
             return Boolean(link);
         };
-        const keys = Object.fromEntries(first.map((key) => [key, ["To the card there", () => !this.element.contains(document.activeElement) && enter()]]));
+        const keys = Object.fromEntries(Object.entries(first).map(([key, where]) => [key, [`Go to the card ${where}`, () => !this.element.contains(document.activeElement) && enter()]]));
         if (!this.mayMove) return keys;
-        return { ...keys, "Shift+ArrowRight": ["Move the deal to the next stage", () => false], "Shift+ArrowLeft": ["Move the deal to the stage before", () => false], m: ["Menu of the stages to move to", () => this.openMenu()] };
+        return { ...keys, "Shift+ArrowRight": ["Move the deal to the next stage", () => false], "Shift+ArrowLeft": ["Move the deal to the previous stage", () => false], m: ["Choose the stage to move the deal to", () => this.openMenu()] };
     }
 
     openMenu() {
         const element = document.activeElement?.closest(".card");
         const deal = this.deals.get(element?.dataset.id);
         if (!deal) return false;
-        moveMenu(element.querySelector(".move"), deal, this.pipeline.stages, (stageId) => this.move(deal.id, stageId));
+        moveMenu(element.querySelector(".move"), deal, this.pipeline.stages, stageId => this.move(deal.id, stageId));
         return true;
     }
 

@@ -4,17 +4,17 @@ import { button, fill, h, newId } from "./element.js";
 import { money } from "./decimal.js";
 import { nameElement } from "./names.js";
 import { href } from "./router.js";
-import { time } from "./time.js";
+import { day } from "./time.js";
 
 /** The card of a deal. `moveTo` is called with the id of a stage; without it the deal stays where it is. */
 export function card(deal, { stages, moveTo }) {
     const element = h("li.card", { "data-id": deal.id, draggable: moveTo ? "true" : null });
     fill(element,
         h("a.name", { href: href("deals", deal.id), draggable: "false" }, deal.name),
-        h("span.value", null, money(deal.value, deal.currency) ?? "no value"),
-        h("span.detail", null, `${deal.probability} %`, deal.companyName && [" \u00b7 ", nameElement("companies", deal.companyId, deal.companyName)],
+        h("span.value", money(deal.value, deal.currency) ?? h("span.none", "no value")),
+        h("span.detail", `${deal.probability} %`, deal.companyName && [" \u00b7 ", nameElement("companies", deal.companyId, deal.companyName)],
             deal.contactName && [" \u00b7 ", nameElement("contacts", deal.contactId, deal.contactName)]),
-        (deal.ownerName || deal.expectedCloseDate) && h("span.detail", null, deal.ownerName, deal.ownerName && deal.expectedCloseDate && " \u00b7 ", deal.expectedCloseDate && ["closes ", time(deal.expectedCloseDate)]),
+        (deal.ownerName || deal.expectedCloseDate) && h("span.detail", deal.ownerName, deal.ownerName && deal.expectedCloseDate && " \u00b7 ", deal.expectedCloseDate && ["closes ", day(deal.expectedCloseDate)]),
         moveTo && moveButton(deal, stages, moveTo));
     return element;
 }
@@ -27,7 +27,7 @@ function moveButton(deal, stages, moveTo) {
 /** Opens the menu of the stages that a deal can go to. */
 export function moveMenu(opener, deal, stages, moveTo) {
     document.querySelector(".stages-menu")?.remove();
-    const items = stages.filter(({ id }) => id !== deal.stageId).map((stage) => h("li", { role: "none" }, h("button", {
+    const items = stages.filter(({ id }) => id !== deal.stageId).map(stage => h("li", { role: "none" }, h("button", {
         type: "button", role: "menuitem", tabindex: "-1", onclick: () => {
             close();
             moveTo(stage.id);
@@ -43,7 +43,7 @@ export function moveMenu(opener, deal, stages, moveTo) {
         menu.remove();
         opener.setAttribute("aria-expanded", "false");
     };
-    menu.addEventListener("keydown", (event) => {
+    menu.addEventListener("keydown", event => {
         const all = buttons();
         const at = all.indexOf(document.activeElement);
         const moves = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 };
@@ -55,7 +55,7 @@ export function moveMenu(opener, deal, stages, moveTo) {
         event.preventDefault();
         event.stopPropagation();
     });
-    menu.addEventListener("focusout", (event) => !menu.contains(event.relatedTarget) && close());
+    menu.addEventListener("focusout", event => !menu.contains(event.relatedTarget) && close());
     opener.setAttribute("aria-expanded", "true");
     opener.after(menu);
     buttons()[0]?.focus();

@@ -10,7 +10,7 @@ export function grouped(number) {
 
 /** An amount of money; null for none. */
 export function money(amount, currency) {
-    return amount === null || amount === undefined ? null : `${grouped(amount)} ${currency ?? ""}`.trim();
+    return (amount ?? null) === null ? null : `${grouped(amount)} ${currency ?? ""}`.trim();
 }
 
 /** A number that counts things of the page, which is small enough to be a number of the language. */

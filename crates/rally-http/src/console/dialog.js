@@ -14,7 +14,7 @@ export function openDialog(title, content) {
     });
     const body = h("div.dialog-body");
     dialog.append(
-        h("header", null, h("h2", { id }, title), button("\u00d7", close, { "aria-label": "Close", class: "quiet" })),
+        h("header", h("h2", { id }, title), button("\u00d7", close, { "aria-label": "Close", class: "quiet" })),
         body,
     );
     fill(body, content(close));
@@ -26,7 +26,7 @@ export function openDialog(title, content) {
 
 /** Asks before something that cannot be undone. `act` may fail, and is tried again then. */
 export function confirm(title, text, verb, act) {
-    openDialog(title, (close) => {
+    openDialog(title, close => {
         const failed = h("p.fault", { role: "alert" });
         const go = button(verb, async () => {
             go.disabled = true;
@@ -39,6 +39,6 @@ export function confirm(title, text, verb, act) {
                 go.focus();
             }
         }, { class: "danger" });
-        return [h("p", null, text), failed, h("p.acts", null, go, button("Cancel", close, { autofocus: true }))];
+        return [h("p", text), failed, h("p.acts", go, button("Cancel", close, { autofocus: true }))];
     });
 }

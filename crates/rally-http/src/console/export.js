@@ -8,7 +8,7 @@ const FORMS = [["CSV", "export", "csv"], ["Excel", "export/excel", "xlsx"]];
 
 /** The menu; `query` says what is exported. */
 export function exportMenu(kind, query) {
-    const menu = h("details.menu", null, h("summary", null, "Export"), h("ul", null, FORMS.map(([name, path, ending]) => h("li", null, button(name, async () => {
+    const menu = h("details.menu", h("summary", "Export"), h("ul", FORMS.map(([name, path, ending]) => h("li", button(name, async () => {
         menu.open = false;
         try {
             const { body } = await call("GET", `importexport/${kind}/${path}`, { query: query(), form: "blob" });

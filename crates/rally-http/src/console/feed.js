@@ -26,7 +26,7 @@ export async function show({ main, query, signal }) {
         fill(list, state.entries.filter(isShown).map(item));
         fill(nothing, list.children.length === 0 && empty(state.entries.length ? "No change matches." : "Nothing has happened yet. Changes appear here as they happen; change a record in another tab to see one."));
     };
-    const add = (all) => {
+    const add = all => {
         // What the live feed and the past have both is shown once.
         const newest = BigInt(state.entries[0]?.id.text ?? 0);
         const entries = all.filter(({ id }) => BigInt(id.text) > newest);
@@ -36,7 +36,7 @@ export async function show({ main, query, signal }) {
         while (list.children.length > MOST) list.lastChild.remove();
         if (list.children.length) fill(nothing);
     };
-    const setPaused = (isPaused) => {
+    const setPaused = isPaused => {
         state.isPaused = isPaused;
         pause.textContent = isPaused ? "Go on" : "Pause";
         pause.setAttribute("aria-pressed", String(isPaused));
@@ -48,16 +48,16 @@ export async function show({ main, query, signal }) {
         note("feed", state.filter);
         showAll();
     };
-    const choose = (name, label, words) => filterSelect(label, words.map((word) => [word]), state.filter[name], (word) => refilter(name, word));
+    const choose = (name, label, words) => filterSelect(label, words.map(word => [word]), state.filter[name], word => refilter(name, word));
     const by = h("input", { type: "search", placeholder: "Changed by", "aria-label": "Changed by", value: state.filter.by, oninput: () => refilter("by", by.value.trim()) });
-    fill(main, heading("Feed"), h("div.bar", null, pause, held, choose("kind", "Kind", Object.values(KINDS).map(({ noun }) => noun)), choose("action", "Action", Object.keys(TONES)), by), list, nothing);
+    fill(main, heading("Feed"), h("div.bar", pause, held, choose("kind", "Kind", Object.values(KINDS).map(({ noun }) => noun)), choose("action", "Action", Object.keys(TONES)), by), list, nothing);
     setPageKeys({ p: ["Pause, or go on", () => setPaused(!state.isPaused)] });
 
     const last = BigInt(await lastChange(signal));
     const from = last > BigInt(PAST) ? last - BigInt(PAST) : 0n;
     // Followed from before the past is read, so that nothing falls between; what comes twice is left out.
     let early = [];
-    follow((changes) => {
+    follow(changes => {
         if (!changes) {
             state.entries = [];
             showAll();
@@ -87,6 +87,6 @@ async function pastFrom(from, signal) {
 
 function item(entry) {
     const kind = kindOf(entry.entityType);
-    return h("li", { "data-change": entry.id.text }, h("span.number", null, entry.id.text), time(entry.changedAt), badge(entry.action, TONES[entry.action]), h("span.kind", null, entry.entityType),
-        h("span.what", null, nameElement(kind, entry.entityId, entry.action === "deleted" ? entry.entityId : null)), h("span.by", null, entry.changedBy ?? "the engine"));
+    return h("li", { "data-change": entry.id.text }, h("span.number", entry.id.text), time(entry.changedAt), badge(entry.action, TONES[entry.action]), h("span.kind", entry.entityType),
+        h("span.what", nameElement(kind, entry.entityId, entry.action === "deleted" ? entry.entityId : null)), h("span.by", entry.changedBy ?? "the engine"));
 }

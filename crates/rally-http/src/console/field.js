@@ -31,7 +31,7 @@ export function field(member, value, { isBare = false, options = [] } = {}) {
         setOptions: control.setOptions,
         initial: control.read(),
         fault(phrases, ...more) {
-            fill(faults, (phrases ?? []).map((phrase) => h("span", null, phrase, " ")), more);
+            fill(faults, (phrases ?? []).map(phrase => h("span", phrase, " ")), more);
             if (phrases?.length) input.setAttribute("aria-invalid", "true");
             else input.removeAttribute("aria-invalid");
         },
@@ -59,7 +59,7 @@ function text(tag, value, attributes) {
 
 /** A number, which is sent digit for digit. What is no number is sent as a text, so that the API says what is wrong. */
 function number(value, attributes) {
-    const element = h("input", { ...attributes, type: "text", inputmode: "decimal", autocomplete: "off", value: value === null || value === undefined ? "" : String(value) });
+    const element = h("input", { ...attributes, type: "text", inputmode: "decimal", autocomplete: "off", value: String(value ?? "") });
     return {
         element,
         read() {
@@ -75,7 +75,7 @@ function list(value, attributes) {
     return {
         element,
         read() {
-            const items = element.value.split(",").map((item) => item.trim()).filter(Boolean);
+            const items = element.value.split(",").map(item => item.trim()).filter(Boolean);
             return items.length ? items : null;
         },
     };
@@ -100,6 +100,6 @@ function choice(member, value, attributes, options) {
         fill(element, none, all.map(([word, label]) => h("option", { value: word }, label ?? word)));
         element.value = chosen ?? (none.length ? "" : all[0]?.[0] ?? "");
     };
-    setOptions(member.words?.map((word) => [word]) ?? options, value);
+    setOptions(member.words?.map(word => [word]) ?? options, value);
     return { element, setOptions, read: () => element.value === "" ? null : element.value };
 }

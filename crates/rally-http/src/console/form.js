@@ -1,11 +1,13 @@
 // A form of fields, which shows the faults of an answer where they belong.
 
-import { Problem, get, onceKey, patch, post, sentence } from "./api.js";
+import { Problem, get, onceKey, patch, post, remove, sentence } from "./api.js";
+import { confirm, openDialog } from "./dialog.js";
 import { button, fill, h } from "./element.js";
 import { field } from "./field.js";
 import { print } from "./json.js";
 import { KINDS } from "./kinds.js";
 import { allPipelines } from "./names.js";
+import { say } from "./notice.js";
 import { href } from "./router.js";
 import { versionOf } from "./time.js";
 
@@ -46,10 +48,10 @@ export function formOf(fields, { verb, send, cancel, link, layout, more }) {
     const place = h("p.fault.all", { role: "alert", tabindex: "-1" });
     const submit = h("button", { type: "submit", class: "primary" }, verb);
     const form = h("form", { novalidate: true },
-        h(`div.fields${layout ?? ""}`, null, fields.map((one) => one.element)),
+        h(`div.fields${layout ?? ""}`, fields.map(one => one.element)),
         more, place,
-        h("p.acts", null, submit, cancel && button("Cancel", cancel)));
-    form.addEventListener("submit", async (event) => {
+        h("p.acts", submit, cancel && button("Cancel", cancel)));
+    form.addEventListener("submit", async event => {
         event.preventDefault();
         if (submit.disabled) return;
         submit.disabled = true;
@@ -66,15 +68,31 @@ export function formOf(fields, { verb, send, cancel, link, layout, more }) {
     return form;
 }
 
+/**
+ * Opens a form for an item of a list, or for a new one without `item`. `form` makes it; `done` gets what the API has
+ * saved.
+ */
+export function openForm(title, { form, path, item, send, done }) {
+    send ??= body => item ? patch(`${path}/${item.id}`, body) : post(path, body);
+    openDialog(title, close => form(item, {
+        cancel: close,
+        send: async body => {
+            const { body: saved } = await send(body);
+            close();
+            await done(saved);
+        },
+    }));
+}
+
 /** The form for a record of a kind: a new one without `record`. */
 export async function recordForm(kind, record, { given = {}, done, cancel }) {
     const { members, noun } = KINDS[kind];
     const pipelines = kind === "deals" ? await allPipelines() : [];
     const start = { ...given, ...record };
-    const written = members.filter((member) => !member.isRead);
+    const written = members.filter(member => !member.isRead);
     if (kind === "deals") start.pipelineId ??= pipelines[0]?.id;
-    const fields = written.map((member) => field(member, start[member.name], { options: optionsOf(member, pipelines, start.pipelineId) }));
-    const by = Object.fromEntries(fields.map((one) => [one.member.name, one]));
+    const fields = written.map(member => field(member, start[member.name], { options: optionsOf(member, pipelines, start.pipelineId) }));
+    const by = Object.fromEntries(fields.map(one => [one.member.name, one]));
     wire(by, pipelines);
     const state = { version: record?.updatedAt };
     // A repeated attempt to create must not create twice.
@@ -92,8 +110,18 @@ export async function recordForm(kind, record, { given = {}, done, cancel }) {
             throw new Problem(412, { ...error.body, detail: `somebody has changed this ${noun} since it was shown; what you have typed is kept, and saving again writes it over theirs` });
         }
     };
-    const link = (id) => h("a", { href: href(kind, id) }, `Open the other ${noun}`);
+    const link = id => h("a", { href: href(kind, id) }, `Open the other ${noun}`);
     return formOf(fields, { verb: record ? "Save" : `Create the ${noun}`, send, cancel, link, layout: ".two" });
+}
+
+/** Asks before a record is deleted. */
+export function askToDelete(kind, record, done) {
+    const { noun, name } = KINDS[kind];
+    confirm(`Delete ${name(record)}?`, `The ${noun} is deleted for good. Records that refer to it stay, and lose the reference.`, `Delete the ${noun}`, async () => {
+        await remove(`${kind}/${record.id}`);
+        say(`${name(record)} is deleted.`);
+        await done();
+    });
 }
 
 export function optionsOf(member, pipelines, pipelineId) {

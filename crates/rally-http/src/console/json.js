@@ -37,7 +37,7 @@ export function print(value, indent = "") {
     const inner = indent && indent + "  ";
     const [open, close] = indent ? ["\n" + inner, "\n" + indent] : ["", ""];
     const items = Array.isArray(value)
-        ? value.map((item) => print(item, inner))
+        ? value.map(item => print(item, inner))
         : Object.entries(value).filter(([, item]) => item !== undefined)
             .map(([name, item]) => `${JSON.stringify(name)}:${indent && " "}${print(item, inner)}`);
     const [first, last] = Array.isArray(value) ? "[]" : "{}";

@@ -14,6 +14,11 @@ export function addKey(name, words, act) {
     everywhere.set(name, { words, act });
 }
 
+/** Forgets the keys whose names begin so, as those of pages that are there no more. */
+export function dropKeys(prefix) {
+    for (const name of everywhere.keys()) if (name.startsWith(prefix)) everywhere.delete(name);
+}
+
 /** The keys of the page that is shown, in place of those of the one before. */
 export function setPageKeys(keys) {
     ofPage = new Map(Object.entries(keys).map(([name, [words, act]]) => [name, { words, act }]));
@@ -31,7 +36,7 @@ function nameOf(event) {
 
 /** Closes the menus that are open, but for one; true if there was any. */
 function closeMenus(but) {
-    const open = [...document.querySelectorAll("details.menu[open]")].filter((menu) => menu !== but);
+    const open = [...document.querySelectorAll("details.menu[open]")].filter(menu => menu !== but);
     for (const menu of open) {
         if (menu.contains(document.activeElement)) menu.firstElementChild.focus();
         menu.open = false;
@@ -40,11 +45,11 @@ function closeMenus(but) {
 }
 
 export function listen() {
-    document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
-    document.addEventListener("keydown", (event) => {
+    document.addEventListener("click", event => closeMenus(event.target.closest("details.menu")));
+    document.addEventListener("keydown", event => {
         if (event.key === "Escape" && !event.defaultPrevented && closeMenus()) event.preventDefault();
     });
-    document.addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", event => {
         if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
         if (isTyping(event) || document.querySelector("dialog[open]")) return;
         const name = before + nameOf(event);
@@ -53,7 +58,7 @@ export function listen() {
         before = "";
         if (found) {
             if (found.act(event) !== false) event.preventDefault();
-        } else if ([...everywhere.keys(), ...ofPage.keys()].some((key) => key.startsWith(`${name} `))) {
+        } else if ([...everywhere.keys(), ...ofPage.keys()].some(key => key.startsWith(`${name} `))) {
             before = `${name} `;
             forgetting = setTimeout(() => (before = ""), 1_500);
         }
@@ -63,13 +68,13 @@ export function listen() {
 /** The list of keys. */
 export function showKeys() {
     const table = (title, keys) => keys.size > 0 && [
-        h("h3", null, title),
-        h("dl.keys", null, [...keys].map(([name, { words }]) => h("div", null, h("dt", null, name.split(" ").map((key) => h("kbd", null, shown(key)))), h("dd", null, words)))),
+        h("h3", title),
+        h("dl.keys", [...keys].map(([name, { words }]) => h("div", h("dt", name.split(" ").map(key => h("kbd", shown(key)))), h("dd", words)))),
     ];
     openDialog("Keys", () => [table("On this page", ofPage), table("On every page", everywhere)]);
 }
 
 function shown(key) {
     const arrows = { ArrowUp: "\u2191", ArrowDown: "\u2193", ArrowLeft: "\u2190", ArrowRight: "\u2192" };
-    return key.replace(/Arrow\w+/, (arrow) => arrows[arrow]);
+    return key.replace(/Arrow\w+/, arrow => arrows[arrow]);
 }

@@ -17,7 +17,7 @@ export const KINDS = {
     contacts: {
         noun: "contact",
         title: "Contacts",
-        name: (record) => record.fullName,
+        name: record => record.fullName,
         link: "fullName",
         members: [
             member("fullName", "Name", "text", { isRead: true }),
@@ -48,7 +48,7 @@ export const KINDS = {
     companies: {
         noun: "company",
         title: "Companies",
-        name: (record) => record.name,
+        name: record => record.name,
         link: "name",
         members: [
             member("name", "Name", "text", { isRequired: true }),
@@ -74,7 +74,7 @@ export const KINDS = {
     deals: {
         noun: "deal",
         title: "Deals",
-        name: (record) => record.name,
+        name: record => record.name,
         link: "name",
         members: [
             member("name", "Name", "text", { isRequired: true }),
@@ -101,7 +101,7 @@ export const KINDS = {
     activities: {
         noun: "activity",
         title: "Activities",
-        name: (record) => record.subject,
+        name: record => record.subject,
         link: "subject",
         members: [
             member("subject", "Subject", "text", { isRequired: true }),
@@ -133,10 +133,10 @@ export const KINDS = {
 
 /** The kind that the feed calls so. */
 export function kindOf(noun) {
-    return Object.keys(KINDS).find((plural) => KINDS[plural].noun === noun);
+    return Object.keys(KINDS).find(plural => KINDS[plural].noun === noun);
 }
 
 /** A member by its name; filters by a tag have none. */
 export function memberOf(kind, name) {
-    return KINDS[kind].members.find((known) => known.name === name) ?? { name, label: name === "tag" ? "Tag" : name, type: "text" };
+    return KINDS[kind].members.find(known => known.name === name) ?? { name, label: name === "tag" ? "Tag" : name, type: "text" };
 }

@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 10_000;
 const END = "9223372036854775807";
 
 const readers = new Set();
-const watchers = new Set();
+let watcher = () => {};
 let state = "off";
 /** The epoch of the feed, which is another one once the tenant was put back from a copy. */
 let epoch = null;
@@ -25,14 +25,14 @@ export function follow(read, signal) {
 
 /** Calls `watch` with the state of the connection, now and at each change: "live", "lost" or "off". */
 export function watchState(watch) {
-    watchers.add(watch);
+    watcher = watch;
     watch(state);
 }
 
 function setState(next) {
     if (state === next) return;
     state = next;
-    for (const watch of watchers) watch(state);
+    watcher(state);
 }
 
 function tell(changes) {
@@ -117,6 +117,12 @@ async function run(signal) {
 function pauseAfter(error, failures) {
     const asked = error.status === 429 ? Number(error.retryAfter ?? 0) * 1_000 : 0;
     return Math.max(asked, Math.min(500 * 2 ** Math.min(failures, 6), LONGEST_PAUSE_MS));
+}
+
+/** Calls `load` soon after changes that concern it, and not more often than once in a while, until the signal. */
+export function followSeldom(load, milliseconds, signal, concerns = () => true) {
+    const again = seldom(() => Promise.resolve(load()).catch(() => {}), milliseconds, signal);
+    follow(changes => (!changes || changes.some(concerns)) && again(), signal);
 }
 
 /** Calls `act` soon and not more often than once in a while, however often it is asked to. */

@@ -1,11 +1,11 @@
 // The console: pages of one tenant behind one shell, all by the API.
 
-import { keptCredential, may, readSettings, session, signIn, signOut } from "./api.js";
+import { get, keptCredential, may, readSettings, session, signIn, signOut } from "./api.js";
 import { fill, h } from "./element.js";
-import { addKey, listen, setPageKeys, showKeys } from "./keys.js";
-import { begin, end } from "./live.js";
-import { forgetNames, forgetPipelines } from "./names.js";
-import { complain, noticePlaces } from "./notice.js";
+import { addKey, dropKeys, listen, setPageKeys, showKeys } from "./keys.js";
+import { begin, end, follow, pause } from "./live.js";
+import { forgetChanged, forgetNames, forgetPipelines } from "./names.js";
+import { complain, noticePlaces, say } from "./notice.js";
 import { current, go } from "./router.js";
 import { findFake, shell } from "./shell.js";
 import { setZone } from "./time.js";
@@ -18,6 +18,7 @@ import * as feed from "./feed.js";
 import * as importing from "./import.js";
 import * as inbox from "./inbox.js";
 import * as overview from "./overview.js";
+import * as pipelines from "./pipelines.js";
 import * as record from "./record.js";
 import * as records from "./records.js";
 import * as requests from "./requests.js";
@@ -39,6 +40,7 @@ const PAGES = {
     activities: { page: records, title: "Activities", key: "a" },
     feed: { page: feed, title: "Feed", key: "f" },
     webhooks: { page: webhooks, title: "Webhooks", key: "w", scope: "admin" },
+    pipelines: { page: pipelines, title: "Pipelines", key: "l", scope: "admin" },
     users: { page: users, title: "Users", key: "u" },
     keys: { page: apiKeys, title: "API keys", key: "k", scope: "admin" },
     settings: { page: settings, title: "Settings", key: "s", scope: "admin" },
@@ -48,6 +50,8 @@ const PAGES = {
     inbox: { page: inbox, title: "Inbox", key: "i", isFake: true },
     requests: { page: requests, title: "Requests", isFake: true },
 };
+
+const RETRY_MS = 3_000;
 
 let leaving = null;
 let place = null;
@@ -87,8 +91,9 @@ async function showPage() {
     } catch (error) {
         if (signal.aborted || error.status === 401) return;
         fill(main, h("h1", { tabindex: "-1" }, found.title), h("p.fault", { role: "alert" }, error.told ?? String(error)),
-            h("p", null, h("button", { type: "button", onclick: showPage }, "Try again")));
+            h("p", h("button", { type: "button", onclick: showPage }, "Try again")));
         if (!error.told) throw error;
+        if (!error.status) showOnceThere(signal).catch(() => {});
     } finally {
         main.removeAttribute("aria-busy");
     }
@@ -96,15 +101,41 @@ async function showPage() {
     if (!signal.aborted && [document.body, null].includes(document.activeElement)) main.querySelector("h1")?.focus();
 }
 
+/** Shows the page once the server can be reached. */
+async function showOnceThere(signal) {
+    for (let isThere = false; !isThere;) {
+        await pause(RETRY_MS, signal);
+        isThere = await get("auth/me", null, signal).then(() => true, ({ status }) => status > 0);
+    }
+    await showPage();
+}
+
 async function start() {
     const settingsRead = readSettings().then(({ timezone }) => setZone(timezone)).catch(() => setZone("UTC"));
     await Promise.all([settingsRead, findFake()]);
+    fill(document.body, frame(), noticePlaces());
+    begin();
+    session.onEnd = problem => stop(problem);
+    session.onRefusal = () => checkRights().catch(() => {});
+    await showPage();
+}
+
+/** The frame with the pages that the caller may see, and the keys to them. */
+function frame() {
     const pages = Object.entries(PAGES).filter(([, page]) => visible(page));
     place = shell(pages, stop);
-    fill(document.body, place.element, noticePlaces());
-    for (const [name, { title, key }] of pages) if (key) addKey(`g ${key}`, `Go to ${title.toLowerCase()}`, () => go(name));
-    begin();
-    session.onEnd = (problem) => stop(problem);
+    dropKeys("g ");
+    for (const [name, { title, key }] of pages) if (key) addKey(`g ${key}`, `Go to ${title}`, () => go(name));
+    return place.element;
+}
+
+/** Shows what the caller may do from now on, where it has become another thing since signing in. */
+async function checkRights() {
+    const { body: caller } = await get("auth/me");
+    if (!session.caller || caller.scopes === session.caller.scopes) return;
+    session.caller = caller;
+    place.element.replaceWith(frame());
+    say(`Your rights have changed: they are ${caller.scopes} now.`);
     await showPage();
 }
 
@@ -112,7 +143,7 @@ async function start() {
 function stop(problem) {
     leaving?.abort();
     end();
-    session.onEnd = null;
+    session.onEnd = session.onRefusal = null;
     signOut();
     forgetNames();
     forgetPipelines();
@@ -142,5 +173,6 @@ async function open() {
 
 addKey("?", "Show the keys", showKeys);
 listen();
+follow(forgetChanged, new AbortController().signal);
 addEventListener("hashchange", () => place && showPage());
 open();

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { h } from "./element.js";
-import { KINDS } from "./kinds.js";
+import { KINDS, kindOf } from "./kinds.js";
 import { href } from "./router.js";
 
 const MOST = 5_000;
@@ -14,6 +14,12 @@ let running = 0;
 /** Forgets all names, as after signing out. */
 export function forgetNames() {
     known.clear();
+}
+
+/** Forgets the names of records that have changed; all, where it is not known which have. */
+export function forgetChanged(changes) {
+    if (!changes) known.clear();
+    for (const { entityType, entityId } of changes ?? []) known.delete(`${kindOf(entityType)}/${entityId}`);
 }
 
 /** Keeps a name that was read anyway. */
@@ -44,7 +50,7 @@ async function read(kind, id) {
 
 /** Runs so many at once, and the others after them. */
 function inTurn(act) {
-    return new Promise((resolve) => {
+    return new Promise(resolve => {
         waiting.push(() => act().then(resolve).finally(next));
         if (running < AT_ONCE) {
             running += 1;
@@ -64,14 +70,14 @@ export function nameElement(kind, id, name) {
     if (!id) return null;
     const element = kind === "users" ? h("span") : h("a", { href: href(kind, id) });
     element.textContent = name ?? "\u2026";
-    if (!name) nameOf(kind, id).then((read) => (element.textContent = read));
+    if (!name) nameOf(kind, id).then(read => (element.textContent = read));
     return element;
 }
 
 let pipelines = null;
 /** The pipelines, the default one first. */
 export function allPipelines() {
-    pipelines ??= readPipelines().catch((error) => {
+    pipelines ??= readPipelines().catch(error => {
         pipelines = null;
         throw error;
     });

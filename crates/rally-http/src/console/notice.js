@@ -8,7 +8,7 @@ const urgent = h("div.notices", { role: "alert" });
 
 /** The places of the notices, which stay through all pages. */
 export function noticePlaces() {
-    return h("div.notice-places", null, polite, urgent);
+    return h("div.notice-places", polite, urgent);
 }
 
 /** Says that something has been done. `acts` are pairs of a text and what it does. */
@@ -23,7 +23,7 @@ export function complain(error, ...acts) {
 }
 
 function show(place, text, acts, stays) {
-    const notice = h("div.notice", null, h("p", null, text));
+    const notice = h("div.notice", h("p", text));
     const remove = () => notice.remove();
     for (const [name, act] of acts) {
         notice.append(button(name, () => {
@@ -31,8 +31,10 @@ function show(place, text, acts, stays) {
             act();
         }));
     }
-    notice.append(button("\u00d7", remove, { "aria-label": "Put away", class: "quiet" }));
+    notice.append(button("\u00d7", remove, { "aria-label": "Dismiss", class: "quiet" }));
     place.append(notice);
     while (place.children.length > 4) place.firstChild.remove();
-    if (!stays) setTimeout(remove, SECONDS * 1000);
+    // Whoever reads it, or is about to use it, keeps it.
+    const leave = () => notice.matches(":hover, :focus-within") ? setTimeout(leave, 1_000) : remove();
+    if (!stays) setTimeout(leave, SECONDS * 1_000);
 }

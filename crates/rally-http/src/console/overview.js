@@ -3,8 +3,9 @@
 import { get, may, send, session } from "./api.js";
 import { grouped, money, plural } from "./decimal.js";
 import { badge, facts, fill, h, heading } from "./element.js";
+import { region } from "./grid.js";
 import { KINDS } from "./kinds.js";
-import { follow, seldom } from "./live.js";
+import { followSeldom } from "./live.js";
 import { allPipelines } from "./names.js";
 import { href } from "./router.js";
 import { currentZone, time } from "./time.js";
@@ -13,42 +14,41 @@ const EVERY_MS = 2_000;
 
 export async function show({ main, signal }) {
     const [counts, pipelines, server] = [h("ul.counts"), h("div.forecasts"), h("div")];
-    fill(main, heading("Overview"), counts, h("h2", null, "Pipelines"), pipelines, h("h2", null, "Server"), server);
+    fill(main, heading("Overview"), counts, h("h2", "Pipelines"), pipelines, h("h2", "Server"), server);
     const load = async () => {
         await Promise.all([showCounts(counts, signal), showPipelines(pipelines, signal)]);
         fill(server, await serverFacts());
     };
-    const again = seldom(() => load().catch(() => {}), EVERY_MS, signal);
-    follow(again, signal);
+    followSeldom(load, EVERY_MS, signal);
     await load();
 }
 
 async function showCounts(place, signal) {
     const kinds = Object.entries(KINDS);
     const totals = await Promise.all(kinds.map(([kind]) => get(kind, { limit: 1, count: true, fields: "id" }, signal)));
-    fill(place, kinds.map(([kind, { title }], at) => h("li", null, h("a", { href: href(kind) },
-        h("strong", null, grouped(totals[at].total)), h("span", null, title)))));
+    fill(place, kinds.map(([kind, { title }], at) => h("li", h("a", { href: href(kind) },
+        h("strong", grouped(totals[at].total)), h("span", title)))));
     if (totals.every(({ total }) => total === "0") && may("write")) {
-        place.after(h("p.empty", null, "Nothing is here yet. Begin with ", h("a", { href: href("contacts", { new: "1" }) }, "a contact"), ", or ", h("a", { href: href("contacts", "import") }, "import a file"), "."));
+        place.after(h("p.empty", "Nothing is here yet. Begin with ", h("a", { href: href("contacts", { new: "1" }) }, "a contact"), ", or ", h("a", { href: href("contacts", "import") }, "import a file"), "."));
     }
 }
 
 async function showPipelines(place, signal) {
     const all = await allPipelines();
     const forecasts = await Promise.all(all.map(({ id }) => get(`pipelines/${id}/forecast`, null, signal)));
-    fill(place, all.map((pipeline, at) => h("section.table-place", { tabindex: "0", "aria-label": pipeline.name }, h("table", null,
-        h("caption", null, h("a", { href: href("board", { pipeline: pipeline.id }) }, pipeline.name)),
-        h("thead", null, h("tr", null, ["Stage", "Deals", "Sum", "Weighted"].map((name, column) => h("th", { scope: "col", class: column ? "number" : null }, name)))),
-        h("tbody", null, forecasts[at].body.stages.map((stage) => h("tr", null,
+    fill(place, all.map((pipeline, at) => region(pipeline.name,
+        h("caption", h("a", { href: href("board", { pipeline: pipeline.id }) }, pipeline.name)),
+        h("thead", h("tr", ["Stage", "Deals", "Sum", "Weighted"].map((name, column) => h("th", { scope: "col", class: column ? "number" : null }, name)))),
+        h("tbody", forecasts[at].body.stages.map(stage => h("tr",
             h("th", { scope: "row" }, stage.name),
-            h("td.number", null, grouped(stage.count)),
-            h("td.number", null, stage.sums.map((sum) => h("div", null, money(sum.value, sum.currency)))),
-            h("td.number", null, stage.sums.map((sum) => h("div", null, money(sum.weighted, sum.currency)))))))))));
+            h("td.number", grouped(stage.count)),
+            h("td.number", stage.sums.map(sum => h("div", money(sum.value, sum.currency)))),
+            h("td.number", stage.sums.map(sum => h("div", money(sum.weighted, sum.currency))))))))));
 }
 
 async function serverFacts() {
     const { caller, settings, rate, about } = session;
-    const ready = await send("GET", "readyz").then(() => badge("ready", "won")).catch((error) => h("span", null, badge("not ready", "lost"), " ", error.message));
+    const ready = await send("GET", "readyz").then(() => badge("ready", "won")).catch(error => h("span", badge("not ready", "lost"), " ", error.message));
     return facts([
         ["State", ready],
         about && ["Version", about.version],
@@ -58,6 +58,6 @@ async function serverFacts() {
         settings && ["Profile", settings.profile],
         ["Time zone", currentZone()],
         ["Rate limit", rate ? `${plural(rate.remaining, "request")} of ${grouped(rate.limit)} left in this minute` : "none"],
-        ["API", h("span", null, h("a", { href: "docs", target: "_blank", rel: "noopener" }, "operations"), ", ", h("a", { href: "docs/guide", target: "_blank", rel: "noopener" }, "rules"))],
+        ["API", h("span", h("a", { href: "docs", target: "_blank", rel: "noopener" }, "operations"), ", ", h("a", { href: "docs/guide", target: "_blank", rel: "noopener" }, "rules"))],
     ]);
 }

@@ -18,7 +18,7 @@ export function picker({ kind, id, value, attributes, onchoose }) {
     const list = h("ul.options", { id: listId, role: "listbox", hidden: true, "aria-label": "Found" });
     const state = { chosen: value ?? null, shown: "", at: -1, asked: 0, timer: null };
 
-    const choose = (record) => {
+    const choose = record => {
         state.chosen = record?.id ?? null;
         state.shown = input.value = record?.name ?? "";
         if (record) keepName(kind, record.id, record.name);
@@ -31,15 +31,15 @@ export function picker({ kind, id, value, attributes, onchoose }) {
         input.setAttribute("aria-expanded", "false");
         input.removeAttribute("aria-activedescendant");
     };
-    const show = (records) => {
-        const options = records.map((record) => h("li", {
+    const show = records => {
+        const options = records.map(record => h("li", {
             role: "option", id: newId("option"), "aria-selected": "false",
             // Before the field loses the focus, which closes the list.
-            onmousedown: (event) => {
+            onmousedown: event => {
                 event.preventDefault();
                 choose(record);
             },
-        }, record.name, record.more && h("small", null, " ", record.more)));
+        }, record.name, record.more && h("small", " ", record.more)));
         fill(list, options.length ? options : h("li", { role: "option", "aria-disabled": "true", "aria-selected": "false" }, "Nothing found"));
         state.records = records;
         list.hidden = false;
@@ -50,7 +50,7 @@ export function picker({ kind, id, value, attributes, onchoose }) {
         const records = await find(kind, input.value.trim()).catch(() => []);
         if (asked === state.asked && document.activeElement === input) show(records);
     };
-    const walk = (by) => {
+    const walk = by => {
         const options = [...list.children];
         if (list.hidden || !options.length) return search();
         state.at = (state.at + by + options.length) % options.length;
@@ -63,7 +63,7 @@ export function picker({ kind, id, value, attributes, onchoose }) {
         clearTimeout(state.timer);
         state.timer = setTimeout(search, AFTER_MS);
     });
-    input.addEventListener("keydown", (event) => {
+    input.addEventListener("keydown", event => {
         if (event.key === "ArrowDown") walk(1);
         else if (event.key === "ArrowUp") walk(-1);
         else if (event.key === "Enter" && !list.hidden && state.records?.[state.at]) choose(state.records[state.at]);
@@ -79,17 +79,17 @@ export function picker({ kind, id, value, attributes, onchoose }) {
             if (state.chosen) choose(null);
         } else input.value = state.shown;
     });
-    if (value) nameOf(kind, value).then((name) => (state.shown = input.value = name));
-    return { element: h("div.picker", null, input, list), input, read: () => state.chosen, reset: () => choose(null) };
+    if (value) nameOf(kind, value).then(name => (state.shown = input.value = name));
+    return { element: h("div.picker", input, list), input, read: () => state.chosen, reset: () => choose(null) };
 }
 
 async function find(kind, text) {
     if (kind === "users") {
         const wanted = text.toLowerCase();
         const users = await allUsers();
-        return users.filter((user) => `${user.name} ${user.email}`.toLowerCase().includes(wanted)).slice(0, MOST)
-            .map((user) => ({ id: user.id, name: user.name, more: user.email }));
+        return users.filter(user => `${user.name} ${user.email}`.toLowerCase().includes(wanted)).slice(0, MOST)
+            .map(user => ({ id: user.id, name: user.name, more: user.email }));
     }
     const { body } = await get(kind, { q: text, limit: MOST });
-    return body.map((record) => ({ id: record.id, name: KINDS[kind].name(record), more: record.email ?? record.domain ?? record.stageName }));
+    return body.map(record => ({ id: record.id, name: KINDS[kind].name(record), more: record.email ?? record.domain ?? record.stageName }));
 }

@@ -17,8 +17,8 @@ export function qualification(id, signal) {
     const show = () => {
         state.isEditing = false;
         const { bant } = state;
-        fill(place, facts([["Score", bant.score === null ? "not rated" : `${bant.score} of 100`], ...CRITERIA.map(([name, label]) => [label, ratingOf(bant[name])]), bant.notes && ["Notes", h("span.long", null, bant.notes)]]),
-            may("write") && h("p.acts", null, button("Edit the qualification", edit)));
+        fill(place, facts([["Score", bant.score === null ? "not rated" : `${bant.score} of 100`], ...CRITERIA.map(([name, label]) => [label, ratingOf(bant[name])]), bant.notes && ["Notes", h("span.long", bant.notes)]]),
+            may("write") && h("p.acts", button("Edit the qualification", edit)));
     };
     const edit = () => {
         state.isEditing = true;
@@ -29,7 +29,7 @@ export function qualification(id, signal) {
             ]),
             field({ name: "notes", label: "Notes", type: "long" }, state.bant.notes),
         ];
-        const values = Object.fromEntries(fields.map((one) => [one.member.name, one]));
+        const values = Object.fromEntries(fields.map(one => [one.member.name, one]));
         const send = async () => {
             const criteria = CRITERIA.map(([name]) => {
                 const word = values[`${name}.rating`].read();

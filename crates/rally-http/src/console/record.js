@@ -1,13 +1,12 @@
 // One record: its members, what it is linked with, and what happened to it.
 
-import { get, may, remove } from "./api.js";
+import { get, may } from "./api.js";
 import { count, plural } from "./decimal.js";
-import { confirm } from "./dialog.js";
 import { button, facts, fill, h, heading } from "./element.js";
-import { recordForm } from "./form.js";
+import { askToDelete, recordForm } from "./form.js";
 import { KINDS } from "./kinds.js";
 import { setPageKeys } from "./keys.js";
-import { follow, seldom } from "./live.js";
+import { followSeldom } from "./live.js";
 import { say } from "./notice.js";
 import { go, href } from "./router.js";
 import { shown } from "./table.js";
@@ -25,8 +24,8 @@ export async function show({ main, parts: [kind, id], signal }) {
 
     const showMembers = () => {
         state.isEditing = false;
-        const hidden = (member) => member.only && !member.only.includes(state.record.activityType);
-        fill(content, facts(members.filter((member) => !hidden(member)).map((member) => [member.label, shownAlone(kind, member, state.record)])));
+        const hidden = member => member.only && !member.only.includes(state.record.activityType);
+        fill(content, facts(members.filter(member => !hidden(member)).map(member => [member.label, shownAlone(kind, member, state.record)])));
     };
     const leave = () => {
         showMembers();
@@ -37,7 +36,7 @@ export async function show({ main, parts: [kind, id], signal }) {
         state.isEditing = true;
         const form = await recordForm(kind, state.record, {
             cancel: leave,
-            done: (record) => {
+            done: record => {
                 state.record = record;
                 showTop();
                 leave();
@@ -45,15 +44,11 @@ export async function show({ main, parts: [kind, id], signal }) {
                 happened.load();
             },
         });
-        form.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && leave());
+        form.addEventListener("keydown", event => event.key === "Escape" && !event.defaultPrevented && leave());
         fill(content, form);
         form.querySelector("input, select")?.focus();
     };
-    const ask = () => confirm(`Delete ${name(state.record)}?`, `The ${noun} is deleted for good. What refers to it stays, without the reference.`, `Delete the ${noun}`, async () => {
-        await remove(`${kind}/${id}`);
-        say(`${name(state.record)} is deleted.`);
-        go(kind);
-    });
+    const ask = () => askToDelete(kind, state.record, () => go(kind));
     const title1 = heading("");
     const showTop = () => {
         title1.textContent = name(state.record);
@@ -76,12 +71,12 @@ export async function show({ main, parts: [kind, id], signal }) {
     };
 
     fill(top, may("write") && [button("Edit", edit), button("Delete", ask, { class: "danger" }), kind !== "activities" && h("a.button", { href: href("activities", { new: "1", [related.at(-1)[1]]: id }) }, "New activity")]);
-    fill(main, h("p.trail", null, h("a", { href: href(kind) }, title), " \u203a"), title1, top, h("div.record", null,
-        h("div", null, content, bant?.element), h("div", null, links, happened.element)));
-    await Promise.all([load(), happened.load(), bant?.load()]);
+    fill(main, h("p.trail", h("a", { href: href(kind) }, title), " \u203a"), title1, top, h("div.record",
+        h("div", content, bant?.element), h("div", related.length > 0 && links, happened.element)));
+    const loadAll = () => Promise.all([load(), happened.load(), bant?.load()]);
+    await loadAll();
     setPageKeys(may("write") ? { e: ["Edit", () => { edit(); }], Delete: [`Delete the ${noun}`, ask] } : {});
-    const again = seldom(() => Promise.all([load(), happened.load(), bant?.load()]).catch(() => {}), EVERY_MS, signal);
-    follow((changes) => (!changes || changes.some((change) => change.entityId === id || change.entityType === "activity")) && again(), signal);
+    followSeldom(loadAll, EVERY_MS, signal, change => change.entityId === id || change.entityType === "activity");
 }
 
 function sentenceOf(noun) {
@@ -90,7 +85,7 @@ function sentenceOf(noun) {
 
 /** A member where the whole record is shown: texts of many lines stay so. */
 function shownAlone(kind, member, record) {
-    if (member.type === "long" && record[member.name]) return h("span.long", null, record[member.name]);
+    if (member.type === "long" && record[member.name]) return h("span.long", record[member.name]);
     if (member.name === KINDS[kind].link) return String(record[member.name] ?? "");
     if (member.type === "url" && /^https?:\/\//.test(record[member.name] ?? "")) return h("a", { href: record[member.name], target: "_blank", rel: "noopener noreferrer" }, record[member.name]);
     return shown(kind, member, record);
@@ -103,9 +98,9 @@ async function showLinks(place, related, id, signal) {
     fill(place, h("h2", { id: "links" }, "Links"), related.map(([kind, member], at) => {
         const { body, total } = totals[at];
         const { title, name } = KINDS[kind];
-        if (total === "0") return h("p", null, `No ${title.toLowerCase()}`);
-        return h("div", null, h("h3", null, h("a", { href: href(kind, { [member]: id }) }, title), ` (${total})`),
-            h("ul", null, body.map((record) => h("li", null, h("a", { href: href(kind, record.id) }, name(record)), record.stageName && ` \u00b7 ${record.stageName}`)),
-                count(total) > body.length && h("li", null, h("a", { href: href(kind, { [member]: id }) }, `All ${plural(total, "record")}`))));
+        if (total === "0") return h("p", `No ${title.toLowerCase()}`);
+        return h("div", h("h3", h("a", { href: href(kind, { [member]: id }) }, title), ` (${total})`),
+            h("ul", body.map(record => h("li", h("a", { href: href(kind, record.id) }, name(record)), record.stageName && ` \u00b7 ${record.stageName}`)),
+                count(total) > body.length && h("li", h("a", { href: href(kind, { [member]: id }) }, `All ${plural(total, "record")}`))));
     }));
 }

@@ -1,13 +1,13 @@
 // Contacts, companies, deals and activities, each as a table.
 
-import { get, may, remove } from "./api.js";
+import { get, may } from "./api.js";
 import { count } from "./decimal.js";
-import { confirm, openDialog } from "./dialog.js";
+import { openDialog } from "./dialog.js";
 import { button, empty, fill, filterSelect, h, heading, labelled, newId } from "./element.js";
 import { exportMenu } from "./export.js";
-import { recordForm } from "./form.js";
+import { askToDelete, recordForm } from "./form.js";
 import { KINDS, memberOf } from "./kinds.js";
-import { follow, seldom } from "./live.js";
+import { followSeldom } from "./live.js";
 import { setPageKeys } from "./keys.js";
 import { allPipelines } from "./names.js";
 import { complain, say } from "./notice.js";
@@ -33,10 +33,11 @@ export async function show({ main, parts: [kind], query, signal }) {
     delete state.query.offset;
     delete state.query.new;
     const mayWrite = may("write");
-    const pages = paging((offset) => load(offset).then(() => rows.element.focus()).catch(complain));
+    const pages = paging(offset => load(offset).then(() => rows.element.focus()).catch(complain));
+    const ask = record => askToDelete(kind, record, () => load(state.offset));
     const rows = table({ kind, caption: title, mayEdit: mayWrite, acts: mayWrite ? [["Delete", ask, { class: "danger" }]] : [] });
     const nothing = h("div");
-    const setColumns = () => rows.setColumns(chosenColumns(kind).map((column) => memberOf(kind, column)));
+    const setColumns = () => rows.setColumns(chosenColumns(kind).map(column => memberOf(kind, column)));
     const search = h("input", { type: "search", "aria-label": `Search ${title.toLowerCase()}`, placeholder: "Search", value: query.q ?? "" });
     const filters = await filterBar(kind, state.query, () => load(0).catch(complain));
     let typing = null;
@@ -60,35 +61,28 @@ export async function show({ main, parts: [kind], query, signal }) {
         return undefined;
     }
     function create() {
-        openDialog(`New ${noun}`, (close) => {
-            const place = h("div", null, "\u2026");
+        openDialog(`New ${noun}`, close => {
+            const place = h("div", "\u2026");
             recordForm(kind, null, {
                 given: givenBy(kind, state.query),
                 cancel: close,
-                done: (record) => {
+                done: record => {
                     close();
                     say(`${name(record)} is created.`, ["Open", () => go(kind, record.id)]);
                     load(state.offset).catch(complain);
                 },
-            }).then((form) => {
+            }).then(form => {
                 fill(place, form);
                 form.querySelector("input, select")?.focus();
-            }).catch((error) => fill(place, h("p.fault", { role: "alert" }, error.told)));
+            }).catch(error => fill(place, h("p.fault", { role: "alert" }, error.told)));
             return place;
-        });
-    }
-    function ask(record) {
-        confirm(`Delete ${name(record)}?`, `The ${noun} is deleted for good. What refers to it stays, without the reference.`, `Delete the ${noun}`, async () => {
-            await remove(`${kind}/${record.id}`);
-            say(`${name(record)} is deleted.`);
-            await load(state.offset);
         });
     }
 
     setColumns();
     fill(main,
         heading(title),
-        h("div.bar", null, search, filters.element, filterSelect("Order", Object.entries(ORDERS), state.query.order, (order) => {
+        h("div.bar", search, filters.element, filterSelect("Order", Object.entries(ORDERS), state.query.order, order => {
             state.query.order = order;
             load(0).catch(complain);
         }, null),
@@ -103,21 +97,20 @@ export async function show({ main, parts: [kind], query, signal }) {
         rows.element, nothing, pages.element);
     setPageKeys({
         "/": ["Search", () => search.focus()],
-        ...(mayWrite && { n: [`New ${noun}`, create], e: ["Edit the row", () => withRow((record) => rows.edit(record.id))], Delete: ["Delete the row", () => withRow(ask)] }),
+        ...(mayWrite && { n: [`New ${noun}`, create], e: ["Edit the row", () => withRow(record => rows.edit(record.id))], Delete: ["Delete the row", () => withRow(ask)] }),
         j: ["Next row", () => rows.walk(1)],
-        k: ["Row before", () => rows.walk(-1)],
+        k: ["Previous row", () => rows.walk(-1)],
         "]": ["Next page", () => pages.next()],
-        "[": ["Page before", () => pages.previous()],
+        "[": ["Previous page", () => pages.previous()],
     });
-    const withRow = (act) => {
+    const withRow = act => {
         const record = rows.focused();
         if (!record || rows.isEditing) return false;
         act(record);
         return true;
     };
     await load(state.offset);
-    const again = seldom(() => load(state.offset).catch(() => {}), EVERY_MS, signal);
-    follow((changes) => (!changes || changes.some(({ entityType }) => entityType === noun || kind === "deals")) && again(), signal);
+    followSeldom(() => load(state.offset), EVERY_MS, signal, ({ entityType }) => entityType === noun || kind === "deals");
     if (query.new && mayWrite) create();
 }
 
@@ -159,44 +152,44 @@ function nothingThere(kind, query, mayWrite, create) {
 
 /** What a new record begins with: what the table is filtered by. */
 function givenBy(kind, query) {
-    return Object.fromEntries(Object.entries(query).filter(([name, value]) => value && KINDS[kind].members.some((member) => member.name === name && !member.isRead)));
+    return Object.fromEntries(Object.entries(query).filter(([name, value]) => value && KINDS[kind].members.some(member => member.name === name && !member.isRead)));
 }
 
 async function filterBar(kind, query, changed) {
     const pipelines = kind === "deals" ? await allPipelines() : [];
     const summary = h("summary");
     const tell = () => {
-        const set = KINDS[kind].filters.filter((name) => query[name]).length;
+        const set = KINDS[kind].filters.filter(name => query[name]).length;
         summary.textContent = set ? `Filters (${set})` : "Filters";
     };
     tell();
-    const fields = KINDS[kind].filters.map((name) => filterField(kind, name, query, pipelines, () => {
+    const fields = KINDS[kind].filters.map(name => filterField(kind, name, query, pipelines, () => {
         tell();
         changed();
     }));
-    return { element: h("details.menu", null, summary, h("div.filters", { role: "group", "aria-label": "Filters" }, fields)) };
+    return { element: h("details.menu", summary, h("div.filters", { role: "group", "aria-label": "Filters" }, fields)) };
 }
 
 function filterField(kind, name, query, pipelines, changed) {
     const member = memberOf(kind, name);
     const id = newId("filter");
-    const set = (value) => {
+    const set = value => {
         query[name] = value ?? "";
         changed();
     };
     const words = name === "status" && kind === "deals" ? ["open", "won", "lost"] : member.words;
     if (words || member.type === "stage") {
-        const options = words?.map((word) => [word]) ?? pipelines.flatMap((pipeline) => pipeline.stages.map((stage) => [stage.id, pipelines.length > 1 ? `${pipeline.name}: ${stage.name}` : stage.name]));
+        const options = words?.map(word => [word]) ?? pipelines.flatMap(pipeline => pipeline.stages.map(stage => [stage.id, pipelines.length > 1 ? `${pipeline.name}: ${stage.name}` : stage.name]));
         return filterSelect(member.label, options, query[name], set);
     }
     if (member.type === "reference") return labelled(member.label, id, picker({ kind: member.of, id, value: query[name], onchoose: set }).element);
-    return labelled(member.label, id, h("input", { id, type: "text", value: query[name] ?? "", onchange: (event) => set(event.target.value.trim()) }));
+    return labelled(member.label, id, h("input", { id, type: "text", value: query[name] ?? "", onchange: event => set(event.target.value.trim()) }));
 }
 
-const columnsKey = (kind) => `rally.columns.${kind}`;
+const columnsKey = kind => `rally.columns.${kind}`;
 
 function chosenColumns(kind) {
-    const kept = (localStorage.getItem(columnsKey(kind)) ?? "").split(",").filter((name) => KINDS[kind].members.some((member) => member.name === name));
+    const kept = (localStorage.getItem(columnsKey(kind)) ?? "").split(",").filter(name => KINDS[kind].members.some(member => member.name === name));
     return kept.length ? kept : KINDS[kind].columns;
 }
 
@@ -207,12 +200,12 @@ function columnsMenu(kind, standard, changed) {
     const set = (name, isShown) => {
         if (isShown) chosen.add(name);
         else chosen.delete(name);
-        localStorage.setItem(columnsKey(kind), members.map((member) => member.name).filter((known) => chosen.has(known)).join(","));
+        localStorage.setItem(columnsKey(kind), members.map(member => member.name).filter(known => chosen.has(known)).join(","));
         changed();
     };
     const boxes = members.map(({ name, label }) => {
         const id = newId("column");
-        return h("li", null, h("input", { type: "checkbox", id, checked: chosen.has(name), disabled: name === link, onchange: (event) => set(name, event.target.checked) }), h("label", { for: id }, label));
+        return h("li", h("input", { type: "checkbox", id, checked: chosen.has(name), disabled: name === link, onchange: event => set(name, event.target.checked) }), h("label", { for: id }, label));
     });
-    return h("details.menu", null, h("summary", null, "Columns"), h("ul.boxes", null, boxes));
+    return h("details.menu", h("summary", "Columns"), h("ul.boxes", boxes));
 }

@@ -32,27 +32,27 @@ export function shell(pages, leave) {
         menu.setAttribute("aria-expanded", String(open));
     }, { class: "menu", "aria-expanded": "false", "aria-controls": "pages" });
     const state = h("span.state", { role: "status" });
-    watchState((name) => {
+    watchState(name => {
         const [word, words] = STATES[name];
         state.className = `state ${name}`;
         state.title = words;
         fill(state, h("span.dot", { "aria-hidden": "true" }), word);
     });
     const { caller } = session;
-    const header = h("header.top", null,
+    const header = h("header.top",
         h("a.skip", { href: "#main", onclick: skip }, "Skip to the page"),
         menu,
         h("a.brand", { href: "#/overview" }, "Rally"),
         h("span.tenant", { title: "Tenant" }, caller.tenantSlug),
-        session.isFake && h("span.badge.open", null, "fake"),
+        session.isFake && h("span.badge.open", "fake"),
         state,
         h("span.who", { title: `scopes: ${caller.scopes}` }, caller.email ?? `key ${caller.name}`),
         button("?", showKeys, { "aria-label": "Keys", title: "Keys (?)", class: "quiet" }),
         button("Sign out", () => leave()));
     const slot = h("div.slot");
     return {
-        element: h("div.shell", null, header, nav, slot),
-        setMain: (main) => fill(slot, main),
+        element: h("div.shell", header, nav, slot),
+        setMain: main => fill(slot, main),
         setPage(name) {
             nav.classList.remove("open");
             menu.setAttribute("aria-expanded", "false");

@@ -8,17 +8,17 @@ import { formOf } from "./form.js";
 /** The page; `done` is called once somebody is signed in. */
 export function form(why, done) {
     const keep = h("input", { type: "checkbox", id: "keep" });
-    const kept = () => h("p.check", null, keep, h("label", { for: "keep" }, "Keep me signed in in this tab"), h("small", null, "Otherwise a reload of the page signs out. Nothing is kept beyond the tab."));
+    const kept = () => h("p.check", keep, h("label", { for: "keep" }, "Keep me signed in in this tab"), h("small", "Otherwise you are signed out when the page is loaded anew. Nothing is kept beyond the tab."));
     const place = h("div");
     const ways = [
         ["password", "E-mail and password", () => byPassword(keep, kept, done)],
         ["key", "API key", () => byKey(keep, kept, done)],
     ];
-    const show = (name) => fill(place, ways.find(([known]) => known === name)[2]());
-    const choose = h("fieldset.ways", null, h("legend", null, "Sign in by"), ways.map(([name, label], at) => h("label", null,
+    const show = name => fill(place, ways.find(([known]) => known === name)[2]());
+    const choose = h("fieldset.ways", h("legend", "Sign in by"), ways.map(([name, label], at) => h("label",
         h("input", { type: "radio", name: "way", value: name, checked: at === 0, onchange: () => show(name) }), label)));
     show("password");
-    return h("main.sign-in", null, h("h1", { tabindex: "-1" }, "Rally"), why && h("p.fault", { role: "alert" }, why), choose, place);
+    return h("main.sign-in", h("h1", { tabindex: "-1" }, "Rally"), why && h("p.fault", { role: "alert" }, why), choose, place);
 }
 
 function byPassword(keep, kept, done) {

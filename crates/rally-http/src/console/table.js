@@ -2,9 +2,10 @@
 
 import { Problem, get, patch } from "./api.js";
 import { grouped, money } from "./decimal.js";
-import { badge, button, fill, h } from "./element.js";
+import { badge, button, buttonFor, fill, h } from "./element.js";
 import { field } from "./field.js";
 import { changesOf, clearFaults, showFaults } from "./form.js";
+import { actsHead, region } from "./grid.js";
 import { print } from "./json.js";
 import { KINDS } from "./kinds.js";
 import { allPipelines, nameElement } from "./names.js";
@@ -21,7 +22,7 @@ export function shown(kind, member, record) {
     if (member.shown && record[member.shown]) {
         return member.type === "reference" ? nameElement(member.of, value, record[member.shown]) : record[member.shown];
     }
-    if (value === null || value === undefined) return null;
+    if ((value ?? null) === null) return null;
     switch (member.type) {
         case "instant": return time(value);
         case "reference": return nameElement(member.of, value);
@@ -35,26 +36,26 @@ export function shown(kind, member, record) {
 }
 
 function pipelineName(id) {
-    const element = h("span", null, "\u2026");
-    allPipelines().then((all) => (element.textContent = all.find((known) => known.id === id)?.name ?? id)).catch(() => (element.textContent = id));
+    const element = h("span", "\u2026");
+    allPipelines().then(all => (element.textContent = all.find(known => known.id === id)?.name ?? id)).catch(() => (element.textContent = id));
     return element;
 }
 
-const isNumber = (member) => ["number", "money"].includes(member.type);
+const isNumber = member => ["number", "money"].includes(member.type);
 
 /** The table. `acts` are the buttons of a row: pairs of a text and what it does with the record. */
 export function table({ kind, caption, mayEdit, acts = [] }) {
     const head = h("thead");
     const body = h("tbody");
     const rows = new Map();
-    const element = h("div.table-place", { tabindex: "0", role: "region", "aria-label": caption }, h("table", null, h("caption.hidden", null, caption), head, body));
+    const element = region(caption, h("caption.hidden", caption), head, body);
     const state = { columns: [], editing: null };
 
-    const cells = (record) => [
-        state.columns.map((member) => h(isNumber(member) ? "td.number" : "td", { "data-member": member.name }, shown(kind, member, record))),
-        (mayEdit || acts.length > 0) && h("td.acts", null,
-            mayEdit && button("Edit", () => edit(record.id), { "aria-label": `Edit ${KINDS[kind].name(record)}` }),
-            acts.map(([name, act, attributes]) => button(name, () => act(rows.get(record.id).record), { "aria-label": `${name} ${KINDS[kind].name(record)}`, ...attributes }))),
+    const cells = record => [
+        state.columns.map(member => h(isNumber(member) ? "td.number" : "td", { "data-member": member.name }, shown(kind, member, record))),
+        (mayEdit || acts.length > 0) && h("td.acts",
+            mayEdit && buttonFor(KINDS[kind].name(record), "Edit", () => edit(record.id)),
+            acts.map(([text, act, attributes]) => buttonFor(KINDS[kind].name(record), text, () => act(rows.get(record.id).record), attributes))),
     ];
     const edit = (id, name) => {
         if (state.editing) return;
@@ -66,9 +67,9 @@ export function table({ kind, caption, mayEdit, acts = [] }) {
         });
         state.editing.focus(name);
     };
-    const rowOf = (record) => {
+    const rowOf = record => {
         const row = h("tr", { "data-id": record.id });
-        if (mayEdit) row.addEventListener("dblclick", (event) => !event.target.closest("a, button, input, select") && edit(record.id, event.target.closest("td")?.dataset.member));
+        if (mayEdit) row.addEventListener("dblclick", event => !event.target.closest("a, button, input, select") && edit(record.id, event.target.closest("td")?.dataset.member));
         return row;
     };
     return {
@@ -77,11 +78,11 @@ export function table({ kind, caption, mayEdit, acts = [] }) {
         get isEditing() {
             return state.editing !== null;
         },
-        record: (id) => rows.get(id)?.record,
+        record: id => rows.get(id)?.record,
         setColumns(members) {
             state.columns = members;
-            fill(head, h("tr", null, members.map((member) => h("th", { scope: "col", class: isNumber(member) ? "number" : null }, member.label)),
-                (mayEdit || acts.length > 0) && h("th", { scope: "col" }, h("span.hidden", null, "Actions"))));
+            fill(head, h("tr", members.map(member => h("th", { scope: "col", class: isNumber(member) ? "number" : null }, member.label)),
+                (mayEdit || acts.length > 0) && actsHead()));
             rows.clear();
             fill(body);
         },
@@ -107,7 +108,7 @@ export function table({ kind, caption, mayEdit, acts = [] }) {
         /** Moves the focus to the row so many rows on; true if there is one. */
         walk(by) {
             const links = [...body.querySelectorAll("tr > td:first-child a, tr > td:first-child button")];
-            const at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+            const at = links.findIndex(link => link.closest("tr").contains(document.activeElement));
             const next = links[at < 0 ? 0 : Math.min(Math.max(at + by, 0), links.length - 1)];
             next?.focus();
             return Boolean(next);
@@ -131,12 +132,12 @@ function editor(kind, row, columns, leave) {
     const { inline, noun } = KINDS[kind];
     const { record } = row;
     // A name that is computed is edited by what it is made of.
-    const members = columns.flatMap((member) => member.name === "fullName" ? ["firstName", "lastName"] : [member.name])
-        .filter((name) => inline.includes(name)).map((name) => KINDS[kind].members.find((known) => known.name === name));
-    const fields = members.map((member) => field(member, record[member.name], { isBare: true }));
+    const members = columns.flatMap(member => member.name === "fullName" ? ["firstName", "lastName"] : [member.name])
+        .filter(name => inline.includes(name)).map(name => KINDS[kind].members.find(known => known.name === name));
+    const fields = members.map(member => field(member, record[member.name], { isBare: true }));
     const state = { version: record.updatedAt };
     const place = h("p.fault.all", { role: "alert", tabindex: "-1" });
-    const link = (id) => h("a", { href: href(kind, id) }, `Open the other ${noun}`);
+    const link = id => h("a", { href: href(kind, id) }, `Open the other ${noun}`);
     const save = async () => {
         clearFaults(fields, place);
         const changes = changesOf(fields);
@@ -158,19 +159,19 @@ function editor(kind, row, columns, leave) {
         return undefined;
     };
     const form = h("form.inline", { novalidate: true, "aria-label": `Edit ${KINDS[kind].name(record)}` },
-        fields.map((one) => h("div.labelled", null, h("span.name", { "aria-hidden": "true" }, one.member.label), one.element)),
-        h("p.acts", null, h("button", { type: "submit", class: "primary" }, "Save"), button("Cancel", leave), h("a", { href: href(kind, record.id) }, "All members")), place);
-    form.addEventListener("submit", (event) => {
+        fields.map(one => h("div.labelled", h("span.name", { "aria-hidden": "true" }, one.member.label), one.element)),
+        h("p.acts", h("button", { type: "submit", class: "primary" }, "Save"), button("Cancel", leave), h("a", { href: href(kind, record.id) }, "All members")), place);
+    form.addEventListener("submit", event => {
         event.preventDefault();
         save();
     });
-    form.addEventListener("keydown", (event) => {
+    form.addEventListener("keydown", event => {
         if (event.key !== "Escape") return;
         event.preventDefault();
         leave();
     });
     fill(row.element, h("td.editing", { colspan: columns.length + 1 }, form));
-    const focus = (name) => (fields.find((one) => one.member.name === name) ?? fields[0])?.input.focus();
+    const focus = name => (fields.find(one => one.member.name === name) ?? fields[0])?.input.focus();
     return { row, focus };
 }
 

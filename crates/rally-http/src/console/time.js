@@ -33,8 +33,16 @@ export function local(instant) {
 
 /** An element of an instant; null for none. */
 export function time(instant) {
-    if (!instant) return null;
-    return h("time", { datetime: instant, title: `${instant} (shown in ${zone})` }, local(instant));
+    return instant ? element(instant, local(instant)) : null;
+}
+
+/** An element of the day of an instant; null for none. */
+export function day(instant) {
+    return instant ? element(instant, local(instant).slice(0, 10)) : null;
+}
+
+function element(instant, text) {
+    return h("time", { datetime: instant, title: `${instant} (shown in ${zone})` }, text);
 }
 
 /** The entity tag of a record, which is the version that it has had since its last update. */

@@ -21,11 +21,11 @@ export function timeline(kind, id, signal) {
     const load = async () => {
         const [changes, activities] = await Promise.all([readChanges(kind, id, state.shown, signal), readActivities(kind, id, signal)]);
         const items = [
-            ...changes.entries.map((entry) => ({ at: entry.changedAt, element: () => changeItem(kind, entry) })),
-            ...activities.map((activity) => ({ at: activity.createdAt, element: () => activityItem(activity) })),
+            ...changes.entries.map(entry => ({ at: entry.changedAt, element: () => changeItem(kind, entry) })),
+            ...activities.map(activity => ({ at: activity.createdAt, element: () => activityItem(activity) })),
         ].sort((one, other) => other.at < one.at ? -1 : 1);
         const focused = more.contains(document.activeElement);
-        fill(list, items.length ? items.map(({ element }) => element()) : h("li", null, "Nothing has happened yet."));
+        fill(list, items.length ? items.map(({ element }) => element()) : h("li", "Nothing has happened yet."));
         fill(more, changes.hasMore && button("Show older changes", () => {
             state.shown += PAGE;
             load().catch(() => {});
@@ -57,17 +57,17 @@ async function readActivities(kind, id, signal) {
 }
 
 function activityItem(activity) {
-    return h("li.activity", null, time(activity.createdAt), " ", h("a", { href: href("activities", activity.id) }, activity.subject),
-        ` \u2013 ${activity.activityType}, ${activity.status}`, activity.body && h("p.long", null, activity.body));
+    return h("li.activity", time(activity.createdAt), " ", h("a", { href: href("activities", activity.id) }, activity.subject),
+        ` \u2013 ${activity.activityType}, ${activity.status}`, activity.body && h("p.long", activity.body));
 }
 
 function changeItem(kind, entry) {
     const members = Object.entries(entry.changes);
-    return h("li", null, time(entry.changedAt), ` ${ACTIONS[entry.action]} by ${entry.changedBy ?? "the engine"}`,
+    return h("li", time(entry.changedAt), ` ${ACTIONS[entry.action]} by ${entry.changedBy ?? "the engine"}`,
         entry.secondsInStage && ` after ${lengthOf(entry.secondsInStage)} in the stage`,
-        h("details", null, h("summary", null, members.length === 1 ? memberOf(kind, members[0][0]).label : `${members.length} members`),
-            h("dl.changes", null, members.map(([name, { from, to }]) => h("div", null, h("dt", null, memberOf(kind, name).label),
-                h("dd", null, valueOf(kind, name, from), " \u2192 ", valueOf(kind, name, to)))))));
+        h("details", h("summary", members.length === 1 ? memberOf(kind, members[0][0]).label : `${members.length} members`),
+            h("dl.changes", members.map(([name, { from, to }]) => h("div", h("dt", memberOf(kind, name).label),
+                h("dd", valueOf(kind, name, from), " \u2192 ", valueOf(kind, name, to)))))));
 }
 
 /** A former or a new value of a member. */

@@ -8,7 +8,7 @@ import { field } from "./field.js";
 import { formOf } from "./form.js";
 import { Numeral, isNumber } from "./json.js";
 import { setPageKeys } from "./keys.js";
-import { follow, pause, seldom } from "./live.js";
+import { followSeldom, pause } from "./live.js";
 import { complain, say } from "./notice.js";
 import { go, href } from "./router.js";
 import { time } from "./time.js";
@@ -30,16 +30,16 @@ export async function show({ main, parts: [, id], signal }) {
         fill(content, factsOf(state.webhook));
     };
     const reload = () => Promise.all([load(), sent.load()]);
-    const edit = () => openDialog("Edit the webhook", (close) => webhookForm(state.webhook, {
+    const edit = () => openDialog("Edit the webhook", close => webhookForm(state.webhook, {
         cancel: close,
-        send: async (changes) => (await patch(`webhooks/${id}`, changes)).body,
+        send: async changes => (await patch(`webhooks/${id}`, changes)).body,
         done: () => {
             close();
             say("The webhook is saved.");
             reload().catch(complain);
         },
     }));
-    const test = () => sendTest(id, signal).then((text) => {
+    const test = () => sendTest(id, signal).then(text => {
         say(text);
         return reload();
     }).catch(complain);
@@ -48,23 +48,23 @@ export async function show({ main, parts: [, id], signal }) {
         say("The webhook is deleted.");
         go("webhooks");
     });
-    fill(main, h("p.trail", null, h("a", { href: href("webhooks") }, "Webhooks"), " \u203a"), title,
-        h("div.bar", null, button("Send a test", test, { class: "primary" }), button("Edit", edit), button("Replay\u2026", () => replay(id, reload)), button("Rotate the secret\u2026", () => rotate(id, load)), button("Delete", ask, { class: "danger" })),
+    fill(main, h("p.trail", h("a", { href: href("webhooks") }, "Webhooks"), " \u203a"), title,
+        h("div.bar", button("Send a test", test, { class: "primary" }), button("Edit", edit), button("Replay\u2026", () => replay(id, reload)), button("Rotate the secret\u2026", () => rotate(id, load)), button("Delete", ask, { class: "danger" })),
         content, sent.element);
     setPageKeys({ t: ["Send a test", test], e: ["Edit", edit], Delete: ["Delete the webhook", ask] });
     await reload();
-    follow(seldom(() => reload().catch(() => {}), EVERY_MS, signal), signal);
+    followSeldom(reload, EVERY_MS, signal);
 }
 
 function factsOf(webhook) {
-    const secret = h("code", null, "\u2022".repeat(12));
+    const secret = h("code", "\u2022".repeat(12));
     const reveal = button("Show", () => {
         const isShown = secret.textContent === webhook.secret;
         secret.textContent = isShown ? "\u2022".repeat(12) : webhook.secret;
         reveal.textContent = isShown ? "Show" : "Hide";
     }, { class: "quiet", "aria-label": "Show or hide the secret" });
     return facts([
-        ["State", h("span", null, stateOf(webhook))],
+        ["State", h("span", stateOf(webhook))],
         ["URL", webhook.url],
         ["Events", webhook.events.join(", ")],
         ["Order", webhook.ordering],
@@ -72,14 +72,14 @@ function factsOf(webhook) {
         ["Breaker", breakerOf(webhook)],
         ["Last success", time(webhook.lastTriggeredAt)],
         ["Created", time(webhook.createdAt)],
-        ["Secret", h("span", null, secret, " ", reveal)],
+        ["Secret", h("span", secret, " ", reveal)],
     ]);
 }
 
 /** The breaker is open while ten attempts in a row have failed: then only a probe is sent now and then. */
 function breakerOf({ failureCount, nextAttemptAt }) {
     if (BigInt(failureCount.text) < 10n) return "closed: events are sent as they come";
-    return h("span", null, "open: only a probe is sent now and then", nextAttemptAt && [", the next one at ", time(nextAttemptAt)]);
+    return h("span", "open: only a probe is sent now and then", nextAttemptAt && [", the next one at ", time(nextAttemptAt)]);
 }
 
 /** Sends a test event and waits for what the receiver says of it. */
@@ -87,7 +87,7 @@ async function sendTest(id, signal) {
     const { body: begun } = await call("POST", `webhooks/${id}/test`);
     for (let look = 0; look < LOOKS; look += 1) {
         const { body } = await get(`webhooks/${id}/deliveries`, { eventType: "webhook.test", limit: 10 }, signal);
-        const delivery = body.find((known) => known.id === begun.id);
+        const delivery = body.find(known => known.id === begun.id);
         if (delivery && delivery.status !== "pending") return outcomeOf(delivery);
         await pause(LOOK_MS, signal);
     }
@@ -99,27 +99,27 @@ function outcomeOf({ status, responseStatus, error }) {
     return `The test has failed: ${error ?? `the receiver has answered ${responseStatus}`}.`;
 }
 
-const natural = (text) => isNumber(text ?? "") ? new Numeral(text) : text;
+const natural = text => isNumber(text ?? "") ? new Numeral(text) : text;
 
 function replay(id, reload) {
-    openDialog("Replay events of the past", (close) => {
+    openDialog("Replay events of the past", close => {
         const fields = [
             field({ name: "fromSequence", label: "From the change", type: "text", isRequired: true, hint: "The number that the feed has for it" }, "1"),
-            field({ name: "toSequence", label: "To the change", type: "text", hint: "All up to now, if it is left out" }, ""),
+            field({ name: "toSequence", label: "To the change", type: "text", hint: "Empty: all up to now" }, ""),
         ];
         const send = async () => {
-            const [from, to] = fields.map((one) => natural(one.read()));
+            const [from, to] = fields.map(one => natural(one.read()));
             await call("POST", `webhooks/${id}/replay`, { body: { fromSequence: from, ...(to !== null && { toSequence: to }) } });
             close();
             say("The replay has begun.");
             await reload();
         };
-        return [h("p", null, "The events of these changes are sent once more, also those of a time when the webhook was off."), formOf(fields, { verb: "Replay", send, cancel: close })];
+        return [h("p", "The events of these changes are sent once more, also those of a time when the webhook was off."), formOf(fields, { verb: "Replay", send, cancel: close })];
     });
 }
 
 function rotate(id, load) {
-    openDialog("Rotate the secret", (close) => {
+    openDialog("Rotate the secret", close => {
         const fields = [field({ name: "graceHours", label: "Hours for which the former secret signs, too", type: "number", hint: "0 to 168" }, "24")];
         const once = onceKey();
         const send = async () => {
@@ -128,6 +128,6 @@ function rotate(id, load) {
             await load();
             say("There is a new secret.");
         };
-        return [h("p", null, "Give the new secret to the receiver before the hours are over."), formOf(fields, { verb: "Rotate the secret", send, cancel: close })];
+        return [h("p", "Give the new secret to the receiver before the hours are over."), formOf(fields, { verb: "Rotate the secret", send, cancel: close })];
     });
 }

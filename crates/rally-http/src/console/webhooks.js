@@ -8,17 +8,17 @@ import { field } from "./field.js";
 import { changesOf, formOf } from "./form.js";
 import { pagedGrid } from "./grid.js";
 import { setPageKeys } from "./keys.js";
-import { follow, seldom } from "./live.js";
+import { followSeldom } from "./live.js";
 import { say } from "./notice.js";
 import { go, href } from "./router.js";
 import { time } from "./time.js";
 
-export const EVENTS = ["*", ...["contact", "company", "deal", "activity"].flatMap((noun) => ["created", "updated", "deleted"].map((done) => `${noun}.${done}`)),
+export const EVENTS = ["*", ...["contact", "company", "deal", "activity"].flatMap(noun => ["created", "updated", "deleted"].map(done => `${noun}.${done}`)),
     "deal.stage_changed", "deal.won", "deal.lost", "activity.completed"];
 const EVERY_MS = 2_000;
 
 export async function show({ main, signal }) {
-    const create = () => openDialog("New webhook", (close) => webhookForm(null, { cancel: close, done: (webhook) => {
+    const create = () => openDialog("New webhook", close => webhookForm(null, { cancel: close, done: webhook => {
         close();
         say(`${webhook.name} is created. Its page has the secret that verifies its events.`);
         go("webhooks", webhook.id);
@@ -26,12 +26,12 @@ export async function show({ main, signal }) {
     const all = pagedGrid({
         caption: "Webhooks", heads: ["Name", "State", "URL", "Events", "Last success"], path: "webhooks", signal,
         nothing: empty("There is no webhook yet.", button("Create the first one", create)),
-        row: (webhook) => [h("a", { href: href("webhooks", webhook.id), "data-key": webhook.id }, webhook.name), stateOf(webhook), webhook.url, webhook.events.join(", "), time(webhook.lastTriggeredAt)],
+        row: webhook => [h("a", { href: href("webhooks", webhook.id), "data-key": webhook.id }, webhook.name), stateOf(webhook), webhook.url, webhook.events.join(", "), time(webhook.lastTriggeredAt)],
     });
-    fill(main, heading("Webhooks"), h("div.bar", null, h("span.grow"), button("New webhook", create, { class: "primary" })), all.element);
+    fill(main, heading("Webhooks"), h("div.bar", h("span.grow"), button("New webhook", create, { class: "primary" })), all.element);
     setPageKeys({ n: ["New webhook", create] });
     await all.load();
-    follow(seldom(() => all.load().catch(() => {}), EVERY_MS, signal), signal);
+    followSeldom(all.load, EVERY_MS, signal);
 }
 
 /** The state of a webhook, as a badge and words. */
@@ -58,18 +58,18 @@ export function webhookForm(webhook, { done, cancel, send }) {
 
 function eventsField(value) {
     const chosen = new Set(value);
-    const boxes = EVENTS.map((event) => {
+    const boxes = EVENTS.map(event => {
         const id = newId("event");
-        return h("li", null, h("input", { type: "checkbox", id, checked: chosen.has(event), onchange: ({ target }) => target.checked ? chosen.add(event) : chosen.delete(event) }), h("label", { for: id }, event === "*" ? "* (all)" : event));
+        return h("li", h("input", { type: "checkbox", id, checked: chosen.has(event), onchange: ({ target }) => target.checked ? chosen.add(event) : chosen.delete(event) }), h("label", { for: id }, event === "*" ? "* (all)" : event));
     });
     const faultId = newId("fault");
     const faults = h("p.fault", { id: faultId });
-    const read = () => EVENTS.filter((event) => chosen.has(event));
+    const read = () => EVENTS.filter(event => chosen.has(event));
     return {
         member: { name: "events", label: "Events" },
-        element: h("fieldset.field", { "aria-describedby": faultId }, h("legend", null, "Events *"), h("ul.boxes.two", null, boxes), faults),
+        element: h("fieldset.field", { "aria-describedby": faultId }, h("legend", "Events *"), h("ul.boxes.two", boxes), faults),
         input: boxes[0].firstChild, read, initial: read(),
-        fault: (phrases) => fill(faults, (phrases ?? []).join(" ")),
+        fault: phrases => fill(faults, (phrases ?? []).join(" ")),
     };
 }
 

@@ -157,7 +157,11 @@ class Tab:
         return self.page.get_by_role("dialog")
 
     def row(self, text):
-        return self.page.locator("tbody tr", has_text=text)
+        return self.page.locator("tbody tr:not(.below)", has_text=text)
+
+    def below(self):
+        """What a row shows below itself."""
+        return self.page.locator("tr.below:visible")
 
     def says(self, text):
         """Waits for a notice."""

@@ -27,10 +27,11 @@ def test_a_webhook_is_made_tested_and_followed(fake, tab):
         expect(tab.row("webhook.test")).to_contain_text("succeeded")
         fake.deal("Two looms")
         expect(tab.row("deal.created")).to_contain_text("succeeded")
-        tab.row("deal.created").locator("summary").click()
-        expect(tab.row("deal.created").locator("pre").first).to_contain_text('"name": "Two looms"')
-        expect(tab.row("deal.created")).to_contain_text("webhook-id")
-        expect(tab.row("deal.created").locator("pre").last).to_have_text("the answer of the receiver")
+        tab.button("deal.created").click()
+        expect(tab.button("deal.created")).to_have_attribute("aria-expanded", "true")
+        expect(tab.below().locator("pre").last).to_contain_text('"name": "Two looms"')
+        expect(tab.below()).to_contain_text("webhook-id")
+        expect(tab.below().locator("pre").first).to_have_text("the answer of the receiver")
         tab.row("deal.created").get_by_role("button", name="Send again").click()
         tab.says("sent once more")
         tab.button("Replay…").click()
@@ -178,6 +179,17 @@ def test_the_audit_trail_tells_who_did_what(fake, tab):
     tab.show("audit")
     expect(tab.row("user.created")).to_contain_text("apikey:fake admin")
     expect(tab.row("user.created")).to_contain_text("127.0.0.1")
+    fake.user("mary@x.example")
+    for at in range(101):
+        fake.call("PUT", "api/v1/settings", {"name": f"Acme {at}"})
+    tab.show("overview").show("audit")
+    rows = tab.locator("tbody tr")
+    expect(rows).to_have_count(100)
+    expect(rows.first).to_contain_text("settings")
+    expect(rows.last).to_contain_text("settings")
+    tab.button("Show more").click()
+    expect(tab.row("user.created")).to_have_count(2)
+    expect(rows.last).to_contain_text("apiKey.created")
 
 
 def test_the_overview_tells_what_is_there_and_how_the_server_is(fake, tab):

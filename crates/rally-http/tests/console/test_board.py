@@ -35,6 +35,32 @@ def test_fifty_cards_are_shown_and_more_on_demand(fake, tab):
     expect(tab.button("Show 50 more of Lead")).to_have_count(0)
 
 
+def test_cards_that_are_shown_stay_when_all_are_read_anew(fake, tab):
+    fake.deals(120)
+    tab.show("board")
+    lead = tab.column("Lead")
+    tab.button("Show 50 more of Lead").click()
+    expect(lead.locator(".card")).to_have_count(100)
+    fake.deals(40, "Proposal")
+    expect(tab.column("Proposal").locator(".card")).to_have_count(40)
+    expect(lead.locator(".card")).to_have_count(100)
+    expect(tab.button("Show 50 more of Lead")).to_be_visible()
+
+
+def test_the_heads_of_the_columns_stay_in_sight(fake, tab):
+    fake.deals(50)
+    tab.show("board")
+    expect(tab.column("Lead").locator(".card")).to_have_count(50)
+    tab.link("Deal 00049").focus()
+    expect(tab.link("Deal 00049")).to_be_in_viewport(ratio=1)
+    for stage in ["Lead", "Closed Won"]:
+        box = tab.column(stage).locator("header").bounding_box()
+        assert 0 <= box["y"] < 300, (stage, box)
+    # The bar that moves the board to the right is in sight, too.
+    box = tab.locator(".board").bounding_box()
+    assert box["y"] + box["height"] <= 900, box
+
+
 def test_a_deal_is_moved_by_key_and_keeps_the_focus(fake, tab):
     fake.deal("Two looms", value=1000)
     fake.deal("Three looms", "Qualified")

@@ -63,9 +63,23 @@ def test_the_journal_has_the_requests_of_the_tenant(fake, tab):
     fake.contact()
     tab.show("requests")
     expect(tab.row("/api/v1/contacts").first).to_contain_text("201")
-    tab.row("/api/v1/contacts").first.locator("summary").click()
-    expect(tab.row("/api/v1/contacts").first.locator("pre")).to_contain_text("curl")
-    tab.get_by_label("Method").fill("DELETE")
+    tab.button("/api/v1/contacts").click()
+    expect(tab.below().locator("pre")).to_contain_text("curl -X POST")
+    tab.get_by_label("Status").fill("201")
     tab.keyboard.press("Enter")
+    expect(tab.locator("tbody tr:not(.below)")).to_have_count(1)
+    tab.get_by_label("Method").select_option("DELETE")
     expect(tab.locator(".empty")).to_contain_text("No request matches")
+    tab.get_by_label("Method").select_option("POST")
+    expect(tab.row("/api/v1/contacts")).to_be_visible()
     tab.button("Forget all").click()
+    expect(tab.locator(".empty")).to_contain_text("No request matches")
+
+
+def test_of_a_long_journal_the_newest_requests_are_shown(fake, tab):
+    for _ in range(1_050):
+        fake.get("pipelines")
+    fake.contact("last@x.example")
+    tab.show("requests")
+    expect(tab.row("/api/v1/contacts").first).to_contain_text("201")
+    expect(tab.locator("tbody tr:not(.below)")).to_have_count(200)

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 def test_the_clock_stands_moves_and_is_set(fake, tab):
     tab.show("clock")
-    tab.button("Stand still").click()
+    tab.button("Freeze it").click()
     expect(tab.locator(".facts")).to_contain_text("frozen")
     tab.field("to").fill("2030-01-02T03:04")
     tab.button("Set").click()

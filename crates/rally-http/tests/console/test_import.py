@@ -28,7 +28,7 @@ def test_three_bad_rows_are_mended_on_the_page(fake, tab):
     tab.show("contacts/import")
     choose(tab, FILE)
     expect(tab.locator("pre")).to_contain_text("Émilie,du Châtelet")
-    tab.button("Try it without a change").click()
+    tab.button("Check the file").click()
     expect(tab.locator("h2", has_text="What would happen")).to_be_focused()
     assert len(fake.get("contacts")) == 1, "a trial changes nothing"
     expect(tab.locator("h2", has_text="3 rows refused")).to_be_visible()
@@ -41,7 +41,7 @@ def test_three_bad_rows_are_mended_on_the_page(fake, tab):
     tab.get_by_label("email of row 3").fill("grace@x.example")
     tab.get_by_label("lastName of row 4").fill("Somerville")
     tab.get_by_label("email of row 5").fill("olga@x.example")
-    tab.button("Try the mended rows").click()
+    tab.button("Check the mended rows").click()
     expect(tab.button("Import 3 rows")).to_be_visible()
     expect(tab.locator("h2", has_text="refused")).to_have_count(0)
     tab.button("Import 3 rows").click()
@@ -57,7 +57,7 @@ def test_columns_are_mapped_by_hand(fake, tab):
     tab.show("companies/import")
     choose(tab, "Firm,Domain,What they do\nLooms Ltd,looms.example,weaving\n")
     tab.locator("summary", has_text="Options").click()
-    tab.button("Try it without a change").click()
+    tab.button("Check the file").click()
     tab.get_by_label("The member that Firm is read as").select_option(label="Name")
     expect(tab.button("Import 1 row")).to_be_visible()
     tab.get_by_label("The member that What they do is read as").select_option(label="Industry")
@@ -70,7 +70,7 @@ def test_columns_are_mapped_by_hand(fake, tab):
 def test_columns_that_a_strict_tenant_refuses_are_mapped_or_left_out(fake, tab):
     tab.show("contacts/import")
     choose(tab, "firstName,Family,email,Shoe size\nAda,Lovelace,ada@x.example,38\n")
-    tab.button("Try it without a change").click()
+    tab.button("Check the file").click()
     expect(tab.locator(".fault.all")).to_contain_text("Shoe size")
     tab.get_by_label("The member that Family is read as").select_option(label="Last name")
     expect(tab.get_by_label("The member that Family is read as")).to_have_value("lastName")
@@ -85,7 +85,7 @@ def test_what_is_wrong_with_the_options_is_told_at_their_fields(fake, tab):
     tab.locator("summary", has_text="Options").click()
     choose(tab, "name\nTwo looms\n")
     tab.field("delimiter").fill("ab")
-    tab.button("Try it without a change").click()
+    tab.button("Check the file").click()
     expect(tab.fault_of("delimiter")).not_to_be_empty()
 
 
@@ -96,7 +96,7 @@ def test_known_rows_are_changed_by_an_upsert(fake, tab):
     tab.locator("summary", has_text="Options").click()
     tab.field("mode").select_option("update")
     tab.field("key").select_option("email")
-    tab.button("Try it without a change").click()
+    tab.button("Check the file").click()
     tab.button("Import 1 row").click()
     tab.says("1 contact imported")
     assert fake.get("contacts")[0]["title"] == "Countess"

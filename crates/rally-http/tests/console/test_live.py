@@ -53,6 +53,27 @@ def test_a_server_that_returns_is_found_and_nothing_is_missed(tabs):
         expect(tab.locator(".feed li")).to_have_count(3)
 
 
+def test_a_page_shows_itself_once_the_server_can_be_reached(fake, tab):
+    fake.contact()
+    tab.context.set_offline(True)
+    tab.evaluate("location.hash = '#/contacts'")
+    expect(tab.locator("main .fault")).to_contain_text("The server cannot be reached; it is tried again")
+    tab.context.set_offline(False)
+    expect(tab.row("Ada Lovelace")).to_be_visible()
+
+
+def test_a_record_that_gets_another_name_is_called_so(fake, tab):
+    company = fake.post("companies", {"name": "Looms Ltd"})
+    contact = fake.contact(companyId=company["id"])
+    tab.show(f"contacts/{contact['id']}")
+    expect(tab.locator(".facts").first).to_contain_text("Looms Ltd")
+    fake.patch(f"companies/{company['id']}", {"name": "Mills Ltd"})
+    tab.show("feed")
+    expect(tab.locator(".feed li").first).to_contain_text("Mills Ltd")
+    tab.show(f"contacts/{contact['id']}")
+    expect(tab.locator(".facts").first).to_contain_text("Mills Ltd")
+
+
 def test_a_server_that_is_started_anew_asks_for_a_new_credential(tabs):
     fake = Fake()
     tab = tabs(fake).sign_in()

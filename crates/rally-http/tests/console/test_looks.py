@@ -12,8 +12,34 @@ AXE = Path(os.environ["AXE"]).read_text()
 WIDTHS = [320, 1024, 3840]
 PAGES = [
     "overview", "board", "contacts", "companies", "deals", "activities", "contacts/<contact>", "companies/<company>", "deals/<deal>",
-    "activities/<activity>", "contacts/import", "feed", "webhooks", "webhooks/<webhook>", "users", "keys", "settings", "audit", "clock", "faults", "inbox", "requests",
+    "activities/<activity>", "contacts/import", "feed", "webhooks", "webhooks/<webhook>", "pipelines", "users", "keys", "settings", "audit", "clock", "faults", "inbox", "requests",
 ]
+
+
+# Targets that are under 24 pixels wide or high and nearer than that to another one (WCAG 2.5.8). Links within a text are none.
+SMALL_TARGETS = """() => {
+    const targets = [...document.querySelectorAll("a, button, summary, input, select, textarea")]
+        .filter((element) => !element.closest("p, dd, .detail") && element.checkVisibility({ visibilityProperty: true }) && !element.closest(".skip"))
+        .map((element) => [element, (element.labels?.length ? element.parentElement : element).getBoundingClientRect()])
+        .filter(([, box]) => box.width > 0);
+    const isSmall = (box) => box.width < 24 || box.height < 24;
+    const middle = (box) => [box.x + box.width / 2, box.y + box.height / 2];
+    const distance = ([x, y], box) => Math.hypot(Math.max(box.left - x, 0, x - box.right), Math.max(box.top - y, 0, y - box.bottom));
+    return targets.filter(([element, box]) => isSmall(box) && targets.some(([other, near]) => other !== element
+        && (distance(middle(box), near) < 12 || (isSmall(near) && Math.hypot(middle(box)[0] - middle(near)[0], middle(box)[1] - middle(near)[1]) < 24))))
+        .map(([element]) => element.outerHTML);
+}"""
+
+# True if a point of what has the focus is covered by nothing else.
+IS_SEEN = """() => {
+    const element = document.activeElement;
+    const box = element.getBoundingClientRect();
+    const points = [[.5, .5], [.02, .1], [.98, .9], [.02, .9], [.98, .1]].map(([x, y]) => [box.x + box.width * x, box.y + box.height * y]);
+    return points.some(([x, y]) => {
+        const top = document.elementFromPoint(x, y);
+        return element.contains(top) || top?.contains(element) && top.closest("label, td, li") !== null;
+    });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -94,10 +120,7 @@ def test_no_page_is_wider_than_the_window(filled, tabs, width):
         picture(tab, f"{page.split('/')[0]}{'-one' if '/' in page else ''}-{width}")
         wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, (page, width, wide)
-        small = tab.evaluate("""() => [...document.querySelectorAll("button, .button, input, select")].filter((element) => {
-            const box = element.getBoundingClientRect();
-            return box.width > 0 && element.checkVisibility({ visibilityProperty: true }) && (box.width < 24 || box.height < 24) && !["checkbox", "radio"].includes(element.type);
-        }).map((element) => element.outerHTML)""")
+        small = tab.evaluate(SMALL_TARGETS)
         assert not small, (page, width, small)
 
 
@@ -171,3 +194,53 @@ def test_headings_do_not_move_while_a_page_loads(filled, tabs):
     expect(tab.card("Four looms")).to_be_visible()
     assert tab.column("Lead").bounding_box()["y"] == before["y"]
     assert tab.card("Two looms").is_visible()
+
+
+@pytest.mark.parametrize("size", [(1280, 700), (320, 256)])
+@pytest.mark.parametrize("page", ["contacts", "board", "users", "webhooks"])
+def test_nothing_covers_what_has_the_focus(tabs, page, size):
+    """Walks both ways; a window of 320 by 256 pixels is one of 1280 by 1024 at 400 %."""
+    with Fake() as fake:
+        fake.deals(20)
+        fake.post("contacts/bulk", [{"firstName": f"N{at:03}", "lastName": "X", "email": f"{at}@x.example"} for at in range(20)])
+        for at in range(12):
+            fake.user(f"user{at}@x.example")
+            fake.post("webhooks", {"name": f"Hook {at}", "url": f"{fake.url}/healthz", "events": ["deal.won"]})
+        tab = tabs(fake).sign_in()
+        tab.set_viewport_size({"width": size[0], "height": size[1]})
+        tab.show(page)
+        tab.locator(".notice").first.wait_for(state="detached")
+        for key in ["Tab"] * 60 + ["Shift+Tab"] * 50:
+            tab.keyboard.press(key)
+            if tab.evaluate("document.activeElement !== document.body"):
+                assert tab.evaluate(IS_SEEN), (key, tab.evaluate("document.activeElement.outerHTML"))
+
+
+def test_dialogs_are_used_at_400_percent(filled, tabs):
+    tab = tabs(filled[0]).sign_in()
+    tab.set_viewport_size({"width": 320, "height": 256})
+    tab.show("pipelines")
+    tab.button("Edit Sales pipeline").click()
+    tab.button("Save").scroll_into_view_if_needed()
+    expect(tab.button("Save")).to_be_in_viewport()
+    wide = tab.evaluate("(() => { const dialog = document.querySelector('dialog'); return dialog.scrollWidth - dialog.clientWidth; })()")
+    assert wide <= 0, wide
+
+
+def test_nothing_moves_for_those_who_want_no_motion(tabs):
+    with Fake() as fake:
+        contact = fake.contact()
+        for wish, moving in [("no-preference", 1), ("reduce", 0)]:
+            tab = tabs(fake, reduced_motion=wish).sign_in().show("contacts")
+            expect(tab.row("Ada")).to_be_visible()
+            fake.patch(f"contacts/{contact['id']}", {"title": f"Countess, {wish}"})
+            expect(tab.locator("tr.changed")).to_have_count(1)
+            assert tab.evaluate("document.getAnimations().length") == moving, wish
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_pointed_at_keeps_its_contrast(filled, tabs, scheme):
+    tab = tabs(filled[0], color_scheme=scheme).sign_in().show("contacts")
+    for selector in ["nav#pages a >> nth=3", "nav#pages a[aria-current]", "main .primary", "td .danger >> nth=0", "details.menu > summary >> nth=0", ".top .quiet", "tbody a >> nth=0"]:
+        tab.locator(selector).hover()
+        check(tab, selector)

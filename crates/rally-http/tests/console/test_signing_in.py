@@ -107,6 +107,46 @@ def test_a_revoked_key_is_signed_out_with_the_reason(fake, tabs):
     expect(tab.button("Sign in")).to_be_visible()
 
 
+def test_a_key_that_loses_its_rights_meanwhile_is_shown_less(fake, tabs):
+    key = fake.post("api-keys", {"name": "shrinking", "scopes": "admin"})
+    tab = tabs(fake).sign_in(key["key"]).show("contacts?new=1")
+    for name, text in [("firstName", "Ada"), ("lastName", "Lovelace"), ("email", "ada@x.example")]:
+        tab.field(name).fill(text)
+    fake.patch(f"api-keys/{key['id']}", {"scopes": "read"})
+    tab.button("Create the contact").click()
+    expect(tab.dialog().locator(".fault.all")).to_contain_text("403 forbidden")
+    tab.says("Your rights have changed: they are read now")
+    expect(tab.field("lastName")).to_have_value("Lovelace")
+    tab.keyboard.press("Escape")
+    expect(tab.locator("nav#pages").get_by_role("link", name="Settings")).to_have_count(0)
+    expect(tab.button("New contact")).to_have_count(0)
+    tab.keyboard.press("?")
+    expect(tab.dialog()).to_contain_text("Go to Board")
+    expect(tab.dialog()).not_to_contain_text("Go to Settings")
+
+
+def test_the_keys_are_those_of_the_caller_and_the_page(fake, tabs):
+    tab = tabs(fake).sign_in().show("board")
+    tab.keyboard.press("?")
+    expect(tab.dialog()).to_contain_text("Move the deal to the next stage")
+    expect(tab.dialog()).to_contain_text("Go to Settings")
+    tab.keyboard.press("Escape")
+    tab.button("Sign out").click()
+    tab.sign_in(fake.key_for("read")).show("board")
+    tab.button("Keys").click()
+    expect(tab.dialog()).to_contain_text("Go to the card below")
+    expect(tab.dialog()).not_to_contain_text("Move the deal")
+    expect(tab.dialog()).not_to_contain_text("Go to Settings")
+
+
+def test_a_page_that_the_server_cannot_give_now_is_tried_again(fake, tab):
+    fake.call("POST", "_fake/tenants/acme/faults", {"point": "before", "action": {"kind": "status", "status": 503, "retryAfter": 7}, "match": {"method": "GET", "route": "/companies"}})
+    tab.evaluate("location.hash = '#/companies'")
+    expect(tab.locator("main .fault")).to_contain_text("(503 unavailable). Try again in 7 s. The log has it under")
+    tab.button("Try again").click()
+    expect(tab.locator(".empty")).to_contain_text("There are no companies yet")
+
+
 def test_a_rate_limit_is_told_with_the_time_to_wait(tabs):
     with Fake("--rate-limit", "60") as fake:
         tab = tabs(fake).sign_in()
