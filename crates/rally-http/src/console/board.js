@@ -4,6 +4,7 @@ import { get, may, patch } from "./api.js";
 import { card, moveMenu } from "./card.js";
 import { count, money, plural } from "./decimal.js";
 import { badge, button, empty, fill, filterSelect, h, heading, newId, takeDrops } from "./element.js";
+import { openNew } from "./form.js";
 import { setPageKeys } from "./keys.js";
 import { follow, seldom } from "./live.js";
 import { allPipelines, forgetPipelines } from "./names.js";
@@ -30,9 +31,9 @@ export async function show({ main, query, signal }) {
     fill(main, heading("Board"),
         h("div.bar", choose, board.total, h("span.grow"),
             may("admin") && h("a.button", { href: href("pipelines", { edit: pipeline.id }) }, "Edit the stages"),
-            may("write") && h("a.button.primary", { href: href("deals", { new: "1" }) }, "New deal")),
+            may("write") && button("New deal", () => board.create(), { class: "primary" })),
         h("p.hint", may("write") ? "Arrows go from card to card. Shift and an arrow move a deal, and so do dragging and the menu of a card." : "Arrows go from card to card."),
-        board.element);
+        board.element, board.nothing);
     setPageKeys(board.keys());
     await board.load();
     board.follow();
@@ -45,11 +46,17 @@ class Board {
         this.mayMove = may("write");
         this.deals = new Map();
         this.moving = new Set();
+        this.nothing = empty("No deal is in this pipeline yet.", this.mayMove && button("Create the first one", () => this.create()));
+        this.nothing.hidden = true;
         this.total = h("span.total", { role: "status" });
         this.columns = new Map(pipeline.stages.map(stage => [stage.id, this.column(stage)]));
         this.element = h("div.board", [...this.columns.values()].map(({ element }) => element));
         this.readSums = seldom(() => this.sums().catch(() => {}), SUMS_MS, signal);
         this.element.addEventListener("keydown", event => this.onKey(event));
+    }
+
+    create() {
+        openNew("deals", { pipelineId: this.pipeline.id });
     }
 
     column(stage) {
@@ -71,9 +78,11 @@ class Board {
     /** Reads the sums and the cards of all columns, as many of them as are shown. */
     async load() {
         await Promise.all([this.sums(), ...[...this.columns.values()].map(column => this.readColumn(column))]);
-        const isEmpty = this.deals.size === 0;
-        this.element.querySelector(".empty")?.remove();
-        if (isEmpty) this.element.append(this.mayMove ? empty("No deal is in this pipeline yet.", h("a", { href: href("deals", { new: "1" }) }, "Create the first one")) : empty("No deal is in this pipeline yet."));
+        this.tellIfEmpty();
+    }
+
+    tellIfEmpty() {
+        this.nothing.hidden = this.deals.size > 0;
     }
 
     async readColumn(column) {
@@ -164,6 +173,7 @@ class Board {
             this.deals.set(deal.id, deal);
             column.list.insertBefore(this.card(deal), behind ?? null);
         });
+        this.tellIfEmpty();
     }
 
     /** Does something to cards, after which the focus is on the card that it was on. */
@@ -226,6 +236,7 @@ class Board {
     drop(id) {
         this.cardOf(id)?.remove();
         this.deals.delete(id);
+        this.tellIfEmpty();
     }
 
     follow() {
@@ -260,7 +271,7 @@ class Board {
         };
         const keys = Object.fromEntries(Object.entries(first).map(([key, where]) => [key, [`Go to the card ${where}`, () => !this.element.contains(document.activeElement) && enter()]]));
         if (!this.mayMove) return keys;
-        return { ...keys, "Shift+ArrowRight": ["Move the deal to the next stage", () => false], "Shift+ArrowLeft": ["Move the deal to the previous stage", () => false], m: ["Choose the stage to move the deal to", () => this.openMenu()] };
+        return { ...keys, n: ["New deal", () => this.create()], "Shift+ArrowRight": ["Move the deal to the next stage", () => false], "Shift+ArrowLeft": ["Move the deal to the previous stage", () => false], m: ["Choose the stage to move the deal to", () => this.openMenu()] };
     }
 
     openMenu() {

@@ -7,8 +7,8 @@ import { field } from "./field.js";
 import { print } from "./json.js";
 import { KINDS } from "./kinds.js";
 import { allPipelines } from "./names.js";
-import { say } from "./notice.js";
-import { href } from "./router.js";
+import { complain, say } from "./notice.js";
+import { go, href } from "./router.js";
 import { versionOf } from "./time.js";
 
 /** Shows the faults of a failure at the fields that they name, and all else in `place`. Focuses the first field. */
@@ -112,6 +112,23 @@ export async function recordForm(kind, record, { given = {}, done, cancel }) {
     };
     const link = id => h("a", { href: href(kind, id) }, `Open the other ${noun}`);
     return formOf(fields, { verb: record ? "Save" : `Create the ${noun}`, send, cancel, link, layout: ".two" });
+}
+
+/** Opens the form for a new record. */
+export function openNew(kind, given, done) {
+    const { noun, name } = KINDS[kind];
+    openDialog(`New ${noun}`, close => {
+        const place = h("div");
+        recordForm(kind, null, { given, cancel: close, done: record => {
+            close();
+            say(`${name(record)} is created.`, ["Open", () => go(kind, record.id)]);
+            done?.();
+        } }).then(form => {
+            fill(place, form);
+            form.querySelector("input, select").focus();
+        }).catch(complain);
+        return place;
+    });
 }
 
 /** Asks before a record is deleted. */

@@ -62,7 +62,11 @@ export async function show({ main, parts: [kind], signal }) {
     fill(main, h("p.trail", h("a", { href: href(kind) }, title), " \u203a"), heading(`Import ${title.toLowerCase()}`),
         h("p", "The first row has the names of the columns. ", button("Get an empty file with all columns", () => template(kind).catch(complain))),
         drop, preview, h("details", h("summary", "Options"), h("div.fields.two", fields.map(one => one.element))), place,
-        h("p.acts", button("Check the file", () => state.file ? run(state.file, true) : input.focus(), { class: "primary" })), outcome);
+        h("p.acts", button("Check the file", () => {
+            if (state.file) return run(state.file, true);
+            fill(place, "Choose a file first.");
+            return input.focus();
+        }, { class: "primary" })), outcome);
 }
 
 async function template(kind) {

@@ -4,7 +4,7 @@ import { get, keptCredential, may, readSettings, session, signIn, signOut } from
 import { fill, h } from "./element.js";
 import { addKey, dropKeys, listen, setPageKeys, showKeys } from "./keys.js";
 import { begin, end, follow, pause } from "./live.js";
-import { forgetChanged, forgetNames, forgetPipelines } from "./names.js";
+import { forgetNames, forgetPipelines, renew } from "./names.js";
 import { complain, noticePlaces, say } from "./notice.js";
 import { current, go } from "./router.js";
 import { findFake, shell } from "./shell.js";
@@ -173,6 +173,6 @@ async function open() {
 
 addKey("?", "Show the keys", showKeys);
 listen();
-follow(forgetChanged, new AbortController().signal);
+follow(renew, new AbortController().signal);
 addEventListener("hashchange", () => place && showPage());
 open();

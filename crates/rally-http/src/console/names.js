@@ -16,10 +16,19 @@ export function forgetNames() {
     known.clear();
 }
 
-/** Forgets the names of records that have changed; all, where it is not known which have. */
-export function forgetChanged(changes) {
-    if (!changes) known.clear();
-    for (const { entityType, entityId } of changes ?? []) known.delete(`${kindOf(entityType)}/${entityId}`);
+/** Reads the names of records anew that have changed, where they are shown; all, where it is not known which have. */
+export function renew(changes) {
+    if (!changes) return known.clear();
+    const changed = new Set(changes.filter(({ action }) => action !== "deleted").map(({ entityType, entityId }) => `${kindOf(entityType)}/${entityId}`));
+    for (const key of changed) known.delete(key);
+    for (const element of document.querySelectorAll("[data-named]")) {
+        if (changed.has(element.dataset.named)) show(element, ...element.dataset.named.split("/"));
+    }
+    return undefined;
+}
+
+function show(element, kind, id) {
+    nameOf(kind, id).then(name => (element.textContent = name));
 }
 
 /** Keeps a name that was read anyway. */
@@ -68,9 +77,9 @@ function next() {
 /** An element that shows the name of a record once it is known, as a link where there is a page for it. */
 export function nameElement(kind, id, name) {
     if (!id) return null;
-    const element = kind === "users" ? h("span") : h("a", { href: href(kind, id) });
+    const element = kind === "users" ? h("span") : h("a", { href: href(kind, id), "data-named": `${kind}/${id}` });
     element.textContent = name ?? "\u2026";
-    if (!name) nameOf(kind, id).then(read => (element.textContent = read));
+    if (!name) show(element, kind, id);
     return element;
 }
 

@@ -2,35 +2,36 @@
 
 import { get, may, send, session } from "./api.js";
 import { grouped, money, plural } from "./decimal.js";
-import { badge, facts, fill, h, heading } from "./element.js";
+import { control } from "./control.js";
+import { badge, button, empty, facts, fill, h, heading } from "./element.js";
 import { region } from "./grid.js";
 import { KINDS } from "./kinds.js";
 import { followSeldom } from "./live.js";
 import { allPipelines } from "./names.js";
+import { complain } from "./notice.js";
 import { href } from "./router.js";
 import { currentZone, time } from "./time.js";
 
 const EVERY_MS = 2_000;
 
 export async function show({ main, signal }) {
-    const [counts, pipelines, server] = [h("ul.counts"), h("div.forecasts"), h("div")];
-    fill(main, heading("Overview"), counts, h("h2", "Pipelines"), pipelines, h("h2", "Server"), server);
+    const [counts, nothing, pipelines, server] = [h("ul.counts"), h("div"), h("div"), h("div")];
+    fill(main, heading("Overview"), counts, nothing, h("h2", "Pipelines"), pipelines, h("h2", "Server"), server);
     const load = async () => {
-        await Promise.all([showCounts(counts, signal), showPipelines(pipelines, signal)]);
+        await Promise.all([showCounts(counts, nothing, signal), showPipelines(pipelines, signal)]);
         fill(server, await serverFacts());
     };
     followSeldom(load, EVERY_MS, signal);
     await load();
 }
 
-async function showCounts(place, signal) {
+async function showCounts(place, nothing, signal) {
     const kinds = Object.entries(KINDS);
     const totals = await Promise.all(kinds.map(([kind]) => get(kind, { limit: 1, count: true, fields: "id" }, signal)));
     fill(place, kinds.map(([kind, { title }], at) => h("li", h("a", { href: href(kind) },
         h("strong", grouped(totals[at].total)), h("span", title)))));
-    if (totals.every(({ total }) => total === "0") && may("write")) {
-        place.after(h("p.empty", "Nothing is here yet. Begin with ", h("a", { href: href("contacts", { new: "1" }) }, "a contact"), ", or ", h("a", { href: href("contacts", "import") }, "import a file"), "."));
-    }
+    fill(nothing, totals.every(({ total }) => total === "0") && may("write")
+        && empty("Nothing is here yet. Begin with", h("a", { href: href("contacts", { new: "1" }) }, "a contact"), ", or ", h("a", { href: href("contacts", "import") }, "import a file"), session.isFake && [", or ", button("fill it with a demo", () => control("POST", "seed", { body: { dataset: "demo" } }).catch(complain))]));
 }
 
 async function showPipelines(place, signal) {

@@ -3,7 +3,7 @@
 import { get, may } from "./api.js";
 import { count, plural } from "./decimal.js";
 import { button, facts, fill, h, heading } from "./element.js";
-import { askToDelete, recordForm } from "./form.js";
+import { askToDelete, openNew, recordForm } from "./form.js";
 import { KINDS } from "./kinds.js";
 import { setPageKeys } from "./keys.js";
 import { followSeldom } from "./live.js";
@@ -70,10 +70,10 @@ export async function show({ main, parts: [kind, id], signal }) {
         await showLinks(links, related, id, signal);
     };
 
-    fill(top, may("write") && [button("Edit", edit), button("Delete", ask, { class: "danger" }), kind !== "activities" && h("a.button", { href: href("activities", { new: "1", [related.at(-1)[1]]: id }) }, "New activity")]);
+    const loadAll = () => Promise.all([load(), happened.load(), bant?.load()]);
+    fill(top, may("write") && [button("Edit", edit), button("Delete", ask, { class: "danger" }), kind !== "activities" && button("New activity", () => openNew("activities", { [related.at(-1)[1]]: id }, loadAll))]);
     fill(main, h("p.trail", h("a", { href: href(kind) }, title), " \u203a"), title1, top, h("div.record",
         h("div", content, bant?.element), h("div", related.length > 0 && links, happened.element)));
-    const loadAll = () => Promise.all([load(), happened.load(), bant?.load()]);
     await loadAll();
     setPageKeys(may("write") ? { e: ["Edit", () => { edit(); }], Delete: [`Delete the ${noun}`, ask] } : {});
     followSeldom(loadAll, EVERY_MS, signal, change => change.entityId === id || change.entityType === "activity");

@@ -2,18 +2,17 @@
 
 import { get, may } from "./api.js";
 import { count } from "./decimal.js";
-import { openDialog } from "./dialog.js";
 import { button, empty, fill, filterSelect, h, heading, labelled, newId } from "./element.js";
 import { exportMenu } from "./export.js";
-import { askToDelete, recordForm } from "./form.js";
+import { askToDelete, openNew } from "./form.js";
 import { KINDS, memberOf } from "./kinds.js";
 import { followSeldom } from "./live.js";
 import { setPageKeys } from "./keys.js";
 import { allPipelines } from "./names.js";
-import { complain, say } from "./notice.js";
+import { complain } from "./notice.js";
 import { paging } from "./paging.js";
 import { picker } from "./picker.js";
-import { go, href, note } from "./router.js";
+import { href, note } from "./router.js";
 import { table } from "./table.js";
 
 const LIMIT = 50;
@@ -60,24 +59,7 @@ export async function show({ main, parts: [kind], query, signal }) {
         rows.element.hidden = page.total === 0;
         return undefined;
     }
-    function create() {
-        openDialog(`New ${noun}`, close => {
-            const place = h("div", "\u2026");
-            recordForm(kind, null, {
-                given: givenBy(kind, state.query),
-                cancel: close,
-                done: record => {
-                    close();
-                    say(`${name(record)} is created.`, ["Open", () => go(kind, record.id)]);
-                    load(state.offset).catch(complain);
-                },
-            }).then(form => {
-                fill(place, form);
-                form.querySelector("input, select")?.focus();
-            }).catch(error => fill(place, h("p.fault", { role: "alert" }, error.told)));
-            return place;
-        });
-    }
+    const create = () => openNew(kind, givenBy(kind, state.query), () => load(state.offset).catch(complain));
 
     setColumns();
     fill(main,

@@ -63,7 +63,7 @@ export function table({ kind, caption, mayEdit, acts = [] }) {
         state.editing = editor(kind, row, state.columns, () => {
             state.editing = null;
             fill(row.element, cells(row.record));
-            row.element.querySelector("button, a")?.focus();
+            row.element.querySelector(".acts button").focus();
         });
         state.editing.focus(name);
     };

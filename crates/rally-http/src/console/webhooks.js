@@ -1,6 +1,6 @@
 // The webhooks of the tenant.
 
-import { get, post } from "./api.js";
+import { get, post, session } from "./api.js";
 import { grouped } from "./decimal.js";
 import { openDialog } from "./dialog.js";
 import { badge, button, empty, fill, h, heading, newId } from "./element.js";
@@ -45,7 +45,7 @@ export function stateOf(webhook) {
 export function webhookForm(webhook, { done, cancel, send }) {
     const fields = [
         field({ name: "name", label: "Name", type: "text", isRequired: true }, webhook?.name),
-        field({ name: "url", label: "URL", type: "url", isRequired: true, hint: "https, unless the server allows receivers on its own machine" }, webhook?.url),
+        field({ name: "url", label: "URL", type: "url", isRequired: true, hint: session.isFake ? "The page Inbox has URLs of receivers in this fake" : "https, unless the server allows receivers on its own machine" }, webhook?.url),
         eventsField(webhook?.events ?? []),
         field({ name: "ordering", label: "Order", type: "choice", words: ["record", "none", "strict"], isSet: true, hint: "record: the events of each record in their order; strict: all of them" }, webhook?.ordering ?? "record"),
         field({ name: "isActive", label: "Send events", type: "flag" }, webhook?.isActive ?? true),

@@ -94,6 +94,24 @@ class Fake:
             self.post("deals/bulk", bodies[first : first + 100])
 
 
+class Server(Fake):
+    """A server with the records of one tenant in a folder, which outlive it."""
+
+    def __init__(self, folder, port=0, key=None):
+        self.store = f"redb:{folder}/rally.redb"
+        command = [os.environ["RALLY"], "serve", "--console", "--json", "--log", "error", "--tenant", "acme", "--rate-limit", "0"]
+        command += ["--store", self.store, "--listen", f"127.0.0.1:{port}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        ready = json.loads(self.process.stdout.readline())
+        self.url, self.key = ready["url"], key or ready["tenants"][0]["apiKey"]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+        self.process.stdout.close()
+
+
 class Tab:
     """A page of a browser of its own. What it has complained of is in `complaints`, and where it has asked in `asked`."""
 

@@ -169,8 +169,19 @@ def test_changes_elsewhere_come_to_the_board(fake, tab):
 def test_an_empty_board_says_what_to_do(fake, tab):
     tab.show("board")
     expect(tab.locator(".empty")).to_contain_text("No deal is in this pipeline yet")
-    tab.link("Create the first one").click()
+    tab.button("Create the first one").click()
     expect(tab.dialog()).to_contain_text("New deal")
+    tab.field("name").fill("Two looms")
+    tab.field("stageId").select_option(label="Proposal")
+    tab.button("Create the deal").click()
+    expect(tab.column("Proposal").locator(".card")).to_have_count(1)
+    expect(tab.locator(".empty")).to_be_hidden()
+    expect(tab.locator("h1")).to_have_text("Board")
+    tab.keyboard.press("n")
+    expect(tab.dialog()).to_contain_text("New deal")
+    tab.keyboard.press("Escape")
+    fake.call("DELETE", f"api/v1/deals/{fake.get('deals')[0]['id']}")
+    expect(tab.locator(".empty")).to_be_visible()
 
 
 def test_another_pipeline_is_chosen(fake, tab):

@@ -76,6 +76,16 @@ def test_the_journal_has_the_requests_of_the_tenant(fake, tab):
     expect(tab.locator(".empty")).to_contain_text("No request matches")
 
 
+def test_a_fake_without_records_is_filled_with_a_demo(fake, tab):
+    fake.contact()
+    expect(tab.locator(".empty")).to_have_count(0)
+    fake.call("DELETE", f"api/v1/contacts/{fake.get('contacts')[0]['id']}")
+    expect(tab.locator(".empty")).to_have_count(1)
+    tab.button("fill it with a demo").click()
+    expect(tab.locator(".empty")).to_have_count(0)
+    expect(tab.locator(".counts")).to_contain_text("40Contacts")
+
+
 def test_of_a_long_journal_the_newest_requests_are_shown(fake, tab):
     for _ in range(1_050):
         fake.get("pipelines")

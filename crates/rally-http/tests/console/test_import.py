@@ -55,6 +55,8 @@ def test_three_bad_rows_are_mended_on_the_page(fake, tab):
 def test_columns_are_mapped_by_hand(fake, tab):
     lenient(fake)
     tab.show("companies/import")
+    tab.button("Check the file").click()
+    expect(tab.locator(".fault.all")).to_have_text("Choose a file first.")
     choose(tab, "Firm,Domain,What they do\nLooms Ltd,looms.example,weaving\n")
     tab.locator("summary", has_text="Options").click()
     tab.button("Check the file").click()

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from support import Fake
+from support import Fake, Server
 
 
 def test_the_feed_is_followed_paused_and_filtered(fake, tab):
@@ -72,6 +72,30 @@ def test_a_record_that_gets_another_name_is_called_so(fake, tab):
     expect(tab.locator(".feed li").first).to_contain_text("Mills Ltd")
     tab.show(f"contacts/{contact['id']}")
     expect(tab.locator(".facts").first).to_contain_text("Mills Ltd")
+
+
+def test_a_server_that_ends_and_is_started_again_is_followed_on(tabs, tmp_path):
+    with Server(tmp_path) as server:
+        key, port = server.key, server.url.rsplit(":", 1)[1]
+        server.deal("Two looms")
+        tab, other = tabs(server).sign_in(), tabs(server).sign_in()
+        tab.show("board")
+        other.show("feed")
+    for page in (tab, other):
+        expect(page.locator(".state")).to_have_text("lost")
+    tab.link("Two looms").focus()
+    tab.keyboard.press("Shift+ArrowRight")
+    tab.says("The server cannot be reached")
+    expect(tab.column("Lead").locator(".card")).to_have_count(1)
+    with Server(tmp_path, port, key) as server:
+        server.deal("Three looms", "Proposal")
+        for page in (tab, other):
+            expect(page.locator(".state")).to_have_text("live", timeout=30_000)
+        expect(tab.column("Proposal").locator(".card")).to_have_count(1)
+        expect(other.locator(".feed li").first).to_contain_text("Three looms")
+        expect(other.locator(".feed li")).to_have_count(2)
+        tab.button("Try again").click()
+        tab.says("Two looms is in Qualified")
 
 
 def test_a_server_that_is_started_anew_asks_for_a_new_credential(tabs):

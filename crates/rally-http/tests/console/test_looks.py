@@ -164,6 +164,16 @@ def test_every_page_is_reached_by_keys_and_the_focus_is_seen(filled, tabs):
     assert {"Export", "Columns", "New contact", "Ada Lovelace", "Edit", "Delete"} <= seen, seen
 
 
+def test_what_happens_is_told_by_live_regions(filled, tabs):
+    """They are there before anything happens, as screen readers tell changes only."""
+    tab = tabs(filled[0]).sign_in()
+    places = tab.evaluate("[...document.querySelectorAll('.notices')].map((place) => [place.role ?? place.getAttribute('role'), place.children.length])")
+    assert [role for role, _ in places] == ["status", "alert"], places
+    for page, selector in [("overview", ".top .state"), ("board", ".total"), ("contacts", ".where"), ("feed", ".bar span"), ("keys", "main > [aria-live=polite]")]:
+        region = tab.show(page).locator(selector).first
+        assert region.get_attribute("role") == "status" or region.get_attribute("aria-live") == "polite", page
+
+
 def test_the_skip_link_leads_to_the_page(filled, tabs):
     tab = tabs(filled[0]).sign_in()
     assert tab.evaluate("document.querySelector('a, button, input').textContent") == "Skip to the page"

@@ -102,12 +102,15 @@ def test_a_record_is_deleted(fake, tab):
 def test_an_activity_begins_with_its_record(fake, tab):
     contact = fake.contact()
     tab.show(f"contacts/{contact['id']}")
-    tab.link("New activity").click()
+    tab.button("New activity").click()
     expect(tab.field("contactId")).to_have_value("Ada Lovelace")
     tab.field("subject").fill("Call back")
     tab.button("Create the activity").click()
     tab.says("Call back is created")
     assert fake.get("activities")[0]["contactId"] == contact["id"]
+    expect(tab.locator("h1")).to_have_text("Ada Lovelace")
+    expect(tab.locator(".timeline")).to_contain_text("Call back")
+    expect(tab.button("New activity")).to_be_focused()
 
 
 def test_what_a_record_says_is_text_and_no_markup(fake, tab):
