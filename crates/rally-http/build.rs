@@ -47,6 +47,7 @@ fn pack_console(folder: &Path) -> Result<(), Box<dyn Error>> {
         let packed = match path.extension().and_then(OsStr::to_str) {
             Some("js") => with_short_keyword(&without_last_marks(&minifier::js::minify(&text)?.to_string())),
             Some("css") => without_last_marks(&minifier::css::minify(&text)?.to_string()),
+            Some("html") => text.replace('\n', ""),
             _ => text,
         };
         fs::write(folder.join(name), packed)?;

@@ -126,7 +126,8 @@ export async function signIn(headers, keep) {
     const before = session.headers;
     session.headers = headers;
     try {
-        const { body: caller } = await get("auth/me");
+        // The settings may be none of the caller's business.
+        const [{ body: caller }] = await Promise.all([get("auth/me"), readSettings().catch(() => {})]);
         session.caller = caller;
     } catch (error) {
         session.headers = before;

@@ -226,11 +226,11 @@ class Board {
             const who = changes[0]?.changedBy ?? "somebody";
             complain({ message: `${deal.name} was not moved, as ${who} has changed it meanwhile: it is in ${deal.stageName} now.` });
         } catch (error) {
-            if (error.status !== 404) return complain(error);
-            this.drop(before.id);
-            complain({ message: `${before.name} was not moved, as it has been deleted meanwhile.` });
+            if (error.status === 404) {
+                this.drop(before.id);
+                complain({ message: `${before.name} was not moved, as it has been deleted meanwhile.` });
+            } else complain(error);
         }
-        return undefined;
     }
 
     drop(id) {
@@ -251,15 +251,14 @@ class Board {
     /** Reads a deal that has changed, unless it is known as it is, or its own move is under way. */
     async refresh(id, changes) {
         const last = changes.findLast(({ entityId }) => entityId === id);
-        if (last.action === "deleted") return this.drop(id);
-        if (this.moving.has(id) || this.deals.get(id)?.updatedAt === last.changedAt) return undefined;
+        if (last.action === "deleted") this.drop(id);
+        if (last.action === "deleted" || this.moving.has(id) || this.deals.get(id)?.updatedAt === last.changedAt) return;
         try {
             const { body } = await get(`deals/${id}`, null, this.signal);
             if (!this.moving.has(id)) this.place(body);
         } catch (error) {
             if (error.status === 404) this.drop(id);
         }
-        return undefined;
     }
 
     keys() {

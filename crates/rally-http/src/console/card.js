@@ -12,15 +12,15 @@ export function card(deal, { stages, moveTo }) {
     fill(element,
         h("a.name", { href: href("deals", deal.id), draggable: "false" }, deal.name),
         h("span.value", money(deal.value, deal.currency) ?? h("span.none", "no value")),
-        h("span.detail", `${deal.probability} %`, deal.companyName && [" \u00b7 ", nameElement("companies", deal.companyId, deal.companyName)],
-            deal.contactName && [" \u00b7 ", nameElement("contacts", deal.contactId, deal.contactName)]),
-        (deal.ownerName || deal.expectedCloseDate) && h("span.detail", deal.ownerName, deal.ownerName && deal.expectedCloseDate && " \u00b7 ", deal.expectedCloseDate && ["closes ", day(deal.expectedCloseDate)]),
+        h("span.detail", `${deal.probability} %`, deal.companyName && [" · ", nameElement("companies", deal.companyId, deal.companyName)],
+            deal.contactName && [" · ", nameElement("contacts", deal.contactId, deal.contactName)]),
+        (deal.ownerName || deal.expectedCloseDate) && h("span.detail", deal.ownerName, deal.ownerName && deal.expectedCloseDate && " · ", deal.expectedCloseDate && ["closes ", day(deal.expectedCloseDate)]),
         moveTo && moveButton(deal, stages, moveTo));
     return element;
 }
 
 function moveButton(deal, stages, moveTo) {
-    const open = button("Move to\u2026", () => moveMenu(open, deal, stages, moveTo), { class: "quiet move", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `Move to\u2026 (${deal.name})` });
+    const open = button("Move to…", () => moveMenu(open, deal, stages, moveTo), { class: "quiet move", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `Move to… (${deal.name})` });
     return open;
 }
 

@@ -5,7 +5,7 @@ const GAP = "\u202f";
 /** A number with its digits in groups of three. */
 export function grouped(number) {
     const [, sign, whole, rest] = /^(-?)(\d+)(.*)$/.exec(String(number)) ?? [null, "", "", String(number)];
-    return sign.replace("-", "\u2212") + whole.replace(/\B(?=(\d{3})+$)/g, GAP) + rest;
+    return sign.replace("-", "−") + whole.replace(/\B(?=(\d{3})+$)/g, GAP) + rest;
 }
 
 /** An amount of money; null for none. */

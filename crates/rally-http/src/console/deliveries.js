@@ -30,7 +30,7 @@ export function deliveries(id, signal) {
         return {
             key: delivery.id, isOpen: open.has(delivery.id), below: [factsOf(delivery), place],
             cells: [delivery.eventType, badge(delivery.status, TONES[delivery.status]), delivery.sequence?.text, delivery.attempt.text,
-                delivery.responseStatus?.text ?? delivery.error ?? "\u2014", time(delivery.createdAt),
+                delivery.responseStatus?.text ?? delivery.error ?? "—", time(delivery.createdAt),
                 buttonFor(delivery.eventType, "Send again", () => again(delivery), { "data-key": `again-${delivery.id}` })],
             toggled(isOpen) {
                 if (!isOpen) return open.delete(delivery.id);
@@ -48,7 +48,7 @@ export function deliveries(id, signal) {
         nothing: empty("No delivery is here. One comes with the next change that the webhook follows, or with a test."),
         row: rowOf,
     });
-    const choose = (name, label, words) => filterSelect(label, words.map(word => [word]), "", word => {
+    const choose = (name, label, words) => filterSelect(label, words, "", word => {
         filter[name] = word;
         list.load({ ...filter }).catch(complain);
     });

@@ -14,7 +14,7 @@ export function openDialog(title, content) {
     });
     const body = h("div.dialog-body");
     dialog.append(
-        h("header", h("h2", { id }, title), button("\u00d7", close, { "aria-label": "Close", class: "quiet" })),
+        h("header", h("h2", { id }, title), button("×", close, { "aria-label": "Close", class: "quiet" })),
         body,
     );
     fill(body, content(close));

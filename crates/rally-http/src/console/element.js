@@ -56,20 +56,30 @@ export function heading(text) {
 
 /** A list of names and values. */
 export function facts(pairs) {
-    return h("dl.facts", pairs.filter(Boolean).map(([name, value]) => h("div", h("dt", name), h("dd", value ?? "\u2014"))));
+    return h("dl.facts", pairs.filter(Boolean).map(([name, value]) => h("div", h("dt", name), h("dd", value ?? "—"))));
 }
 
-/** A field of a bar of filters: a label over a control, which has the id. */
-export function labelled(label, id, control) {
-    return h("div.filter", h("label", { for: id }, label), control);
-}
-
-/** A filter by one of some words, or by none of them. `choose` gets the word. */
-export function filterSelect(label, options, value, choose, none = "any") {
+/** A field of a bar of filters: a label over a control, which is made with its id. */
+export function labelled(label, control) {
     const id = newId("filter");
-    const select = h("select", { id, onchange: () => choose(select.value) }, none && h("option", { value: "" }, none), options.map(([word, name]) => h("option", { value: word }, name ?? word)));
-    select.value = value ?? "";
-    return labelled(label, id, select);
+    return h("div.filter", h("label", { for: id }, label), control(id));
+}
+
+/** A filter by a text. `choose` gets it. */
+export function filterInput(label, value, choose) {
+    return labelled(label, id => h("input", { id, type: "text", value: value ?? "", onchange: ({ target }) => choose(target.value.trim()) }));
+}
+
+/** A filter by one of some words, or pairs of a word and its name, or by none of them. `choose` gets the word. */
+export function filterSelect(label, words, value, choose, none = "any") {
+    return labelled(label, id => {
+        const select = h("select", { id, onchange: () => choose(select.value) }, none && h("option", { value: "" }, none), words.map(one => {
+            const [word, name] = [one].flat();
+            return h("option", { value: word }, name ?? word);
+        }));
+        select.value = value ?? "";
+        return select;
+    });
 }
 
 /** What a page says where it has nothing to show, with what to do next. */

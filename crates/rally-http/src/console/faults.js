@@ -27,7 +27,7 @@ export async function show({ main, signal }) {
     const number = (name, label, value, hint) => field({ name, label, type: "number", hint }, value);
     const text = (name, label, hint) => field({ name, label, type: "text", hint }, "");
     const fields = [
-        field({ name: "point", label: "At", type: "choice", words: POINTS, isSet: true, hint: "before: nothing is done yet; afterCommit: the write is kept, its answer lost; body, wire: the answer is on its way; webhook: an event is sent" }, "before"),
+        field({ name: "point", label: "At", type: "choice", words: POINTS, isSet: true, hint: "afterCommit: the write is kept, its answer lost; body, wire: the answer is on its way; webhook: an event is sent" }, "before"),
         field({ name: "kind", label: "Does", type: "choice", words: Object.keys(ACTIONS), isSet: true }, "status"),
         number("status", "Status", new Numeral("503")), number("retryAfter", "Retry-After in seconds"), text("by", "Wait", "Such as 2s"),
         number("at", "After so many bytes"), number("bytes", "Bytes at a time"), text("pause", "Pause", "Such as 50ms"),

@@ -48,7 +48,7 @@ export async function show({ main, query, signal }) {
         note("feed", state.filter);
         showAll();
     };
-    const choose = (name, label, words) => filterSelect(label, words.map(word => [word]), state.filter[name], word => refilter(name, word));
+    const choose = (name, label, words) => filterSelect(label, words, state.filter[name], word => refilter(name, word));
     const by = h("input", { type: "search", placeholder: "Changed by", "aria-label": "Changed by", value: state.filter.by, oninput: () => refilter("by", by.value.trim()) });
     fill(main, heading("Feed"), h("div.bar", pause, held, choose("kind", "Kind", Object.values(KINDS).map(({ noun }) => noun)), choose("action", "Action", Object.keys(TONES)), by), list, nothing);
     setPageKeys({ p: ["Pause, or go on", () => setPaused(!state.isPaused)] });

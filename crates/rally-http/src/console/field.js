@@ -96,7 +96,7 @@ function flag(value, attributes) {
 function choice(member, value, attributes, options) {
     const element = h("select", attributes);
     const setOptions = (all, chosen) => {
-        const none = member.isRequired || (member.isSet && chosen) ? [] : [h("option", { value: "" }, "\u2014")];
+        const none = member.isRequired || (member.isSet && chosen) ? [] : [h("option", { value: "" }, "—")];
         fill(element, none, all.map(([word, label]) => h("option", { value: word }, label ?? word)));
         element.value = chosen ?? (none.length ? "" : all[0]?.[0] ?? "");
     };

@@ -27,6 +27,11 @@ export function showFaults(error, fields, place, link) {
     (first?.input ?? place).focus();
 }
 
+/** The failure of a write to what somebody else has changed. */
+export function changedMeanwhile({ body }, noun) {
+    return new Problem(412, { ...body, detail: `somebody has changed this ${noun} since it was shown; what you have typed is kept, and saving again writes it over theirs` });
+}
+
 export function clearFaults(fields, place) {
     fill(place);
     for (const one of fields) one.fault(null);
@@ -107,7 +112,7 @@ export async function recordForm(kind, record, { given = {}, done, cancel }) {
         } catch (error) {
             if (error.status !== 412) throw error;
             state.version = (await get(`${kind}/${record.id}`)).body.updatedAt;
-            throw new Problem(412, { ...error.body, detail: `somebody has changed this ${noun} since it was shown; what you have typed is kept, and saving again writes it over theirs` });
+            throw changedMeanwhile(error, noun);
         }
     };
     const link = id => h("a", { href: href(kind, id) }, `Open the other ${noun}`);
@@ -141,7 +146,7 @@ export function askToDelete(kind, record, done) {
     });
 }
 
-export function optionsOf(member, pipelines, pipelineId) {
+function optionsOf(member, pipelines, pipelineId) {
     if (member.type === "pipeline") return pipelines.map(({ id, name }) => [id, name]);
     if (member.type !== "stage") return [];
     const stages = pipelines.find(({ id }) => id === pipelineId)?.stages ?? [];

@@ -59,7 +59,7 @@ export async function show({ main, parts: [kind], signal }) {
     };
     const drop = h("div.drop", h("label", { for: "file" }, "A file of CSV, or an Excel workbook "), input);
     takeDrops(drop, ({ files: [file] }) => file && choose(file));
-    fill(main, h("p.trail", h("a", { href: href(kind) }, title), " \u203a"), heading(`Import ${title.toLowerCase()}`),
+    fill(main, h("p.trail", h("a", { href: href(kind) }, title), " ›"), heading(`Import ${title.toLowerCase()}`),
         h("p", "The first row has the names of the columns. ", button("Get an empty file with all columns", () => template(kind).catch(complain))),
         drop, preview, h("details", h("summary", "Options"), h("div.fields.two", fields.map(one => one.element))), place,
         h("p.acts", button("Check the file", () => {

@@ -16,7 +16,7 @@ const EVERY_MS = 1_000;
 export async function show({ main, parts: [, name], signal }) {
     const content = h("div");
     const load = async () => fill(content, name ? await oneInbox(name, load, signal) : await allInboxes(signal));
-    fill(main, name && h("p.trail", h("a", { href: href("inbox") }, "Inboxes"), " \u203a"), heading(name ?? "Inbox"),
+    fill(main, name && h("p.trail", h("a", { href: href("inbox") }, "Inboxes"), " ›"), heading(name ?? "Inbox"),
         h("div.bar", button("Reload", acting(load, () => {})), name && button("Forget the messages", acting(() => control("DELETE", path(name)), load), { class: "danger" })), content);
     await load();
     followSeldom(() => !content.contains(document.activeElement) && load(), EVERY_MS, signal);

@@ -75,6 +75,6 @@ export function showKeys() {
 }
 
 function shown(key) {
-    const arrows = { ArrowUp: "\u2191", ArrowDown: "\u2193", ArrowLeft: "\u2190", ArrowRight: "\u2192" };
+    const arrows = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→" };
     return key.replace(/Arrow\w+/, arrow => arrows[arrow]);
 }

@@ -1,6 +1,6 @@
 // The console: pages of one tenant behind one shell, all by the API.
 
-import { get, keptCredential, may, readSettings, session, signIn, signOut } from "./api.js";
+import { get, keptCredential, may, session, signIn, signOut } from "./api.js";
 import { fill, h } from "./element.js";
 import { addKey, dropKeys, listen, setPageKeys, showKeys } from "./keys.js";
 import { begin, end, follow, pause } from "./live.js";
@@ -53,6 +53,8 @@ const PAGES = {
 
 const RETRY_MS = 3_000;
 
+/** The fake is looked for at once, beside all else. */
+const isAsked = findFake();
 let leaving = null;
 let place = null;
 
@@ -80,7 +82,7 @@ async function showPage() {
         history.replaceState(null, "", "#/overview");
         return showPage();
     }
-    document.title = `${found.title} \u2013 Rally`;
+    document.title = `${found.title} – Rally`;
     setPageKeys({});
     place.setPage(parts[0]);
     const main = fill(h("main", { id: "main", tabindex: "-1" }));
@@ -103,16 +105,15 @@ async function showPage() {
 
 /** Shows the page once the server can be reached. */
 async function showOnceThere(signal) {
-    for (let isThere = false; !isThere;) {
-        await pause(RETRY_MS, signal);
-        isThere = await get("auth/me", null, signal).then(() => true, ({ status }) => status > 0);
-    }
-    await showPage();
+    await pause(RETRY_MS, signal);
+    const isThere = await get("auth/me", null, signal).then(() => true, ({ status }) => status);
+    return isThere ? showPage() : showOnceThere(signal);
 }
 
 async function start() {
-    const settingsRead = readSettings().then(({ timezone }) => setZone(timezone)).catch(() => setZone("UTC"));
-    await Promise.all([settingsRead, findFake()]);
+    setZone(session.settings?.timezone ?? "UTC");
+    await isAsked;
+    if (!session.about) await findFake();
     fill(document.body, frame(), noticePlaces());
     begin();
     session.onEnd = problem => stop(problem);
@@ -152,7 +153,7 @@ function stop(problem) {
 }
 
 function signedOut(why) {
-    document.title = "Sign in \u2013 Rally";
+    document.title = "Sign in – Rally";
     fill(document.body, signInPage.form(why, start), noticePlaces());
     document.querySelector("form input")?.focus();
 }

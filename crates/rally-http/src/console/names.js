@@ -18,13 +18,12 @@ export function forgetNames() {
 
 /** Reads the names of records anew that have changed, where they are shown; all, where it is not known which have. */
 export function renew(changes) {
-    if (!changes) return known.clear();
-    const changed = new Set(changes.filter(({ action }) => action !== "deleted").map(({ entityType, entityId }) => `${kindOf(entityType)}/${entityId}`));
+    if (!changes) known.clear();
+    const changed = new Set(changes?.filter(({ action }) => action !== "deleted").map(({ entityType, entityId }) => `${kindOf(entityType)}/${entityId}`));
     for (const key of changed) known.delete(key);
     for (const element of document.querySelectorAll("[data-named]")) {
         if (changed.has(element.dataset.named)) show(element, ...element.dataset.named.split("/"));
     }
-    return undefined;
 }
 
 function show(element, kind, id) {
@@ -78,7 +77,7 @@ function next() {
 export function nameElement(kind, id, name) {
     if (!id) return null;
     const element = kind === "users" ? h("span") : h("a", { href: href(kind, id), "data-named": `${kind}/${id}` });
-    element.textContent = name ?? "\u2026";
+    element.textContent = name ?? "…";
     if (!name) show(element, kind, id);
     return element;
 }

@@ -31,7 +31,7 @@ function show(place, text, acts, stays) {
             act();
         }));
     }
-    notice.append(button("\u00d7", remove, { "aria-label": "Dismiss", class: "quiet" }));
+    notice.append(button("×", remove, { "aria-label": "Dismiss", class: "quiet" }));
     place.append(notice);
     while (place.children.length > 4) place.firstChild.remove();
     // Whoever reads it, or is about to use it, keeps it.

@@ -59,6 +59,6 @@ async function serverFacts() {
         settings && ["Profile", settings.profile],
         ["Time zone", currentZone()],
         ["Rate limit", rate ? `${plural(rate.remaining, "request")} of ${grouped(rate.limit)} left in this minute` : "none"],
-        ["API", h("span", h("a", { href: "docs", target: "_blank", rel: "noopener" }, "operations"), ", ", h("a", { href: "docs/guide", target: "_blank", rel: "noopener" }, "rules"))],
+        ["API", h("span", h("a", { href: "docs", target: "_blank" }, "operations"), ", ", h("a", { href: "docs/guide", target: "_blank" }, "rules"))],
     ]);
 }

@@ -15,13 +15,13 @@ export function paging(turn) {
         "Next page": () => state.offset + state.limit,
         "Last page": lastOffset,
     };
-    const [first, previous, next, last] = ["\u00ab First", "\u2039 Previous", "Next \u203a", "Last \u00bb"].map((name, at) => make(name, Object.keys(acts)[at]));
+    const [first, previous, next, last] = ["« First", "‹ Previous", "Next ›", "Last »"].map((name, at) => make(name, Object.keys(acts)[at]));
     const element = h("nav.paging", { "aria-label": "Pages of the list" }, first, previous, where, next, last);
     return {
         element,
         show(offset, limit, rows, total) {
             Object.assign(state, { offset, limit, total });
-            fill(where, total === 0 ? "none" : `${grouped(offset + (rows ? 1 : 0))}\u2013${grouped(offset + rows)} of ${grouped(total)}`);
+            fill(where, total === 0 ? "none" : `${grouped(offset + (rows ? 1 : 0))}–${grouped(offset + rows)} of ${grouped(total)}`);
             first.disabled = previous.disabled = offset === 0;
             next.disabled = last.disabled = offset + rows >= total;
         },

@@ -1,10 +1,10 @@
 // The pipelines of the tenant and their stages.
 
-import { Problem, get, patch, remove } from "./api.js";
+import { get, patch, remove } from "./api.js";
 import { confirm } from "./dialog.js";
 import { badge, button, buttonFor, fill, h, heading } from "./element.js";
 import { field } from "./field.js";
-import { formOf, openForm } from "./form.js";
+import { changedMeanwhile, formOf, openForm } from "./form.js";
 import { pagedGrid } from "./grid.js";
 import { Numeral } from "./json.js";
 import { setPageKeys } from "./keys.js";
@@ -19,7 +19,7 @@ const FIRST = [["Open", "10", "open"], ["Won", "100", "won"], ["Lost", "0", "los
 export async function show({ main, query, signal }) {
     const list = pagedGrid({
         caption: "Pipelines", heads: ["Name", "Stages", "State", ""], path: "pipelines", signal,
-        row: pipeline => [h("a", { href: href("board", { pipeline: pipeline.id }) }, pipeline.name), pipeline.stages.map(({ name, probability }) => `${name} ${probability} %`).join(" \u203a "),
+        row: pipeline => [h("a", { href: href("board", { pipeline: pipeline.id }) }, pipeline.name), pipeline.stages.map(({ name, probability }) => `${name} ${probability} %`).join(" › "),
             pipeline.isDefault && badge("default", "open"),
             [buttonFor(pipeline.name, "Edit", () => edit(pipeline), { "data-key": pipeline.id }),
                 !pipeline.isDefault && buttonFor(pipeline.name, "Make default", () => makeDefault(pipeline)),
@@ -50,7 +50,7 @@ async function save(pipeline, body) {
     } catch (error) {
         if (error.status !== 412) throw error;
         pipeline.updatedAt = (await get(`pipelines/${pipeline.id}`)).body.updatedAt;
-        throw new Problem(412, { ...error.body, detail: "somebody has changed this pipeline since it was shown; doing it again writes it over theirs" });
+        throw changedMeanwhile(error, "pipeline");
     }
 }
 
@@ -95,8 +95,8 @@ class Stages {
         const parts = [part("name", "Stage", "text", { isRequired: true }), part("probability", "Probability %", "number"), part("outcome", "Outcome", "choice", { words: ["open", "won", "lost"], isSet: true })];
         const row = { id: stage.id, parts };
         row.acts = [
-            ["Move up", button("\u2191", () => this.move(row, -1))],
-            ["Move down", button("\u2193", () => this.move(row, 1))],
+            ["Move up", button("↑", () => this.move(row, -1))],
+            ["Move down", button("↓", () => this.move(row, 1))],
             ["Remove", button("Remove", () => {
                 this.put(this.rows.filter(other => other !== row));
                 this.input.focus();

@@ -52,7 +52,7 @@ export async function show({ main, parts: [kind, id], signal }) {
     const title1 = heading("");
     const showTop = () => {
         title1.textContent = name(state.record);
-        document.title = `${name(state.record)} \u2013 Rally`;
+        document.title = `${name(state.record)} – Rally`;
     };
     const load = async () => {
         try {
@@ -72,7 +72,7 @@ export async function show({ main, parts: [kind, id], signal }) {
 
     const loadAll = () => Promise.all([load(), happened.load(), bant?.load()]);
     fill(top, may("write") && [button("Edit", edit), button("Delete", ask, { class: "danger" }), kind !== "activities" && button("New activity", () => openNew("activities", { [related.at(-1)[1]]: id }, loadAll))]);
-    fill(main, h("p.trail", h("a", { href: href(kind) }, title), " \u203a"), title1, top, h("div.record",
+    fill(main, h("p.trail", h("a", { href: href(kind) }, title), " ›"), title1, top, h("div.record",
         h("div", content, bant?.element), h("div", related.length > 0 && links, happened.element)));
     await loadAll();
     setPageKeys(may("write") ? { e: ["Edit", () => { edit(); }], Delete: [`Delete the ${noun}`, ask] } : {});
@@ -100,7 +100,7 @@ async function showLinks(place, related, id, signal) {
         const { title, name } = KINDS[kind];
         if (total === "0") return h("p", `No ${title.toLowerCase()}`);
         return h("div", h("h3", h("a", { href: href(kind, { [member]: id }) }, title), ` (${total})`),
-            h("ul", body.map(record => h("li", h("a", { href: href(kind, record.id) }, name(record)), record.stageName && ` \u00b7 ${record.stageName}`)),
+            h("ul", body.map(record => h("li", h("a", { href: href(kind, record.id) }, name(record)), record.stageName && ` · ${record.stageName}`)),
                 count(total) > body.length && h("li", h("a", { href: href(kind, { [member]: id }) }, `All ${plural(total, "record")}`))));
     }));
 }

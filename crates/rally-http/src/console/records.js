@@ -2,7 +2,7 @@
 
 import { get, may } from "./api.js";
 import { count } from "./decimal.js";
-import { button, empty, fill, filterSelect, h, heading, labelled, newId } from "./element.js";
+import { button, empty, fill, filterInput, filterSelect, h, heading, labelled, newId } from "./element.js";
 import { exportMenu } from "./export.js";
 import { askToDelete, openNew } from "./form.js";
 import { KINDS, memberOf } from "./kinds.js";
@@ -27,7 +27,7 @@ const ORDERS = {
 const BEGINNING = "1970-01-01";
 
 export async function show({ main, parts: [kind], query, signal }) {
-    const { title, noun, columns, name } = KINDS[kind];
+    const { title, noun } = KINDS[kind];
     const state = { query: { ...query }, offset: Number(query.offset ?? 0) };
     delete state.query.offset;
     delete state.query.new;
@@ -68,7 +68,7 @@ export async function show({ main, parts: [kind], query, signal }) {
             state.query.order = order;
             load(0).catch(complain);
         }, null),
-            columnsMenu(kind, columns, () => {
+            columnsMenu(kind, () => {
                 setColumns();
                 load(state.offset).catch(complain);
             }),
@@ -97,7 +97,7 @@ export async function show({ main, parts: [kind], query, signal }) {
 }
 
 /** The parameters of the API for what the page is asked for. */
-export function queryOf(query) {
+function queryOf(query) {
     const { order, ...asked } = query;
     return order === "changed" ? { ...asked, updatedSince: BEGINNING } : asked;
 }
@@ -154,18 +154,17 @@ async function filterBar(kind, query, changed) {
 
 function filterField(kind, name, query, pipelines, changed) {
     const member = memberOf(kind, name);
-    const id = newId("filter");
     const set = value => {
         query[name] = value ?? "";
         changed();
     };
     const words = name === "status" && kind === "deals" ? ["open", "won", "lost"] : member.words;
     if (words || member.type === "stage") {
-        const options = words?.map(word => [word]) ?? pipelines.flatMap(pipeline => pipeline.stages.map(stage => [stage.id, pipelines.length > 1 ? `${pipeline.name}: ${stage.name}` : stage.name]));
+        const options = words ?? pipelines.flatMap(pipeline => pipeline.stages.map(stage => [stage.id, pipelines.length > 1 ? `${pipeline.name}: ${stage.name}` : stage.name]));
         return filterSelect(member.label, options, query[name], set);
     }
-    if (member.type === "reference") return labelled(member.label, id, picker({ kind: member.of, id, value: query[name], onchoose: set }).element);
-    return labelled(member.label, id, h("input", { id, type: "text", value: query[name] ?? "", onchange: event => set(event.target.value.trim()) }));
+    if (member.type === "reference") return labelled(member.label, id => picker({ kind: member.of, id, value: query[name], onchoose: set }).element);
+    return filterInput(member.label, query[name], set);
 }
 
 const columnsKey = kind => `rally.columns.${kind}`;
@@ -176,7 +175,7 @@ function chosenColumns(kind) {
 }
 
 /** The columns to choose from; the one that leads to the record stays. */
-function columnsMenu(kind, standard, changed) {
+function columnsMenu(kind, changed) {
     const { members, link } = KINDS[kind];
     const chosen = new Set(chosenColumns(kind));
     const set = (name, isShown) => {

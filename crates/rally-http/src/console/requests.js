@@ -2,7 +2,7 @@
 
 import { acting, control } from "./control.js";
 import { grouped, plural } from "./decimal.js";
-import { badge, button, empty, fill, filterSelect, h, heading, labelled, newId } from "./element.js";
+import { badge, button, empty, fill, filterInput, filterSelect, h, heading } from "./element.js";
 import { grid } from "./grid.js";
 import { setPageKeys } from "./keys.js";
 import { complain } from "./notice.js";
@@ -20,7 +20,7 @@ export async function show({ main, signal }) {
         const rows = (await readAll(filter, signal)).filter(({ path }) => !path.includes("/sync/changes")).slice(-MOST).reverse();
         fill(list, h("p", `${plural(all.count, "request")} in all; the last ${MOST} are shown. Those by which the console follows the feed are left out.`), rows.length ? grid("Requests", ["Path", "Method", "Status", "At", "Took", "Fault"], rows.map(request => ({
             below: [h("p", "To repeat it:"), h("pre", { tabindex: "0" }, request.curl)],
-            cells: [request.path, request.method, statusOf(request.status), time(request.at), `${grouped(request.durationMicros)} \u00b5s`, request.fault],
+            cells: [request.path, request.method, statusOf(request.status), time(request.at), `${grouped(request.durationMicros)} µs`, request.fault],
         }))) : empty("No request matches."));
     };
     const read = acting(load, () => {});
@@ -28,13 +28,8 @@ export async function show({ main, signal }) {
         filter[name] = value;
         load().catch(complain);
     };
-    const input = (name, label) => {
-        const id = newId("filter");
-        return labelled(label, id, h("input", { id, type: "text", onchange: event => {
-            refilter(name, event.target.value.trim());
-        } }));
-    };
-    fill(main, heading("Requests"), h("div.bar", filterSelect("Method", METHODS.map(word => [word]), "", word => refilter("method", word)), input("route", "Route"), input("status", "Status"), button("Reload", read), button("Forget all", acting(() => control("DELETE", "requests"), load), { class: "danger" })), list);
+    const input = (name, label) => filterInput(label, "", value => refilter(name, value));
+    fill(main, heading("Requests"), h("div.bar", filterSelect("Method", METHODS, "", word => refilter("method", word)), input("route", "Route"), input("status", "Status"), button("Reload", read), button("Forget all", acting(() => control("DELETE", "requests"), load), { class: "danger" })), list);
     setPageKeys({ r: ["Reload", read] });
     await load();
 }

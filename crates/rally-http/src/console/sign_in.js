@@ -36,7 +36,7 @@ function byPassword(keep, kept, done) {
 }
 
 function byKey(keep, kept, done) {
-    const fields = [field({ name: "key", label: "API key", type: "password", isRequired: true, placeholder: "rk_live_\u2026" }, "")];
+    const fields = [field({ name: "key", label: "API key", type: "password", isRequired: true, placeholder: "rk_live_…" }, "")];
     return formOf(fields, { verb: "Sign in", more: kept(), send: async () => {
         await signIn({ "X-Api-Key": fields[0].read() ?? "" }, keep.checked);
         await done();

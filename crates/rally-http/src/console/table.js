@@ -4,7 +4,7 @@ import { Problem, get, patch } from "./api.js";
 import { grouped, money } from "./decimal.js";
 import { badge, button, buttonFor, fill, h } from "./element.js";
 import { field } from "./field.js";
-import { changesOf, clearFaults, showFaults } from "./form.js";
+import { changedMeanwhile, changesOf, clearFaults, showFaults } from "./form.js";
 import { actsHead, region } from "./grid.js";
 import { print } from "./json.js";
 import { KINDS } from "./kinds.js";
@@ -36,7 +36,7 @@ export function shown(kind, member, record) {
 }
 
 function pipelineName(id) {
-    const element = h("span", "\u2026");
+    const element = h("span", "…");
     allPipelines().then(all => (element.textContent = all.find(known => known.id === id)?.name ?? id)).catch(() => (element.textContent = id));
     return element;
 }
@@ -151,8 +151,7 @@ function editor(kind, row, columns, leave) {
             if (error.status === 412) {
                 row.record = await refreshed(kind, record.id, row.record);
                 state.version = row.record.updatedAt;
-                fill(place, `Somebody has changed this ${noun} meanwhile. Saving again writes what you have typed over theirs.`);
-                place.focus();
+                showFaults(changedMeanwhile(error, noun), fields, place);
             } else if (error instanceof Problem) showFaults(error, fields, place, link);
             else throw error;
         }

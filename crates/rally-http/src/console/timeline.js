@@ -58,7 +58,7 @@ async function readActivities(kind, id, signal) {
 
 function activityItem(activity) {
     return h("li.activity", time(activity.createdAt), " ", h("a", { href: href("activities", activity.id) }, activity.subject),
-        ` \u2013 ${activity.activityType}, ${activity.status}`, activity.body && h("p.long", activity.body));
+        ` – ${activity.activityType}, ${activity.status}`, activity.body && h("p.long", activity.body));
 }
 
 function changeItem(kind, entry) {
@@ -67,12 +67,12 @@ function changeItem(kind, entry) {
         entry.secondsInStage && ` after ${lengthOf(entry.secondsInStage)} in the stage`,
         h("details", h("summary", members.length === 1 ? memberOf(kind, members[0][0]).label : `${members.length} members`),
             h("dl.changes", members.map(([name, { from, to }]) => h("div", h("dt", memberOf(kind, name).label),
-                h("dd", valueOf(kind, name, from), " \u2192 ", valueOf(kind, name, to)))))));
+                h("dd", valueOf(kind, name, from), " → ", valueOf(kind, name, to)))))));
 }
 
 /** A former or a new value of a member. */
 function valueOf(kind, name, value) {
-    if (value === null) return "\u2014";
+    if (value === null) return "—";
     if (value instanceof Numeral) return grouped(value);
     const member = memberOf(kind, name);
     if (member.type === "reference") return nameElement(member.of, value);

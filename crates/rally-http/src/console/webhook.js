@@ -26,7 +26,7 @@ export async function show({ main, parts: [, id], signal }) {
     const load = async () => {
         state.webhook = await readWebhook(id, signal);
         title.textContent = state.webhook.name;
-        document.title = `${state.webhook.name} \u2013 Rally`;
+        document.title = `${state.webhook.name} – Rally`;
         fill(content, factsOf(state.webhook));
     };
     const reload = () => Promise.all([load(), sent.load()]);
@@ -48,8 +48,8 @@ export async function show({ main, parts: [, id], signal }) {
         say("The webhook is deleted.");
         go("webhooks");
     });
-    fill(main, h("p.trail", h("a", { href: href("webhooks") }, "Webhooks"), " \u203a"), title,
-        h("div.bar", button("Send a test", test, { class: "primary" }), button("Edit", edit), button("Replay\u2026", () => replay(id, reload)), button("Rotate the secret\u2026", () => rotate(id, load)), button("Delete", ask, { class: "danger" })),
+    fill(main, h("p.trail", h("a", { href: href("webhooks") }, "Webhooks"), " ›"), title,
+        h("div.bar", button("Send a test", test, { class: "primary" }), button("Edit", edit), button("Replay…", () => replay(id, reload)), button("Rotate the secret…", () => rotate(id, load)), button("Delete", ask, { class: "danger" })),
         content, sent.element);
     setPageKeys({ t: ["Send a test", test], e: ["Edit", edit], Delete: ["Delete the webhook", ask] });
     await reload();
@@ -57,10 +57,10 @@ export async function show({ main, parts: [, id], signal }) {
 }
 
 function factsOf(webhook) {
-    const secret = h("code", "\u2022".repeat(12));
+    const secret = h("code", "•".repeat(12));
     const reveal = button("Show", () => {
         const isShown = secret.textContent === webhook.secret;
-        secret.textContent = isShown ? "\u2022".repeat(12) : webhook.secret;
+        secret.textContent = isShown ? "•".repeat(12) : webhook.secret;
         reveal.textContent = isShown ? "Show" : "Hide";
     }, { class: "quiet", "aria-label": "Show or hide the secret" });
     return facts([

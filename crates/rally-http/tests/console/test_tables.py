@@ -68,7 +68,7 @@ def test_a_row_that_somebody_else_has_changed_is_told(fake, tab):
     tab.field("title").fill("Countess")
     fake.patch(f"contacts/{contact['id']}", {"phone": "1"})
     tab.button("Save").click()
-    expect(tab.locator("form.inline .fault.all")).to_contain_text("Somebody has changed this contact meanwhile")
+    expect(tab.locator("form.inline .fault.all")).to_contain_text("Somebody has changed this contact since it was shown")
     expect(tab.field("title")).to_have_value("Countess")
     tab.button("Save").click()
     tab.says("is saved")
