@@ -83,7 +83,7 @@ pub use resources::{
     CallDirection, Claim, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft, ContactUpdate,
     CopyMode, CourierLimits, Criterion, CriterionUpdate, CurrencySum, Damage, Deal, DealDraft, DealStatus,
     DealUpdate, Deliveries, Delivery, DeliveryMessage, DeliveryOrder, DeliveryQuery, DeliveryStatus, Event,
-    EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LifecycleStage, NewApiKey,
+    EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LastBackup, LifecycleStage, NewApiKey,
     OutboxFigures, Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate,
     Priority, RestoredTenant, RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome,
     StoreCheck, Sum, Tenant, TenantDraft, TenantFile, TenantHandle, TenantImport, TenantParts, TenantUpdate,

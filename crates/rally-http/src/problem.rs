@@ -191,7 +191,7 @@ const fn title(code: Code) -> &'static str {
         Code::PreconditionFailed => "Precondition failed",
         Code::IdempotencyMismatch => "Idempotency key used before",
         Code::FeedTrimmed => "Changes no longer kept",
-        Code::FeedReset => "Feed put back from a copy",
+        Code::FeedReset => "Changes of the feed lost",
         Code::Unavailable => "Not available at present",
         Code::Internal => "Internal error",
     }

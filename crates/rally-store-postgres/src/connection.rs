@@ -8,8 +8,10 @@ use std::{
 };
 
 use deadpool::managed::{self, Metrics, Object, RecycleError, RecycleResult};
+use futures_util::future::join;
 use parking_lot::Mutex;
-use tokio_postgres::Client;
+use rally_core::store::Incarnation;
+use tokio_postgres::{Client, Error, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
@@ -24,6 +26,8 @@ use crate::{
 pub(crate) struct Connection {
     pub(crate) client: Arc<Client>,
     pub(crate) statements: Statements,
+    /// The incarnation of the database that it leads to.
+    pub(crate) incarnation: Incarnation,
     /// The instant at which it began to be made.
     made: Instant,
 }
@@ -112,9 +116,10 @@ impl Connector {
             }
         }
         self.see_tables(&client).await?;
-        let prepared = Statements::prepare(&client).await;
+        let (prepared, told) = join(Statements::prepare(&client), incarnation(&client)).await;
         let statements = prepared.map_err(|error| OpenError::from_set_up(place, &error))?;
-        Ok(Connection { client: Arc::new(client), statements, made })
+        let incarnation = told.map_err(|error| OpenError::from_set_up(place, &error))?;
+        Ok(Connection { client: Arc::new(client), statements, incarnation, made })
     }
 
     /// Makes the tables if they have never been there, and checks that they are of the version that is known.
@@ -150,6 +155,24 @@ impl Connector {
         format!("SET client_connection_check_interval TO {}", milliseconds(self.options.silence))
     }
 }
+
+/// The incarnation of the database: the cluster's own number and its timeline, a new one of which begins when a standby is
+/// promoted and when a copy is recovered. Engines that have none of these are taken for ones that lose nothing.
+async fn incarnation(client: &Client) -> Result<Incarnation, Error> {
+    let told = match client.query_one(INCARNATION, &[]).await {
+        Ok(row) => row,
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION) => return Ok(Incarnation::ONLY),
+        Err(error) => return Err(error),
+    };
+    let (cluster, timeline): (i64, i64) = (told.try_get(0)?, told.try_get(1)?);
+    let number = |told: i64| u128::from(u64::from_le_bytes(told.to_le_bytes()));
+    Ok(Incarnation::from_number(number(cluster) << 64 | number(timeline)))
+}
+
+/// The first eight digits of a file of the log are its timeline. The checkpoint's is behind after a promotion.
+const INCARNATION: &str = "
+SELECT (pg_control_system()).system_identifier,
+    ('x' || lpad(left(pg_walfile_name(pg_current_wal_lsn()), 8), 16, '0'))::bit(64)::int8";
 
 /// As the database takes a limit: none is zero, and it counts in 32 bits.
 pub(crate) fn milliseconds(limit: Duration) -> u128 {

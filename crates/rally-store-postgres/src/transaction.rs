@@ -11,7 +11,7 @@ use futures_util::{
 };
 use rally_core::{
     TenantId,
-    store::{Direction, Entry, Key, KeyRange, Snapshot, Space, StoreError},
+    store::{Direction, Entry, Incarnation, Key, KeyRange, Snapshot, Space, StoreError},
 };
 use tokio_postgres::{Error, Row, types::ToSql};
 use uuid::Uuid;
@@ -271,6 +271,16 @@ impl Snapshot for Transaction {
             connection.client.query(statement, &parameters).await
         })?;
         rows.iter().map(|row| entry(range.start().space(), row)).collect()
+    }
+
+    /// That of its connection: no connection outlives the time in which its server is the primary.
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        if self.open.borrow().is_none() {
+            self.ask(async |_| Ok(()))?;
+        }
+        let open = self.open.borrow();
+        let ended = || unavailable("the transaction has ended".to_owned());
+        Ok(open.as_ref().ok_or_else(ended)?.connection.incarnation)
     }
 }
 

@@ -156,7 +156,7 @@ fn whole_feed(session: &Session) -> Vec<FeedEntry> {
     all
 }
 
-/// True when the tenant was put back from a copy, after which its feed goes on higher up.
+/// True when the tenant was put back from a copy or its database failed over, after which its feed goes on higher up.
 fn is_renewed(session: &Session) -> bool {
     let epoch = session.view().and_then(|view| view.feed_epoch()).expect("the feed is answered");
     epoch.as_uuid() != session.tenant().id.as_uuid()

@@ -5,7 +5,8 @@ use parking_lot::Mutex;
 use rally_core::{
     TenantId,
     store::{
-        Abort, Batch, Commit, Direction, Entry, Figures, Key, KeyRange, Limits, Snapshot, Store, StoreError,
+        Abort, Batch, Commit, Direction, Entry, Figures, Incarnation, Key, KeyRange, Limits, Snapshot, Store,
+        StoreError,
     },
 };
 
@@ -138,5 +139,9 @@ impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for CountingSnapshot<'_,
         counts.scans += 1;
         counts.entries += entries.len();
         Ok(entries)
+    }
+
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        self.inner.incarnation()
     }
 }

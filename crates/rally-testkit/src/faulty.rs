@@ -5,7 +5,8 @@ use parking_lot::Mutex;
 use rally_core::{
     TenantId,
     store::{
-        Abort, Batch, Commit, Direction, Entry, Figures, Key, KeyRange, Limits, Snapshot, Store, StoreError,
+        Abort, Batch, Commit, Direction, Entry, Figures, Incarnation, Key, KeyRange, Limits, Snapshot, Store,
+        StoreError,
     },
 };
 
@@ -203,6 +204,10 @@ impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for FaultySnapshot<'_, P
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
         self.store.read()?;
         self.inner.scan(range, direction, limit)
+    }
+
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        self.inner.incarnation()
     }
 }
 

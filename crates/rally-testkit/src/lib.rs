@@ -5,6 +5,7 @@
 //! - [`check_consistency`]: checks that records, lists, totals, natural keys, references and feed agree;
 //! - [`FaultyStore`] and [`CountingStore`]: stores that fail when told to, and that count what they are asked;
 //! - [`SharedStore`]: a store that several engines share, as servers do;
+//! - [`FailoverStore`]: a store that loses its last commits when told to, as a database that fails over;
 //! - [`corpus`]: small files that importers were complained about, and what must come of each;
 //! - [`FixedClock`] and [`SeededEntropy`]: the time and the randomness of a run that can be repeated;
 //! - [`postgres`]: private PostgreSQL servers, which a test may kill.
@@ -34,6 +35,7 @@ mod consistency;
 mod corpus;
 mod counting;
 mod environment;
+mod failover;
 mod faulty;
 mod model;
 pub mod postgres;
@@ -47,6 +49,7 @@ pub use consistency::check_consistency;
 pub use corpus::{CorpusCase, corpus, corpus_world};
 pub use counting::{CountingStore, Counts};
 pub use environment::{FixedClock, SeededEntropy, environment};
+pub use failover::FailoverStore;
 pub use faulty::{FaultyStore, ReadFault, WriteFault};
 pub use model::{model_trials, walk, walk_and_move};
 pub use random::Random;

@@ -36,7 +36,7 @@ pub enum Code {
     IdempotencyMismatch,
     /// The feed no longer reaches back to the instant asked for.
     FeedTrimmed,
-    /// The feed was put back from a copy, and the position is of before.
+    /// Changes up to the position may have been lost, as the feed was put back from a copy or its database has failed over.
     FeedReset,
     /// The store cannot answer at present.
     Unavailable,
@@ -182,8 +182,8 @@ impl Error {
     pub(crate) fn feed_reset() -> Self {
         Self::new(
             Code::FeedReset,
-            "the feed was put back from a copy, and changes that were read from it may be gone; read the lists anew, \
-             and go on from there in the feed's new epoch",
+            "changes that were read from the feed may be gone, as it was put back from a copy or its database has lost \
+             some; read the lists anew, and go on from there in the feed's new epoch",
         )
     }
 

@@ -138,5 +138,9 @@ pub const TENANT_FILE_ROWS_AT_ONCE: usize = 512 << 10;
 pub const DAMAGES_TOLD: usize = 100;
 /// Seconds by which the clocks of two machines may be apart.
 pub const CLOCKS_APART_SECONDS: i64 = 120;
+/// A number that no change has, which a reader may go on behind to hear of the feed's end alone. The API takes no greater one.
+pub const FEED_END: u64 = i64::MAX.unsigned_abs();
+/// Breaks of a feed that are told apart; of more, the two oldest count as one that is as long as both and what is between.
+pub const FEED_BREAKS: usize = 16;
 /// Numbers of tenants that an imported one may pass over to keep its id.
 pub const NUMBERS_PASSED_OVER: u64 = 100_000;

@@ -18,7 +18,7 @@ use crate::{
     engine::{
         archive::{self, Contents, Filling, Selection},
         codec::{self, FileHeadV1, HeadV1},
-        keys::spaces,
+        keys::{Breaks, Rest, spaces},
         read,
         session::Engine,
     },
@@ -276,10 +276,9 @@ impl Engine {
         }
         let (now, epoch) = (self.clock().now(), self.random_id().into_bytes());
         let told = Cell::new((0, false));
-        filling.finish(&|head, batch| {
-            archive::renew(head, batch, now, epoch)?;
+        filling.finish(&|head, breaks| {
+            breaks.pass_over(file.tenant, head, now, epoch, Rest::BeginsAnew);
             told.set((head.number, head.is_subscribed));
-            Ok(())
         })?;
         Ok(told.get())
     }
@@ -296,12 +295,13 @@ impl Engine {
             is_empty(newest)?;
             rows.iter().for_each(|row| batch.put(row.key.clone(), row.value.clone()));
             subscribed.iter().for_each(|tenant| enlist(batch, *tenant));
-            let head = rows.iter().find(|row| row.key == spaces::head());
-            let mut head: HeadV1 =
-                head.map_or_else(|| Ok(HeadV1::default()), |row| codec::decode(&row.value))?;
-            archive::renew(&mut head, batch, now, epoch)?;
+            let row = |key| rows.iter().find(|row| row.key == key).map(|row| &row.value);
+            let head = row(spaces::head());
+            let mut head: HeadV1 = head.map_or_else(|| Ok(HeadV1::default()), |row| codec::decode(row))?;
+            let mut breaks = Breaks::read(row(spaces::breaks()))?;
+            breaks.pass_over(TenantId::DIRECTORY, &mut head, now, epoch, Rest::BeginsAnew);
             batch.put(spaces::head(), codec::encode(&head)?);
-            Ok(())
+            Ok(breaks.save(batch)?)
         })
     }
 }

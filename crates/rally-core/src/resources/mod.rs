@@ -14,6 +14,7 @@ mod credentials;
 mod deals;
 mod forecast;
 mod key_text;
+mod last_backup;
 mod pipelines;
 mod secrets;
 mod settings;
@@ -37,6 +38,7 @@ pub use contacts::{Contact, ContactDraft, ContactUpdate, LifecycleStage};
 pub use copies::CopyMode;
 pub use deals::{Deal, DealDraft, DealStatus, DealUpdate, StageMove};
 pub use forecast::{CurrencySum, Forecast, StageForecast, Sum};
+pub use last_backup::LastBackup;
 pub use pipelines::{
     Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate, StageOutcome,
 };

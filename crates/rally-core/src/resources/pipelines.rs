@@ -183,11 +183,13 @@ impl Searchable for Pipeline {}
 
 static RULES: Rules = Rules { settle, follow, check_delete, ..Rules::NONE };
 
-/// Gives a tenant its first pipeline, unless it has one.
-pub(super) fn create_first(tenant: &Session) -> Result<(), Error> {
+/// Gives a tenant its first pipeline, unless it has one. Where the tenant has had a chance to get one before, `since` an instant,
+/// changes of it may have been lost.
+pub(super) fn create_first(tenant: &Session, since: Option<Timestamp>) -> Result<(), Error> {
     let body = Body::read(&MODEL, FIRST.as_bytes(), Profile::Documented, "the pipeline")?;
     let created = tenant.commit(None, &Vec::new, &mut |transaction| {
         if defaults(transaction)?.is_empty() {
+            since.map(|since| transaction.break_beginning(since)).transpose()?;
             write::create(transaction, Pipeline::definition(), &body)
         } else {
             Ok(Answer::Nothing)

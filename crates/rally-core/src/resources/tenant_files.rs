@@ -14,7 +14,7 @@ use crate::{
     base::{Code, Error, Id, Kind, TenantId, Timestamp},
     engine::{
         archive::{self, Contents, Filling, OutboxPart, Selection},
-        codec::{FileHeadV1, RenewedV1},
+        codec::FileHeadV1,
         keys::spaces,
         read,
         session::{Engine, Verbs},
@@ -287,14 +287,13 @@ impl Engine {
             ));
         }
         let epoch = self.random_id().into_bytes();
-        filling.finish(&|head, _| {
+        filling.finish(&|head, breaks| {
+            let tenant = Uuid::from_bytes(expected.head.tenant);
             if !options.is_moved {
-                head.renewed = Some(RenewedV1 { epoch, last: head.number, told: head.number });
+                breaks.rename(TenantId::from_uuid(tenant), head, epoch);
             } else if !keeps_id {
-                let epoch = expected.head.tenant;
-                head.renewed.get_or_insert(RenewedV1 { epoch, last: 0, told: 0 });
+                head.epoch.get_or_insert(tenant.into_bytes());
             }
-            Ok(())
         })
     }
 

@@ -201,7 +201,7 @@ impl Engine {
     pub fn create_tenant(&self, draft: &TenantDraft) -> Result<TenantHandle, Error> {
         let tenant = self.directory().tenants().create(draft).map_err(|error| self.explained(error))?;
         // The tenant is there, whether its pipeline already is or not.
-        drop(self.tenant_by_id(tenant.id));
+        drop(self.give_pipeline(&self.info(tenant.clone()), None));
         Ok(TenantHandle { engine: self.clone(), tenant })
     }
 
@@ -256,9 +256,10 @@ impl Engine {
         self.tenant_info(id, || match self.directory().tenants().json().get(Id::from_uuid(id.as_uuid())) {
             Ok(row) if !is_whole(&row)? => Ok(None),
             Ok(row) => {
-                let info = self.info(row.read()?);
+                let tenant: Tenant = row.read()?;
+                let (info, since) = (self.info(tenant.clone()), Some(tenant.created_at));
                 if row.record()?.slot(HAS_PIPELINE).is_empty() {
-                    self.give_pipeline(&info)?;
+                    self.give_pipeline(&info, since)?;
                 }
                 Ok(Some(info))
             }
@@ -297,10 +298,10 @@ impl Engine {
 
     /// Gives a tenant its first pipeline. No transaction spans the tenant and the directory, so the directory is told
     /// last, and a tenant that has any pipeline is given none.
-    fn give_pipeline(&self, info: &TenantInfo) -> Result<(), Error> {
+    fn give_pipeline(&self, info: &TenantInfo, since: Option<Timestamp>) -> Result<(), Error> {
         let caller = Caller::Host { name: "directory".to_owned() };
         let tenant = Session::open(self.clone(), info.clone().into(), caller, Scope::Admin);
-        pipelines::create_first(&tenant)?;
+        pipelines::create_first(&tenant, since)?;
         let id = info.id.as_uuid();
         self.directory().write(|transaction| {
             write::set_silently(transaction, Tenant::definition(), id, HAS_PIPELINE, "true")

@@ -12,6 +12,7 @@ mod batch;
 mod error;
 mod figures;
 mod group;
+mod incarnation;
 mod key;
 mod memory;
 mod overlay;
@@ -28,6 +29,7 @@ pub use batch::Batch;
 pub use error::StoreError;
 pub use figures::{CommitTally, Commits, Figures, FileFigures, PoolFigures, duration_tally, micros};
 pub use group::{Condition, GroupCommit, GroupOptions, GroupQueue};
+pub use incarnation::Incarnation;
 pub use key::{Key, KeyRange, Space};
 pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
@@ -144,6 +146,19 @@ pub trait Snapshot {
     /// # Errors
     /// Those of [`get`](Snapshot::get).
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// The incarnation of the database that the state is of. A store that can lose none of its commits by itself has one.
+    ///
+    /// To be correct:
+    /// - it is another one than that of a state which had a batch that this one lacks;
+    /// - it stays the same as long as nothing else takes the database's place;
+    /// - once the snapshot has been read, telling it costs nothing.
+    ///
+    /// # Errors
+    /// Those of [`get`](Snapshot::get).
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        Ok(Incarnation::ONLY)
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -162,6 +177,10 @@ impl<S: Snapshot + ?Sized> Snapshot for &S {
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
         (**self).scan(range, direction, limit)
+    }
+
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        (**self).incarnation()
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError};
+use super::{Batch, Direction, Entry, Incarnation, Key, KeyRange, Snapshot, StoreError};
 
 /// A snapshot as it will be when a batch has been applied: the state on which the next of several writes that share a
 /// commit builds.
@@ -61,6 +61,10 @@ impl Snapshot for Overlay<'_> {
 
     fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
         self.below.prefetch(keys)
+    }
+
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        self.below.incarnation()
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {

@@ -21,6 +21,7 @@ mod copies;
 mod damage;
 mod deals;
 mod drafts;
+mod failover;
 #[cfg(feature = "files")]
 mod files;
 mod filter_cost;

@@ -13,7 +13,7 @@ const END = "9223372036854775807";
 const readers = new Set();
 let watcher = () => {};
 let state = "off";
-/** The epoch of the feed, which is another one once the tenant was put back from a copy. */
+/** The epoch of the feed, which is another one once changes may have been lost. */
 let epoch = null;
 let ending = null;
 

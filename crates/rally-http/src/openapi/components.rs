@@ -220,8 +220,8 @@ fn header_parameters() -> Value {
         ),
         "FeedEpoch": header(
             "X-Feed-Epoch",
-            "The `X-Feed-Epoch` of the answer that the position is of. If the feed was put back from a copy since, the answer \
-             is 400 `feed_reset`.",
+            "The `X-Feed-Epoch` of the answer that the position is of. If changes up to that position may have been lost \
+             since, as the feed was put back from a copy or its database has failed over, the answer is 400 `feed_reset`.",
             uuid(),
             &json!(ID),
         ),
@@ -275,7 +275,8 @@ pub(super) fn headers() -> Value {
             json!("</api/v1/contacts?offset=0>; rel=\"first\", </api/v1/contacts?after=0190c000-0000-7000-8000-000000000000>; rel=\"next\""),
         ),
         "X-Feed-Epoch": answer(
-            "The epoch of the feed, to be kept with the position. It is another one once the feed was put back from a copy.",
+            "The epoch of the feed, to be kept with the position. It is another one once the feed was put back from a copy \
+             or its database has failed over.",
             uuid(),
             json!(ID),
         ),

@@ -48,8 +48,8 @@ static LIST_CHANGES: Special = Special {
     summary: "List changes",
     description: "Reading on from the last `changedAt` never skips a change and never repeats one. `Link` has the address \
                   of the next page. With `wait` the answer comes with the next change, so that a reader hears of it at once. \
-                  A reader that sends `X-Feed-Epoch` back is told by `feed_reset` when the operator has put the tenant back \
-                  from a copy.",
+                  A reader that sends `X-Feed-Epoch` back is told by `feed_reset` when changes that it has read may be gone, \
+                  as the operator has put the tenant back from a copy or the database has failed over without them.",
     scope: Some(Scope::Read),
     parameters: &["Since", "After", "Entities", "FeedLimit", "Wait", "Fields", "FeedEpoch"],
     body: None,

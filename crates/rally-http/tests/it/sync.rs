@@ -231,6 +231,6 @@ fn a_reader_is_told_when_the_feed_is_not_the_one_that_it_knows() {
     assert_eq!(known.header("X-Feed-Epoch"), epoch);
     let other = "0194c101-aca0-7005-8000-0000001c9543";
     let told = |value: &str| api.get(&path).header("X-Feed-Epoch", value).send().told();
-    assert_snapshot!(told(other), @"400 feed_reset: the feed was put back from a copy, and changes that were read from it may be gone; read the lists anew, and go on from there in the feed's new epoch");
+    assert_snapshot!(told(other), @"400 feed_reset: changes that were read from the feed may be gone, as it was put back from a copy or its database has lost some; read the lists anew, and go on from there in the feed's new epoch");
     assert_snapshot!(told("1"), @"400 validation: X-Feed-Epoch is not the epoch of a feed");
 }

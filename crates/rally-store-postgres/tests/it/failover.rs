@@ -29,7 +29,7 @@ fn a_standby_that_takes_over_under_load_has_all_that_was_acknowledged() {
     let load = Load::on(&both(&primary, &standby));
     load.run(|| {
         load.wait_for_writes(100);
-        load.outage(|| {
+        load.failover(|| {
             primary.kill();
             standby.promote();
         });

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    thread,
+    iter, thread,
     time::Duration,
 };
 
@@ -43,6 +43,8 @@ struct State {
     refused: Vec<String>,
     /// The number of unknown outcomes. Each write was repeated until its outcome was known.
     unknown: usize,
+    /// The times that a standby has taken over. Each is a gap in the feed, and nothing else is.
+    promotions: usize,
     is_down: bool,
     stage: Stage,
 }
@@ -73,6 +75,7 @@ impl Load {
             acknowledged: vec![BTreeMap::new(); engines.len()],
             refused: Vec::new(),
             unknown: 0,
+            promotions: 0,
             is_down: false,
             stage: Stage::Writing,
         };
@@ -127,6 +130,12 @@ impl Load {
         self.change(|state| state.is_down = true);
         let _back = OnDrop(|| self.change(|state| state.is_down = false));
         work();
+    }
+
+    /// An outage at whose end a standby has taken over.
+    pub(crate) fn failover(&self, work: impl FnOnce()) {
+        self.outage(work);
+        self.change(|state| state.promotions += 1);
     }
 
     fn reach(&self, stage: Stage) {
@@ -229,10 +238,11 @@ impl Load {
         // Every creation came to a definite end.
         assert_eq!(found, told);
 
-        assert!(
-            feed.iter().map(|entry| entry.id).eq(1..=number(feed.len())),
-            "the feed has a gap or a repeat"
-        );
+        let before = iter::once(0).chain(feed.iter().map(|entry| entry.id));
+        let steps = before.zip(feed).map(|(before, entry)| (before, entry.id));
+        assert!(steps.clone().all(|(before, next)| before < next), "the feed repeats a number");
+        let gaps = steps.filter(|(before, next)| before + 1 < *next).count();
+        assert_eq!(gaps, state.promotions, "the feed has another gap than one at each promotion");
         let read: BTreeSet<Uuid> = feed.iter().map(|entry| entry.entity_id).collect();
         assert_eq!(read.len(), feed.len(), "the feed names a contact twice");
         assert_eq!(read, found.into_values().collect(), "who followed the feed has not what is there");
@@ -242,10 +252,6 @@ impl Load {
 
 fn owned((email, id): (&String, &Uuid)) -> (String, Uuid) {
     (email.clone(), *id)
-}
-
-fn number(length: usize) -> u64 {
-    u64::try_from(length).unwrap()
 }
 
 /// Does something however a scope is left.

@@ -15,7 +15,7 @@ use crate::proxy::{Proxy, Sender};
 const TENANT: TenantId = TenantId::DIRECTORY;
 
 /// More messages than a write has in either direction.
-const ENOUGH: usize = 60;
+const ENOUGH: usize = 80;
 
 fn counter() -> Key {
     Key::new(Space(7)).bytes(b"counter")

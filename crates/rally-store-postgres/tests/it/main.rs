@@ -13,6 +13,7 @@ mod crashes;
 mod failover;
 mod killed;
 mod load;
+mod lost_changes;
 mod lost_commits;
 mod opening;
 mod pool;

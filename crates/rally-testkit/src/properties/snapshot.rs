@@ -6,7 +6,7 @@ use std::sync::{
     mpsc,
 };
 
-use rally_core::store::{Batch, Key, Store};
+use rally_core::store::{Batch, Commit, Key, Snapshot, Store};
 
 use super::{
     Property,
@@ -29,6 +29,7 @@ pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
         Property::of(reading_a_snapshot_never_waits_for_a_writer),
         Property::of(a_snapshot_can_be_taken_within_build),
         Property::of(a_writer_never_waits_for_a_snapshot),
+        Property::of(all_states_are_of_one_incarnation_while_nothing_takes_the_stores_place),
     ]
 }
 
@@ -39,6 +40,21 @@ fn a_snapshot_shows_every_write_that_has_returned(store: &Arc<dyn Store>) {
         put(&**store, TENANT, &key, vec![count]);
         expected.insert(key, vec![count].into());
         assert_eq!(newest(&**store, TENANT), expected);
+    }
+}
+
+fn all_states_are_of_one_incarnation_while_nothing_takes_the_stores_place(store: &Arc<dyn Store>) {
+    let told = |snapshot: &dyn Snapshot| snapshot.incarnation().expect("the store answers");
+    let first = told(&*snapshot(&**store, TENANT));
+    for count in 0..3 {
+        let written = store.write(TENANT, &mut |newest| {
+            assert_eq!(told(newest), first);
+            Ok(puts([(key(7, &[count]), vec![count])]))
+        });
+        assert_eq!(written.expect("the store answers"), Commit::Applied);
+        let later = snapshot(&**store, NEIGHBOUR);
+        get(&*later, &key(7, &[count]));
+        assert_eq!(told(&*later), first);
     }
 }
 

@@ -4,11 +4,11 @@ use super::selection::Selection;
 use crate::{
     base::{Code, Error, TenantId},
     engine::{
-        codec::{self, FillingV1, HeadV1},
-        keys::spaces,
+        codec::{self, FillingV1, HeadV1, IncarnationV1},
+        keys::{Breaks, spaces},
         session::Engine,
     },
-    store::{Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Snapshot, StoreError},
+    store::{Abort, Batch, Commit, Direction, Entry, Incarnation, Key, KeyRange, Snapshot, StoreError},
 };
 
 /// Attempts at a batch whose outcome is unknown, or that another write came between. Each batch has the same effect
@@ -127,16 +127,17 @@ impl<'e> Filling<'e> {
         Ok(self.engine.store().snapshot(self.tenant)?)
     }
 
-    /// Ends the filling with a change of the tenant's head, and of what follows from it.
-    pub(crate) fn finish(
-        self,
-        change: &dyn Fn(&mut HeadV1, &mut Batch) -> Result<(), StoreError>,
-    ) -> Result<(), Error> {
+    /// Ends the filling with a change of the tenant's head, and of the breaks of its feed.
+    pub(crate) fn finish(self, change: &dyn Fn(&mut HeadV1, &mut Breaks)) -> Result<(), Error> {
         self.end(&|newest, batch| {
             let row = newest.get(&spaces::head())?;
             let mut head: HeadV1 = row.map_or_else(|| Ok(HeadV1::default()), |row| codec::decode(&row))?;
-            change(&mut head, batch)?;
+            let mut breaks = Breaks::load(newest)?;
+            change(&mut head, &mut breaks);
             batch.put(spaces::head(), codec::encode(&head)?);
+            if !breaks.is_empty() {
+                breaks.save(batch)?;
+            }
             Ok(())
         })
     }
@@ -161,6 +162,11 @@ impl<'e> Filling<'e> {
             self.check(newest)?;
             last(newest, &mut batch)?;
             batch.delete(spaces::filling());
+            let present = newest.incarnation()?;
+            if present != Incarnation::ONLY {
+                let row = IncarnationV1 { number: present.number() };
+                batch.put(spaces::incarnation(), codec::encode(&row)?);
+            }
             let notes =
                 newest.scan(&KeyRange::prefix(&spaces::all_filled()), Direction::Forward, usize::MAX)?;
             notes.into_iter().for_each(|note| batch.delete(note.key));

@@ -9,7 +9,6 @@ mod faults;
 mod filling;
 mod reading;
 mod rebuilding;
-mod renewal;
 mod rows;
 mod selection;
 mod writing;
@@ -19,7 +18,6 @@ pub(crate) use self::{
     filling::Filling,
     reading::{Contents, read},
     rebuilding::{copy, rebuild},
-    renewal::renew,
     rows::{all_rows, tally},
     selection::{OutboxPart, Selection},
     writing::write,

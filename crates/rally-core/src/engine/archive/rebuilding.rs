@@ -7,7 +7,10 @@ use crate::{
     base::{Error, Kind, RecordNumber, TenantId, Timestamp, limits},
     engine::{
         codec::{self, AnswerV1, ChunkNumber, FeedEntryV1, HeadV1, MarkV1, SubscriptionsV1},
-        keys::{self, ChunkChanges, Lists, MARK_EVERY, NameChanges, Target, outbox, spaces, spaces::Family},
+        keys::{
+            self, Breaks, ChunkChanges, Lists, MARK_EVERY, NameChanges, Target, outbox, spaces,
+            spaces::Family,
+        },
         schema::{Model, Record},
     },
     store::{Batch, Direction, Entry, Key, KeyRange, Overlay, Snapshot, StoreError, read_instant},
@@ -73,8 +76,6 @@ struct Found {
     changed_at: i64,
     /// The greatest instant of any record.
     instant: i64,
-    /// The first instant behind the last time that the feed was put back.
-    renewed_at: Option<i64>,
     /// The number behind the greatest that the feed has for records of a kind.
     ends: BTreeMap<Kind, u64>,
 }
@@ -104,9 +105,6 @@ impl Found {
         if told.number > self.number {
             (self.number, self.changed_at) = (told.number, instant);
         }
-        if self.head.renewed.is_some_and(|renewed| told.number > renewed.told) {
-            self.renewed_at = Some(self.renewed_at.map_or(instant, |first| first.min(instant)));
-        }
         let end = self.ends.entry(kind).or_default();
         *end = (*end).max(told.record.saturating_add(1));
         if told.number.is_multiple_of(MARK_EVERY) {
@@ -115,9 +113,10 @@ impl Found {
         Ok(())
     }
 
-    /// The head, and the mark of the numbers that were passed over.
+    /// The head, and the marks of the numbers that were passed over.
     fn into_rest(self, snapshot: &dyn Snapshot) -> Result<Batch, Error> {
-        let mut head = self.head;
+        let (mut head, breaks) = (self.head, Breaks::load(snapshot)?);
+        head.number = head.number.max(breaks.passed());
         if self.number > head.number {
             (head.number, head.changed_at) = (self.number, self.changed_at);
         }
@@ -126,12 +125,7 @@ impl Found {
         let subscriptions = subscriptions.map(|row| codec::decode::<SubscriptionsV1>(&row)).transpose()?;
         head.is_subscribed = subscriptions.is_some_and(|subscriptions| !subscriptions.all.is_empty());
         let mut batch = Batch::new();
-        if let Some(renewed) =
-            head.renewed.filter(|renewed| renewed.told / MARK_EVERY > renewed.last / MARK_EVERY)
-        {
-            let instant = self.renewed_at.unwrap_or(head.instant);
-            batch.put(spaces::feed_mark(renewed.told / MARK_EVERY), codec::encode(&MarkV1 { instant })?);
-        }
+        breaks.put_marks(&mut batch)?;
         if head != HeadV1::default() {
             batch.put(spaces::head(), codec::encode(&head)?);
         }

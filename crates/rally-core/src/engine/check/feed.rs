@@ -6,8 +6,8 @@ use super::{Checking, Repair, each_page};
 use crate::{
     base::{Action, Error, Kind, Timestamp},
     engine::{
-        codec::{self, FeedEntryV1, FormerV1, HeadV1, MarkV1},
-        keys::{Lists, MARK_EVERY, spaces},
+        codec::{self, FeedEntryV1, FormerV1, HeadV1, IncarnationV1, MarkV1},
+        keys::{Breaks, Lists, MARK_EVERY, spaces},
     },
     store::{Direction, Entry, Key, KeyRange, Snapshot, read_instant},
 };
@@ -40,6 +40,17 @@ pub(super) fn check(snapshot: &dyn Snapshot, checking: &mut Checking<'_>) -> Res
             HeadV1::default()
         }
     };
+    let breaks = match Breaks::load(snapshot) {
+        Ok(breaks) => breaks,
+        Err(error) => {
+            checking.found(Repair::Backup, format!("the breaks of the feed: {error}"));
+            Breaks::default()
+        }
+    };
+    let written = snapshot.get(&spaces::incarnation())?.map(|row| codec::decode::<IncarnationV1>(&row));
+    if let Some(Err(error)) = written {
+        checking.found(Repair::Rebuild, format!("the incarnation of the store: {error}"));
+    }
     let mut streams: Vec<Stream<'_>> = Kind::IN_FEED.iter().map(|kind| Stream::of(snapshot, *kind)).collect();
     let mut waiting: Vec<Option<Told>> = Vec::new();
     for stream in &mut streams {
@@ -54,33 +65,31 @@ pub(super) fn check(snapshot: &dyn Snapshot, checking: &mut Checking<'_>) -> Res
         let Some((_, at)) = first else { break };
         let next = streams.get_mut(at).map(|stream| stream.next(checking)).transpose()?.flatten();
         let Some(told) = waiting.get_mut(at).and_then(|place| std::mem::replace(place, next)) else { break };
-        check_order(&head, last, &told, checking);
+        check_order(&breaks, last, &told, checking);
         last = (told.entry.number, told.instant);
         beside.want(&told, checking);
         beside.look(snapshot, AT_ONCE, checking)?;
         *deleted.entry(told.kind).or_default() += u64::from(told.entry.action == Action::Deleted.number());
     }
     beside.look(snapshot, 1, checking)?;
-    check_head(&head, last, checking);
+    check_head(&head, &breaks, last, checking);
     if head.trimmed.is_none() {
         check_deletions(snapshot, &deleted, checking);
     }
-    check_counts(snapshot, &head, (beside.formers, beside.marks), checking)
+    check_counts(snapshot, (&head, &breaks), (beside.formers, beside.marks), checking)
 }
 
-fn check_order(head: &HeadV1, last: (u64, i64), told: &Told, checking: &mut Checking<'_>) {
+fn check_order(breaks: &Breaks, last: (u64, i64), told: &Told, checking: &mut Checking<'_>) {
     let number = told.entry.number;
-    let follows = number == last.0 + 1
-        // Numbers were passed over when the tenant was put back from a copy; only the last time is known.
-        || head.renewed.is_some_and(|renewed| number > last.0 && number <= renewed.told.saturating_add(1));
+    // Numbers were passed over at each break.
+    let follows = number > last.0 && number <= breaks.reach(last.0);
     checking.expect(follows && told.instant > last.1, Repair::Backup, || {
         format!("change {number} in the feed follows change {}, or is not later", last.0)
     });
 }
 
-fn check_head(head: &HeadV1, last: (u64, i64), checking: &mut Checking<'_>) {
-    let passed = head.renewed.map_or(0, |renewed| renewed.told);
-    let holds = head.number == last.0.max(passed) && head.instant >= last.1;
+fn check_head(head: &HeadV1, breaks: &Breaks, last: (u64, i64), checking: &mut Checking<'_>) {
+    let holds = head.number == last.0.max(breaks.passed()) && head.instant >= last.1;
     checking.expect(holds, Repair::Rebuild, || {
         format!("the head has change {} as the last, and the feed change {}", head.number, last.0)
     });
@@ -179,7 +188,7 @@ impl Wanted {
 
 fn check_counts(
     snapshot: &dyn Snapshot,
-    head: &HeadV1,
+    (head, breaks): (&HeadV1, &Breaks),
     (formers, marks): (u64, u64),
     checking: &mut Checking<'_>,
 ) -> Result<(), Error> {
@@ -191,8 +200,8 @@ fn check_counts(
         format!("the histories have {found} former states, and the feed tells of {formers}")
     });
     let stored = count(snapshot, &spaces::feed_marks(), checking)?;
-    // Marks of changes that were trimmed stay, and a feed that was put back has one more.
-    let is_exact = head.trimmed.is_none() && head.renewed.is_none();
+    // Marks of changes that were trimmed stay, and a feed that has breaks has more.
+    let is_exact = head.trimmed.is_none() && breaks.is_empty();
     checking.expect(stored == marks || !is_exact, Repair::Rebuild, || {
         format!("the feed has {stored} marks where there should be {marks}")
     });

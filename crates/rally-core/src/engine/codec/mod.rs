@@ -26,8 +26,9 @@ pub(crate) use outbox::{
 };
 pub(crate) use room::{Room, WIDE, Wide};
 pub(crate) use rows::{
-    AnswerBody, AnswerItem, AnswerV1, FeedEntryV1, FormerState, FormerV1, HeadV1, ListsV1, MarkV1, NewestV1,
-    NodeV1, RateV1, RenewedV1, SecretV1, SecretsV1, SpineNodeV1, SumV1, SumsV1, TrimV1,
+    AnswerBody, AnswerItem, AnswerV1, BackupV1, BreakV1, BreaksV1, FeedEntryV1, FormerState, FormerV1,
+    HeadV1, IncarnationV1, ListsV1, MarkV1, NewestV1, NodeV1, RateV1, SecretV1, SecretsV1, SpineNodeV1,
+    SumV1, SumsV1, TrimV1,
 };
 pub(crate) use slots::{MAX_SLOTS, RecordHead, RecordParts, Slot, encode_record};
 pub(crate) use tenant_file::{FileEndV1, FileHeadV1, FileRowsV1, FillingV1};
@@ -133,7 +134,7 @@ mod tests {
             changed_at: 0,
             trimmed: None,
             is_subscribed: false,
-            renewed: None,
+            epoch: None,
         };
         let bytes = encode(&head).unwrap();
         assert_eq!(decode::<HeadV1>(&bytes).unwrap(), head);

@@ -19,18 +19,40 @@ pub(crate) struct HeadV1 {
     pub(crate) trimmed: Option<TrimV1>,
     /// True when somebody subscribes to the tenant's events.
     pub(crate) is_subscribed: bool,
-    /// The last time that the feed began anew from a copy.
-    pub(crate) renewed: Option<RenewedV1>,
+    /// The name of the feed since its last break; before the first, the tenant's id.
+    pub(crate) epoch: Option<[u8; 16]>,
 }
 
-/// The place at which a feed began anew, as its state was put back from a copy.
+/// The breaks of a tenant's feed, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct BreaksV1 {
+    pub(crate) all: Vec<BreakV1>,
+}
+
+/// A place at which a feed went on behind changes that may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct RenewedV1 {
-    /// The name of the feed since then.
-    pub(crate) epoch: [u8; 16],
-    /// The last change of the copy, and the number up to which changes may have been told that are not in it.
+pub(crate) struct BreakV1 {
+    /// The name of the feed until then, if its readers go on as far as they have read nothing that is lost.
+    pub(crate) ended: Option<[u8; 16]>,
+    /// The last change before: its number and its instant.
     pub(crate) last: u64,
+    pub(crate) last_at: i64,
+    /// The number and the instant up to which changes may have been told that are lost.
     pub(crate) told: u64,
+    pub(crate) told_at: i64,
+}
+
+/// The last backup of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct BackupV1 {
+    pub(crate) made_at: i64,
+    pub(crate) is_verified: bool,
+}
+
+/// The incarnation of its store on which a tenant was last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct IncarnationV1 {
+    pub(crate) number: u128,
 }
 
 /// The place up to which a feed was trimmed.
@@ -236,6 +258,21 @@ impl Wire for SumsV1 {
 
 impl Wire for FormerV1 {
     const ROW: u8 = 14;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for BreaksV1 {
+    const ROW: u8 = 16;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for IncarnationV1 {
+    const ROW: u8 = 17;
+    const FORMAT: u8 = 1;
+}
+
+impl Wire for BackupV1 {
+    const ROW: u8 = 18;
     const FORMAT: u8 = 1;
 }
 

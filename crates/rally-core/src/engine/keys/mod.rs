@@ -1,5 +1,6 @@
 //! The keys within a tenant: families of keys, indexes, sums, sets of record numbers, and lists that count.
 
+mod breaks;
 mod index;
 mod lists;
 mod names;
@@ -10,6 +11,7 @@ pub(crate) mod spaces;
 mod sums;
 
 pub(crate) use self::{
+    breaks::{Breaks, Rest},
     index::{
         Target, asked, asked_json, beginning, begins, damaged_key, has_value, indexed_value, move_keys,
         natural_key, number_in, sets_of,

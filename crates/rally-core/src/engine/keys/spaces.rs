@@ -33,6 +33,12 @@ const GONE: Space = Space(0x08);
 const GONE_COUNT: Space = Space(0x09);
 /// Tenants that are being filled because of this one: tenant.
 const FILLED: Space = Space(0x0A);
+/// The breaks of the feed.
+const BREAKS: Space = Space(0x0B);
+/// The incarnation of the store on which the tenant was last written.
+const INCARNATION: Space = Space(0x0C);
+/// The last backup of the store, in the directory.
+const BACKUP: Space = Space(0x0D);
 /// Records: kind, number. Numbers are in the order of creation, so this is the list in its order.
 const RECORD: Space = Space(0x10);
 /// Natural keys: kind, slot, folded text; the value is the record's number.
@@ -71,6 +77,7 @@ pub(crate) const FAMILIES: &[Space] = &[
     SECRETS,
     GONE,
     GONE_COUNT,
+    BREAKS,
     RECORD,
     UNIQUE,
     UPDATED,
@@ -260,6 +267,18 @@ impl IndexedValue {
 
 pub(crate) fn head() -> Key {
     Key::new(HEAD)
+}
+
+pub(crate) fn breaks() -> Key {
+    Key::new(BREAKS)
+}
+
+pub(crate) fn backup() -> Key {
+    Key::new(BACKUP)
+}
+
+pub(crate) fn incarnation() -> Key {
+    Key::new(INCARNATION)
 }
 
 pub(crate) fn records(kind: Kind) -> Key {

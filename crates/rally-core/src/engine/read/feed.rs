@@ -1,12 +1,13 @@
 //! The feed of a tenant's changes. Numbers and instants both strictly increase in commit order, and a change is never
 //! visible before all earlier ones, so a reader that goes on from the last instant or number misses and repeats nothing.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::list_query::check_limit;
+use super::{
+    epoch::{FeedEpoch, Standing},
+    list_query::check_limit,
+};
 use crate::{
     base::{Action, Error, Kind, TenantId, Timestamp, clamp, limits},
     engine::{
@@ -25,8 +26,8 @@ pub struct FeedQuery {
     pub kinds: Vec<Kind>,
     /// The most entries to return; 1 to [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub limit: usize,
-    /// The epoch in which the position was told, if the reader knows it. Under another one the position may mean other
-    /// changes, so it is refused.
+    /// The epoch in which the position was told, if the reader knows it. If it has ended, and the position is that of a change
+    /// which may be lost, the feed is refused.
     pub epoch: Option<FeedEpoch>,
 }
 
@@ -37,46 +38,6 @@ pub struct FeedPage {
     pub epoch: FeedEpoch,
     /// The changes, oldest first.
     pub changes: Vec<FeedEntry>,
-}
-
-/// The name of an uninterrupted feed. It changes when a tenant's state is put back from a copy, after which the changes
-/// that were made since the copy are gone, and their numbers and instants are never given to others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct FeedEpoch(Uuid);
-
-impl FeedEpoch {
-    /// Takes any UUID for an epoch, such as one that a reader has kept.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// The plain UUID.
-    #[must_use]
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
-
-    /// The epoch of a tenant with such a head: its own id until the first time that it is put back.
-    fn of(tenant: TenantId, head: &HeadV1) -> Self {
-        Self(head.renewed.map_or(tenant.as_uuid(), |renewed| Uuid::from_bytes(renewed.epoch)))
-    }
-}
-
-impl fmt::Display for FeedEpoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for FeedEpoch {
-    type Err = uuid::Error;
-
-    /// Reads the hyphenated form in any letter case.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        uuid::fmt::Hyphenated::from_str(text).map(|form| Self(form.into_uuid()))
-    }
 }
 
 /// A position in the feed, after which reading continues.
@@ -123,11 +84,11 @@ pub(crate) fn changes(
     query: &FeedQuery,
 ) -> Result<FeedPage, Error> {
     check_limit(query.limit, limits::FEED_PAGE)?;
-    let head = head(snapshot)?;
-    let epoch = FeedEpoch::of(tenant, &head);
-    if query.epoch.is_some_and(|known| known != epoch) || is_lost(query.from, &head) {
+    let standing = Standing::read(snapshot, tenant)?;
+    if standing.has_lost(query.from, query.epoch) {
         return Err(Error::feed_reset());
     }
+    let (head, epoch) = (standing.head, standing.epoch);
     let (start, passed_over) = match query.from {
         FeedPosition::Since(instant) => (instant, 0),
         FeedPosition::After(number) => (start_of_block(snapshot, number)?, number),
@@ -153,14 +114,6 @@ pub(crate) fn changes(
 /// The epoch of the feed.
 pub(crate) fn feed_epoch(snapshot: &dyn Snapshot, tenant: TenantId) -> Result<FeedEpoch, StoreError> {
     Ok(FeedEpoch::of(tenant, &head(snapshot)?))
-}
-
-/// True when a position is that of a change which is not in the copy that the feed was put back from.
-fn is_lost(from: FeedPosition, head: &HeadV1) -> bool {
-    match (from, head.renewed) {
-        (FeedPosition::After(number), Some(renewed)) => renewed.last < number && number < renewed.told,
-        _ => false,
-    }
 }
 
 /// The last change in the feed: its number and its instant.

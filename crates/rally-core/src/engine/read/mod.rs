@@ -1,5 +1,6 @@
 //! Reading a tenant's state at one moment: records, lists, filtered lists and the feed.
 
+mod epoch;
 mod feed;
 mod filtered;
 mod history;
@@ -12,7 +13,8 @@ mod updated;
 mod walk;
 
 pub use self::{
-    feed::{FeedEntry, FeedEpoch, FeedPage, FeedPosition, FeedQuery},
+    epoch::FeedEpoch,
+    feed::{FeedEntry, FeedPage, FeedPosition, FeedQuery},
     history::{HistoryEntry, HistoryQuery, MemberChange},
     list_query::ListQuery,
     position::ListPosition,

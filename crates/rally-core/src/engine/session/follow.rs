@@ -98,8 +98,9 @@ impl Follow<'_> {
         self
     }
 
-    /// Follows the feed only as long as it is the one in which the position was told: after its state was put back from a
-    /// copy, reading fails with [`Code::FeedReset`](crate::Code::FeedReset).
+    /// Follows the feed only if nothing is lost that was told up to the position in this epoch: after its state was put back
+    /// from a copy, or its database has failed over without it, reading fails with
+    /// [`Code::FeedReset`](crate::Code::FeedReset).
     ///
     /// ```
     /// # use rally_core::*;

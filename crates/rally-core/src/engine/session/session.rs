@@ -392,8 +392,8 @@ impl Session {
     ///
     /// # Errors
     /// [`Code::FeedTrimmed`](crate::Code::FeedTrimmed) when changes after that position, of any kind, have been trimmed;
-    /// [`Code::FeedReset`](crate::Code::FeedReset) when the position is of another epoch of the feed, or of a change that
-    /// was lost when the feed was put back from a copy;
+    /// [`Code::FeedReset`](crate::Code::FeedReset) when the position is of a change that may be lost, or of an epoch of the
+    /// feed that is no longer known;
     /// [`Code::Validation`](crate::Code::Validation) when the limit is outside 1 to
     /// [`limits::FEED_PAGE`](crate::limits::FEED_PAGE).
     pub fn changes(&self, query: &FeedQuery) -> Result<Vec<FeedEntry>, Error> {

@@ -3,12 +3,14 @@
 
 mod ahead;
 mod answer;
+mod backup;
 mod change;
 mod consequences;
 mod definition;
 mod deletion;
 mod detach;
 mod idempotency;
+mod incarnation;
 mod matched_by;
 mod outbox;
 mod path;
@@ -28,6 +30,7 @@ pub use self::rehearsal::Scratch;
 pub(crate) use self::{
     ahead::{Subject, keys_ahead},
     answer::{Answer, ItemAnswer},
+    backup::read_backup,
     change::Change,
     definition::{Link, Preparation, Rules},
     deletion::{Deletion, LinksAtOnce, Refusal, delete},

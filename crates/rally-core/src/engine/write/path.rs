@@ -91,7 +91,7 @@ impl Write<'_> {
         // Only a shared store is behind a network; elsewhere reading a key costs no more than listing it here.
         if self.store.is_shared() {
             let answer = self.idempotency_key.map(|key| spaces::answer(key.as_str()));
-            let keys = [spaces::head(), keys::outbox::subscriptions().into_key()]
+            let keys = [spaces::head(), spaces::incarnation(), keys::outbox::subscriptions().into_key()]
                 .into_iter()
                 .chain(answer)
                 .chain((self.reads)());

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::{Preparation, outbox::Filling};
+use super::{Preparation, incarnation, outbox::Filling};
 use crate::engine::codec::Slot;
 use crate::{
     base::{
@@ -17,7 +17,7 @@ use crate::{
         },
         schema::{IndexNumber, TenantInfo},
     },
-    store::{Batch, Key, Overlay, Snapshot, StoreError},
+    store::{Batch, Incarnation, Key, Overlay, Snapshot, StoreError},
 };
 
 /// The origin of a write: its tenant, its caller, and the clock and randomness that it uses.
@@ -51,6 +51,9 @@ pub struct Transaction<'s> {
     now: Timestamp,
     head: HeadV1,
     head_before: HeadV1,
+    /// Rows that are stored with the head when it changes: the first change in another incarnation of the store is behind a
+    /// break of the feed.
+    beside_head: Batch,
     /// The lists of the kinds that it has changed.
     lists: Vec<(Kind, Lists)>,
     pub(super) outbox: Filling,
@@ -61,18 +64,21 @@ pub struct Transaction<'s> {
 impl<'s> Transaction<'s> {
     /// A transaction on a tenant's newest state.
     pub(crate) fn new(origin: &'s Origin<'s>, newest: &'s dyn Snapshot) -> Result<Self, Error> {
-        let head: HeadV1 = match newest.get(&spaces::head())? {
+        let mut head: HeadV1 = match newest.get(&spaces::head())? {
             Some(bytes) => codec::decode(&bytes)?,
             None => HeadV1::default(),
         };
+        let now = origin.clock.now();
+        let beside_head = incarnation::follow(newest, origin, now, &mut head)?;
         Ok(Self {
             overlay: Overlay::new(newest, Batch::new()),
             chunks: ChunkChanges::default(),
             names: NameChanges::default(),
             origin,
-            now: origin.clock.now(),
+            now,
             head,
             head_before: head,
+            beside_head,
             lists: Vec::new(),
             outbox: Filling::default(),
             failure: None,
@@ -239,6 +245,18 @@ impl<'s> Transaction<'s> {
         self.head.number
     }
 
+    /// Has the feed of a tenant that has never been written begin as if changes since an instant had been lost, on a store that
+    /// can lose some.
+    pub(crate) fn break_beginning(&mut self, since: Timestamp) -> Result<(), Error> {
+        if self.head != HeadV1::default() || self.overlay.incarnation()? == Incarnation::ONLY {
+            return Ok(());
+        }
+        self.head.instant = since.as_micros();
+        let rows = incarnation::pass_over(&self.overlay, self.origin, self.now, &mut self.head)?;
+        self.beside_head.append(rows);
+        Ok(())
+    }
+
     /// The state of the feed.
     pub(super) fn head_mut(&mut self) -> &mut HeadV1 {
         &mut self.head
@@ -306,6 +324,9 @@ impl<'s> Transaction<'s> {
         // A write that changes nothing leaves an empty batch, not the same head once more.
         if self.head != self.head_before {
             self.overlay.put(spaces::head(), codec::encode(&self.head)?);
+            for (key, row) in std::mem::take(&mut self.beside_head).into_changes() {
+                row.into_iter().for_each(|row| self.overlay.put(key.clone(), row));
+            }
         }
         Ok(())
     }

@@ -49,6 +49,10 @@ const FOUND_BY: &[(W, &[&str])] = &[
     (W::GetManyDropsRepeatedKeys, &["get_many_answers_what_get_does_repeated_and_missing_keys_too"]),
     (W::GetManyPanicsWithoutKeys, &["get_many_of_no_key_is_no_value"]),
     (W::GetManyTakesNoMoreThan65535, &["get_many_takes_thousands_of_keys"]),
+    (
+        W::IncarnationIsNewWithEachWrite,
+        &["all_states_are_of_one_incarnation_while_nothing_takes_the_stores_place"],
+    ),
     (W::KeyLimitIsSmall, &["the_limits_are_at_least_what_every_backend_honours"]),
     (W::KeysEndAtAZero, &["keys_are_kept_byte_for_byte", "a_scan_is_ordered_by_the_bytes_of_the_keys"]),
     (

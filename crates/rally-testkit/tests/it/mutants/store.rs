@@ -11,8 +11,8 @@ use bytes::Bytes;
 use rally_core::{
     TenantId,
     store::{
-        Abort, Batch, Commit, Direction, Entry, Figures, Key, KeyRange, Limits, Snapshot, Space, Store,
-        StoreError,
+        Abort, Batch, Commit, Direction, Entry, Figures, Incarnation, Key, KeyRange, Limits, Snapshot, Space,
+        Store, StoreError,
     },
 };
 
@@ -39,6 +39,7 @@ pub(crate) enum Wrong {
     GetManyDropsRepeatedKeys,
     GetManyPanicsWithoutKeys,
     GetManyTakesNoMoreThan65535,
+    IncarnationIsNewWithEachWrite,
     KeyLimitIsSmall,
     KeysEndAtAZero,
     LimitsAreCheckedWhileApplying,
@@ -454,6 +455,12 @@ impl Snapshot for View<'_> {
             _ => {}
         }
         Ok(found)
+    }
+
+    fn incarnation(&self) -> Result<Incarnation, StoreError> {
+        let is_new = self.is(W::IncarnationIsNewWithEachWrite);
+        let number = if is_new { self.store.map.read().unwrap().len() } else { 0 };
+        Ok(Incarnation::from_number(u128::try_from(number).unwrap()))
     }
 }
 
