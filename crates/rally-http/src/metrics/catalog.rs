@@ -54,6 +54,10 @@ macro_rules! metrics {
 metrics! {
     AUTH_FAILURES: Counter "rally_auth_failures_total" ["reason"]
         "Requests without a valid credential, by reason: missing, malformed, unknown, or login for a wrong password.";
+    LAST_BACKUP: Gauge "rally_backup_last_success_timestamp_seconds" []
+        "The instant, in seconds since 1970, at which the last backup of the store was begun that became whole; 0 if there is none.";
+    BACKUP_VERIFIED: Gauge "rally_backup_verified" []
+        "1 if the last backup was read back and compared with what the store has; otherwise 0.";
     BUILD: Gauge "rally_build_info" ["version", "commit"]
         "Always 1; the labels say which program runs.";
     FEED_ENTRIES: Counter "rally_feed_entries_total" []

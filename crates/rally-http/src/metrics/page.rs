@@ -2,7 +2,7 @@ use prometheus::{
     Encoder, TextEncoder,
     proto::{self, LabelPair, MetricFamily, MetricType},
 };
-use rally_core::{Distribution, Error, Figures, ImportedRows, OutboxFigures, Timestamp, store};
+use rally_core::{Distribution, Error, Figures, ImportedRows, LastBackup, OutboxFigures, Timestamp, store};
 
 use super::{
     catalog::{self, MetricInfo, MetricKind},
@@ -74,6 +74,13 @@ impl Page {
         let age =
             figures.oldest.map_or(0, |oldest| now.as_micros().saturating_sub(oldest.as_micros()).max(0));
         self.value(&catalog::OLDEST_PENDING, number(age.unsigned_abs()) / MICROS);
+    }
+
+    pub(crate) fn add_backup(&mut self, last: Option<LastBackup>) {
+        let made_at = last.map_or(0, |last| last.made_at.as_micros().max(0));
+        self.value(&catalog::LAST_BACKUP, number(made_at.unsigned_abs()) / MICROS);
+        let is_verified = last.is_some_and(|last| last.is_verified);
+        self.value(&catalog::BACKUP_VERIFIED, f64::from(u8::from(is_verified)));
     }
 
     /// The text of the page, in the order of the names.

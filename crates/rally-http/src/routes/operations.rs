@@ -149,6 +149,10 @@ async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     if let Some(figures) = app.outbox().figures(app.engine(), look).await {
         page.add_outbox(&figures, app.engine().clock().now());
     }
+    let engine = app.engine().clone();
+    if is_ready && let Ok(last) = app.run(Work::Read, Party::Operator, move || engine.last_backup()).await {
+        page.add_backup(last);
+    }
     let mut response = answer::json(StatusCode::OK, page.text()?);
     let content_type = HeaderValue::from_static(metrics::CONTENT_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);

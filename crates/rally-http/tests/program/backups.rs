@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::running::{Folder, admin_key, rally, rows};
+use crate::{
+    running::{Folder, admin_key, rally, rows},
+    wire::Request,
+};
 
 const BODY: &str = r#"{"firstName":"Ada","lastName":"L","email":"a@x.example"}"#;
 
@@ -28,10 +31,21 @@ fn a_server_makes_a_backup_while_it_serves_and_it_comes_back() {
     let key = admin_key(&folder.printed(&["tenants", "create", "acme", "--store", &store]));
     let server = folder.serve(&[]);
     (0..20).for_each(|number| add(&server, &key, number));
+    let metric = |name: &str| {
+        let page = Request::get("/metrics", "").send(server.address()).unwrap().text;
+        let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse::<f64>().unwrap()
+    };
+    let noted = || {
+        ["last_success_timestamp_seconds", "verified"].map(|name| metric(&format!("rally_backup_{name} ")))
+    };
+    assert_eq!(noted(), [0.0, 0.0], "there is none");
     let backup = ["backup", "saved", "--store", &store, "--json"];
     let output = folder.run(&backup);
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success() && told.contains("read back, and as it was written"), "{told}");
+    let [made_at, is_verified] = noted();
+    assert!(made_at > 1_700_000_000.0 && is_verified == 1.0, "{made_at}, {is_verified}");
     let files = lines(&String::from_utf8(output.stdout).unwrap());
     let names: Vec<&str> = files.iter().map(|file| file["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["DIRECTORY", "acme"]);

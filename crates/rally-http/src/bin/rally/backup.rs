@@ -146,6 +146,9 @@ pub(crate) fn run(engine: &Engine, request: &Request, told: Told<'_>) -> Result<
         backup.check(&mut folder.saved())?;
     }
     let told = folder.finish()?;
+    if let Err(error) = engine.note_backup(&backup, request.verify) {
+        tracing::warn!(?error, "the metrics will not tell of this backup, which is whole");
+    }
     told(News::Done(backup, request.verify)).map_err(|error| Failure::new(error.to_string()))
 }
 
