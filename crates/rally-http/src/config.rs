@@ -58,6 +58,8 @@ pub struct Config {
     pub feed_waits: LaneOptions,
     /// Writes. They wait for the disk or for the database much more than they compute.
     pub writes: LaneOptions,
+    /// Bulks. They compute more than they wait, so many at once would only take time from each other and from the rest.
+    pub bulks: LaneOptions,
     /// Exports. Each holds a view for as long as its reader takes, which is a connection where the store is a database.
     pub exports: LaneOptions,
     /// Imports, dry runs included, each of which computes until it is done.
@@ -212,8 +214,9 @@ impl Default for Config {
                 waiting_a_tenant: 0,
             },
             writes: LaneOptions::at_once(limits::AT_ONCE),
-            exports: LaneOptions::at_once(limits::EXPORTS_AT_ONCE),
             // They compute, as long reads do.
+            bulks: LaneOptions::at_once(processors.max(2)),
+            exports: LaneOptions::at_once(limits::EXPORTS_AT_ONCE),
             imports: LaneOptions::at_once(processors.max(2)),
             files: FileOptions::default(),
         }

@@ -276,7 +276,7 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
 
 async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BULK_BODY_BYTES).await?;
-    let answered = app.run(Work::LongWrite, call.party(), move || {
+    let answered = app.run(Work::Bulk, call.party(), move || {
         let atomicity = parameters::atomicity(call.parameters()?)?;
         let options =
             WriteOptions { idempotency_key: call.idempotency_key(&json)?, ..WriteOptions::default() };

@@ -18,8 +18,10 @@ pub(crate) enum Work {
     LongRead,
     /// A write of one record.
     Write,
-    /// A write of many records, or one that hashes a password.
+    /// A deletion with its links, or a write that hashes a password.
     LongWrite,
+    /// A bulk, which is read, judged and put together before it waits for the store.
+    Bulk,
     /// A file of all that a query asks for, which lasts as long as its reader takes.
     Export,
     /// A file of records that come in, or the rehearsal of one.
@@ -33,6 +35,7 @@ pub(crate) struct Lanes {
     reads: Lane,
     long_reads: Lane,
     writes: Lane,
+    bulks: Lane,
     exports: Lane,
     imports: Lane,
     feed_waits: Lane,
@@ -80,6 +83,7 @@ impl Lanes {
             reads: Lane::new(config.reads),
             long_reads: Lane::new(config.long_reads),
             writes: Lane::new(config.writes),
+            bulks: Lane::new(config.bulks),
             exports: Lane::new(config.exports),
             imports: Lane::new(config.imports),
             feed_waits: Lane::new(LaneOptions { waiting: 0, waiting_a_tenant: 0, ..config.feed_waits }),
@@ -99,6 +103,7 @@ impl Lanes {
             (Work::Read, WorkOn::BlockingThreads) => Some(&self.reads),
             (Work::LongRead, _) => Some(&self.long_reads),
             (Work::Write | Work::LongWrite, _) => Some(&self.writes),
+            (Work::Bulk, _) => Some(&self.bulks),
             (Work::Export, _) => Some(&self.exports),
             (Work::Import, _) => Some(&self.imports),
         }

@@ -113,6 +113,24 @@ fn writes_of_one_tenant_leave_room_for_anothers_and_no_more_wait_than_may() {
 }
 
 #[test]
+fn bulks_of_one_tenant_leave_room_for_anothers_and_for_its_own_other_writes() {
+    let store = Arc::new(HeldStore::default());
+    let none_waits = LaneOptions { waiting_a_tenant: 0, ..LANE };
+    let api = api(store.clone(), Config { bulks: none_waits, ..Config::default() });
+    let bulk = || api.post("/api/v1/contacts/bulk", format!("[{ADA}]"));
+    thread::scope(|scope| {
+        let held = store.hold_next_write();
+        let first = scope.spawn(|| bulk().send());
+        held.wait();
+        check_refused(&bulk().send());
+        bulk().key(&api.other).send().is(201);
+        api.post(CONTACTS, ADA.replace("ada@", "eve@")).send().is(201);
+        held.release();
+        first.join().unwrap().is(201);
+    });
+}
+
+#[test]
 fn reads_that_look_through_much_leave_room_for_others_and_for_all_that_costs_little() {
     let store = Arc::new(HeldScans::default());
     let none_waits = LaneOptions { waiting_a_tenant: 0, ..LANE };

@@ -240,9 +240,11 @@ impl Server<'_> {
         http.trusted_proxies.clone_from(&self.common.trusted_proxies);
         http.metrics = self.metrics.clone();
         http.work_on = self.store.store.work_on();
-        if let Some(at_once) = self.store.long_reads() {
-            http.long_reads.at_once = at_once;
-            http.long_reads.at_once_a_tenant = at_once / 2;
+        if let Some(at_once) = self.store.long_at_once() {
+            for lane in [&mut http.long_reads, &mut http.bulks] {
+                lane.at_once = at_once;
+                lane.at_once_a_tenant = at_once / 2;
+            }
         }
         http
     }

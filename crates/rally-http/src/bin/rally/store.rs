@@ -99,9 +99,9 @@ impl Location {
 }
 
 impl StoreArguments {
-    /// Long reads at once, where the store has a say in it: those of a database wait for it more than they compute, so
-    /// a quarter of the connections may do them.
-    pub(crate) fn long_reads(&self) -> Option<usize> {
+    /// Long reads, and bulks, that are done at once, where the store has a say in it: those of a database wait for it more
+    /// than they compute, so a quarter of the connections may do each.
+    pub(crate) fn long_at_once(&self) -> Option<usize> {
         match self.store {
             Location::Postgres(_) => Some(usize::from(self.store_connections / 4).max(2)),
             Location::Memory | Location::Redb(_) | Location::Unknown => None,
@@ -219,17 +219,17 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_of_the_connections_may_do_long_reads() {
-        let long_reads = |store: &str, store_connections: u16| {
+    fn a_quarter_of_the_connections_may_do_long_reads_and_another_one_bulks() {
+        let at_once = |store: &str, store_connections: u16| {
             let store = store.parse().unwrap_or_else(|never| match never {});
             StoreArguments { store, store_connections, file: FileArguments::default(), config: None }
-                .long_reads()
+                .long_at_once()
         };
         assert_eq!(
-            [1, 16, 100].map(|connections| long_reads("postgres://u@h/d", connections)),
+            [1, 16, 100].map(|connections| at_once("postgres://u@h/d", connections)),
             [Some(2), Some(4), Some(25)]
         );
-        assert_eq!(["memory", "redb:x"].map(|store| long_reads(store, 16)), [None, None]);
+        assert_eq!(["memory", "redb:x"].map(|store| at_once(store, 16)), [None, None]);
     }
 
     #[test]
