@@ -110,11 +110,20 @@ fn the_python_lines_work_as_pasted() {
     if !is_there("python3") {
         return;
     }
-    let [block] = blocks("python")[..] else { panic!("one block was expected") };
+    let [block, _] = blocks("python")[..] else { panic!("a program and a recipe were expected") };
     let program = Path::new(env!("CARGO_BIN_EXE_rally")).parent().unwrap();
     let path = format!("{}:{}", program.display(), env::var("PATH").unwrap());
     let printed = succeed(Command::new("python3").args(["-c", block]).env("PATH", path));
     assert_eq!(String::from_utf8(printed.stdout).unwrap().trim(), "[]");
+}
+
+/// Those are run by `.ci/packages`, with the packages that they are for.
+#[test]
+fn the_recipes_of_other_languages_are_those_that_are_tested() {
+    let [_, python] = blocks("python")[..] else { panic!("a program and a recipe were expected") };
+    let [node] = blocks("js")[..] else { panic!("a recipe was expected") };
+    assert!(include_str!("../../clients/python/recipes/test_back_off_at_429.py").contains(python));
+    assert!(include_str!("../../clients/node/recipes/retry-after-a-lost-answer.test.mjs").contains(node));
 }
 
 /// A package of a host that has followed the README: its lines of `Cargo.toml` and its program.
