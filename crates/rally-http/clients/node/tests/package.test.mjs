@@ -90,6 +90,9 @@ test("records are seeded by bodies, by files and by name", async (context) => {
   assert.equal((await acme.seed({ dataset: "demo" })).created.deals, 30);
   const file = Buffer.from("firstName,lastName,email\nGrace,Hopper,grace@x.example\n");
   assert.equal((await acme.seedFile("contacts", file)).imported, 1);
+  const other = Buffer.from("Vorname,Nachname,Mail,Fax\nAda,Lovelace,ada@x.example,1\n");
+  const mapping = { Vorname: "firstName", Nachname: "lastName", Mail: "email", Fax: null };
+  assert.equal((await acme.seedFile("contacts", other, { mapping, dryRun: true })).imported, 1);
   await assert.rejects(acme.seed({ contacts: [{ ...ADA, email: "nobody" }] }), (error) => error instanceof Refused && /email/.test(error.message));
 });
 

@@ -75,6 +75,10 @@ def test_records_are_seeded_by_bodies_by_files_and_by_name(rally: rally_crm.Tena
     assert rally.seed(dataset="demo").created["deals"] == 30
     told = rally.seed_file("contacts", b"firstName,lastName,email\nGrace,Hopper,grace@x.example\n")
     assert told["imported"] == 1
+    file = b"Vorname,Nachname,Mail,Fax\nAda,Lovelace,ada@x.example,1\n"
+    mapping = {"Vorname": "firstName", "Nachname": "lastName", "Mail": "email", "Fax": None}
+    assert rally.seed_file("contacts", file, mapping=mapping, dryRun=True)["imported"] == 1
+    assert len(rally.call("GET", "/contacts").json()) == 41, "40 of the data set and one of the file"
 
 
 def test_what_is_refused_says_why(rally: rally_crm.Tenant) -> None:

@@ -45,12 +45,12 @@ async function ask(base, method, path, { json, body, type, parameters } = {}) {
   return answer.json();
 }
 
-/** The query of a URL, with its question mark if there is any. */
+/** The query of a URL, with its question mark if there is any. A list is a parameter for each value, an object is JSON. */
 function query(parameters = {}) {
   const given = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined && one !== null) given.append(name, String(one));
+      if (one !== undefined && one !== null) given.append(name, typeof one === "object" ? JSON.stringify(one) : String(one));
     }
   }
   const text = given.toString();

@@ -205,11 +205,11 @@ export class Tenant {
   readonly requests: Requests;
   inbox(name?: string): Inbox;
   seed(seed: Seed): Promise<{ created: Record<string, number>; ids: Record<string, string> }>;
-  /** Imports a file, by its path or its bytes: CSV or a workbook. */
+  /** Imports a file, by its path or its bytes: CSV or a workbook. `{ mapping: { account: "name", founded: null } }` maps columns. */
   seedFile(
     resource: "contacts" | "companies" | "deals" | "activities",
     file: string | Uint8Array,
-    parameters?: Record<string, string | number | boolean>,
+    parameters?: Record<string, string | number | boolean | Record<string, string | null>>,
   ): Promise<{ totalRows: number; imported: number; skipped: number; errors: string[] }>;
   /** Keeps records, keys, webhooks and clock under a name. */
   snapshot(name?: string): Promise<string>;

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 #: JSON as :mod:`json` reads it.
 Json = Any
-#: Parameters of a query; those that are ``None`` are left out, and a list is a parameter for each value.
+#: Parameters of a query; those that are ``None`` are left out, a list is a parameter for each value, and a mapping is JSON.
 Parameters = Mapping[str, object]
 
 
@@ -82,8 +82,13 @@ class Http:
 
 def query(parameters: Parameters | None) -> str:
     """The query of a URL, with its question mark if there is any."""
-    given = {name: value for name, value in (parameters or {}).items() if value is not None}
+    given = {name: _parameter(value) for name, value in (parameters or {}).items() if value is not None}
     return f"?{urlencode(given, doseq=True)}" if given else ""
+
+
+def _parameter(value: object) -> object:
+    """The value as the API reads it: ``true`` and JSON, where Python would write ``True`` and its own literals."""
+    return json.dumps(value) if isinstance(value, bool | dict) else value
 
 
 def _read(response: HTTPResponse) -> Answer:

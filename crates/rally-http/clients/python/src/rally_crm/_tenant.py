@@ -111,7 +111,8 @@ class Tenant:
 
     def seed_file(self, resource: str, file: Path | bytes | str, **parameters: object) -> Json:
         """Imports a file: ``resource`` is ``contacts``, ``companies``, ``deals`` or ``activities``, the file a path or the
-        bytes of CSV or of a workbook; the parameters and the answer are those of the import."""
+        bytes of CSV or of a workbook; the parameters and the answer are those of the import, as
+        ``seed_file("companies", "accounts.csv", mapping={"account": "name", "founded": None})``."""
         content = file if isinstance(file, bytes) else Path(file).read_bytes()
         workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         kind = workbook if content.startswith(b"PK") else "text/csv"
