@@ -4,9 +4,9 @@ use std::{net::TcpListener, thread, time::Duration};
 
 use rally_core::{
     Code, TenantId,
-    store::{Store, StoreError},
+    store::{Direction, Key, KeyRange, Space, Store, StoreError},
 };
-use rally_store_postgres::{OpenError, Options, PostgresStore};
+use rally_store_postgres::{OpenError, Options, PostgresStore, SCHEMA_VERSION};
 use rally_testkit::postgres::{self, Server, Setup};
 
 use crate::support::{ask, engines, get, key, open, put, tenant, try_put};
@@ -137,6 +137,39 @@ fn tables_of_version_0_are_brought_to_the_present_one() {
     );
     put(&open(&url, Options::default()), tenant(1), &key("a"), b"1");
     assert_eq!(version(&database.url(), name), ["1"]);
+}
+
+/// The tables of each released version, with rows.
+const RELEASED: [(i32, &str); 1] = [(1, include_str!("../golden/version_1.sql"))];
+
+/// A rehearsal for the version after this one: its program has to do the same with all of these.
+#[test]
+fn tables_of_every_released_version_are_read_and_written_on() {
+    let Some(database) = postgres::shared() else { return };
+    let known: Vec<i32> = RELEASED.iter().map(|(version, _)| *version).collect();
+    assert_eq!(known, (1..=SCHEMA_VERSION).collect::<Vec<_>>(), "a version has no tables here");
+    for (_, tables) in RELEASED {
+        let url = database.fresh_url();
+        let name = schema(&url);
+        ask(&database.url(), &format!("CREATE SCHEMA {name}; SET search_path TO {name}; {tables}"));
+        let store = open(&url, Options::default());
+        assert_eq!(version(&database.url(), name), [SCHEMA_VERSION.to_string()]);
+        let all = |space| {
+            let view = store.snapshot(tenant(1)).unwrap();
+            let range = KeyRange::prefix(&Key::new(Space(space)));
+            let rows = view.scan(&range, Direction::Forward, 10).unwrap();
+            rows.into_iter().map(|row| (row.key, row.value)).collect::<Vec<_>>()
+        };
+        let row = |space, key: &[u8], value: &'static [u8]| (Key::new(Space(space)).bytes(key), value.into());
+        assert_eq!(all(7), [row(7, b"a", b"1"), row(7, b"a\x00\xff", b"\x00\xff"), row(7, b"b", b"")]);
+        assert_eq!(all(255), [row(255, b"", b"9")]);
+        assert_eq!(get(&store, tenant(2), &key("a")).as_deref(), Some(&b"2"[..]));
+        put(&store, tenant(1), &key("a"), b"new");
+        drop(store);
+        let again = open(&url, Options::default());
+        assert_eq!(get(&again, tenant(1), &key("a")).as_deref(), Some(&b"new"[..]));
+        assert_eq!(get(&again, tenant(2), &key("a")).as_deref(), Some(&b"2"[..]));
+    }
 }
 
 #[test]
