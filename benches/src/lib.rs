@@ -10,6 +10,8 @@
 //!
 //! `--bench pauses` measures how long operations take at worst while a store works in the background.
 //!
+//! `--bench links` measures deletions of a record that very many others name, and how long others wait for them.
+//!
 //! `--bench fairness` measures how long one tenant waits while another floods the server.
 //!
 //! `--bench files` measures imports and exports: their speed beside bulks, and their memory.

@@ -50,8 +50,20 @@ fn configuration() -> Configuration<config::LittleEndian, config::Varint, config
     config::standard().with_limit::<DECODE_LIMIT>()
 }
 
+/// Bytes of most rows, at most.
+const SHORT: usize = 256;
+
 /// The bytes of a row.
 pub(crate) fn encode<T: Wire>(row: &T) -> Result<Bytes, StoreError> {
+    let mut short = [0; SHORT];
+    let [kind, format, body @ ..] = &mut short;
+    (*kind, *format) = (T::ROW, T::FORMAT);
+    // A row that does not fit is encoded once more, into bytes that grow.
+    if let Ok(length) = bincode::encode_into_slice(row, body, configuration())
+        && let Some(bytes) = short.get(..2 + length)
+    {
+        return Ok(Bytes::copy_from_slice(bytes));
+    }
     let mut bytes = vec![T::ROW, T::FORMAT];
     bincode::encode_into_std_write(row, &mut bytes, configuration())
         .map_err(|error| StoreError::Backend { source: error.into() })?;
@@ -123,6 +135,16 @@ mod tests {
                 let _ = decode::<FileRowsV1>(&bytes);
                 let _ = decode::<FileEndV1>(&bytes);
             }
+        }
+    }
+
+    #[test]
+    fn a_row_of_any_length_is_read_as_it_was_written() {
+        for length in (0..300).chain([70_000]) {
+            let body = AnswerBody::Value { json: vec![b'x'; length] };
+            let row = AnswerV1 { kept_at: 7, fingerprint: [1; 32], body };
+            let bytes = encode(&row).unwrap();
+            assert_eq!(decode::<AnswerV1>(&bytes).unwrap(), row, "{length}");
         }
     }
 

@@ -271,9 +271,14 @@ pub(crate) fn encode_record<'a>(
     bytes.extend_from_slice(&head.salt.to_bytes());
     let mut place = 0usize;
     for length in slots.clone().map(<[u8]>::len).chain([0]) {
-        let number = invariant(u32::try_from(place).ok(), "each member has a limit, far below 4 GiB in all");
-        let number = number.to_le_bytes();
-        bytes.extend(number.iter().take(usize::from(width)));
+        match u16::try_from(place) {
+            Ok(place) if width == 2 => bytes.extend_from_slice(&place.to_le_bytes()),
+            _ => {
+                let place = u32::try_from(place).ok();
+                let place = invariant(place, "each member has a limit, far below 4 GiB in all");
+                bytes.extend_from_slice(&place.to_le_bytes());
+            }
+        }
         place += length;
     }
     slots.for_each(|slot| bytes.extend_from_slice(slot));

@@ -35,6 +35,18 @@ pub(crate) struct Target<'t, 's> {
     pub(crate) names: &'t mut NameChanges,
 }
 
+impl Target<'_, '_> {
+    /// Puts a record under a natural key or into a set, or takes it out.
+    fn change(&mut self, member: &Member, key: Key, number: RecordNumber, is_in: bool) {
+        match (member.natural_key, is_in) {
+            (Some(_), true) => self.overlay.put(key, number.to_value()),
+            (Some(_), false) => self.overlay.delete(key),
+            (None, true) => self.chunks.insert(key, number),
+            (None, false) => self.chunks.remove(key, number),
+        }
+    }
+}
+
 /// Moves the keys of a record from those of its state before to those of its state after a change.
 pub(crate) fn move_keys(
     target: &mut Target<'_, '_>,
@@ -49,16 +61,15 @@ pub(crate) fn move_keys(
         if was == is {
             continue;
         }
-        let (old, new) = (keys(kind, member, &was)?, keys(kind, member, &is)?);
-        let gone = old.iter().filter(|key| !new.contains(key));
-        if member.natural_key.is_some() {
-            gone.for_each(|key| target.overlay.delete(key.clone()));
-            let come = new.into_iter().filter(|key| !old.contains(key));
-            come.for_each(|key| target.overlay.put(key, number.to_value()));
+        // A new record, as most of a bulk are, has no keys to compare with.
+        if was.is_empty() {
+            each_key(kind, member, &is, |key| target.change(member, key, number, true))?;
         } else {
-            gone.for_each(|set| target.chunks.remove(set.clone(), number));
+            let (old, new) = (keys(kind, member, &was)?, keys(kind, member, &is)?);
+            let gone = old.iter().filter(|key| !new.contains(key));
+            gone.for_each(|key| target.change(member, key.clone(), number, false));
             let come = new.into_iter().filter(|key| !old.contains(key));
-            come.for_each(|set| target.chunks.insert(set, number));
+            come.for_each(|key| target.change(member, key, number, true));
         }
         if let Some(index) = member.index.filter(|_| member.keeps_newest)
             && let Some(record) = after.or(before)
@@ -106,16 +117,21 @@ fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Result<Cow<'r, [u8
 
 /// The natural keys of a value, or the sets of records that have it.
 fn keys(kind: Kind, member: &Member, json: &[u8]) -> Result<Few<Key>, StoreError> {
+    let mut keys = Few::new();
+    each_key(kind, member, json, |key| keys.push(key))?;
+    Ok(keys)
+}
+
+fn each_key(kind: Kind, member: &Member, json: &[u8], mut take: impl FnMut(Key)) -> Result<(), StoreError> {
     match (member.natural_key, member.slot(), member.index) {
         (Some(fold), Some(slot), _) => {
-            let folded = natural_key(fold, json)?;
-            Ok(folded.iter().map(|folded| spaces::unique(kind, slot, folded)).collect())
+            if let Some(folded) = natural_key(fold, json)? {
+                take(spaces::unique(kind, slot, &folded));
+            }
+            Ok(())
         }
-        (_, _, Some(index)) => {
-            let values = values(member, json)?.into_iter();
-            Ok(values.map(|value| spaces::indexed(kind, index, value)).collect())
-        }
-        _ => Ok(Few::new()),
+        (_, _, Some(index)) => each_value(member, json, |value| take(spaces::indexed(kind, index, value))),
+        _ => Ok(()),
     }
 }
 
@@ -130,26 +146,30 @@ pub(crate) fn natural_key(fold: Fold, json: &[u8]) -> Result<Option<String>, Sto
 
 /// The values under which a member of a record is indexed.
 fn values(member: &Member, json: &[u8]) -> Result<Few<IndexedValue>, StoreError> {
+    let mut values = Few::new();
+    each_value(member, json, |value| values.push(value))?;
+    Ok(values)
+}
+
+fn each_value(member: &Member, json: &[u8], mut take: impl FnMut(IndexedValue)) -> Result<(), StoreError> {
     if json.is_empty() {
-        return Ok(Few::new());
+        return Ok(());
     }
     match member.rule {
         Rule::Reference(_) | Rule::Id => {
             let id = reference_id(json).map_err(|_| damaged(member))?;
-            Ok(id.map(IndexedValue::id).into_iter().collect())
+            id.into_iter().for_each(|id| take(IndexedValue::id(id)));
         }
-        Rule::TagLine | Rule::Tags => {
-            if let Some(line) = plain(json) {
-                return Ok(Tags::of_line(line).map(IndexedValue::text).collect());
+        Rule::TagLine | Rule::Tags => match plain(json) {
+            Some(line) => Tags::of_line(line).for_each(|tag| take(IndexedValue::text(tag))),
+            None => {
+                let tags: Tags = serde_json::from_slice(json).map_err(|_| damaged(member))?;
+                tags.iter().for_each(|tag| take(IndexedValue::text(tag)));
             }
-            let tags: Tags = serde_json::from_slice(json).map_err(|_| damaged(member))?;
-            Ok(tags.iter().map(|tag| IndexedValue::text(tag)).collect())
-        }
-        _ => {
-            let text = std::str::from_utf8(json).map_err(|_| damaged(member))?;
-            Ok([IndexedValue::text(text)].into_iter().collect())
-        }
+        },
+        _ => take(IndexedValue::text(std::str::from_utf8(json).map_err(|_| damaged(member))?)),
     }
+    Ok(())
 }
 
 fn damaged(member: &Member) -> StoreError {
@@ -267,7 +287,8 @@ fn search_key(
     json: &[u8],
 ) -> Result<Option<Key>, StoreError> {
     let (folded, is_natural) = match plain(json) {
-        Some(text) => (text.to_ascii_lowercase(), member.natural_key.is_some()),
+        Some(_) if member.natural_key.is_some() => return Ok(None),
+        Some(text) => (text.to_ascii_lowercase(), false),
         None => {
             let text = unquote(json)?;
             let folded = fold_name(&text);
@@ -289,6 +310,9 @@ pub(crate) fn beginning(folded: &str) -> &str {
 
 /// The first letters of a text, at most so many.
 pub(super) fn cut(text: &str, letters: usize) -> &str {
+    if text.len() <= letters {
+        return text;
+    }
     text.char_indices().nth(letters).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{
-    Bounds, Change, Node, Part,
+    Bounds, Change, Node, Part, Parts,
     leaf::{Leaf, MOST},
     packed::Packed,
 };
@@ -20,7 +20,7 @@ pub(super) struct Branch {
 
 impl Branch {
     /// Branches over nodes, as few as they need.
-    pub(super) fn over(parts: Vec<Part>) -> Vec<Part> {
+    pub(super) fn over(parts: Parts) -> Parts {
         let mut branch = Self::default();
         for part in parts {
             branch.from.push(&part.from);

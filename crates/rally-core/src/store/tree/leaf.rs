@@ -1,9 +1,10 @@
-use std::{iter, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{
-    Bounds, Change, Node, Part,
+    Bounds, Change, Node, Part, Parts,
     packed::{narrow, wide},
 };
 use crate::{
@@ -48,6 +49,9 @@ enum Source {
     New(usize),
 }
 
+/// Sources of the entries of a leaf or two, which take no allocation.
+type Sources = SmallVec<[Source; 2 * MOST]>;
+
 impl Leaf {
     pub(super) fn len(&self) -> usize {
         self.places.len().saturating_sub(1)
@@ -87,8 +91,15 @@ impl Leaf {
 
     /// The leaves that have the entries of this one after changes, which are in the order of their keys; none without an
     /// entry. The values are taken out of the changes.
-    pub(super) fn changed(&self, changes: &mut [Change]) -> Vec<Part> {
+    pub(super) fn changed(&self, changes: &mut [Change]) -> Parts {
         let sources = self.merged(changes);
+        if sources.len() <= MOST {
+            let mut leaf = || Node::Leaf(Arc::new(self.written(&sources, changes)));
+            return (!sources.is_empty())
+                .then(|| Part { from: Vec::new(), node: leaf() })
+                .into_iter()
+                .collect();
+        }
         let key = |source: Source| match source {
             Source::Old(place) => self.key(place),
             Source::New(place) => {
@@ -106,15 +117,19 @@ impl Leaf {
 
     /// This leaf with the entries of another behind its own.
     pub(super) fn joined(&self, behind: &Self) -> Self {
-        let mut writer = Writer::with(self.len() + behind.len(), self.bytes.len() + behind.bytes.len());
+        let mut writer = Writer::with(Sizes {
+            entries: self.len() + behind.len(),
+            bytes: self.bytes.len() + behind.bytes.len(),
+            longs: self.long.len() + behind.long.len(),
+        });
         writer.copy(self, 0..self.len());
         writer.copy(behind, 0..behind.len());
         writer.finish()
     }
 
     /// The entries after changes, in the order of their keys.
-    fn merged(&self, changes: &[Change]) -> Vec<Source> {
-        let mut sources = Vec::with_capacity(self.len() + changes.len());
+    fn merged(&self, changes: &[Change]) -> Sources {
+        let mut sources = Sources::with_capacity(self.len() + changes.len());
         let mut old = 0;
         for (new, (key, value)) in changes.iter().enumerate() {
             let (until, behind) = match self.find(old, key.as_bytes()) {
@@ -132,12 +147,12 @@ impl Leaf {
     }
 
     fn written(&self, sources: &[Source], changes: &mut [Change]) -> Self {
-        let new_bytes = sources.iter().map(|source| match source {
-            Source::Old(_) => 0,
-            Source::New(place) => changes.get(*place).map_or(0, bytes_of),
+        let mut sizes = Sizes { entries: sources.len(), ..Sizes::default() };
+        sources.iter().for_each(|source| match source {
+            Source::Old(place) => sizes.add_old(self.place(*place)),
+            Source::New(place) => changes.get(*place).into_iter().for_each(|change| sizes.add_new(change)),
         });
-        let new_bytes: usize = new_bytes.sum();
-        let mut writer = Writer::with(sources.len(), self.bytes.len() + new_bytes);
+        let mut writer = Writer::with(sizes);
         let mut at = 0;
         while let Some(source) = sources.get(at) {
             match *source {
@@ -192,19 +207,31 @@ impl Leaf {
     }
 }
 
-/// Bytes of a change that are kept with the keys.
-fn bytes_of((key, value): &Change) -> usize {
-    let value = value.as_ref().map_or(0, Bytes::len);
-    key.as_bytes().len() + if value > SHORT { 0 } else { value }
+/// Room that a leaf takes, so that each of its allocations is made once and none is cut.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sizes {
+    entries: usize,
+    /// Bytes of keys and short values.
+    bytes: usize,
+    longs: usize,
 }
 
-/// The sources of each leaf.
-fn pieces<'k>(sources: &[Source], key: impl Fn(Source) -> &'k [u8]) -> Vec<Range<usize>> {
-    match sources.len() {
-        0 => return Vec::new(),
-        1..=MOST => return iter::once(0..sources.len()).collect(),
-        _ => {}
+impl Sizes {
+    fn add_old(&mut self, (here, next): (Place, Place)) {
+        self.bytes += wide(next.key - here.key);
+        self.longs += wide(next.longs - here.longs);
     }
+
+    fn add_new(&mut self, (key, value): &Change) {
+        let value = value.as_ref().map_or(0, Bytes::len);
+        let is_long = value > SHORT;
+        self.bytes += key.as_bytes().len() + if is_long { 0 } else { value };
+        self.longs += usize::from(is_long);
+    }
+}
+
+/// The sources of each leaf, where one leaf would have too many.
+fn pieces<'k>(sources: &[Source], key: impl Fn(Source) -> &'k [u8]) -> Vec<Range<usize>> {
     let family = |source: &Source| {
         let key = key(*source);
         key.get(..FAMILY).unwrap_or(key)
@@ -245,8 +272,12 @@ struct Writer {
 }
 
 impl Writer {
-    fn with(entries: usize, bytes: usize) -> Self {
-        Self { places: Vec::with_capacity(entries + 1), bytes: Vec::with_capacity(bytes), long: Vec::new() }
+    fn with(sizes: Sizes) -> Self {
+        Self {
+            places: Vec::with_capacity(sizes.entries + 1),
+            bytes: Vec::with_capacity(sizes.bytes),
+            long: Vec::with_capacity(sizes.longs),
+        }
     }
 
     fn push(&mut self, key: &[u8], value: Bytes) {

@@ -13,6 +13,7 @@ mod packed;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use self::{
     branch::{Branch, FANOUT},
@@ -43,6 +44,9 @@ struct Part {
     from: Vec<u8>,
     node: Node,
 }
+
+/// What a node becomes by changes: mostly one.
+type Parts = SmallVec<[Part; 1]>;
 
 impl Tree {
     pub(super) fn get(&self, key: &Key) -> Option<Bytes> {

@@ -1,7 +1,18 @@
 use super::RuleResult;
 use crate::base::{self, Decimal, NotAnInteger};
 
+/// Digits of a number that fits into 64 bits in any case.
+const DIGITS: usize = 18;
+
 pub(super) fn integer(raw: &str, min: i64, max: i64) -> RuleResult<'_> {
+    // A number of nothing but digits is written as it is given.
+    if raw.len() <= DIGITS
+        && (raw.len() == 1 || !raw.starts_with('0'))
+        && raw.bytes().all(|byte| byte.is_ascii_digit())
+        && raw.parse().is_ok_and(|number: i64| (min..=max).contains(&number))
+    {
+        return Ok(raw.into());
+    }
     match base::integer(raw) {
         Ok(number) if (min..=max).contains(&number) => Ok(number.to_string().into()),
         Ok(_) => Err(format!("must be {min} to {max}").into()),
@@ -26,6 +37,8 @@ mod tests {
         check(SCORE, "0", Ok("0"));
         check(SCORE, "100", Ok("100"));
         check(SCORE, "-0", Ok("0"));
+        check(SCORE, "007", Err("must be a number"));
+        check(SCORE, "", Err("must be a number"));
         check(SCORE, "-1", Err("must be 0 to 100"));
         check(SCORE, "101", Err("must be 0 to 100"));
         check(SCORE, "99999999999999999999", Err("must be 0 to 100"));
