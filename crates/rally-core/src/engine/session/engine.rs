@@ -104,8 +104,8 @@ pub struct Config {
     /// Records whose references to a deleted one are changed in its own transaction, at most; at least 1. If there are
     /// more, theirs are changed in transactions before, between which others write.
     pub links_at_once: usize,
-    /// Records whose references are changed in one of these transactions, at most, as writers of other tenants may wait for
-    /// it; at least 1. `links_at_once` if this is more, and where the store is shared with other processes.
+    /// Records whose references are changed in one of these transactions, at most, as other writers wait for it; at least 1.
+    /// `links_at_once` if this is more.
     pub links_per_step: usize,
     /// Bytes of these records, above which no more of them are read for one transaction.
     pub link_bytes_at_once: usize,

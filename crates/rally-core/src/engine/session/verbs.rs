@@ -197,10 +197,7 @@ impl<R: Creatable> Verbs<'_, R> {
         let at_once = LinksAtOnce { records: config.links_at_once.max(1), bytes: config.link_bytes_at_once };
         let (id, heir) = (id.as_uuid(), heir.map(Id::as_uuid));
         let deletion = Deletion { definition: self.definition(), id, heir, at_once };
-        // On a store that others write to as well, a transaction costs round trips, and other tenants do not wait for it.
-        let is_shared = self.session.engine().store().is_shared();
-        let per_step =
-            if is_shared { at_once.records } else { config.links_per_step.clamp(1, at_once.records) };
+        let per_step = config.links_per_step.clamp(1, at_once.records);
         let step = Deletion { at_once: LinksAtOnce { records: per_step, ..at_once }, ..deletion };
         // The same deletion with another heir is another request, which a kept answer must not answer.
         let act = heir.map_or_else(|| "delete".to_owned(), |heir| format!("delete for {heir}"));
