@@ -1,46 +1,76 @@
-//! Makes the files that the program serves. Those of the page under `/docs` are taken out of the archive of Swagger UI, which has seven times as many bytes. They stay
-//! as the archive has them: images as they are, and all else deflated. Those of the console are its sources without
-//! comments and blanks, which browsers have no use for.
+//! Makes the files that the program serves, of which all but images are deflated. Those of the page under `/docs` are
+//! taken as they are out of the archive of Swagger UI, which has seven times as many bytes. Those of the console are its
+//! sources without comments and blanks, which browsers have no use for.
 
+#[cfg(feature = "console")]
+use std::ffi::OsStr;
 use std::{
     env,
     error::Error,
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
 };
-#[cfg(feature = "console")]
-use std::{ffi::OsStr, path::Path};
 
+use miniz_oxide::deflate::compress_to_vec;
 use rawzip::{CompressionMethod, ZipArchive};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 
 /// The files of the page, which `docs.rs` names as well.
-const FILES: [&str; 6] = [
-    "favicon-16x16.png",
-    "favicon-32x32.png",
-    "index.css",
-    "swagger-ui-bundle.js",
-    "swagger-ui-standalone-preset.js",
-    "swagger-ui.css",
+const FILES: [&str; 5] =
+    ["favicon-16x16.png", "favicon-32x32.png", "index.css", "swagger-ui-bundle.js", "swagger-ui.css"];
+
+/// Texts that are written by hand and served as they are, each with its name among what is made.
+const TEXTS: [(&str, &str); 3] = [
+    ("src/docs/guide.html", "guide.html"),
+    ("src/fake/demo.json", "fake/demo.json"),
+    ("src/fake/openapi.json", "fake/openapi.json"),
 ];
+
+/// The level of deflating that takes longest and leaves the fewest bytes.
+const LEVEL: u8 = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     name_commit()?;
     let folder = PathBuf::from(env::var("OUT_DIR")?);
+    let mut told = "cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=src/console\n".to_owned();
     for name in FILES {
         fs::write(folder.join(name), packed(name)?)?;
     }
+    for (source, name) in TEXTS {
+        told += &format!("cargo::rerun-if-changed={source}\n");
+        deflate(&fs::read(source)?, &folder.join(name))?;
+    }
     #[cfg(feature = "console")]
     pack_console(&folder.join("console"))?;
-    Ok(io::stdout().write_all(b"cargo::rerun-if-changed=build.rs\ncargo::rerun-if-changed=src/console\n")?)
+    if folds_code() {
+        told += "cargo::rustc-link-arg-bin=rally=-Wl,--icf=all\n";
+    }
+    Ok(io::stdout().write_all(told.as_bytes())?)
+}
+
+/// True where functions of the same machine code can become one: in a program that is to be small, by the linker that comes
+/// with the compiler for this target. Of another linker it is not known whether it can.
+fn folds_code() -> bool {
+    let told = |name: &str| env::var(name).unwrap_or_default();
+    let is_small = matches!(told("OPT_LEVEL").as_str(), "s" | "z");
+    let flags = told("CARGO_ENCODED_RUSTFLAGS");
+    let is_own = ["linker", "link-arg", "link-self-contained"].iter().any(|flag| flags.contains(flag));
+    is_small && !is_own && told("TARGET") == "x86_64-unknown-linux-gnu" && told("RUSTC_LINKER").is_empty()
+}
+
+/// Writes a file, deflated.
+fn deflate(text: &[u8], to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(to, compress_to_vec(text, LEVEL))
 }
 
 /// Writes the files of the console without what only their readers need.
 #[cfg(feature = "console")]
 fn pack_console(folder: &Path) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(folder)?;
     for entry in fs::read_dir("src/console")? {
         let path = entry?.path();
         let (name, text) = (path.file_name().unwrap_or_default(), fs::read_to_string(&path)?);
@@ -50,7 +80,7 @@ fn pack_console(folder: &Path) -> Result<(), Box<dyn Error>> {
             Some("html") => text.replace('\n', ""),
             _ => text,
         };
-        fs::write(folder.join(name), packed)?;
+        deflate(packed.as_bytes(), &folder.join(name))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use axum::{
     body::{Body, Bytes, HttpBody},
-    extract::{FromRef, FromRequest, OriginalUri, Request},
+    extract::{OriginalUri, Request},
     http::{Extensions, HeaderMap, HeaderName, Method, Uri, request::Parts},
 };
 use rally_core::{
@@ -9,7 +9,7 @@ use rally_core::{
 };
 
 use crate::{
-    app::{App, Apps},
+    app::App,
     body::{self, Terms},
     budget::Holder,
     lanes::Party,
@@ -18,6 +18,7 @@ use crate::{
     parameters::Parameters,
     problem::Problem,
     query,
+    stopping::Stopping,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -25,6 +26,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A request of an authenticated caller.
 pub(crate) struct Call {
     pub(crate) session: Session,
+    /// Tells of the end of the server; `None` where nobody says when it ends.
+    pub(crate) stopping: Option<Stopping>,
     /// The path that a host has nested the router under; empty at the root.
     mount: String,
     pub(crate) uri: Uri,
@@ -34,18 +37,16 @@ pub(crate) struct Call {
     app: App,
 }
 
-impl FromRequest<Apps> for Call {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, apps: &Apps) -> Result<Self, Problem> {
+impl Call {
+    /// The call that a request is, once the middleware has let it in.
+    pub(crate) fn of(request: Request, app: App) -> Result<Self, Problem> {
         let (Parts { method, uri, headers, mut extensions, .. }, body) = request.into_parts();
         let session = extensions.remove().ok_or_else(|| Error::internal("the middleware left no session"))?;
+        let stopping = extensions.remove();
         let mount = mount(&uri, &extensions).to_owned();
-        Ok(Self { session, mount, uri, headers, method, body, app: App::from_ref(apps) })
+        Ok(Self { session, stopping, mount, uri, headers, method, body, app })
     }
-}
 
-impl Call {
     /// The party that the engine works for.
     pub(crate) fn party(&self) -> Party {
         Party::Tenant(self.session.tenant().id)

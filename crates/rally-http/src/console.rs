@@ -6,12 +6,14 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 
-use crate::{answer, conditional::has};
+use rally_core::Error;
+
+use crate::{answer, conditional::has, packed::Packed};
 
 /// The policy of the page: nothing but its own scripts and styles, and requests to the server that it came from.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -23,7 +25,7 @@ macro_rules! file {
     ($name:literal) => {
         File {
             name: $name,
-            bytes: include_bytes!(concat!(env!("OUT_DIR"), "/console/", $name)),
+            text: Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/console/", $name))),
             tag: OnceLock::new(),
         }
     };
@@ -85,19 +87,22 @@ static PARTS: [File; 46] = [
 /// A file of the console.
 struct File {
     name: &'static str,
-    bytes: &'static [u8],
-    /// The tag of the bytes, which browsers ask with whether they still have them.
+    text: Packed,
+    /// The tag of the text, which browsers ask with whether they still have them.
     tag: OnceLock<HeaderValue>,
 }
 
 /// The page itself.
-pub(crate) fn page(asked: &HeaderMap) -> Response {
-    let mut response = PAGE.answer(asked);
+///
+/// # Errors
+/// Those of [`Packed::bytes`].
+pub(crate) fn page(asked: &HeaderMap) -> Result<Response, Error> {
+    let mut response = PAGE.answer(asked)?;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    response
+    Ok(response)
 }
 
 /// The way to the page for those who ask for it with a slash at the end.
@@ -118,32 +123,35 @@ pub(crate) fn about(has_test_keys: bool) -> Response {
 }
 
 /// A part of the page; `None` for a name that no part has.
-pub(crate) fn file(name: &str, asked: &HeaderMap) -> Option<Response> {
-    PARTS.iter().find(|part| part.name == name).map(|part| part.answer(asked))
+///
+/// # Errors
+/// Those of [`Packed::bytes`].
+pub(crate) fn file(name: &str, asked: &HeaderMap) -> Result<Option<Response>, Error> {
+    PARTS.iter().find(|part| part.name == name).map(|part| part.answer(asked)).transpose()
 }
 
 impl File {
     /// The file, or 304 if the browser has it already.
-    fn answer(&'static self, asked: &HeaderMap) -> Response {
+    fn answer(&self, asked: &HeaderMap) -> Result<Response, Error> {
         let tag = self.tag();
         let mut response = if has(asked, &tag) {
             let mut unchanged = Response::new(Body::empty());
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
             unchanged
         } else {
-            Response::new(Body::from(Bytes::from_static(self.bytes)))
+            Response::new(Body::from(self.text.bytes()?))
         };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(header::ETAG, tag);
-        response
+        Ok(response)
     }
 
     fn tag(&self) -> HeaderValue {
         let tag = self.tag.get_or_init(|| {
             let mut hasher = DefaultHasher::new();
-            self.bytes.hash(&mut hasher);
+            self.text.deflated().hash(&mut hasher);
             // Digits and quotes are a header's value, so the empty one never is.
             HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()))
                 .unwrap_or(HeaderValue::from_static("\"\""))
@@ -178,8 +186,8 @@ mod tests {
         PARTS.iter().chain([&PAGE])
     }
 
-    fn text(file: &File) -> &'static str {
-        std::str::from_utf8(file.bytes).unwrap()
+    fn text(file: &File) -> String {
+        String::from_utf8(file.text.bytes().unwrap().to_vec()).unwrap()
     }
 
     fn source(file: &File) -> String {
@@ -200,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_whole_console_is_small() {
-        let bytes: usize = all().map(|file| file.bytes.len()).sum();
+        let bytes: usize = all().map(|file| text(file).len()).sum();
         assert!(bytes <= MOST, "{bytes}");
     }
 
@@ -257,11 +265,11 @@ mod tests {
 
     #[test]
     fn what_a_browser_has_is_not_sent_again() {
-        let first = page(&HeaderMap::new());
+        let first = page(&HeaderMap::new()).unwrap();
         assert_eq!(first.status(), StatusCode::OK);
         let mut asked = HeaderMap::new();
         asked.insert(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone());
-        let again = page(&asked);
+        let again = page(&asked).unwrap();
         assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(again.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
         let tags: std::collections::BTreeSet<String> =

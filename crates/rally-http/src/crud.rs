@@ -1,6 +1,6 @@
 //! The verbs that resources share, each written once.
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use rally_core::{
     Collection, Deleted, Error, Faults, Id, Kind, Page, Session, WriteOptions, Written,
     schema::{Bulkable, Creatable, Editable, Resource, Row, Upsertable},
@@ -97,7 +97,7 @@ fn operation<R: Served + Editable>(verb: Verb) -> Operation {
     Operation::on::<R>(verb, R::NOUN)
 }
 
-async fn list<R: Served>(State(app): State<App>, call: Call) -> Answered {
+async fn list<R: Served>(app: App, call: Call) -> Answered {
     call.session.require(R::READ)?;
     let mut asked = parameters::list_query::<R>(call.parameters()?, call.model::<R>())?;
     let work = if asked.list.query.is_all() { Work::Read } else { Work::LongRead };
@@ -170,7 +170,7 @@ pub(crate) fn other_pages(
     Ok(links)
 }
 
-async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
+async fn get<R: Served>(app: App, call: Call) -> Answered {
     let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(R::READ)?;
         let fields = parameters::fields(call.parameters()?, call.model::<R>())?;
@@ -180,7 +180,7 @@ async fn get<R: Served>(State(app): State<App>, call: Call) -> Answered {
     Ok(answered.await?)
 }
 
-async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -> Answered {
+async fn create<R: Served + Creatable>(app: App, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let (work, turn) = work_on::<R>(&app, &call.session, &json).await?;
     let answered = app.run(work, call.party(), move || {
@@ -194,17 +194,13 @@ async fn create<R: Served + Creatable>(State(app): State<App>, mut call: Call) -
     Ok(answered.await?)
 }
 
-async fn update<R: Served + Editable>(app: State<App>, call: Call) -> Answered {
+async fn update<R: Served + Editable>(app: App, call: Call) -> Answered {
     change(app, call, |call, json, options| R::of(&call.session).json().update(call.id()?, json, options))
         .await
 }
 
 /// Updates one record by `write`, if the preconditions of the request hold.
-pub(crate) async fn change<R: Editable>(
-    State(app): State<App>,
-    mut call: Call,
-    write: WriteOfJson<R>,
-) -> Answered {
+pub(crate) async fn change<R: Editable>(app: App, mut call: Call, write: WriteOfJson<R>) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let (work, turn) = work_on::<R>(&app, &call.session, &json).await?;
     let answered = app.run(work, call.party(), move || {
@@ -241,7 +237,7 @@ fn has_password(json: &[u8]) -> bool {
     given.map_or(true, |given| given.password.is_some())
 }
 
-async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> Answered {
+async fn delete<R: Served + Creatable>(app: App, call: Call) -> Answered {
     let answered = app.run(Work::LongWrite, call.party(), move || {
         call.session.require(R::WRITE)?;
         let mut parameters = call.parameters()?;
@@ -258,7 +254,7 @@ async fn delete<R: Served + Creatable>(State(app): State<App>, call: Call) -> An
     Ok(answered.await?)
 }
 
-async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Call) -> Answered {
+async fn upsert_one<R: Served + Upsertable>(app: App, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BODY_BYTES).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
@@ -274,7 +270,7 @@ async fn upsert_one<R: Served + Upsertable>(State(app): State<App>, mut call: Ca
     Ok(answered.await?)
 }
 
-async fn create_many<R: Served + Bulkable>(State(app): State<App>, mut call: Call) -> Answered {
+async fn create_many<R: Served + Bulkable>(app: App, mut call: Call) -> Answered {
     let json = call.json(R::WRITE, limits::BULK_BODY_BYTES).await?;
     let answered = app.run(Work::Bulk, call.party(), move || {
         let atomicity = parameters::atomicity(call.parameters()?)?;

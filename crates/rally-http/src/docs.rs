@@ -1,89 +1,86 @@
-//! Swagger UI out of the program itself, so that reading the documentation needs no network. A file is unpacked at its
-//! first request, and all answers share its bytes.
-
-use std::sync::OnceLock;
+//! Swagger UI out of the program itself, so that reading the documentation needs no network.
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, header},
     response::Response,
 };
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use rally_core::Error;
+
+use crate::packed::Packed;
+
+/// A file of the page by its name, deflated or, if it is an image, as it is.
+macro_rules! part {
+    ($name:literal, $kept:expr) => {
+        Part { name: $name, kept: $kept(include_bytes!(concat!(env!("OUT_DIR"), "/", $name))) }
+    };
+}
 
 /// The page itself, whose parts are below it.
 const PAGE: &str = include_str!("docs/index.html");
 /// The rules of the API, made of `GUIDE.md`.
-const GUIDE: &str = include_str!("docs/guide.html");
+static GUIDE: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/guide.html")));
 /// The script that starts the page.
 const INITIALIZER: &str = include_str!("docs/initializer.js");
 /// The name of that script.
 const INITIALIZER_NAME: &str = "swagger-initializer.js";
-/// Bytes of a file at most; the largest has 1.5 million.
-const FILE_BYTES: usize = 4 << 20;
 
 /// The parts of the page that are Swagger UI's. The build script takes them out of its archive.
-static PARTS: [Part; 6] = [
-    Part::new("favicon-16x16.png", include_bytes!(concat!(env!("OUT_DIR"), "/favicon-16x16.png"))),
-    Part::new("favicon-32x32.png", include_bytes!(concat!(env!("OUT_DIR"), "/favicon-32x32.png"))),
-    Part::new("index.css", include_bytes!(concat!(env!("OUT_DIR"), "/index.css"))),
-    Part::new("swagger-ui-bundle.js", include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js"))),
-    Part::new(
-        "swagger-ui-standalone-preset.js",
-        include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui-standalone-preset.js")),
-    ),
-    Part::new("swagger-ui.css", include_bytes!(concat!(env!("OUT_DIR"), "/swagger-ui.css"))),
+static PARTS: [Part; 5] = [
+    part!("favicon-16x16.png", Kept::Image),
+    part!("favicon-32x32.png", Kept::Image),
+    part!("index.css", Kept::deflated),
+    part!("swagger-ui-bundle.js", Kept::deflated),
+    part!("swagger-ui.css", Kept::deflated),
 ];
 
-/// A file of the page. All but images are deflated.
+/// A file of the page.
 struct Part {
     name: &'static str,
-    packed: &'static [u8],
-    unpacked: OnceLock<Unpacked>,
+    kept: Kept,
 }
 
-#[derive(Clone)]
-struct Unpacked {
-    bytes: Bytes,
-    content_type: HeaderValue,
+/// The form that a file has within the program.
+enum Kept {
+    Image(&'static [u8]),
+    Deflated(Packed),
 }
 
 /// The page itself.
 pub(crate) fn page() -> Response {
-    Unpacked::of_text(PAGE, "text/html; charset=utf-8").into_response()
+    respond(Bytes::from_static(PAGE.as_bytes()), "text/html; charset=utf-8")
 }
 
 /// The page with the rules of the API.
-pub(crate) fn guide() -> Response {
-    Unpacked::of_text(GUIDE, "text/html; charset=utf-8").into_response()
+///
+/// # Errors
+/// Those of [`Packed::bytes`].
+pub(crate) fn guide() -> Result<Response, Error> {
+    Ok(respond(GUIDE.bytes()?, "text/html; charset=utf-8"))
 }
 
 /// A part of the page; `None` for a name that no part has.
+///
+/// # Errors
+/// Those of [`Packed::bytes`].
 pub(crate) fn file(name: &str) -> Result<Option<Response>, Error> {
     if name == INITIALIZER_NAME {
-        return Ok(Some(Unpacked::of_text(INITIALIZER, content_type(name)).into_response()));
+        return Ok(Some(respond(Bytes::from_static(INITIALIZER.as_bytes()), content_type(name))));
     }
     let Some(part) = PARTS.iter().find(|part| part.name == name) else { return Ok(None) };
-    Ok(Some(part.unpacked()?.into_response()))
+    Ok(Some(respond(part.kept.bytes()?, content_type(part.name))))
 }
 
-impl Part {
-    const fn new(name: &'static str, packed: &'static [u8]) -> Self {
-        Self { name, packed, unpacked: OnceLock::new() }
+impl Kept {
+    const fn deflated(bytes: &'static [u8]) -> Self {
+        Self::Deflated(Packed::new(bytes))
     }
 
-    fn unpacked(&self) -> Result<Unpacked, Error> {
-        if let Some(known) = self.unpacked.get() {
-            return Ok(known.clone());
+    fn bytes(&self) -> Result<Bytes, Error> {
+        match self {
+            Self::Image(bytes) => Ok(Bytes::from_static(bytes)),
+            Self::Deflated(packed) => packed.bytes(),
         }
-        let bytes = if self.name.ends_with(".png") {
-            Bytes::from_static(self.packed)
-        } else {
-            let inflated = decompress_to_vec_with_limit(self.packed, FILE_BYTES);
-            inflated.map_err(|error| Error::internal(format!("{} is damaged: {error}", self.name)))?.into()
-        };
-        let content_type = HeaderValue::from_static(content_type(self.name));
-        Ok(self.unpacked.get_or_init(|| Unpacked { bytes, content_type }).clone())
     }
 }
 
@@ -97,21 +94,12 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-impl Unpacked {
-    fn of_text(text: &'static str, content_type: &'static str) -> Self {
-        Self {
-            bytes: Bytes::from_static(text.as_bytes()),
-            content_type: HeaderValue::from_static(content_type),
-        }
-    }
-
-    fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.bytes));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, self.content_type);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        response
-    }
+fn respond(bytes: Bytes, content_type: &'static str) -> Response {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
 }
 
 #[cfg(test)]
@@ -133,12 +121,13 @@ mod tests {
     #[test]
     fn the_page_of_the_rules_is_made_of_the_guide() {
         let page = rendered();
-        if page != GUIDE && std::env::var_os("UPDATE_GUIDE").is_some() {
+        let served = GUIDE.bytes().unwrap();
+        if page.as_bytes() != served && std::env::var_os("UPDATE_GUIDE").is_some() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/guide.html");
             std::fs::write(path, &page).unwrap();
         }
         assert!(
-            page == GUIDE,
+            page.as_bytes() == served,
             "the guide has changed; run this test with UPDATE_GUIDE=1, which writes the page"
         );
     }
@@ -146,7 +135,7 @@ mod tests {
     #[test]
     fn answers_share_the_bytes_of_a_file() {
         for part in &PARTS {
-            let bytes = || part.unpacked().unwrap().bytes;
+            let bytes = || part.kept.bytes().unwrap();
             let (first, second) = (bytes(), bytes());
             assert!(first.len() > 100, "{}", part.name);
             assert_eq!(first.as_ptr(), second.as_ptr());

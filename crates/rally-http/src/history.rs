@@ -1,6 +1,6 @@
 //! `/{contacts|companies|deals|activities}/{id}/history`: what a record was, and who changed it.
 
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use rally_core::{Action, Error, HistoryEntry, HistoryQuery, Kind, limits, schema::Recorded};
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub(crate) fn history<R: Served + Recorded>() -> Vec<Route> {
     vec![Route::new(Method::Get, &path, list_history::<R>, Operation::reading::<R>(Verb::History, R::NOUN))]
 }
 
-async fn list_history<R: Served + Recorded>(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn list_history<R: Served + Recorded>(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(R::READ)?;
         let HistoryParameters { history, fields, ignored } = read(call.parameters()?, R::KIND)?;

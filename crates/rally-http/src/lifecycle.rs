@@ -1,6 +1,5 @@
 use std::{
     convert::Infallible,
-    future::pending,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
@@ -22,6 +21,7 @@ use crate::{
     problem::Problem,
     request_id::{RequestIds, X_REQUEST_ID},
     routes::{self, HEALTH, READINESS},
+    stopping::Stopping,
 };
 
 /// A server from its start to its end: it answers before its engine is there, and says when it is about to end.
@@ -48,20 +48,6 @@ struct Shared {
     reason: RwLock<String>,
     request_ids: RequestIds,
     is_stopping: watch::Sender<bool>,
-}
-
-/// The coming end of a server, for requests that only wait. It stands among the extensions of each request.
-#[derive(Clone, Debug)]
-pub(crate) struct Stopping(watch::Receiver<bool>);
-
-impl Stopping {
-    /// Waits until the server begins to stop.
-    pub(crate) async fn begun(&mut self) {
-        if self.0.wait_for(|is_stopping| *is_stopping).await.is_err() {
-            // Without the one who tells of an end there is none.
-            pending::<()>().await;
-        }
-    }
 }
 
 impl Lifecycle {

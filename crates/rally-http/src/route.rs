@@ -1,5 +1,6 @@
 use axum::{
     handler::Handler,
+    response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 use rally_core::{
@@ -8,7 +9,12 @@ use rally_core::{
 };
 use serde_json::Value;
 
-use crate::app::Apps;
+use crate::{
+    app::{App, Apps},
+    call::Call,
+    handler::CallHandler,
+    problem::Problem,
+};
 
 /// One path and method, the handler that answers it, and its description for the OpenAPI document.
 #[derive(Debug)]
@@ -159,7 +165,21 @@ pub(crate) enum Verb {
 }
 
 impl Route {
-    pub(crate) fn new<T: 'static>(
+    /// A route for authenticated callers.
+    pub(crate) fn new<F>(
+        method: Method,
+        path: &str,
+        handler: impl Fn(App, Call) -> F + Send + Sync + 'static,
+        operation: Operation,
+    ) -> Self
+    where
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        Self::open(method, path, CallHandler::new(handler), operation)
+    }
+
+    /// A route that asks for no credential.
+    pub(crate) fn open<T: 'static>(
         method: Method,
         path: &str,
         handler: impl Handler<T, Apps>,

@@ -2,7 +2,7 @@ use rally_core::Error;
 
 use crate::{
     app::App,
-    blocking::on_blocking_thread,
+    blocking::{BoxedWork, on_blocking_thread},
     lanes::{Party, Work},
 };
 
@@ -12,11 +12,20 @@ impl App {
     ///
     /// # Errors
     /// Those of the work, and [`Code::Unavailable`](rally_core::Code::Unavailable) when too many wait for a turn.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         work: Work,
         party: Party,
         act: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        self.run_boxed(work, party, Box::new(act))
+    }
+
+    async fn run_boxed<T: Send + 'static>(
+        &self,
+        work: Work,
+        party: Party,
+        act: BoxedWork<T>,
     ) -> Result<T, Error> {
         let Some(lane) = self.lanes().of(work) else { return act() };
         let place = lane.place(party).await?;

@@ -24,9 +24,9 @@ window.addEventListener("load", () => {
     persistAuthorization: false,
     // Without a validator no document is sent to one on the internet.
     validatorUrl: "none",
-    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+    presets: [SwaggerUIBundle.presets.apis],
     plugins: [SwaggerUIBundle.plugins.DownloadUrl, keepInTab],
-    layout: "StandaloneLayout",
+    layout: "BaseLayout",
     onComplete: () => {
       const kept = sessionStorage.getItem(KEPT);
       if (kept) {

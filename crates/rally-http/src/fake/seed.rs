@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::world::World;
-use crate::crud::Served;
+use crate::{crud::Served, packed::Packed};
 
 /// The built-in data set: a small sales team.
-const DEMO: &str = include_str!("demo.json");
+static DEMO: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/fake/demo.json")));
 /// The name of a record within a seed.
 const NAME: &str = "@id";
 
@@ -48,8 +48,8 @@ impl Seed {
     /// The data set that is built in: 4 users, 12 companies, 40 contacts, 30 deals in all stages and 60 activities.
     #[must_use]
     pub fn demo() -> Self {
-        let demo: Map<String, Value> = serde_json::from_str(DEMO).unwrap_or_default();
-        Self(demo)
+        let demo = DEMO.bytes().ok().and_then(|json| serde_json::from_slice(&json).ok());
+        Self(demo.unwrap_or_default())
     }
 
     /// Reads a seed: `{"dataset": "demo"}`, or arrays of bodies by the plural of their kind.

@@ -81,6 +81,20 @@ struct Worlds {
     by_id: HashMap<TenantId, Arc<World>>,
 }
 
+impl Worlds {
+    /// Takes a world out, and gives room back of which little is used any more.
+    fn remove(&mut self, slug: &str) -> Option<Arc<World>> {
+        let world = self.by_slug.remove(slug)?;
+        self.by_id.remove(&world.tenant);
+        let used = self.by_slug.len();
+        if self.by_slug.capacity() / 8 > used {
+            self.by_slug.shrink_to(2 * used);
+            self.by_id.shrink_to(2 * used);
+        }
+        Some(world)
+    }
+}
+
 impl Shared {
     /// A fake without tenants.
     pub(super) fn new(options: FakeOptions) -> Self {
@@ -127,10 +141,7 @@ impl Shared {
 
     /// Drops a tenant; false if there is none of that name.
     pub(super) fn drop_tenant(&self, slug: &str) -> bool {
-        let mut worlds = self.worlds.write();
-        let Some(world) = worlds.by_slug.remove(slug) else { return false };
-        worlds.by_id.remove(&world.tenant);
-        drop(worlds);
+        let Some(world) = self.worlds.write().remove(slug) else { return false };
         // Whatever still runs for it ends by itself, and holds it until then.
         drop(world);
         true

@@ -1,6 +1,5 @@
 use axum::{
     body::Body,
-    extract::State,
     http::{HeaderValue, header},
     response::Response,
 };
@@ -12,17 +11,11 @@ use super::{
 };
 use crate::{app::App, budget::Holder, call::Call, crud::Served, lanes::Work, problem::Problem};
 
-pub(crate) async fn export<R: Served + Tabular>(
-    State(app): State<App>,
-    call: Call,
-) -> Result<Response, Problem> {
+pub(crate) async fn export<R: Served + Tabular>(app: App, call: Call) -> Result<Response, Problem> {
     send::<R>(app, call, Format::Csv).await
 }
 
-pub(crate) async fn export_workbook<R: Served + Tabular>(
-    State(app): State<App>,
-    call: Call,
-) -> Result<Response, Problem> {
+pub(crate) async fn export_workbook<R: Served + Tabular>(app: App, call: Call) -> Result<Response, Problem> {
     send::<R>(app, call, Format::Xlsx).await
 }
 
@@ -39,10 +32,7 @@ async fn send<R: Served + Tabular>(app: App, call: Call, format: Format) -> Resu
 }
 
 /// Sends a file to be filled in.
-pub(crate) async fn template<R: Served + Tabular>(
-    State(app): State<App>,
-    call: Call,
-) -> Result<Response, Problem> {
+pub(crate) async fn template<R: Served + Tabular>(app: App, call: Call) -> Result<Response, Problem> {
     let written = app.run(Work::Read, call.party(), move || {
         call.session.require(R::READ)?;
         call.take_no_parameters()?;

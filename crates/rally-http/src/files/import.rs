@@ -2,7 +2,6 @@ use std::io::BufReader;
 
 use axum::{
     body::Body,
-    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -38,10 +37,7 @@ struct Import {
     permit: Permit,
 }
 
-pub(crate) async fn import<R: Served + Tabular>(
-    State(app): State<App>,
-    mut call: Call,
-) -> Result<Response, Problem> {
+pub(crate) async fn import<R: Served + Tabular>(app: App, mut call: Call) -> Result<Response, Problem> {
     call.session.require(R::WRITE)?;
     let asked = parameters::import(call.parameters()?, &app.config().files)?;
     let mut options = asked.options;

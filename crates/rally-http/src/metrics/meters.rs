@@ -19,10 +19,10 @@ pub(crate) struct Meters {
     other: Methods,
 }
 
-/// The counts of one route.
+/// The counts of one route, made when it is first asked for: most routes of most processes never are.
 struct Methods {
     route: String,
-    meters: [Meter; METHODS.len()],
+    meters: OnceLock<Box<[Meter; METHODS.len()]>>,
 }
 
 /// The counts of one method of a route, made when they are first needed.
@@ -66,7 +66,7 @@ impl Meters {
 
 impl Methods {
     fn of(route: String) -> Self {
-        Self { route, meters: Default::default() }
+        Self { route, meters: OnceLock::new() }
     }
 }
 
@@ -74,7 +74,7 @@ impl Underway<'_> {
     /// Counts the answer.
     pub(crate) fn answer(self, method: &Method, status: StatusCode) {
         let Self { counters, methods: Methods { route, meters }, began } = &self;
-        let mut known = METHODS.iter().zip(meters);
+        let mut known = METHODS.iter().zip(&**meters.get_or_init(Box::default));
         let Some((method, meter)) = known.find(|(name, _)| **name == method.as_str() || **name == OTHER)
         else {
             return;

@@ -1,4 +1,4 @@
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use rally_core::{
     ApiKey, Collection, Session, WriteOptions,
     schema::{Editable, Resource},
@@ -73,7 +73,7 @@ impl Served for ApiKey {
     }
 }
 
-async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+async fn create_api_key(app: App, mut call: Call) -> Result<Response, Problem> {
     let json = call.json(ApiKey::WRITE, limits::BODY_BYTES).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
@@ -87,7 +87,7 @@ async fn create_api_key(State(app): State<App>, mut call: Call) -> Result<Respon
     Ok(response)
 }
 
-async fn revoke_api_key(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn revoke_api_key(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::Write, call.party(), move || {
         call.session.require(ApiKey::WRITE)?;
         call.take_no_parameters()?;

@@ -29,7 +29,7 @@ pub(crate) const LOG_IN: &str = "/auth/login";
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::Post, LOG_IN, log_in, Operation::Special(&LOG_IN_USER)),
+        Route::open(Method::Post, LOG_IN, log_in, Operation::Special(&LOG_IN_USER)),
         Route::new(Method::Get, "/auth/me", me, Operation::Special(&GET_CALLER)),
     ]
 }
@@ -148,7 +148,7 @@ async fn answered(app: App, session: Session) -> Result<Response, Problem> {
     Ok(response)
 }
 
-async fn me(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn me(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Scope::Read)?;
         call.take_no_parameters()?;

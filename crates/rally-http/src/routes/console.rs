@@ -13,15 +13,10 @@ use crate::{
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::new(
-            Method::Get,
-            "/console",
-            async |headers: HeaderMap| console::page(&headers),
-            Operation::Page(&CONSOLE),
-        ),
-        Route::new(Method::Get, "/console/", async || console::to_page(), Operation::Page(&CONSOLE)),
-        Route::new(Method::Get, "/console/about.json", about, Operation::Page(&CONSOLE)),
-        Route::new(Method::Get, "/console/{file}", file, Operation::Page(&CONSOLE)),
+        Route::open(Method::Get, "/console", page, Operation::Page(&CONSOLE)),
+        Route::open(Method::Get, "/console/", async || console::to_page(), Operation::Page(&CONSOLE)),
+        Route::open(Method::Get, "/console/about.json", about, Operation::Page(&CONSOLE)),
+        Route::open(Method::Get, "/console/{file}", file, Operation::Page(&CONSOLE)),
     ]
 }
 
@@ -35,11 +30,15 @@ static CONSOLE: Page = Page {
     failures: &[],
 };
 
+async fn page(headers: HeaderMap) -> Result<Response, Problem> {
+    Ok(console::page(&headers)?)
+}
+
 async fn about(State(app): State<App>) -> Response {
     console::about(app.engine().config().test_keys)
 }
 
 async fn file(uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let name = uri.path().rsplit_once('/').map_or("", |(_, name)| name);
-    console::file(name, &headers).ok_or_else(Problem::no_such_path)
+    console::file(name, &headers)?.ok_or_else(Problem::no_such_path)
 }

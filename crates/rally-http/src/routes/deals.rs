@@ -1,4 +1,4 @@
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use rally_core::{
     Bant, Collection, Deal, Session,
     schema::{Editable, Resource},
@@ -55,7 +55,7 @@ impl Served for Bant {
     }
 }
 
-async fn move_deal(app: State<App>, call: Call) -> Result<Response, Problem> {
+async fn move_deal(app: App, call: Call) -> Result<Response, Problem> {
     change(app, call, |call, json, options| Deal::of(&call.session).json().move_to(call.id()?, json, options))
         .await
 }

@@ -27,18 +27,18 @@ pub(crate) const METRICS: &str = "/metrics";
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::new(Method::Get, HEALTH, async || healthy(), Operation::Page(&HEALTH_PAGE)),
-        Route::new(Method::Get, READINESS, readiness, Operation::Page(&READINESS_PAGE)),
-        Route::new(Method::Get, METRICS, metrics, Operation::Page(&METRICS_PAGE)),
-        Route::new(Method::Get, "/openapi.json", document, Operation::Page(&DOCUMENT)),
-        Route::new(Method::Get, "/docs", docs_page, Operation::Page(&DOCS)),
-        Route::new(Method::Get, "/docs/guide", guide, Operation::Page(&GUIDE)),
+        Route::open(Method::Get, HEALTH, async || healthy(), Operation::Page(&HEALTH_PAGE)),
+        Route::open(Method::Get, READINESS, readiness, Operation::Page(&READINESS_PAGE)),
+        Route::open(Method::Get, METRICS, metrics, Operation::Page(&METRICS_PAGE)),
+        Route::open(Method::Get, "/openapi.json", document, Operation::Page(&DOCUMENT)),
+        Route::open(Method::Get, "/docs", docs_page, Operation::Page(&DOCS)),
+        Route::open(Method::Get, "/docs/guide", guide, Operation::Page(&GUIDE)),
     ]
 }
 
 /// The files of the page at `/docs`.
 pub(crate) fn assets() -> Vec<Route> {
-    vec![Route::new(Method::Get, "/docs/{file}", docs_file, Operation::Page(&DOCS_FILE))]
+    vec![Route::open(Method::Get, "/docs/{file}", docs_file, Operation::Page(&DOCS_FILE))]
 }
 
 static HEALTH_PAGE: Page = Page {
@@ -172,8 +172,8 @@ async fn docs_page() -> Response {
     docs::page()
 }
 
-async fn guide() -> Response {
-    docs::guide()
+async fn guide() -> Result<Response, Problem> {
+    Ok(docs::guide()?)
 }
 
 async fn docs_file(uri: Uri) -> Result<Response, Problem> {

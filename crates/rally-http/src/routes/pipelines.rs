@@ -1,4 +1,4 @@
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{http::StatusCode, response::Response};
 use rally_core::{Collection, Error, Pipeline, Session, StageOutcome, schema::Resource};
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ impl Served for Pipeline {
     }
 }
 
-async fn forecast(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn forecast(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Pipeline::READ)?;
         call.take_no_parameters()?;

@@ -1,4 +1,4 @@
-use axum::{extract::State, response::Response};
+use axum::response::Response;
 use rally_core::{Settings, schema::Resource};
 
 use crate::{
@@ -20,7 +20,7 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-async fn get_settings(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn get_settings(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Settings::READ)?;
         let fields = parameters::fields(call.parameters()?, call.model::<Settings>())?;
@@ -29,6 +29,6 @@ async fn get_settings(State(app): State<App>, call: Call) -> Result<Response, Pr
     Ok(answered.await?)
 }
 
-async fn update_settings(app: State<App>, call: Call) -> Result<Response, Problem> {
+async fn update_settings(app: App, call: Call) -> Result<Response, Problem> {
     change(app, call, |call, json, options| call.session.change_settings_json(json, options)).await
 }

@@ -1,8 +1,6 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use axum::{
-    Extension,
-    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
@@ -18,13 +16,13 @@ use crate::{
     call::Call,
     entry_fields::{EntryFields, names},
     lanes::{Party, Work},
-    lifecycle::Stopping,
     limits::{FEED_LOOK, FEED_WAIT_SECONDS},
     openapi::{ID, INSTANT, closed_set, count, instant, reference, told, uuid},
     parameters::Parameters,
     problem::Problem,
     query,
     route::{AnswerBody, Method, Operation, ResponseSpec, Route, Schema, Special},
+    stopping::Stopping,
 };
 
 /// The members of an entry, in the order in which they are written.
@@ -67,11 +65,7 @@ static LIST_CHANGES: Special = Special {
     ],
 };
 
-async fn list_changes(
-    State(app): State<App>,
-    stopping: Option<Extension<Stopping>>,
-    call: Call,
-) -> Result<Response, Problem> {
+async fn list_changes(app: App, call: Call) -> Result<Response, Problem> {
     call.session.require(Scope::Read)?;
     let mut parameters = feed_query(call.parameters()?)?;
     parameters.feed.epoch = epoch(&call.headers)?;
@@ -81,7 +75,7 @@ async fn list_changes(
         query: call.uri.query().unwrap_or_default().to_owned(),
         session: call.session,
     };
-    Ok(answer_in_time(&app, Arc::new(asked), stopping.map(|Extension(stopping)| stopping)).await?)
+    Ok(answer_in_time(&app, Arc::new(asked), call.stopping).await?)
 }
 
 /// Changes that a caller has asked for.

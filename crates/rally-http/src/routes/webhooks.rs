@@ -1,7 +1,7 @@
 mod deliveries;
 mod documents;
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{http::StatusCode, response::Response};
 use rally_core::{Collection, Faults, Session, Webhook, schema::Editable};
 use serde_json::json;
 
@@ -39,7 +39,7 @@ impl Served for Webhook {
     }
 }
 
-async fn test(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+async fn test(app: App, mut call: Call) -> Result<Response, Problem> {
     call.take_no_members(Webhook::WRITE).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
@@ -51,7 +51,7 @@ async fn test(State(app): State<App>, mut call: Call) -> Result<Response, Proble
     Ok(answered.await?)
 }
 
-async fn replay(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+async fn replay(app: App, mut call: Call) -> Result<Response, Problem> {
     let json = call.json(Webhook::WRITE, limits::BODY_BYTES).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
@@ -71,7 +71,7 @@ async fn replay(State(app): State<App>, mut call: Call) -> Result<Response, Prob
     Ok(answered.await?)
 }
 
-async fn rotate_secret(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+async fn rotate_secret(app: App, mut call: Call) -> Result<Response, Problem> {
     let json = call.optional_json(Webhook::WRITE, limits::BODY_BYTES).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;

@@ -8,6 +8,11 @@ use crate::{
     engine::{read::Query, session::Collection},
 };
 
+/// A file that is read, of whatever type it is: the readers of formats are large, and compiled once for all of them.
+trait ReadSeek: Read + Seek {}
+
+impl<F: Read + Seek> ReadSeek for F {}
+
 impl<R: Tabular> Collection<'_, R> {
     /// Imports the rows of a CSV file or of a workbook (`.xlsx`), each by the same verb, and judged by the same rules, as
     /// a call of this collection.
@@ -64,10 +69,11 @@ impl<R: Tabular> Collection<'_, R> {
     /// Those of `import`.
     pub fn import_watched(
         &self,
-        file: impl Read + Seek,
+        mut file: impl Read + Seek,
         options: &ImportOptions,
         watch: &mut dyn ImportWatch,
     ) -> Result<ImportReport, Error> {
+        let file: &mut dyn ReadSeek = &mut file;
         import::import::<R>(self.session, file, options, watch)
     }
 
@@ -120,12 +126,12 @@ impl<R: Tabular> Collection<'_, R> {
     /// Those of `export`.
     pub fn export_with(
         &self,
-        writer: impl Write + Send,
+        mut writer: impl Write + Send,
         options: &ExportOptions,
         query: impl Into<Query<R>>,
         progressed: &mut dyn FnMut(u64),
     ) -> Result<u64, Error> {
-        export::export(self.session, writer, options, query.into(), progressed)
+        export::export(self.session, &mut writer, options, query.into(), progressed)
     }
 
     /// Writes a file of the names of columns alone, to be filled in and imported.
@@ -142,7 +148,7 @@ impl<R: Tabular> Collection<'_, R> {
     ///
     /// # Errors
     /// [`Code::Unavailable`](crate::Code::Unavailable) when the file cannot be written.
-    pub fn template(&self, writer: impl Write + Send, format: Format) -> Result<(), Error> {
-        export::template::<R>(self.session, writer, format)
+    pub fn template(&self, mut writer: impl Write + Send, format: Format) -> Result<(), Error> {
+        export::template::<R>(self.session, &mut writer, format)
     }
 }

@@ -23,7 +23,7 @@ const TOLD_EVERY: u64 = 1_000;
 /// Writes the records that a query asks for, and answers their number.
 pub(super) fn export<R: Tabular>(
     session: &Session,
-    writer: impl Write + Send,
+    writer: &mut (dyn Write + Send),
     options: &ExportOptions,
     query: Query<R>,
     progressed: &mut dyn FnMut(u64),
@@ -59,7 +59,7 @@ pub(super) fn export<R: Tabular>(
 /// Writes a file without records, to be filled in and imported.
 pub(super) fn template<R: Tabular>(
     session: &Session,
-    writer: impl Write + Send,
+    writer: &mut (dyn Write + Send),
     format: Format,
 ) -> Result<(), Error> {
     session.require(R::READ)?;

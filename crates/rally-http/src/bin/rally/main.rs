@@ -38,6 +38,11 @@ use failure::Failure;
 use settings::Invocation;
 use table::Form;
 
+/// Gives memory back after a peak, so that a server or a fake does not stay as large as it has been once.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match settings::read().and_then(|invocation| run(&invocation)) {
         Ok(code) => code,

@@ -24,12 +24,13 @@ use crate::{
         tenant::FakeTenant,
     },
     files,
+    packed::Packed,
     parameters::Parameters,
     query,
 };
 
 /// The description of the control plane.
-const DOCUMENT: &str = include_str!("../openapi.json");
+static DOCUMENT: Packed = Packed::new(include_bytes!(concat!(env!("OUT_DIR"), "/fake/openapi.json")));
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -68,8 +69,8 @@ pub(super) async fn describe(State(fake): State<Arc<Shared>>) -> Response {
     }))
 }
 
-pub(super) async fn document() -> Response {
-    answer::json(StatusCode::OK, DOCUMENT)
+pub(super) async fn document() -> Answered {
+    Ok(answer::json(StatusCode::OK, DOCUMENT.bytes()?))
 }
 
 pub(super) async fn list(State(fake): State<Arc<Shared>>) -> Response {

@@ -1,4 +1,4 @@
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{http::StatusCode, response::Response};
 use rally_core::{
     Delivery, DeliveryMessage, DeliveryQuery, Error, Event, Page, Webhook, limits,
     schema::{Editable, Fields, Model, Resource, Row},
@@ -50,7 +50,7 @@ struct Asked {
     ignored: Vec<String>,
 }
 
-async fn list_deliveries(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn list_deliveries(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::LongRead, call.party(), move || {
         call.session.require(Delivery::READ)?;
         let asked = asked(call.parameters()?, call.model::<Delivery>())?;
@@ -98,7 +98,7 @@ fn links(
     Ok(links)
 }
 
-async fn message(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+async fn message(app: App, call: Call) -> Result<Response, Problem> {
     let answered = app.run(Work::Read, call.party(), move || {
         call.session.require(Delivery::READ)?;
         call.take_no_parameters()?;
@@ -111,7 +111,7 @@ async fn message(State(app): State<App>, call: Call) -> Result<Response, Problem
     Ok(answered.await?)
 }
 
-async fn redeliver(State(app): State<App>, mut call: Call) -> Result<Response, Problem> {
+async fn redeliver(app: App, mut call: Call) -> Result<Response, Problem> {
     call.take_no_members(Webhook::WRITE).await?;
     let answered = app.run(Work::Write, call.party(), move || {
         call.take_no_parameters()?;
