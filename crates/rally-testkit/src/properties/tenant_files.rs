@@ -75,8 +75,8 @@ fn exported(session: &Session, parts: TenantParts) -> (Vec<u8>, TenantFile) {
 /// All rows of a tenant that do not belong to the store that it is in.
 pub(super) fn rows(store: &dyn Store, tenant: TenantId) -> Vec<Entry> {
     let snapshot = store.snapshot(tenant).expect("the store is well");
-    let rate = 5;
-    let spaces = (0..=u8::MAX).filter(|space| *space != rate);
+    let (rate, incarnation) = (0x05, 0x0C);
+    let spaces = (0..=u8::MAX).filter(|space| ![rate, incarnation].contains(space));
     spaces
         .flat_map(|space| {
             let range = KeyRange::prefix(&Key::new(Space(space)));
