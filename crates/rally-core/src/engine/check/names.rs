@@ -8,7 +8,7 @@ use crate::{
         keys::{rows_of_chunk, spaces},
         schema::Model,
     },
-    store::{Key, Snapshot},
+    store::{Key, Snapshot, StoreError},
 };
 
 /// Rows that are counted together.
@@ -25,8 +25,11 @@ pub(super) fn check(
     let (open, _) = ChunkNumber::of(next);
     let (mut chunk, mut expected) = (ChunkNumber::FIRST, 0);
     while chunk < open {
-        // A record that cannot be read has been told of.
-        let rows = rows_of_chunk(TenantId::DIRECTORY, model, chunk, snapshot).unwrap_or_default();
+        let rows = match rows_of_chunk(TenantId::DIRECTORY, model, chunk, snapshot) {
+            // A record that cannot be read has been told of.
+            Err(StoreError::Corrupt { .. }) => Vec::new(),
+            rows => rows?,
+        };
         let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
         for ((_, row), stored) in rows.iter().zip(snapshot.get_many(&keys)?) {
             checking.expect(stored.is_some_and(|stored| stored == *row), Repair::Rebuild, || {

@@ -62,7 +62,7 @@ impl Names {
                 places.push(place);
             }
             let common = common(before.as_bytes(), text.as_bytes());
-            let behind = text.as_bytes().get(common..).unwrap_or_default();
+            let behind = invariant(text.as_bytes().get(common..), "a name is as long as what it shares");
             let short =
                 |length: usize| invariant(u8::try_from(length).ok(), "the beginning of a name is short");
             bytes.extend([short(common), short(behind.len())]);

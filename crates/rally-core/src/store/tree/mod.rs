@@ -45,7 +45,7 @@ struct Part {
     node: Node,
 }
 
-/// What a node becomes by changes: mostly one.
+/// The nodes that one becomes by changes: mostly one again.
 type Parts = SmallVec<[Part; 1]>;
 
 impl Tree {

@@ -40,14 +40,14 @@ pub(crate) fn path_of(location: &Location) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-/// What a server is asked for.
+/// A request to a server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     Backup(backup::Request),
     Tenant(tenant_files::Request),
 }
 
-/// What the server says of it.
+/// The answer of a server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Said {
     /// News of a backup.
