@@ -3,7 +3,7 @@ use std::{path::PathBuf, thread, time::Duration};
 use ipnet::IpNet;
 use rally_core::{FileLimits, Scratch};
 
-use crate::{limits, metrics::Metrics, walks::WalkMemory};
+use crate::{limits, metrics::Metrics, traces::Traces, walks::WalkMemory};
 
 /// Options of the HTTP interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Config {
     pub walks: WalkMemory,
     /// The counts that `/metrics` shows.
     pub metrics: Metrics,
+    /// The spans of requests, and their way to a collector; off unless it is set, which the feature `otlp` is for.
+    pub traces: Traces,
     /// The threads that the engine works on.
     pub work_on: WorkOn,
     /// Reads that cost little, where [`work_on`](Self::work_on) has threads for them: a record, a page at an offset.
@@ -203,6 +205,7 @@ impl Default for Config {
             console: false,
             walks: WalkMemory::default(),
             metrics: Metrics::new(),
+            traces: Traces::off(),
             work_on: WorkOn::BlockingThreads,
             reads: LaneOptions::at_once(limits::AT_ONCE),
             // They compute, so more than there are processors would only take time from each other and from the rest.

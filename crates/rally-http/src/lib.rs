@@ -76,6 +76,7 @@ mod signatures;
 mod stopping;
 pub mod testing;
 mod tokens;
+mod traces;
 mod walks;
 
 pub use config::{Config, FileOptions, GuessLimits, LaneOptions, WorkOn};
@@ -87,4 +88,7 @@ pub use lifecycle::Lifecycle;
 pub use listener::{ServeOptions, TlsFiles, raise_descriptor_limit, serve};
 pub use metrics::{MetricInfo, MetricKind, Metrics};
 pub use router::{Routers, router, routers};
+pub use traces::Traces;
+#[cfg(feature = "otlp")]
+pub use traces::{Exporting, TraceError, TraceOptions, TracedCourier};
 pub use walks::WalkMemory;

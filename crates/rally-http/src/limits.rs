@@ -120,5 +120,17 @@ pub const WEBHOOK_ANSWER_HEADERS: usize = 64;
 pub const WEBHOOK_ADDRESSES_TRIED: usize = 4;
 /// Names of receivers that are looked up at once.
 pub const WEBHOOK_LOOKUPS_AT_ONCE: usize = 64;
+/// Spans that wait to be sent to a collector of traces.
+pub const SPANS_WAITING: usize = 2_048;
+/// Spans that are sent to a collector at once.
+pub const SPANS_AT_ONCE: usize = 512;
+/// The longest time that a span waits for others to be sent with.
+pub const SPAN_DELAY: Duration = Duration::from_secs(1);
+/// The time that a collector has to take spans, repetitions included.
+pub const SPAN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time for which the end of a server waits until a collector has taken the last spans.
+pub const SPAN_GRACE: Duration = Duration::from_secs(2);
+/// Bytes of the path of a request that its span has.
+pub const SPAN_PATH_BYTES: usize = 1 << 10;
 /// Hours for which the former secret of a webhook goes on signing, unless the rotation says otherwise.
 pub const SECRET_GRACE_HOURS: u16 = 24;

@@ -26,7 +26,8 @@ use crate::{
     problem::Problem,
     query,
     request_id::{RequestId, X_REQUEST_ID},
-    routes::LOG_IN,
+    routes::{HEALTH, LOG_IN, METRICS, READINESS},
+    traces::Traces,
 };
 
 /// The time for which the same cause of an unavailable store is not logged again.
@@ -43,8 +44,9 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
     let pattern: Option<&MatchedPath> = request.extensions().get();
     let pattern = pattern.and_then(|pattern| pattern.as_str().strip_prefix(mounted_on));
     let underway = app.meters().begin(pattern, began);
+    let span = traces(&app, pattern).begin(&request, pattern);
     let client = app.client(&request);
-    let trace = trace(request.headers());
+    let trace = span.trace();
     request.extensions_mut().insert(client.clone());
     if let Some(trace) = trace {
         request.extensions_mut().insert(trace);
@@ -64,6 +66,7 @@ pub(crate) async fn answer_request(State(app): State<App>, mut request: Request,
     }
     let entry = Entry { method: &method, uri: &uri, client: &client, id: &id, trace, began };
     entry.log(&response);
+    span.end(&client, &id, response.status());
     write_headers(response.headers_mut(), &uri, id, allowance.as_ref());
     if let Some(underway) = underway {
         underway.answer(&method, response.status());
@@ -87,6 +90,13 @@ async fn answer(app: &App, mut request: Request, next: Next, allowance: &mut Opt
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The spans that a request is among: none, if it is asked every few seconds by what watches the server.
+fn traces<'a>(app: &'a App, pattern: Option<&str>) -> &'a Traces {
+    static OFF: Traces = Traces::off();
+    let is_watched = pattern.is_some_and(|pattern| [HEALTH, READINESS, METRICS].contains(&pattern));
+    if is_watched { &OFF } else { &app.config().traces }
 }
 
 /// Refuses a request whose head is not sane, before anything is looked up for it.
@@ -159,11 +169,6 @@ fn log_unavailable(error: &Error, id: &RequestId) {
             *logged = Some((cause, Instant::now()));
         }
     }
-}
-
-/// The trace that a request belongs to. One that cannot be read is none, as the standard has it.
-fn trace(headers: &HeaderMap) -> Option<Trace> {
-    headers.get("traceparent")?.to_str().ok()?.parse().ok()
 }
 
 /// A request as the log has it.

@@ -211,6 +211,7 @@ impl Work {
             url: claim.url().to_owned(),
             headers: claim.headers().to_vec(),
             body: claim.body().clone(),
+            trace: claim.trace(),
         };
         let mut sending = self.courier.send(request);
         let third = Duration::from_secs(self.limits.lease_seconds.into()) / 3;

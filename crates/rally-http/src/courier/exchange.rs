@@ -27,18 +27,18 @@ const FRAMING: usize = 6;
 
 /// The end of all steps of a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     pub(super) at: Instant,
     pub(super) after: Duration,
 }
 
 impl Deadline {
-    pub(super) fn after(after: Duration) -> Self {
+    pub(crate) fn after(after: Duration) -> Self {
         Self { at: Instant::now() + after, after }
     }
 
     /// Does a step, unless the time is over before it ends.
-    pub(super) async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         step: Step,
         work: impl Future<Output = Result<T, SendError>>,
@@ -66,7 +66,7 @@ pub(super) fn request(url: &WebhookUrl, sent: WebhookRequest) -> Result<Request<
 }
 
 /// Sends a request over a connection, which ends with it, and reads the beginning of the answer.
-pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     request: Request<Full<Bytes>>,
     deadline: Deadline,

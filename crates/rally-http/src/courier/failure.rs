@@ -78,7 +78,7 @@ impl fmt::Display for Step {
 }
 
 /// An error with its causes, as one text.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

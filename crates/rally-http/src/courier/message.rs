@@ -1,7 +1,7 @@
 use std::{fmt, pin::Pin};
 
 use axum::body::Bytes;
-use rally_core::Answered;
+use rally_core::{Answered, Trace};
 
 use super::failure::SendError;
 
@@ -26,4 +26,6 @@ pub struct WebhookRequest {
     pub headers: Vec<(&'static str, String)>,
     /// The body, byte for byte what has been signed.
     pub body: Bytes,
+    /// The place in its trace of the request that the event follows from, if that had one.
+    pub trace: Option<Trace>,
 }

@@ -23,3 +23,9 @@ pub use self::{
     resolve::{Resolve, SystemResolver},
     tls::secure_client,
 };
+#[cfg(feature = "otlp")]
+pub(crate) use self::{
+    exchange::{Deadline, exchange},
+    failure::chain,
+    tls::server_name,
+};

@@ -36,7 +36,7 @@ pub fn secure_client(own_roots: &[u8]) -> Result<TlsConnector, String> {
 }
 
 /// The name that the receiver's certificate must be made out to.
-pub(super) fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, String> {
+pub(crate) fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, String> {
     match host {
         Host::Domain(name) => {
             // A certificate names the host without the final dot of an absolute name.

@@ -158,6 +158,7 @@ async fn hand_over(fake: &Shared, world: &World, claim: &Claim, inbox: Option<&s
         url: claim.url().to_owned(),
         headers: claim.headers().to_vec(),
         body: claim.body().clone(),
+        trace: claim.trace(),
     };
     fake.http_courier.send(request).await.map_err(|failure| failure.to_string())
 }

@@ -78,6 +78,8 @@ metrics! {
         "Requests that were answered 429, by the limit: tenant, source (without a valid credential) or login.";
     READY: Gauge "rally_ready" []
         "1 while the server does its work; 0 while its store does not answer, and once it is stopping.";
+    SPANS: Counter "rally_spans_total" ["outcome"]
+        "Spans of requests and deliveries for the collector of traces, by outcome: sent, failed (it has not taken them), or dropped (too many waited for it).";
     COMMIT_WRITES: Histogram "rally_store_commit_batch_size" []
         "Writes that have shared a commit.";
     COMMIT_DURATION: Histogram "rally_store_commit_duration_seconds" []

@@ -39,6 +39,7 @@ pub(crate) struct Counters {
     rate_limited: IntCounterVec,
     auth_failures: IntCounterVec,
     store_errors: IntCounterVec,
+    spans: IntCounterVec,
     is_stopping: AtomicBool,
 }
 
@@ -68,6 +69,17 @@ pub(crate) enum AuthFailure {
     Malformed,
     Unknown,
     Login,
+}
+
+/// The end of a span's way to the collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SpanEnd {
+    /// The collector has it.
+    Sent,
+    /// The collector has not taken it.
+    Failed,
+    /// Too many waited.
+    Dropped,
 }
 
 /// A connection that is counted until this is dropped.
@@ -114,6 +126,12 @@ impl Metrics {
         self.0.iter().for_each(|counters| add(&counters.auth_failures, failure.name()));
     }
 
+    #[cfg(feature = "otlp")]
+    pub(crate) fn note_spans(&self, end: SpanEnd, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.0.iter().for_each(|counters| counters.spans.with_label_values(&[end.name()]).inc_by(count));
+    }
+
     /// Counts the failure of the store that an error was caused by, if it was.
     pub(crate) fn note_store_error(&self, error: &rally_core::Error) {
         let Some(counters) = &self.0 else { return };
@@ -139,6 +157,7 @@ impl Counters {
             rate_limited: counter(&catalog::RATE_LIMITED),
             auth_failures: counter(&catalog::AUTH_FAILURES),
             store_errors: counter(&catalog::STORE_ERRORS),
+            spans: counter(&catalog::SPANS),
             is_stopping: AtomicBool::new(false),
             registry,
         };
@@ -157,6 +176,7 @@ impl Counters {
             [AuthFailure::Missing, AuthFailure::Malformed, AuthFailure::Unknown, AuthFailure::Login];
         begin(&self.auth_failures, &failures.map(AuthFailure::name));
         begin(&self.store_errors, &KINDS);
+        begin(&self.spans, &[SpanEnd::Sent, SpanEnd::Failed, SpanEnd::Dropped].map(SpanEnd::name));
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -195,6 +215,16 @@ impl AuthFailure {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
             Self::Login => "login",
+        }
+    }
+}
+
+impl SpanEnd {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
         }
     }
 }

@@ -5,6 +5,8 @@ mod counters;
 mod meters;
 mod page;
 
+#[cfg(feature = "otlp")]
+pub(crate) use self::counters::SpanEnd;
 pub use self::{
     catalog::{MetricInfo, MetricKind},
     counters::Metrics,

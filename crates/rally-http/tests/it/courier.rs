@@ -28,6 +28,7 @@ fn request(url: &str) -> WebhookRequest {
         url: url.to_owned(),
         headers: vec![("webhook-id", "msg_1".to_owned()), ("webhook-timestamp", "1700000000".to_owned())],
         body: br#"{"type":"contact.created"}"#.as_slice().into(),
+        trace: None,
     }
 }
 

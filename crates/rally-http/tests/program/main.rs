@@ -21,6 +21,8 @@ mod logging;
 mod many_servers;
 mod metrics;
 mod postgres;
+#[cfg(feature = "otlp")]
+mod protobuf;
 mod readme;
 mod receiver;
 mod running;
@@ -28,5 +30,7 @@ mod serving;
 mod settings;
 mod stopping;
 mod tenant_files;
+#[cfg(feature = "otlp")]
+mod traces;
 mod webhooks;
 mod wire;

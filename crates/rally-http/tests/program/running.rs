@@ -85,7 +85,9 @@ pub(crate) fn rally(folder: &Path, arguments: &[&str]) -> Command {
     command.args(arguments).current_dir(folder).env_remove("CREDENTIALS_DIRECTORY");
     // What the tests themselves go by is not the program's.
     let settings = env::vars_os().map(|(name, _)| name).filter(|name| {
-        name.to_str().is_some_and(|name| name.starts_with("RALLY_") && !name.starts_with("RALLY_REQUIRE_"))
+        name.to_str().is_some_and(|name| {
+            name.starts_with("OTEL_") || name.starts_with("RALLY_") && !name.starts_with("RALLY_REQUIRE_")
+        })
     });
     for name in settings {
         command.env_remove(name);

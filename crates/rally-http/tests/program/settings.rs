@@ -46,6 +46,32 @@ fn a_flag_goes_before_the_environment_that_before_files_and_these_before_the_def
 }
 
 #[test]
+fn the_collector_of_traces_can_be_named_as_the_standard_has_it() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("rally.toml"), "otlp-endpoint = \"http://file:4318\"\n").unwrap();
+    let standard = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://standard:4318");
+    let of = |environment: &[(&str, &str)]| printed(&folder, environment, &[], "otlp-endpoint");
+    let is = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    assert_eq!(of(&[]), is("http://file:4318", "rally.toml"));
+    assert_eq!(of(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]), is("http://file:4318", "rally.toml"));
+    assert_eq!(of(&[standard]), is("http://standard:4318", "OTEL_EXPORTER_OTLP_ENDPOINT"));
+    let own = ("RALLY_OTLP_ENDPOINT", "http://u:hush@own");
+    assert_eq!(of(&[standard, own]), is("http://u:***@own", "RALLY_OTLP_ENDPOINT"));
+    let name = printed(&folder, &[("OTEL_SERVICE_NAME", "till")], &[], "otlp-service-name");
+    assert_eq!(name, is("till", "OTEL_SERVICE_NAME"));
+    assert_eq!(printed(&folder, &[], &[], "otlp-service-name").0, "rally");
+}
+
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_program_without_spans_refuses_a_collector_rather_than_to_send_it_nothing() {
+    let folder = Folder::new();
+    let complaint =
+        folder.complaint(&["serve", "--store", "memory", "--otlp-endpoint", "http://localhost:4318"]);
+    assert!(complaint.contains("--features otlp"), "{complaint}");
+}
+
+#[test]
 fn every_kind_of_setting_can_stand_in_the_file_and_in_the_environment() {
     let folder = Folder::new();
     let file =

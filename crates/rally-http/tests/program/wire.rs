@@ -32,9 +32,14 @@ impl Request<'_> {
 
     /// The answer; `None` if the connection breaks before all of it is there.
     pub(crate) fn send(&self, address: &str) -> Option<Answer> {
+        self.send_with(address, "")
+    }
+
+    /// The same with more lines in its head, each with its end.
+    pub(crate) fn send_with(&self, address: &str, lines: &str) -> Option<Answer> {
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-        stream.write_all(self.text(address).as_bytes()).ok()?;
+        stream.write_all(self.text(address, lines).as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -45,7 +50,7 @@ impl Request<'_> {
         (length.is_empty() || length == body.len().to_string()).then_some(answer)
     }
 
-    fn text(&self, address: &str) -> String {
+    fn text(&self, address: &str, lines: &str) -> String {
         let Self { method, path, key, once, body } = self;
         let length = body.len();
         let once = if once.is_empty() { String::new() } else { format!("Idempotency-Key: {once}\r\n") };
@@ -56,7 +61,7 @@ impl Request<'_> {
             format!("X-Api-Key: {key}")
         };
         format!(
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{credential}\r\n{once}\
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{credential}\r\n{once}{lines}\
              Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         )
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Attempted, Delivery, Event, Finished, Webhook, finish};
 use crate::{
-    base::{Error, Id, TenantId, Timestamp},
+    base::{Error, Id, TenantId, Timestamp, Trace},
     engine::{
         keys::EventPlace,
         session::{Engine, InFlight},
@@ -87,6 +87,7 @@ pub struct Claim {
     headers: Vec<(&'static str, String)>,
     body: Bytes,
     attempt: u32,
+    trace: Option<Trace>,
     /// Keeps the delivery counted as in flight, until it is finished.
     in_flight: Mutex<Option<InFlight>>,
 }
@@ -243,6 +244,13 @@ impl Claim {
     #[must_use]
     pub const fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// The place in its trace of the request that the event follows from, if that had one. The header `traceparent` names
+    /// the attempt itself, which is in the same trace.
+    #[must_use]
+    pub const fn trace(&self) -> Option<Trace> {
+        self.trace
     }
 
     /// The end of the lease, by the engine's clock.

@@ -8,7 +8,7 @@ use rally_core::{ApiKey, Id, Patch, Profile, Scopes, Timestamp};
 
 pub(crate) use self::serving::{
     CommandArguments, CommonArguments, DurabilityLevel, FakeArguments, FileArguments, ServeArguments,
-    StoreArguments,
+    StoreArguments, TraceArguments,
 };
 use crate::{
     backup::{BackupArguments, RestoreArguments},

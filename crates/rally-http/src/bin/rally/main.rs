@@ -28,6 +28,7 @@ mod table;
 mod tail;
 mod tenant_files;
 mod tenants;
+mod traces;
 mod version;
 mod webhooks;
 

@@ -22,6 +22,7 @@ use crate::{
     store::{Need, OpenStore, Progress},
     systemd::{self, Sockets},
     tenants::WantedTenants,
+    traces::Tracing,
 };
 
 /// The longest that a server that is asked to stop waits until its store is open, to close it.
@@ -56,7 +57,8 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     run(
         async || {
             ignore_hangup()?;
-            server.run().await
+            let tracing = Tracing::begin(&arguments.traces, &server.metrics)?;
+            server.run(tracing).await
         },
         common,
         LevelFilter::INFO,
@@ -81,7 +83,7 @@ pub(crate) fn run(
 impl Server<'_> {
     /// Serves until a signal asks for the end. From the first moment on a signal ends it in an orderly way, and the port
     /// answers.
-    async fn run(self) -> Result<(), Failure> {
+    async fn run(self, tracing: Tracing) -> Result<(), Failure> {
         let signals = Signals::take(StandardInput::Ignored)?;
         let mut sockets = Sockets::take();
         let listener = match sockets.listener(0)? {
@@ -101,7 +103,8 @@ impl Server<'_> {
         tokio::select! {
             opened = &mut opening => {
                 let opened = opened?;
-                let served = self.serve_on(&opened, address, (&lifecycle, watched.as_ref()), serving, signals).await;
+                let of_server = (&lifecycle, watched.as_ref());
+                let served = self.serve_on(&opened, address, of_server, serving, signals, tracing).await;
                 served.and(close(opened).await)
             }
             _ = signals.clone().stop() => match tokio::time::timeout(OPENING, opening).await {
@@ -164,17 +167,19 @@ impl Server<'_> {
         (lifecycle, watched): (&Lifecycle, Option<&Lifecycle>),
         serving: JoinHandle<std::io::Result<()>>,
         signals: Signals,
+        tracing: Tracing,
     ) -> Result<(), Failure> {
         let engine = Engine::with(Arc::clone(&opened.store), Environment::system(), self.config);
         #[cfg(unix)]
         let _socket = crate::socket::answer(&engine, &self.store.store);
-        let delivering = self.deliver(&engine)?;
+        let delivering = self.deliver(&engine, &tracing)?;
+        let http_config = rally_http::Config { traces: tracing.traces(), ..self.http_config() };
         if let Some(watched) = watched {
-            let routers = rally_http::routers(engine.clone(), self.http_config());
+            let routers = rally_http::routers(engine.clone(), http_config);
             lifecycle.begin_serving(routers.api);
             watched.begin_serving(routers.metrics);
         } else {
-            lifecycle.begin_serving(rally_http::router(engine.clone(), self.http_config()));
+            lifecycle.begin_serving(rally_http::router(engine.clone(), http_config));
         }
         let announcer = Announcer {
             url: format!("{}://{address}", if self.tls.is_some() { "https" } else { "http" }),
@@ -193,15 +198,20 @@ impl Server<'_> {
             }
             Ok(())
         };
+        let ending = async {
+            let served = tokio::try_join!(serving, stopping);
+            tracing.stop().await;
+            served
+        };
         let served = tokio::select! {
-            served = async { tokio::try_join!(serving, stopping) } => served.map(drop),
+            served = ending => served.map(drop),
             () = signals.clone().hurry() => Ok(()),
         };
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     }
 
     /// Begins to deliver the events of webhooks, unless other servers do.
-    fn deliver(&self, engine: &Engine) -> Result<Option<Delivering>, Failure> {
+    fn deliver(&self, engine: &Engine, tracing: &Tracing) -> Result<Option<Delivering>, Failure> {
         let limits = CourierLimits {
             in_flight: self.common.webhooks_in_flight,
             lease_seconds: self.common.webhook_lease,
@@ -215,7 +225,8 @@ impl Server<'_> {
             options.own_roots = fs::read(path)
                 .map_err(|error| Failure::new(format!("--webhook-roots {}: {error}", path.display())))?;
         }
-        let delivering = rally_http::deliver(engine.clone(), HttpCourier::new(options), limits);
+        let delivering =
+            rally_http::deliver(engine.clone(), tracing.courier(HttpCourier::new(options)), limits);
         delivering.map(Some).map_err(|error| Failure::new(format!("cannot start threads: {error}")))
     }
 

@@ -19,6 +19,9 @@ const ALL: [&[&str]; 3] = [&["serve"], &["config", "print"], &["doctor"]];
 /// Settings that other commands on a store take as well.
 const OF_STORES: [&str; 6] =
     ["store", "store-connections", "durability", "check", "file-cache", "file-journal"];
+/// Settings that the environment may name otherwise, by a name that is a standard's.
+const STANDARD_NAMES: [(&str, &str); 2] =
+    [("otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"), ("otlp-service-name", "OTEL_SERVICE_NAME")];
 /// Arguments that are no settings.
 const NO_SETTINGS: [&str; 4] = ["config", "json", "help", "version"];
 

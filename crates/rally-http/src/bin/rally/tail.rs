@@ -112,7 +112,7 @@ async fn forward(courier: &HttpCourier, url: &str, headers: &HeaderMap, body: By
         let value = headers.get(name)?.to_str().ok()?;
         Some((name, value.to_owned()))
     });
-    let request = WebhookRequest { url: url.to_owned(), headers: signed.collect(), body };
+    let request = WebhookRequest { url: url.to_owned(), headers: signed.collect(), body, trace: None };
     match courier.send(request).await {
         Ok(answer) => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY),
         Err(failure) => {

@@ -110,9 +110,9 @@ fn look_at(
 }
 
 fn claim_of(engine: &Engine, tenant: TenantId, picked: Picked) -> Claim {
-    let Picked { webhook, place, token, until, url, headers, body, attempt } = picked;
+    let Picked { webhook, place, token, until, url, headers, body, attempt, trace } = picked;
     let in_flight = Mutex::new(Some(engine.agenda().take(tenant, webhook)));
-    Claim { tenant, webhook, place, token, until, url, headers, body, attempt, in_flight }
+    Claim { tenant, webhook, place, token, until, url, headers, body, attempt, trace, in_flight }
 }
 
 /// The instant at which there is something to do for a tenant; [`Timestamp::MIN`] when there is already.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::{Event, URL, body, plan, replay, retention, secret, signing, uuid};
 use crate::{
-    base::{Error, Kind, Timestamp},
+    base::{Error, Kind, Timestamp, Trace},
     engine::{
         codec::{DeliveryV1, LeaseV1, StandingV1, SubscriptionV1},
         keys::{EventPlace, outbox},
@@ -40,6 +40,7 @@ pub(super) struct Picked {
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Bytes,
     pub(super) attempt: u32,
+    pub(super) trace: Option<Trace>,
 }
 
 /// The result of a turn.
@@ -195,7 +196,7 @@ fn lease(
         headers.push(("traceparent", trace.with_span(span).to_string()));
     }
     let url = unquote(hook.slot(URL))?;
-    Ok(Some(Picked { webhook, place, token, until, url, headers, body, attempt }))
+    Ok(Some(Picked { webhook, place, token, until, url, headers, body, attempt, trace }))
 }
 
 /// The instant at which the next delivery of a webhook may be attempted.

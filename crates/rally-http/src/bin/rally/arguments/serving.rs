@@ -34,6 +34,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=3_600))]
     pub(crate) drain_delay: u32,
     #[command(flatten)]
+    pub(crate) traces: TraceArguments,
+    #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
 
@@ -121,6 +123,19 @@ pub(crate) struct CommonArguments {
     /// warn,rally_http=debug. A server logs from info on, a fake from warn on
     #[arg(long, value_name = "LEVELS", env = "RALLY_LOG")]
     pub(crate) log: Option<Levels>,
+}
+
+/// The way of traces to a collector. A program without the feature `otlp` has these settings as well, to say that it cannot
+/// do as they say.
+#[derive(Debug, Args)]
+pub(crate) struct TraceArguments {
+    /// The URL of a collector of traces, such as http://localhost:4318, which spans of requests and of deliveries are sent
+    /// to by OTLP over HTTP. OTEL_EXPORTER_OTLP_ENDPOINT names it as well. Only a program with the feature otlp has spans
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// The name of this service among the traces; OTEL_SERVICE_NAME says it as well
+    #[arg(long, value_name = "NAME", default_value = "rally")]
+    pub(crate) otlp_service_name: String,
 }
 
 /// The bounds of files of records that come in and go out.

@@ -9,7 +9,7 @@ use std::{
 use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 use toml::{Table, Value};
 
-use super::{ALL, USUAL_FILE, command, is_flag, settings_of, variable};
+use super::{ALL, STANDARD_NAMES, USUAL_FILE, command, is_flag, settings_of, variable};
 use crate::failure::Failure;
 
 /// The settings that are neither typed nor in the environment, by their names.
@@ -24,10 +24,10 @@ struct Setting {
     place: Place,
 }
 
-/// The file that a setting is from.
+/// The place that a setting is from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
-    /// A variable of the environment that names a file.
+    /// A variable of the environment that names a file, or that a standard has named.
     Variable(String),
     /// A credential of systemd.
     Credential(String),
@@ -99,6 +99,9 @@ fn value(
     argument: &Arg,
     file: Option<&FileOfSettings>,
 ) -> Result<Option<(Vec<String>, Place)>, Failure> {
+    if let Some(found) = by_standard_name(name) {
+        return Ok(Some(found));
+    }
     let of_environment =
         argument.get_env().map_or_else(|| variable(name), |name| name.to_string_lossy().into());
     let variable = format!("{of_environment}_FILE");
@@ -121,6 +124,13 @@ fn value(
         ))
     })?;
     Ok(Some((values, Place::File(path.clone()))))
+}
+
+/// The value of a setting under the name of a standard, for which an empty one is none.
+fn by_standard_name(name: &str) -> Option<(Vec<String>, Place)> {
+    let (_, variable) = STANDARD_NAMES.iter().find(|(setting, _)| *setting == name)?;
+    let value = env::var(variable).ok().filter(|value| !value.is_empty())?;
+    Some((vec![value], Place::Variable((*variable).to_owned())))
 }
 
 /// The content of a file without the end of its last line.

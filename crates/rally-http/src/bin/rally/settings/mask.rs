@@ -1,11 +1,11 @@
 /// What is shown in place of a secret.
 const MASK: &str = "***";
 
-/// A place of records as it may be shown: without the password of a URL, and without parameters that may hold one.
-pub(super) fn store(text: &str) -> String {
+/// A place of records, or another URL, as it may be shown: without the password of a URL, and without parameters that may hold one.
+pub(super) fn url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         // Whatever it is, if it is neither of these it may be a URL with a slip in it.
-        let is_plain = text == "memory" || text.starts_with("redb:");
+        let is_plain = text.is_empty() || text == "memory" || text.starts_with("redb:");
         return if is_plain { text.to_owned() } else { MASK.to_owned() };
     };
     let (place, parameters) = rest.split_once('?').map_or((rest, None), |(place, rest)| (place, Some(rest)));
@@ -32,7 +32,7 @@ fn parameters_of(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::store;
+    use super::url;
 
     #[test]
     fn no_password_is_shown_wherever_it_stands() {
@@ -45,8 +45,11 @@ mod tests {
             ("postgres:///d?host=/run&password=hush", "postgres:///d?host=/run&password=***"),
             ("host=h password=hush", "***"),
             ("postgres:hush", "***"),
+            ("http://localhost:4318", "http://localhost:4318"),
+            ("https://u:hush@collector?key=hush", "https://u:***@collector?key=***"),
+            ("", ""),
         ] {
-            assert_eq!(store(text), shown);
+            assert_eq!(url(text), shown);
         }
     }
 }

@@ -27,7 +27,8 @@ fn shown(name: &str, argument: &Arg, matches: &ArgMatches) -> Option<String> {
         return Some(matches.get_flag(id).to_string());
     }
     let values = matches.get_raw(id)?.map(|value| value.to_string_lossy().into_owned());
-    let masked = |value: String| if name == "store" { mask::store(&value) } else { value };
+    let masked =
+        |value: String| if ["store", "otlp-endpoint"].contains(&name) { mask::url(&value) } else { value };
     Some(values.map(masked).collect::<Vec<_>>().join(","))
 }
 
