@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::http::{Method, StatusCode};
+use foldhash::fast::RandomState;
 use prometheus::{Histogram, IntCounter};
 
 use super::counters::{Counters, Metrics};
@@ -15,7 +16,7 @@ use super::counters::{Counters, Metrics};
 #[derive(Debug)]
 pub(crate) struct Meters {
     counters: Option<Arc<Counters>>,
-    routes: HashMap<String, Methods>,
+    routes: HashMap<String, Methods, RandomState>,
     other: Methods,
 }
 
