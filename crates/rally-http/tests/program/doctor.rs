@@ -3,7 +3,7 @@
 use rally_testkit::postgres;
 use serde_json::Value;
 
-use crate::running::Folder;
+use crate::running::{Folder, Running, rally};
 
 /// What is found, each with its verdict, and whether the command has failed.
 fn findings(folder: &Folder, more: &[&str]) -> (Vec<(String, String, String)>, bool) {
@@ -43,6 +43,7 @@ fn a_file_is_looked_into_unless_a_server_has_it_open() {
     for (of, told, expected) in [
         ("version", "file format", "ok"),
         ("configuration", "flags", "ok"),
+        ("temporary files", "can be made", "ok"),
         ("disk", "MiB are free", "ok"),
         ("file", "of which", "ok"),
         ("tenants", "there are 1", "ok"),
@@ -80,4 +81,22 @@ fn a_database_is_asked_for_its_settings() {
     verdict(&found, "connections", "at most");
     verdict(&found, "durability", "");
     assert_eq!(verdict(&found, "clock", "agrees with this machine's"), "ok");
+}
+
+#[test]
+fn a_server_that_has_nowhere_for_temporary_files_says_so_and_does_the_rest() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let serve = ["serve", "--json", "--listen", "127.0.0.1:0", "--tenant", "acme", "--store", &store];
+    let mut command = rally(folder.path(), &serve);
+    command.env("TMPDIR", "/nonexistent");
+    let server = Running::start(command).unwrap();
+    assert!(server.log().contains("/nonexistent: No such file or directory"), "{}", server.log());
+    let key = server.key();
+    let (status, problem) = server.send("GET", "/api/importexport/contacts/export/excel", &key, "");
+    assert_eq!((status, &problem["code"]), (503, &Value::from("unavailable")));
+    assert_eq!(server.send("GET", "/api/importexport/contacts/export", &key, "").0, 200);
+    drop(server);
+    let (found, failed) = findings(&folder, &["--store", &store, "--temporary-folder", "/nonexistent"]);
+    assert!(failed && verdict(&found, "temporary files", "--temporary-folder") == "fault", "{found:?}");
 }

@@ -31,6 +31,7 @@ fn a_server_that_is_to_end_says_so_and_takes_requests_for_a_while() {
     let body = r#"{"firstName":"A","lastName":"B","email":"a@x.example"}"#;
     assert_eq!(server.send("POST", "/api/contacts", &key, body).0, 201, "requests are still taken");
     assert_eq!(READY.send(&watched).unwrap().status, 503);
+    assert_eq!(server.log().matches("requests are taken for 3600 s more").count(), 1);
     // The second signal ends the wait.
     assert_eq!(server.terminate(), Some(0));
     let again = folder.serve(&[]);
@@ -168,7 +169,27 @@ fn the_deploy_files_name_only_what_there_is() {
         let name = variable.0.to_lowercase().replace('_', "-");
         assert!(["commit"].contains(&name.as_str()) || help.contains(&format!("--{name} ")), "{name}");
     }
+    // A read-only root has nothing to write but the volume, whoever the process is.
+    let dockerfile = read("Dockerfile");
+    let volume = dockerfile.lines().find_map(|line| line.strip_prefix("VOLUME ")).unwrap();
+    for setting in ["RALLY_STORE=redb:", "RALLY_TEMPORARY_FOLDER="] {
+        assert!(dockerfile.contains(&format!(" {setting}{volume}")), "{setting} is not in {volume}");
+    }
     let unit = read("rally.service");
+    // A credential has the name of the setting that it is, whether the line counts or waits to be wanted.
+    for credential in
+        unit.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix("LoadCredential="))
+    {
+        let name = credential.split(':').next().unwrap();
+        assert!(help.contains(&format!("--{name} ")), "{name}");
+    }
+    // Where systemd is, it says what it does not know of.
+    let unit_here = folder.path().join("rally.service");
+    fs::write(&unit_here, unit.replace("/usr/local/bin/rally", env!("CARGO_BIN_EXE_rally"))).unwrap();
+    if let Ok(checked) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(unit_here).output()
+    {
+        assert!(checked.status.success() && checked.stderr.is_empty(), "{checked:?}");
+    }
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     for option in start.split_whitespace().filter(|word| word.starts_with("--")) {
         assert!(help.contains(&format!("{option} ")), "{option}");

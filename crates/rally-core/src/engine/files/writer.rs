@@ -1,6 +1,6 @@
 //! Files that go out, a row after the other: CSV, and workbooks in constant memory.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format as Style, FormatBorder, Workbook, Worksheet, XlsxError,
@@ -109,8 +109,7 @@ impl<W: Write> SheetWriter<W> {
         let made_at = ExcelDateTime::from_ymd(2000, 1, 1).map_err(failed)?;
         book.set_properties(&DocProperties::new().set_creation_datetime(&made_at));
         if let Some(folder) = &options.temporary_folder {
-            // It fails for a folder that cannot be written to alone, and then as a wrong parameter.
-            book.set_tempdir(folder).map_err(|error| unwritable(io::Error::other(error)))?;
+            book.set_tempdir(folder).map_err(failed)?;
         }
         let style = |places: usize| match places {
             0 => Style::new().set_num_format("0"),
@@ -215,7 +214,7 @@ impl SheetColumn {
 
 fn failed(error: XlsxError) -> Error {
     match error {
-        XlsxError::IoError(error) => unwritable(error),
+        XlsxError::IoError(error) | XlsxError::TempFileError(_, error) => unwritable(error),
         error => Error::internal(error),
     }
 }

@@ -10,6 +10,7 @@ use rally_core::{Config, Engine, Environment, store::FileFigures};
 use crate::{
     arguments::ServeArguments,
     failure::Failure,
+    files::temporary_file,
     serve,
     settings::Invocation,
     store::{Location, Need, OpenStore},
@@ -82,8 +83,12 @@ impl Verdict {
 }
 
 fn findings(invocation: &Invocation, arguments: &ServeArguments) -> Vec<Finding> {
-    let mut findings =
-        vec![Finding::well("version", version::text()), configuration(invocation, arguments), clock()];
+    let mut findings = vec![
+        Finding::well("version", version::text()),
+        configuration(invocation, arguments),
+        clock(),
+        temporary_files(arguments),
+    ];
     let opened = match open(arguments) {
         Ok(opened) => opened,
         Err(finding) => {
@@ -150,6 +155,18 @@ fn clock() -> Finding {
     match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
         Ok(now) if now >= EARLIEST => Finding::well("clock", "it is later than this program"),
         _ => Finding::fault("clock", "it is years behind; set it, or new records get instants of the past"),
+    }
+}
+
+/// What imports, workbooks and large dry runs need.
+fn temporary_files(arguments: &ServeArguments) -> Finding {
+    let of = "temporary files";
+    match temporary_file(arguments.common.files.temporary_folder()) {
+        Ok(_) => Finding::well(of, "they can be made"),
+        Err(error) => Finding::fault(
+            of,
+            format!("none can be made, so imports and workbooks fail: {error}; see --temporary-folder"),
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
-use std::{fs, future::pending, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{fs, future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use rally_core::{Config, CourierLimits, Engine, Environment, Reach};
 use rally_http::{
@@ -16,6 +17,7 @@ use crate::{
     announce::Announcer,
     arguments::{CommonArguments, ServeArguments, StoreArguments},
     failure::Failure,
+    files::temporary_file,
     listen::Addresses,
     log::{self, Levels},
     signals::{Request, Signals, StandardInput, ignore_hangup},
@@ -94,17 +96,22 @@ impl Server<'_> {
         if let Err(error) = rally_http::raise_descriptor_limit() {
             tracing::warn!(%error, "there may be fewer connections, as the limit of open files stays as it is");
         }
+        if let Err(error) = temporary_file(self.common.files.temporary_folder()) {
+            tracing::warn!(%error, "imports and workbooks fail, as no temporary file can be made: see --temporary-folder");
+        }
         let address = listener.local_addr().map_err(|error| Failure::new(error.to_string()))?;
         let lifecycle = Lifecycle::new();
         let watched = self.listen_for_watchers(sockets.listener(1)?).await?;
-        let stopped = self.stopped(&signals, &lifecycle, watched.as_ref());
-        let serving = tokio::spawn(rally_http::serve(listener, lifecycle.clone(), self.options(), stopped));
+        let stopped = self.stopped(&signals, &lifecycle, watched.as_ref()).shared();
+        let serving = rally_http::serve(listener, lifecycle.clone(), self.options(), stopped.clone());
+        let serving = tokio::spawn(serving);
         let mut opening = pin!(self.open(&lifecycle));
         tokio::select! {
             opened = &mut opening => {
                 let opened = opened?;
                 let of_server = (&lifecycle, watched.as_ref());
-                let served = self.serve_on(&opened, address, of_server, serving, signals, tracing).await;
+                let ends = (serving, stopped, signals);
+                let served = self.serve_on(&opened, address, of_server, ends, tracing).await;
                 served.and(close(opened).await)
             }
             _ = signals.clone().stop() => match tokio::time::timeout(OPENING, opening).await {
@@ -165,8 +172,7 @@ impl Server<'_> {
         opened: &OpenStore,
         address: SocketAddr,
         (lifecycle, watched): (&Lifecycle, Option<&Lifecycle>),
-        serving: JoinHandle<std::io::Result<()>>,
-        signals: Signals,
+        (serving, stopped, signals): (JoinHandle<io::Result<()>>, impl Future<Output = ()>, Signals),
         tracing: Tracing,
     ) -> Result<(), Failure> {
         let engine = Engine::with(Arc::clone(&opened.store), Environment::system(), self.config);
@@ -189,7 +195,6 @@ impl Server<'_> {
         };
         announcer.announce(&engine, WantedTenants::new(&self.common.tenants))?;
         systemd::say_ready();
-        let stopped = self.stopped(&signals, lifecycle, watched);
         let serving = async { serving.await.unwrap_or_else(|panicked| Err(panicked.into())) };
         let stopping = async {
             stopped.await;
@@ -205,7 +210,7 @@ impl Server<'_> {
         };
         let served = tokio::select! {
             served = ending => served.map(drop),
-            () = signals.clone().hurry() => Ok(()),
+            () = signals.hurry() => Ok(()),
         };
         served.map_err(|error| Failure::new(format!("the server has stopped: {error}")))
     }

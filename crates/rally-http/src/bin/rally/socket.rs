@@ -187,7 +187,7 @@ impl Server {
         for line in BufReader::new(self.0).lines() {
             match serde_json::from_str(&line.map_err(gone)?).map_err(|error| gone(error.into()))? {
                 Said::Done => return Ok(()),
-                Said::Failed(sentence) => return Err(Failure::new(sentence)),
+                Said::Failed(sentence) => return Err(Failure::new(format!("the server says: {sentence}"))),
                 said => hear(said)?,
             }
         }

@@ -159,6 +159,10 @@ pub(crate) struct FilesArguments {
 }
 
 impl FilesArguments {
+    pub(crate) fn temporary_folder(&self) -> Option<PathBuf> {
+        self.temporary_folder.clone()
+    }
+
     pub(crate) fn options(&self) -> FileOptions {
         FileOptions {
             disk_budget: self.file_budget.saturating_mul(1 << 20),

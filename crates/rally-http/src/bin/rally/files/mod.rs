@@ -12,5 +12,5 @@ pub(crate) use self::{
     arguments::{ExportArguments, ImportArguments},
     export::export,
     import::import,
-    scratch::scratch,
+    scratch::{scratch, temporary_file},
 };
