@@ -8,6 +8,9 @@ pub struct Options {
     /// The most connections, besides one that [`Store::ready`](rally_core::store::Store::ready) asks on. All servers
     /// together must stay below the database's own limit.
     pub connections: usize,
+    /// Connections that are made when the store is opened, so that the first rush of calls need not wait for them; the others
+    /// are made when they are needed first. At least one, and at most `connections`.
+    pub connections_ahead: usize,
     /// The most connections that one tenant has at once, so that others find one; `None` is half of them. At least one.
     pub share: Option<usize>,
     /// The longest that a call waits for a free connection, for its turn among the writers of its tenant in this
@@ -40,6 +43,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connections: 16,
+            connections_ahead: 1,
             share: None,
             wait: Duration::from_secs(10),
             connect: Duration::from_secs(5),
@@ -57,6 +61,10 @@ impl Default for Options {
 impl Options {
     pub(crate) fn places(&self) -> usize {
         self.connections.max(1)
+    }
+
+    pub(crate) fn places_ahead(&self) -> usize {
+        self.connections_ahead.clamp(1, self.places())
     }
 
     pub(crate) fn share_of_places(&self) -> usize {

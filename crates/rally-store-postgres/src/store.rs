@@ -1,6 +1,10 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
-use deadpool::{Runtime as PoolRuntime, managed::Pool};
+use deadpool::{
+    Runtime as PoolRuntime,
+    managed::{Pool, PoolError},
+};
+use futures_util::future::join_all;
 use rally_core::{
     TenantId,
     store::{Abort, Batch, Commit, CommitTally, Figures, GroupOptions, Limits, Snapshot, Store, StoreError},
@@ -220,15 +224,24 @@ impl Database {
         self.block_on(async { tokio::time::sleep(PAUSE).await });
     }
 
+    /// Makes the connections that are to be there ahead. Only the first of them must come about: it tells whether the
+    /// database is the right one, and a call that needs another one is told why there is none.
     fn connect(&self) -> Result<(), OpenError> {
-        let connected = self.block_on(self.pool.get());
-        connected.map(drop).map_err(|error| match error {
-            deadpool::managed::PoolError::Backend(error) => error,
+        let first = self.block_on(self.pool.get()).map_err(|error| match error {
+            PoolError::Backend(error) => error,
             error => OpenError::Unreachable {
                 place: self.connector().address().place.clone(),
                 reason: error.to_string(),
             },
-        })
+        })?;
+        // Each is kept until all are there, as the pool makes another one only while none is free.
+        let others = (1..self.options.places_ahead()).map(|_| self.pool.get());
+        let made = self.block_on(join_all(others));
+        if let Some(error) = made.iter().find_map(|made| made.as_ref().err()) {
+            tracing::warn!(%error, "the database does not take as many connections as the store may have");
+        }
+        drop((first, made));
+        Ok(())
     }
 
     /// Waits on this thread, whatever runtime it may belong to: timers and sockets are those of the store's own.

@@ -301,3 +301,33 @@ fn tables_that_a_later_program_brings_to_its_version_are_used_no_more_by_a_store
     let set = |version| format!("UPDATE crm.rally_schema SET version = {version}");
     is_away_meanwhile(&server, "of version 2, this program knows 1", &set(2), &set(1));
 }
+
+#[test]
+fn as_many_connections_as_are_wanted_are_there_before_a_call_needs_them() {
+    let Some(server) = Server::start() else { return };
+    for (connections, connections_ahead, expected) in [(4, 0, 1), (4, 1, 1), (4, 3, 3), (4, 5, 4)] {
+        let name = format!("ahead{connections_ahead}");
+        let url = format!("{}&application_name={name}", server.url());
+        let store = open(&url, Options { connections, connections_ahead, ..Options::default() });
+        let count = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'");
+        assert_eq!(
+            ask(&server.url(), &count),
+            [expected.to_string()],
+            "{connections_ahead} of {connections}"
+        );
+        drop(store);
+    }
+}
+
+#[test]
+fn a_store_is_opened_though_the_database_has_fewer_connections_left_than_it_may_have() {
+    let setup = Setup {
+        settings: &[("max_connections", "8"), ("superuser_reserved_connections", "0")],
+        ..Setup::default()
+    };
+    let Some(server) = Server::start_with(&setup) else { return };
+    let options = Options { connections: 16, connections_ahead: 16, ..Options::default() };
+    let store = open(&server.url(), options);
+    put(&store, tenant(1), &key("a"), b"1");
+    assert_eq!(get(&store, tenant(1), &key("a")).as_deref(), Some(&b"1"[..]));
+}

@@ -159,7 +159,13 @@ fn open_file(
 }
 
 fn open_database(url: &str, connections: usize, need: Need) -> Result<OpenStore, Failure> {
-    let options = rally_store_postgres::Options { connections, ..rally_store_postgres::Options::default() };
+    // A server is there for rushes of requests; a command needs a connection or two.
+    let connections_ahead = if need == Need::Any { connections } else { 1 };
+    let options = rally_store_postgres::Options {
+        connections,
+        connections_ahead,
+        ..rally_store_postgres::Options::default()
+    };
     let opened = match need {
         Need::Any => PostgresStore::open_when_reachable(url, options),
         Need::Answering | Need::Existing => PostgresStore::open(url, options),
