@@ -38,7 +38,7 @@ pub(crate) fn hold(
     let failed = |error| OpenError::from_io(place, error);
     for _ in 0..MOST_ATTEMPTS {
         let made = match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(file) => Some(lock(file, place)?),
+            Ok(file) => Some(lock(file, path, place)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(path, place, &initialise)?,
             Err(error) => return Err(failed(error)),
         };
@@ -50,16 +50,26 @@ pub(crate) fn hold(
     Err(failed(io::Error::other("it vanishes each time that it is made")))
 }
 
-fn lock(file: File, place: &str) -> Result<Held, OpenError> {
+fn lock(file: File, path: &Path, place: &str) -> Result<Held, OpenError> {
     let failed = |error| OpenError::from_io(place, error);
     let other = file.try_clone().map_err(failed)?;
     let backend = FileBackend::new(file).map_err(|error| OpenError::from_database(place, error))?;
-    let storage = Storage::new(Box::new(backend));
+    let storage = with_through(Storage::new(Box::new(backend)), path, &other);
     if storage.claim().map_err(failed)? {
         Ok(Held { storage: Arc::new(storage), file: other })
     } else {
         Err(OpenError::InUse { place: place.to_owned() })
     }
+}
+
+#[cfg(target_os = "linux")]
+fn with_through(storage: Storage, path: &Path, held: &File) -> Storage {
+    storage.with_through(crate::through::Through::on(path, held))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn with_through(storage: Storage, _path: &Path, _held: &File) -> Storage {
+    storage
 }
 
 /// Makes a file beside its place, and moves it there when it is whole and durable, unless another process was faster.
@@ -72,7 +82,7 @@ fn make(
     let aside = aside(path, NEW).map_err(failed)?;
     let file = private(&aside).map_err(failed)?;
     // Held from before it has its name, so that nobody else can be the first to open it.
-    let made = lock(file, place).and_then(|held| {
+    let made = lock(file, &aside, place).and_then(|held| {
         initialise(&held.storage)?;
         held.file.sync_all().map_err(failed)?;
         Ok(held)
@@ -113,7 +123,7 @@ fn is_left_over(aside: &Path, held: &File) -> bool {
     let Ok(file) = OpenOptions::new().read(true).write(true).open(aside) else { return false };
     let [left, own] = [&file, held].map(|file| file.metadata().ok().as_ref().and_then(identity));
     // The lock of the one that is held would keep out its other name, too.
-    (left.is_some() && left == own) || lock(file, "").is_ok()
+    (left.is_some() && left == own) || lock(file, aside, "").is_ok()
 }
 
 /// A name beside a path that no other process takes.

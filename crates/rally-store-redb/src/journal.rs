@@ -1,4 +1,5 @@
-//! The journal: a ring of records in the file, each of which makes a commit durable with one sync.
+//! The journal: a ring of records in the file, each of which makes a commit durable by one write through the cache, or by
+//! a sync where there are none.
 
 use std::io;
 
@@ -81,7 +82,7 @@ impl Journal {
         self.room(tail, record::place(bytes)).is_some()
     }
 
-    /// Writes a record, for which there is room, and syncs it.
+    /// Writes a record, for which there is room, and makes it durable.
     pub(crate) fn append(
         &mut self,
         storage: &Storage,
@@ -94,18 +95,21 @@ impl Journal {
         let full = || Failure { error: io::ErrorKind::StorageFull.into(), has_trace: false };
         let at = self.room(tail, bytes).ok_or_else(full)?;
         let start = self.layout.journal_start() + at;
-        let (head, rest) = record.seal(number);
+        let head = record.seal(number);
         let limit = if at < tail { tail } else { self.layout.journal_bytes() };
         self.own(storage, at + bytes, limit);
-        let prepared = storage.write(start, rest);
+        let prepared = storage.write(start, record.bytes());
         let prepared = prepared.and_then(|()| self.jump(storage, at, number));
         let prepared = match durability {
             Durability::Standard => prepared,
-            Durability::Strict => prepared.and_then(|()| storage.sync()),
+            Durability::Strict => prepared.and_then(|()| storage.commit(start, record.bytes())),
         };
-        prepared.map_err(|error| Failure { error, has_trace: false })?;
         // A record without its head is none, so that nothing is left of what has failed until here.
-        let written = storage.write_vital(start, &head).and_then(|()| storage.sync());
+        prepared.map_err(|error| Failure { error, has_trace: false })?;
+        let written = match durability {
+            Durability::Standard => storage.commit(start, record.with(head)),
+            Durability::Strict => storage.commit(start, &head),
+        };
         written.map_err(|error| Failure { error, has_trace: true })?;
         self.end = Mark { number, at: at + bytes };
         Ok(())
@@ -117,7 +121,7 @@ impl Journal {
         if to == from || from == self.layout.journal_bytes() {
             return Ok(());
         }
-        storage.write(self.layout.journal_start() + from, &record::jump(number))
+        storage.commit(self.layout.journal_start() + from, &record::jump(number))
     }
 
     /// Makes the space behind a place the file's, some of it and up to a limit. If that is impossible, the write says so
@@ -128,7 +132,7 @@ impl Journal {
             return;
         }
         let zeros = vec![0; usize::try_from(goal - end).unwrap_or_default()];
-        if storage.write(self.layout.journal_start() + end, &zeros).is_ok() {
+        if storage.prepare(self.layout.journal_start() + end, &zeros).is_ok() {
             self.owned = goal;
         }
     }

@@ -53,6 +53,8 @@ mod source;
 mod space;
 mod storage;
 mod store;
+#[cfg(target_os = "linux")]
+mod through;
 mod transaction;
 mod tree;
 mod verify;

@@ -69,13 +69,26 @@ impl Record {
         self.0.len().next_multiple_of(STEP)
     }
 
-    /// Ends the record and gives its head, and its bytes with zeros in place of the head.
-    pub(crate) fn seal(&mut self, number: u64) -> ([u8; HEAD_BYTES], &[u8]) {
+    /// Ends the record and gives its head, which its bytes have zeros in place of.
+    pub(crate) fn seal(&mut self, number: u64) -> [u8; HEAD_BYTES] {
         let body_bytes = length(self.0.len() - HEAD_BYTES);
         let head = head(BATCHES, body_bytes, number, self.0.get(HEAD_BYTES..).unwrap_or_default());
         let len = self.len();
         self.0.resize(len, 0);
-        (head, &self.0)
+        head
+    }
+
+    /// The bytes of the record as far as it is made.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes of the record with its head.
+    pub(crate) fn with(&mut self, head: [u8; HEAD_BYTES]) -> &[u8] {
+        if let Some(place) = self.0.first_chunk_mut() {
+            *place = head;
+        }
+        &self.0
     }
 }
 

@@ -7,6 +7,9 @@ use std::{
 use parking_lot::Mutex;
 use redb::{BackendError, StorageBackend};
 
+#[cfg(target_os = "linux")]
+use crate::through::Through;
+
 /// The most that is rewritten at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -18,6 +21,9 @@ pub(crate) type Io<T> = Result<T, io::Error>;
 /// it, and the next sync succeeds without writing it. So it is remembered which ranges were written and not synced.
 pub(crate) struct Storage {
     inner: Box<dyn StorageBackend>,
+    /// Writes that need no sync, where the bytes are a file's and the system can do them.
+    #[cfg(target_os = "linux")]
+    through: Option<Through>,
     unsynced: Mutex<Vec<Range<u64>>>,
     /// Set from a failure on after which nobody knows what the disk has, until it is repaired.
     is_doubtful: AtomicBool,
@@ -29,10 +35,18 @@ impl Storage {
     pub(crate) fn new(inner: Box<dyn StorageBackend>) -> Self {
         Self {
             inner,
+            #[cfg(target_os = "linux")]
+            through: None,
             unsynced: Mutex::default(),
             is_doubtful: AtomicBool::new(false),
             syncing: Mutex::default(),
         }
+    }
+
+    /// The same storage with another way of writing to it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_through(self, through: Option<Through>) -> Self {
+        Self { through, ..self }
     }
 
     /// True while nobody knows what the disk has.
@@ -75,12 +89,46 @@ impl Storage {
         self.inner.write(offset, data).inspect_err(|_| self.is_doubtful.store(true, Ordering::Release))
     }
 
+    /// Writes what makes a commit, and makes it durable: no more than that, if possible. Its place is the file's.
+    pub(crate) fn commit(&self, offset: u64, data: &[u8]) -> Io<()> {
+        self.check()?;
+        match self.write_through(offset, data) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                self.note(offset, data.len());
+                self.is_doubtful.store(true, Ordering::Release);
+                Err(error)
+            }
+            None => self.write_vital(offset, data).and_then(|()| self.sync()),
+        }
+    }
+
+    /// Writes what belongs to no commit, and makes the place of it the file's so that a commit there need not.
+    pub(crate) fn prepare(&self, offset: u64, data: &[u8]) -> Io<()> {
+        self.write_through(offset, data).unwrap_or_else(|| self.write(offset, data))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn write_through(&self, offset: u64, data: &[u8]) -> Option<Io<()>> {
+        self.through.as_ref()?.write(offset, data)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn write_through(&self, _offset: u64, _data: &[u8]) -> Option<Io<()>> {
+        None
+    }
+
     pub(crate) fn sync(&self) -> Io<()> {
         let _syncing = self.syncing.lock();
+        self.check()?;
+        self.sync_all()
+    }
+
+    fn check(&self) -> Io<()> {
         if self.is_doubtful() {
             return Err(io::Error::other("what was written before may not be on the disk"));
         }
-        self.sync_all()
+        Ok(())
     }
 
     fn sync_all(&self) -> Io<()> {
