@@ -37,10 +37,10 @@ pub struct Options {
 /// The failures that a commit withstands. With each of them a commit is on disk before a write answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// One sync a commit. A torn commit is told from a whole one by its checksum.
+    /// One durable write a commit. A torn commit is told from a whole one by its checksum.
     #[default]
     Standard,
-    /// Two syncs a commit. A commit is told by the order of the syncs, which nobody who can choose the stored bytes can
+    /// Two durable writes a commit. A commit is told by their order, which nobody who can choose the stored bytes can
     /// forge.
     Strict,
 }

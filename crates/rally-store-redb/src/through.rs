@@ -48,13 +48,17 @@ impl Through {
 
     fn write_all(&self, mut offset: u64, mut data: &[u8]) -> Result<(), Errno> {
         while !data.is_empty() {
-            let written =
-                match rustix::io::pwritev2(&self.file, &[IoSlice::new(data)], offset, ReadWriteFlags::DSYNC) {
-                    Ok(0) => return Err(Errno::IO),
-                    Ok(written) => written,
-                    Err(Errno::INTR) => continue,
-                    Err(error) => return Err(error),
-                };
+            let written = match rustix::io::pwritev2(
+                &self.file,
+                &[IoSlice::new(data)],
+                offset,
+                ReadWriteFlags::DSYNC,
+            ) {
+                Ok(0) => return Err(Errno::IO),
+                Ok(written) => written,
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(error),
+            };
             offset = offset.saturating_add(crate::record::place(written));
             data = data.get(written..).unwrap_or_default();
         }
