@@ -2,14 +2,13 @@
 
 use uuid::Uuid;
 
-use super::{
-    Activity, ApiKey, AuditEntry, Company, Contact, Deal, Pipeline, Tenant, User, Webhook, definition,
-};
+use super::{Activity, Company, Contact, Deal, Pipeline, User, definition};
 use crate::{
-    base::{Error, Id, Kind, with_kinds},
+    base::{Error, Id, Kind},
     engine::{
         files::{
-            self, Found, FoundBy, ImportKey, ImportMode, Inputs, Lookup, Relations, Synonyms, Table, Tabular,
+            Found, FoundBy, ImportKey, ImportMode, Inputs, Lookup, Related, Relations, Synonyms, Table,
+            Tabular,
         },
         read::Query,
     },
@@ -363,38 +362,36 @@ fn default_pipeline(lookup: &mut Lookup<'_>) -> Result<Option<Uuid>, Error> {
     })
 }
 
-/// Generates the functions that do the same with the records of each kind.
-macro_rules! relations {
-    (
-        in the feed {
-            $($(#[$feed_doc:meta])* $feed:ident = $feed_number:literal, $feed_noun:literal, $feed_plural:literal,
-            $feed_use:ident $feed_name:ident;)+
+static RELATIONS: Relations = Relations { model: |kind| definition(kind).model, of: related };
+
+/// The records of a kind that rows refer to or stand for. No row does of the other kinds, so nothing is compiled for them.
+fn related(kind: Kind) -> Result<Related, Error> {
+    match kind {
+        Kind::Contact => Ok(Related::of::<Contact>()),
+        Kind::Company => Ok(Related::of::<Company>()),
+        Kind::Deal => Ok(Related::of::<Deal>()),
+        Kind::Activity => Ok(Related::of::<Activity>()),
+        Kind::Pipeline => Ok(Related::of::<Pipeline>()),
+        Kind::User => Ok(Related::of::<User>()),
+        Kind::ApiKey | Kind::Tenant | Kind::AuditEntry | Kind::Webhook => {
+            Err(Error::internal(format!("no row of a file refers to a record of the kind {kind}")))
         }
-        besides {
-            $($(#[$doc:meta])* $kind:ident = $number:literal, $noun:literal, $plural:literal,
-            $use:ident $name:ident;)+
-        }
-    ) => {
-        static RELATIONS: Relations = Relations {
-            model: |kind| definition(kind).model,
-            exists: |view, kind, id| match kind {
-                $(Kind::$feed => files::exists::<$feed>(view, id),)+
-                $(Kind::$kind => files::exists::<$kind>(view, id),)+
-            },
-            by_key: |view, kind, text| match kind {
-                $(Kind::$feed => files::by_key::<$feed>(view, text),)+
-                $(Kind::$kind => files::by_key::<$kind>(view, text),)+
-            },
-            by_name: |view, kind, text| match kind {
-                $(Kind::$feed => files::by_name::<$feed>(view, text),)+
-                $(Kind::$kind => files::by_name::<$kind>(view, text),)+
-            },
-            labels: |view, kind, id| match kind {
-                $(Kind::$feed => files::labels::<$feed>(view, id),)+
-                $(Kind::$kind => files::labels::<$kind>(view, id),)+
-            },
-        };
-    };
+    }
 }
 
-with_kinds!(relations);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::schema::Rule;
+
+    #[test]
+    fn rows_refer_to_no_records_but_those_that_are_looked_for() {
+        for kind in Kind::IN_FEED {
+            assert!(related(*kind).is_ok(), "{kind}");
+            for member in definition(*kind).model.members() {
+                let Rule::Reference(referred) = member.rule else { continue };
+                assert!(related(referred).is_ok(), "{} of a {kind}", member.name);
+            }
+        }
+    }
+}

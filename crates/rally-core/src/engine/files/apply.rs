@@ -208,7 +208,8 @@ impl Verb {
                 let name = name.map(|(_, json)| json.to_owned());
                 let name = name.ok_or_else(|| Error::from(Faults::one("name", "is required")))?;
                 let name: String = serde_json::from_str(&name).map_err(Error::internal)?;
-                one(kind, (self.table.relations.by_name)(&transaction.view()?, kind, &name)?)
+                let related = (self.table.relations.of)(kind)?;
+                one(kind, (related.by_name)(&transaction.view()?, &name)?)
             }
         }
     }

@@ -107,15 +107,15 @@ impl Lookup<'_> {
 
     /// The records that a text means: by an id, or else by a natural key, or else by a name.
     pub(crate) fn find(&mut self, kind: Kind, text: &str) -> Result<Found, Error> {
-        let (view, relations) = (self.view, self.relations);
+        let (view, related) = (self.view, (self.relations.of)(kind)?);
         self.remembered(kind.plural(), text, || {
             if let Ok(id) = text.parse::<uuid::fmt::Hyphenated>() {
                 let id = id.into_uuid();
-                return Ok(if (relations.exists)(view, kind, id)? { Found::One(id) } else { Found::None });
+                return Ok(if (related.exists)(view, id)? { Found::One(id) } else { Found::None });
             }
-            match (relations.by_key)(view, kind, text)? {
+            match (related.by_key)(view, text)? {
                 Some(id) => Ok(Found::One(id)),
-                None => Ok((relations.by_name)(view, kind, text)?.into()),
+                None => Ok((related.by_name)(view, text)?.into()),
             }
         })
     }

@@ -32,7 +32,7 @@ mod writer;
 pub(crate) use self::{
     inputs::Inputs,
     lookup::{Found, Lookup},
-    relations::{Relations, by_key, by_name, exists, labels},
+    relations::{Related, Relations},
     table::{FoundBy, Synonyms},
 };
 pub use self::{

@@ -74,7 +74,7 @@ impl<'v> Cells<'v> {
         if let Some(known) = self.labels.get(&(kind, id)) {
             return Ok(known.clone());
         }
-        let found = (self.relations.labels)(self.view, kind, id)?;
+        let found = ((self.relations.of)(kind)?.labels)(self.view, id)?;
         if self.labels.len() >= REMEMBERED {
             self.labels.clear();
         }

@@ -1,5 +1,7 @@
 //! Records of any kind as the rows of a file refer to them: by an id, by a natural key or by a name.
 
+use std::ops::ControlFlow;
+
 use uuid::Uuid;
 
 use crate::{
@@ -11,19 +13,32 @@ use crate::{
     },
 };
 
-/// Functions over the records of each kind.
+/// Other records, as the rows of a file refer to them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Relations {
     /// The members of the records of a kind.
     pub(crate) model: fn(Kind) -> &'static Model,
+    /// The records of a kind that rows refer to.
+    pub(crate) of: fn(Kind) -> Result<Related, Error>,
+}
+
+/// Functions over the records of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Related {
     /// True when there is a record with an id.
-    pub(crate) exists: fn(&View<'_>, Kind, Uuid) -> Result<bool, Error>,
+    pub(crate) exists: fn(&View<'_>, Uuid) -> Result<bool, Error>,
     /// The record that has a natural key.
-    pub(crate) by_key: fn(&View<'_>, Kind, &str) -> Result<Option<Uuid>, Error>,
+    pub(crate) by_key: fn(&View<'_>, &str) -> Result<Option<Uuid>, Error>,
     /// The records that have a name.
-    pub(crate) by_name: fn(&View<'_>, Kind, &str) -> Result<Vec<Uuid>, Error>,
+    pub(crate) by_name: fn(&View<'_>, &str) -> Result<Vec<Uuid>, Error>,
     /// The natural key and the name of a record.
-    pub(crate) labels: fn(&View<'_>, Kind, Uuid) -> Result<Labels, Error>,
+    pub(crate) labels: fn(&View<'_>, Uuid) -> Result<Labels, Error>,
+}
+
+impl Related {
+    pub(crate) fn of<R: Resource>() -> Self {
+        Self { exists: exists::<R>, by_key: by_key::<R>, by_name: by_name::<R>, labels: labels::<R> }
+    }
 }
 
 /// A record's natural key and its name, as far as it has them.
@@ -49,7 +64,7 @@ pub(crate) fn key_member(model: &Model) -> Option<&Member> {
     model.natural_keys().next().map(|(_, member, _)| member)
 }
 
-pub(crate) fn exists<R: Resource>(view: &View<'_>, id: Uuid) -> Result<bool, Error> {
+fn exists<R: Resource>(view: &View<'_>, id: Uuid) -> Result<bool, Error> {
     match view.records::<R>().row(Id::from_uuid(id)) {
         Ok(_) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
@@ -57,7 +72,7 @@ pub(crate) fn exists<R: Resource>(view: &View<'_>, id: Uuid) -> Result<bool, Err
     }
 }
 
-pub(crate) fn by_key<R: Resource>(view: &View<'_>, text: &str) -> Result<Option<Uuid>, Error> {
+fn by_key<R: Resource>(view: &View<'_>, text: &str) -> Result<Option<Uuid>, Error> {
     for (slot, _, fold) in view.tenant().model::<R>().natural_keys() {
         let Some(folded) = fold(text.trim()) else { continue };
         if let Some(row) = view.records::<R>().row_by_key(slot, &folded)? {
@@ -68,50 +83,78 @@ pub(crate) fn by_key<R: Resource>(view: &View<'_>, text: &str) -> Result<Option<
 }
 
 /// The records of exactly this name; if there is none, those whose name differs in nothing that a search minds.
-pub(crate) fn by_name<R: Resource>(view: &View<'_>, text: &str) -> Result<Vec<Uuid>, Error> {
-    let model = view.tenant().model::<R>();
-    let (Some(member), Ok(Some(search))) = (name_member(model), Search::parse(text)) else {
+fn by_name<R: Resource>(view: &View<'_>, text: &str) -> Result<Vec<Uuid>, Error> {
+    let Some((mut namesakes, search)) = Namesakes::sought(view.tenant().model::<R>(), text) else {
         return Ok(Vec::new());
     };
-    let search = if model.is_searched() { Some(search) } else { None };
-    let query = Query { search, ..Query::<R>::all() };
-    let (wanted, folded) = (text.trim(), fold_name(text));
-    let (mut same, mut alike) = (Vec::new(), Vec::new());
-    for (looked_at, row) in view.records::<R>().rows().all(query)?.enumerate() {
+    for row in view.records::<R>().rows().all(Query { search, ..Query::<R>::all() })? {
         let row = row?;
-        let name = text_of_member(&row.record()?, member)?.unwrap_or_default();
-        if name == wanted {
-            same.push(row.id().as_uuid());
-        } else if fold_name(&name) == folded {
-            alike.push(row.id().as_uuid());
-        }
-        if looked_at >= limits::NAMES_LOOKED_AT {
-            let phrase =
-                format!("the names of too many {} begin with {text:?}; name it by its id", R::KIND.plural());
-            return Err(Error::new(Code::Ambiguous, phrase));
-        }
-        if same.len() > TOLD {
+        if namesakes.look_at(R::KIND, row.id().as_uuid(), &row.record()?)?.is_break() {
             break;
         }
     }
-    let mut found = if same.is_empty() { alike } else { same };
-    found.truncate(TOLD);
-    Ok(found)
+    Ok(namesakes.found())
 }
 
-pub(crate) fn labels<R: Resource>(view: &View<'_>, id: Uuid) -> Result<Labels, Error> {
-    let model = view.tenant().model::<R>();
-    let row = match view.records::<R>().row(Id::from_uuid(id)) {
-        Ok(row) => row,
-        Err(error) if error.is_not_found() => return Ok(Labels::default()),
-        Err(error) => return Err(error),
-    };
-    let record = row.record()?;
-    let text = |member: Option<&Member>| match member {
-        Some(member) => text_of_member(&record, member),
-        None => Ok(None),
-    };
-    Ok(Labels { key: text(key_member(model))?, name: text(name_member(model))? })
+fn labels<R: Resource>(view: &View<'_>, id: Uuid) -> Result<Labels, Error> {
+    match view.records::<R>().row(Id::from_uuid(id)) {
+        Ok(row) => Labels::of(view.tenant().model::<R>(), &row.record()?),
+        Err(error) if error.is_not_found() => Ok(Labels::default()),
+        Err(error) => Err(error),
+    }
+}
+
+impl Labels {
+    fn of(model: &Model, record: &Record<'_>) -> Result<Self, Error> {
+        let text = |member: Option<&Member>| match member {
+            Some(member) => text_of_member(record, member),
+            None => Ok(None),
+        };
+        Ok(Self { key: text(key_member(model))?, name: text(name_member(model))? })
+    }
+}
+
+/// The records of one name, among those that are looked at.
+struct Namesakes<'t> {
+    text: &'t str,
+    folded: String,
+    member: &'static Member,
+    same: Vec<Uuid>,
+    alike: Vec<Uuid>,
+    looked_at: usize,
+}
+
+impl<'t> Namesakes<'t> {
+    /// None yet, and the search that finds all of them if the records can be searched; `None` if they have no names.
+    fn sought(model: &'static Model, text: &'t str) -> Option<(Self, Option<Search>)> {
+        let (Some(member), Ok(Some(search))) = (name_member(model), Search::parse(text)) else { return None };
+        let (same, alike) = (Vec::new(), Vec::new());
+        let none = Self { text, folded: fold_name(text), member, same, alike, looked_at: 0 };
+        Some((none, if model.is_searched() { Some(search) } else { None }))
+    }
+
+    /// Keeps a record if it has the name. Breaks off once there are more than are told.
+    fn look_at(&mut self, kind: Kind, id: Uuid, record: &Record<'_>) -> Result<ControlFlow<()>, Error> {
+        let name = text_of_member(record, self.member)?.unwrap_or_default();
+        if name == self.text.trim() {
+            self.same.push(id);
+        } else if fold_name(&name) == self.folded {
+            self.alike.push(id);
+        }
+        if self.looked_at >= limits::NAMES_LOOKED_AT {
+            let (plural, text) = (kind.plural(), self.text);
+            let phrase = format!("the names of too many {plural} begin with {text:?}; name it by its id");
+            return Err(Error::new(Code::Ambiguous, phrase));
+        }
+        self.looked_at += 1;
+        Ok(if self.same.len() > TOLD { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn found(self) -> Vec<Uuid> {
+        let mut found = if self.same.is_empty() { self.alike } else { self.same };
+        found.truncate(TOLD);
+        found
+    }
 }
 
 /// The text of a member that is text; `None` without a value.
