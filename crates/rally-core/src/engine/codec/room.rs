@@ -40,7 +40,7 @@ impl<'o> Room<'o> {
     /// Room for texts of so many bytes together.
     pub(crate) fn behind(out: &'o mut Vec<u8>, bytes: usize) -> Self {
         let at = out.len();
-        out.resize(at + bytes + BEHIND, 0);
+        add_zeros(out, bytes + BEHIND);
         Self { out, at }
     }
 
@@ -59,13 +59,26 @@ impl<'o> Room<'o> {
         self.out.truncate(self.at);
         write(self.out)?;
         self.at = self.out.len();
-        self.out.resize(self.at + left, 0);
+        add_zeros(self.out, left);
         Ok(())
     }
 
     /// Cuts the buffer behind the last text.
     pub(crate) fn close(self) {
         self.out.truncate(self.at);
+    }
+}
+
+/// Appends zeros. They are copied, which takes a few instructions in a build for size as well, where `resize` would put
+/// them down one by one.
+fn add_zeros(out: &mut Vec<u8>, count: usize) {
+    const ZEROS: [u8; 1024] = [0; 1024];
+
+    let mut left = count;
+    out.reserve(count);
+    while let Some(zeros) = ZEROS.get(..left.min(ZEROS.len())).filter(|zeros| !zeros.is_empty()) {
+        out.extend_from_slice(zeros);
+        left -= zeros.len();
     }
 }
 

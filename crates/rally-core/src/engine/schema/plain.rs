@@ -158,9 +158,28 @@ impl<'a> Plain<'a> {
 ///
 /// Bits behind the lowest may be wrong, as a subtraction borrows from the bytes behind.
 fn special(eight: u64) -> u64 {
-    let below = |bytes: u64, least: u64| bytes.wrapping_sub(ONES * least) & !bytes & HIGHEST;
-    let equal = |byte: u8| below(eight ^ (ONES * u64::from(byte)), 1);
-    equal(b'"') | equal(b'\\') | below(eight, 0x20)
+    equal(eight, b'"') | equal(eight, b'\\') | below(eight, 0x20)
+}
+
+fn below(eight: u64, least: u64) -> u64 {
+    eight.wrapping_sub(ONES * least) & !eight & HIGHEST
+}
+
+fn equal(eight: u64, byte: u8) -> u64 {
+    below(eight ^ (ONES * u64::from(byte)), 1)
+}
+
+/// True for visible ASCII characters and blanks alone, without a quotation mark or a backslash.
+///
+/// Eight bytes are looked at at once: a build for size would look at each for itself.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let are_plain = |eight: &[u8; 8]| {
+        let eight = u64::from_le_bytes(*eight);
+        special(eight) | equal(eight, 0x7f) | (eight & HIGHEST) == 0
+    };
+    let (eights, rest) = bytes.as_chunks();
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    eights.iter().all(are_plain) && rest.iter().all(is_plain)
 }
 
 #[cfg(test)]
@@ -171,6 +190,16 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+
+    #[test]
+    fn each_byte_at_each_place_is_plain_or_not() {
+        for (byte, at) in (0..=u8::MAX).flat_map(|byte| (0..11).map(move |at| (byte, at))) {
+            let mut bytes = *b"eleven text";
+            bytes[at] = byte;
+            let expected = (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+            assert_eq!(is_plain(&bytes), expected, "{byte} at {at}");
+        }
+    }
 
     fn read(text: &str) -> Option<Vec<(&str, &str)>> {
         let (mut plain, mut members) = (Plain::new(text), Vec::new());

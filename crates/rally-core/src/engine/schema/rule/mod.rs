@@ -28,6 +28,7 @@ pub(crate) use self::{
 };
 use crate::{
     base::{ClosedSet, Kind, Profile, invariant},
+    engine::schema::plain::is_plain,
     store::StoreError,
 };
 
@@ -183,10 +184,7 @@ pub(crate) fn unquote(stored: &[u8]) -> Result<String, StoreError> {
 /// Text of a JSON string that is nothing but printable ASCII, each character written as itself; `None` of any other.
 pub(crate) fn plain(stored: &[u8]) -> Option<&str> {
     let [b'"', inner @ .., b'"'] = stored else { return None };
-    // All bytes are looked at, as a loop without a way out is done many bytes at a time.
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
-    let is_plain = inner.iter().map(is_plain).fold(true, |all, is_plain| all & is_plain);
-    if is_plain { std::str::from_utf8(inner).ok() } else { None }
+    if is_plain(inner) { std::str::from_utf8(inner).ok() } else { None }
 }
 
 /// The value of stored JSON text; `what` names it in the error.

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::{RuleResult, ValueFaults, quote, text_of};
-use crate::base::{limits, unicode};
+use crate::{
+    base::{limits, unicode},
+    engine::schema::plain::is_plain,
+};
 
 /// A JSON string: as it was sent, and the text that it means.
 pub(super) struct Text<'a> {
@@ -43,13 +46,8 @@ pub(super) fn text(raw: &str) -> Result<Text<'_>, ValueFaults> {
 /// of any other, and of one with a blank at an end.
 fn plain(raw: &str) -> Option<&str> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    // All bytes are looked at, as a loop without a way out is done many bytes at a time.
-    let is_plain = inner
-        .bytes()
-        .map(|byte| matches!(byte, b' '..=b'~') && byte != b'\\')
-        .fold(true, |all, is_plain| all & is_plain);
     let is_trimmed = !inner.starts_with(' ') && !inner.ends_with(' ');
-    (is_plain && is_trimmed).then_some(inner)
+    (is_trimmed && is_plain(inner.as_bytes())).then_some(inner)
 }
 
 /// The text that a JSON string means, to the character.
