@@ -1,10 +1,10 @@
-//! Bodies that are no record: objects whose members are read one by one.
+//! Objects that are no records, whose members are read or made one by one.
 
 use std::fmt;
 
 use rally_core::{Code, Error, Faults, Profile};
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 /// The members of a JSON object, each with the JSON text of its value.
 ///
@@ -22,6 +22,18 @@ pub(crate) fn members(json: &[u8]) -> Result<Vec<(String, &RawValue)>, Error> {
     })?;
     reader.end().map_err(|error| malformed(&error))?;
     Ok(members)
+}
+
+/// An object of members, put in one after the other: `collect` sorts them first, which is compiled anew for each kind of
+/// iterator.
+pub(crate) fn object_of<N: Into<String>>(
+    members: impl IntoIterator<Item = (N, Value)>,
+) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (name, value) in members {
+        object.insert(name.into(), value);
+    }
+    object
 }
 
 fn utf8(json: &[u8]) -> Result<&str, Error> {

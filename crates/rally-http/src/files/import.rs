@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use rally_core::{
-    Error, ErrorFile, Format, ImportOptions, ImportReport, ImportWatch, Session, schema::Tabular,
+    Error, ErrorFile, Format, ImportOptions, ImportReport, ImportWatch, Kind, Session, schema::Tabular,
 };
 use tempfile::SpooledTempFile;
 
@@ -28,8 +28,10 @@ use crate::{
     problem::Problem,
 };
 
-/// An import that is ready to be run.
+/// An import that is ready to be run, of records of any kind.
 struct Import {
+    kind: Kind,
+    run: fn(&mut Import, &mut dyn ImportWatch) -> Result<ImportReport, Error>,
     session: Session,
     file: BufReader<SpooledTempFile>,
     options: ImportOptions,
@@ -45,11 +47,12 @@ pub(crate) async fn import<R: Served + Tabular>(app: App, mut call: Call) -> Res
     let Upload { file, charset, permit } = upload::receive(&app, &mut call, R::WRITE).await?;
     options.charset = options.charset.or(charset);
     let is_told = wants_progress(&call.headers);
-    let import = Import { session: call.session, file, options, errors: asked.errors, permit };
-    match asked.errors {
-        _ if is_told => import.tell::<R>(&app).await,
-        ErrorsAs::Report => import.report::<R>(&app).await,
-        ErrorsAs::File => import.refused_rows::<R>(&app).await,
+    let (kind, errors) = (R::KIND, asked.errors);
+    let import = Import { kind, run: Import::run::<R>, session: call.session, file, options, errors, permit };
+    match errors {
+        _ if is_told => import.tell(&app).await,
+        ErrorsAs::Report => import.report(&app).await,
+        ErrorsAs::File => import.refused_rows(&app).await,
     }
 }
 
@@ -68,9 +71,9 @@ impl Import {
     }
 
     /// Answers the report.
-    async fn report<R: Served + Tabular>(mut self, app: &App) -> Result<Response, Problem> {
+    async fn report(mut self, app: &App) -> Result<Response, Problem> {
         let party = Party::Tenant(self.session.tenant().id);
-        let report = app.run(Work::Import, party, move || self.run::<R>(&mut ())).await?;
+        let report = app.run(Work::Import, party, move || (self.run)(&mut self, &mut ())).await?;
         let json = serde_json::to_vec(&report).map_err(Error::internal)?;
         let mut response = answer::json(StatusCode::OK, json);
         answer::write_replayed(response.headers_mut(), report.replayed);
@@ -78,13 +81,13 @@ impl Import {
     }
 
     /// Answers the rows that are refused, as a file.
-    async fn refused_rows<R: Served + Tabular>(mut self, app: &App) -> Result<Response, Problem> {
+    async fn refused_rows(mut self, app: &App) -> Result<Response, Problem> {
         let holder = Holder::Tenant(self.session.tenant().id);
         let party = Party::Tenant(self.session.tenant().id);
-        let folder = app.config().files.temporary_folder.clone();
+        let (kind, folder) = (self.kind, app.config().files.temporary_folder.clone());
         let imported = app.run(Work::Import, party, move || {
             let mut refused = ErrorFile::new(spool::temporary_file(folder.as_deref()));
-            let report = self.run::<R>(&mut refused)?;
+            let report = (self.run)(&mut self, &mut refused)?;
             let mut refused = refused.finish()?;
             let length = spool::length(&mut refused)?;
             Ok((report.replayed, refused, length, self.permit))
@@ -94,19 +97,19 @@ impl Import {
         drop(permit);
         let bytes = usize::try_from(length).map_err(Error::internal)?;
         let permit = app.uploads().take_anyway(holder, bytes);
-        let mut response = file(spool::body(refused, permit), R::KIND, "-refused", Format::Csv)?;
+        let mut response = file(spool::body(refused, permit), kind, "-refused", Format::Csv)?;
         response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         answer::write_replayed(response.headers_mut(), is_replayed);
         Ok(response)
     }
 
     /// Answers lines of JSON while the import goes on, the report in the last.
-    async fn tell<R: Served + Tabular>(mut self, app: &App) -> Result<Response, Problem> {
+    async fn tell(mut self, app: &App) -> Result<Response, Problem> {
         let tenant = self.session.tenant().id;
         let (party, holder) = (Party::Tenant(tenant), Holder::Tenant(tenant));
         let body: Body = pipe::written(app, Work::Import, party, holder, move |writer| {
             let mut teller = Teller::new(writer, self.errors == ErrorsAs::File);
-            let imported = self.run::<R>(&mut teller);
+            let imported = (self.run)(&mut self, &mut teller);
             teller.end(imported)
         })
         .await?;

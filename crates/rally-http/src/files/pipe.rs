@@ -59,7 +59,7 @@ pub(crate) async fn written(
     write: impl FnOnce(&mut PipeWriter) -> Result<(), Error> + Send + 'static,
 ) -> Result<Body, Problem> {
     let permit = app.budget().take(holder, limits::FILE_MEMORY)?;
-    let mut pipe = Pipe::begin(app, work, party, write);
+    let mut pipe = Pipe::begin(app, work, party, Box::new(write));
     match pipe.next().await {
         None => Ok(Body::empty()),
         Some(Err(error)) => Err(error.into()),
@@ -67,13 +67,11 @@ pub(crate) async fn written(
     }
 }
 
+/// Writing of a body. A box, as the runtime's part in it is compiled anew for each type of it.
+type BoxedWriting = Box<dyn FnOnce(&mut PipeWriter) -> Result<(), Error> + Send>;
+
 impl Pipe {
-    fn begin(
-        app: &App,
-        work: Work,
-        party: Party,
-        write: impl FnOnce(&mut PipeWriter) -> Result<(), Error> + Send + 'static,
-    ) -> Self {
+    fn begin(app: &App, work: Work, party: Party, write: BoxedWriting) -> Self {
         let (sender, receiver) = mpsc::channel(PIECES);
         let patience = app.config().files.export_patience;
         let mut writer = PipeWriter { sender, piece: Vec::new(), patience, runtime: Handle::current() };

@@ -7,7 +7,7 @@ use super::{
     examples::{ETAG, ID, INSTANT},
     values::{count, instant, integer, reference, uuid},
 };
-use crate::limits::FEED_WAIT_SECONDS;
+use crate::{limits::FEED_WAIT_SECONDS, object::object_of};
 
 pub(super) fn parameters() -> Value {
     let mut all = query_parameters();
@@ -302,7 +302,8 @@ pub(super) fn headers() -> Value {
 pub(super) fn header_references(names: &[&str]) -> Value {
     let common = ["X-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
     let all = common.iter().chain(names);
-    all.map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect()
+    let reference = |name: &&str| json!({ "$ref": format!("#/components/headers/{name}") });
+    object_of(all.map(|name| (*name, reference(name)))).into()
 }
 
 /// Each response to a failure: its name, its meaning, the headers that it has besides, and the problem of its example as
@@ -401,9 +402,8 @@ const FAILURES: &Failures = &[
 ];
 
 pub(super) fn responses() -> Value {
-    let mut all: serde_json::Map<String, Value> = FAILURES
-        .iter()
-        .map(|(name, meaning, headers, (status, code, title, detail))| {
+    let mut all =
+        object_of(FAILURES.iter().map(|(name, meaning, headers, (status, code, title, detail))| {
             let example = json!({
                 "type": format!("https://rally.example/problems/{code}"),
                 "title": title,
@@ -413,9 +413,8 @@ pub(super) fn responses() -> Value {
                 "instance": "/api/v1/contacts",
                 "traceId": "0f3c1f7a",
             });
-            ((*name).to_owned(), problem(meaning, headers, &example))
-        })
-        .collect();
+            (*name, problem(meaning, headers, &example))
+        }));
     let unchanged = header_references(&["ETag"]);
     let written = header_references(&["ETag", "Location", "Preference-Applied"]);
     let empty = [

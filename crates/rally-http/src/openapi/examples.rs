@@ -2,7 +2,9 @@
 //! the id of another record.
 
 use rally_core::schema::{Access, Member, Model, Rule};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use crate::object::object_of;
 
 /// An id.
 pub(crate) const ID: &str = "0194c101-aca0-7001-9859-d4265eb01788";
@@ -161,7 +163,7 @@ pub(crate) fn draft(model: &Model, noun: &str) -> Value {
             && !OF_OTHER_TYPES.contains(&member.name)
     };
     let members = model.members().iter().filter(is_part);
-    members.map(|member| (member.name.to_owned(), of_member(noun, member.name))).collect::<Map<_, _>>().into()
+    object_of(members.map(|member| (member.name, of_member(noun, member.name)))).into()
 }
 
 /// A body that updates a record.
@@ -180,7 +182,7 @@ pub(crate) fn whole(model: &Model, noun: &str) -> Value {
         false => of_member_answered(noun, member.name),
     };
     let members = model.members().iter().filter(is_read);
-    members.map(|member| (member.name.to_owned(), value(member))).collect::<Map<_, _>>().into()
+    object_of(members.map(|member| (member.name, value(member)))).into()
 }
 
 /// The answer to a bulk of one item, or of two if one of them is invalid.

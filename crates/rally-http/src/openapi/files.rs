@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     files::{CSV, NDJSON, WORKBOOK, columns_example, progress_example, refused_example},
+    object::object_of,
     route::{FileAct, FileOperation},
 };
 
@@ -323,7 +324,7 @@ fn report_members() -> Map<String, Value> {
             told(json!({ "type": "boolean" }), "True if nothing was changed, as was asked.", json!(false)),
         ),
     ];
-    members.map(|(name, schema)| (name.to_owned(), schema)).into_iter().collect()
+    object_of(members)
 }
 
 /// The schema of a line of an import that tells how it goes on: all members that any line has.
@@ -382,8 +383,7 @@ fn line() -> Value {
 
 fn report_example(model: &Model, noun: &str) -> Value {
     let header = rows(model, noun, false);
-    let mapping: Map<String, Value> =
-        header.trim_end().split(',').map(|name| (name.to_owned(), json!(name))).collect();
+    let mapping = object_of(header.trim_end().split(',').map(|name| (name, json!(name))));
     json!({
         "totalRows": 3,
         "imported": 2,

@@ -10,6 +10,7 @@ use super::{
     components::{self, query},
     examples, rules,
 };
+use crate::object::object_of;
 
 /// Responses to failures of every request under `/api`.
 const FAILURES: [(&str, &str); 5] = [
@@ -56,12 +57,12 @@ pub(super) fn operation(
         Some(scope) => (json!([{ "ApiKey": [] }, { "Bearer": [] }]), format!("Needs the scope `{scope}`.")),
         None => (json!([]), "Needs no credential.".to_owned()),
     };
-    let mut members = Map::from_iter([
-        ("operationId".to_owned(), json!(told.id)),
-        ("summary".to_owned(), json!(told.summary)),
-        ("description".to_owned(), json!(format!("{}\n\n{needed}", told.description))),
-        ("security".to_owned(), security),
-        ("responses".to_owned(), responses.into()),
+    let mut members = object_of([
+        ("operationId", json!(told.id)),
+        ("summary", json!(told.summary)),
+        ("description", json!(format!("{}\n\n{needed}", told.description))),
+        ("security", security),
+        ("responses", responses.into()),
     ]);
     if let Some(scope) = scope {
         members.insert("x-required-scope".to_owned(), json!(scope.as_str()));
@@ -131,7 +132,7 @@ pub(super) fn failures(scope: Option<Scope>, parameters: &[&str], has_body: bool
     if has_body {
         all.extend([("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType")]);
     }
-    all.into_iter().map(|(status, name)| (status.to_owned(), response_reference(name))).collect()
+    object_of(all.into_iter().map(|(status, name)| (status, response_reference(name))))
 }
 
 pub(super) fn response_reference(name: &str) -> Value {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     history,
+    object::object_of,
     route::{AnswerBody, Operation, Page, Records, ResponseSpec, Route, Special, Verb},
 };
 
@@ -87,9 +88,8 @@ fn page(page: &Page) -> Map<String, Value> {
     };
     let content = json!({ page.content_type: { "schema": schema, "example": (page.example)() } });
     let success = json!({ "description": format!("{}.", page.summary), "content": content });
-    let failures =
-        page.failures.iter().map(|(status, name)| ((*status).to_owned(), response_reference(name)));
-    let mut responses: Map<String, Value> = failures.collect();
+    let failures = page.failures.iter().map(|(status, name)| (*status, response_reference(name)));
+    let mut responses = object_of(failures);
     responses.insert("200".to_owned(), success);
     responses.insert("400".to_owned(), response_reference("BadRequest"));
     let told = Told { id: page.id, summary: page.summary, description: page.description };

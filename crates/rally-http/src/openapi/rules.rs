@@ -11,6 +11,7 @@ use super::{
     names::with_article,
     values::{closed_set, instant, integer, or_null, reference, told, uuid},
 };
+use crate::object::object_of;
 
 /// The schema of a value and the sentence that belongs into the description of a member with it.
 pub(super) struct Ruled {
@@ -172,9 +173,9 @@ fn add_object(schemas: &mut Map<String, Value>, shape: &Shape, used: Use) {
             members.insert("minLength".to_owned(), json!(1));
         }
         let description = format!("{} {}", member.description, value.note);
-        (member.name.to_owned(), told(schema, &description, examples::of_member(shape.name, member.name)))
+        (member.name, told(schema, &description, examples::of_member(shape.name, member.name)))
     };
-    let properties: Map<String, Value> = members.iter().map(property).collect();
+    let properties = object_of(members.iter().map(property));
     let is_required = |member: &&&ShapeMember| used == Use::Answer || member.required;
     let required: Vec<&str> = members.iter().filter(is_required).map(|member| member.name).collect();
     let mut schema = json!({ "type": "object", "description": shape.description, "properties": properties });

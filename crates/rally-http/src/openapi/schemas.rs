@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     history,
+    object::object_of,
     route::{Records, Verb},
 };
 
@@ -139,8 +140,8 @@ fn add_named(schemas: &mut Map<String, Value>, model: &Model, form: Form<'_>) {
 }
 
 fn object(model: &Model, noun: &str, form: Form<'_>, description: &str) -> Value {
-    let properties: Map<String, Value> =
-        members(model, form).map(|member| (member.name.to_owned(), property(member, noun, form))).collect();
+    let properties =
+        object_of(members(model, form).map(|member| (member.name, property(member, noun, form))));
     let required: Vec<&str> =
         members(model, form).filter(|member| form.requires(member)).map(|member| member.name).collect();
     let mut schema = json!({ "type": "object", "description": description, "properties": properties });

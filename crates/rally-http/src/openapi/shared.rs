@@ -7,7 +7,7 @@ use super::{
     examples,
     values::{closed_set, count, instant, integer, reference, told, uuid},
 };
-use crate::problem::Failure;
+use crate::{object::object_of, problem::Failure};
 
 pub(super) fn schemas() -> Map<String, Value> {
     let named = [
@@ -18,7 +18,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("BulkItem", bulk_item()),
     ];
     let named = named.map(|(name, schema)| (name.to_owned(), schema));
-    named.into_iter().chain([closed_set(Scope::SET)]).collect()
+    object_of(named.into_iter().chain([closed_set(Scope::SET)]))
 }
 
 fn text(description: &str, example: &str) -> Value {

@@ -19,6 +19,7 @@ use crate::{
     limits,
     logins::{Attempt, Refused},
     metrics::{AuthFailure, Limit},
+    object::object_of,
     openapi::{ID, INSTANT, example, instant, reference, told, uuid},
     problem::{Failure, Problem},
     route::{AnswerBody, BodySpec, Method, Operation, ResponseSpec, Route, Schema, Special},
@@ -167,13 +168,13 @@ fn caller(session: &Session) -> Map<String, Value> {
         Caller::ApiKey { id, name } => ("apiKey", json!(id), name, None),
         Caller::Host { name } => ("host", Value::Null, name, None),
     };
-    let mut members = Map::from_iter([
-        ("kind".to_owned(), json!(kind)),
-        ("id".to_owned(), id),
-        ("name".to_owned(), json!(name)),
-        ("scopes".to_owned(), json!(session.scope().with_lower())),
-        ("tenantId".to_owned(), json!(tenant.id)),
-        ("tenantSlug".to_owned(), json!(tenant.slug)),
+    let mut members = object_of([
+        ("kind", json!(kind)),
+        ("id", id),
+        ("name", json!(name)),
+        ("scopes", json!(session.scope().with_lower())),
+        ("tenantId", json!(tenant.id)),
+        ("tenantSlug", json!(tenant.slug)),
     ]);
     members.extend(email.map(|email| ("email".to_owned(), json!(email))));
     members.extend(session.ends_at().map(|end| ("expiresAt".to_owned(), json!(end))));

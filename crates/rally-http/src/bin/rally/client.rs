@@ -1,12 +1,12 @@
 mod server;
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, io, time::Duration};
 
 use axum::{
     body::Bytes,
     http::{Method, Request, Response, StatusCode, header, request::Builder},
 };
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, Limited, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Body, Incoming},
     client::conn::http1,
@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read.
 const ANSWER_BYTES: usize = 8 << 20;
+
+/// A body of any kind that is sent: connections are compiled anew for each type of body.
+type SentBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// A client of a server's API, for commands that a running server carries out.
 #[derive(Clone)]
@@ -78,7 +81,7 @@ impl Client {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let answer = self.exchange(request).await.map_err(|reason| self.silent(&reason))?;
+        let answer = self.exchange(request.map(sent)).await.map_err(|reason| self.silent(&reason))?;
         let (head, body) = answer.into_parts();
         if head.status.is_success() {
             return Ok(body);
@@ -124,16 +127,12 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
-        let (head, body) = self.exchange(request).await?.into_parts();
+        let (head, body) = self.exchange(request.map(sent)).await?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?;
         Ok((head.status, body.to_bytes()))
     }
 
-    async fn exchange<B>(&self, request: Request<B>) -> Result<Response<Incoming>, String>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    async fn exchange(&self, request: Request<SentBody>) -> Result<Response<Incoming>, String> {
         let text = |error: &dyn fmt::Display| error.to_string();
         let stream = self.server.connect().await?;
         let (mut sender, connection) =
@@ -142,6 +141,14 @@ impl Client {
         tokio::spawn(async move { drop(connection.await) });
         sender.send_request(request).await.map_err(|error| text(&error))
     }
+}
+
+fn sent<B>(body: B) -> SentBody
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    body.map_err(io::Error::other).boxed_unsync()
 }
 
 /// Asks a server whether it is ready.

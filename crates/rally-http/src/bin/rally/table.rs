@@ -39,7 +39,8 @@ impl<const N: usize> Table<N> {
             Form::Text => print(&line(cells.map(|cell| cell.text))),
             Form::Json => {
                 let names = self.columns.iter().map(|name| (*name).to_owned());
-                let members: Map<String, Value> = names.zip(cells.map(|cell| cell.json)).collect();
+                let mut members = Map::new();
+                members.extend(names.zip(cells.map(|cell| cell.json)));
                 print(&format!("{}\n", Value::Object(members)))
             }
         }

@@ -1,7 +1,7 @@
 //! Events of a tenant as they happen, for whoever writes a receiver: a webhook that leads here, for as long as the command
 //! runs, and from here to the receiver.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{future::pending, net::Ipv4Addr, sync::Arc};
 
 use axum::{
     Router,
@@ -11,7 +11,7 @@ use axum::{
     routing::post,
 };
 use rally_core::Reach;
-use rally_http::{Courier, CourierOptions, HttpCourier, WebhookRequest};
+use rally_http::{Courier, CourierOptions, HttpCourier, ServeOptions, WebhookRequest};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -56,7 +56,7 @@ pub(crate) async fn tail(
     let router = Router::new().route("/", post(receive)).with_state(Arc::new(tail));
     let hook = subscribe(&client, &format!("http://{address}/"), events).await?;
     let told = announce(on, &hook, forward);
-    let serving = axum::serve(listener, router);
+    let serving = rally_http::serve(listener, router, ServeOptions::default(), pending());
     let ended = match told {
         Ok(()) => tokio::select! {
             served = serving => served.map_err(|error| Failure::new(error.to_string())),

@@ -164,7 +164,8 @@ fn import_parameters(arguments: &ImportArguments) -> Parameters {
     all.add_if("errors", arguments.errors.as_ref().map(|_| "file"));
     let named = arguments.mapping.iter().map(|map| (map.name.clone(), Value::from(map.value.as_str())));
     let ignored = arguments.ignore.iter().map(|column| (column.clone(), Value::Null));
-    let mapping: Map<String, Value> = named.chain(ignored).collect();
+    let mut mapping = Map::new();
+    mapping.extend(named.chain(ignored));
     if !mapping.is_empty() {
         all.add("mapping", Value::from(mapping).to_string());
     }
