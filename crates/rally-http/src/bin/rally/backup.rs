@@ -37,7 +37,8 @@ pub(crate) struct BackupArguments {
     /// A file with a key of 64 hexadecimal digits, as `openssl rand -hex 32` prints, which all is encrypted with
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// MiB a second that are written at most, so that who uses the store notices little of it; 0 for no limit
+    /// MiB a second that are written at most, and read back at most, so that who uses the store notices little of it; 0 for no
+    /// limit
     #[arg(long, value_name = "MIB", default_value_t = 32)]
     rate: u32,
     /// Read what was written and compare it with the store

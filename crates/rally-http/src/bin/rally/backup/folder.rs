@@ -33,6 +33,8 @@ pub(super) struct UnfinishedFolder<'t> {
 pub(super) struct SavedFolder {
     path: PathBuf,
     key: Option<Key>,
+    /// MiB a second that are read at most; 0 for no limit.
+    rate: u32,
 }
 
 /// A file that is being written.
@@ -82,9 +84,9 @@ impl<'t> UnfinishedFolder<'t> {
         })
     }
 
-    /// The folder that was written, to be read.
+    /// The folder that was written, to be read, no faster than it was written: others use the store meanwhile.
     pub(super) fn saved(&self) -> SavedFolder {
-        SavedFolder { path: self.part.clone(), key: self.key.clone() }
+        SavedFolder { path: self.part.clone(), key: self.key.clone(), rate: self.rate }
     }
 
     /// Gives the folder its name.
@@ -176,7 +178,7 @@ impl SavedFolder {
                 "{place} is a backup that was never finished; take another one"
             )));
         }
-        Ok(Self { path: path.to_owned(), key })
+        Ok(Self { path: path.to_owned(), key, rate: 0 })
     }
 
     /// What the files are.
@@ -194,7 +196,8 @@ impl SavedFolder {
         if self.key.is_none() && !is_sealed(None) && self.path.join(format!("{MANIFEST}.sealed")).exists() {
             return Err(io::Error::other("it is encrypted; name its key with --key-file"));
         }
-        let file = BufReader::new(File::open(self.path.join(named(name, self.key.as_ref())))?);
+        let file = File::open(self.path.join(named(name, self.key.as_ref())))?;
+        let file = BufReader::new(Throttled::new(file, self.rate));
         Ok(match &self.key {
             None => Box::new(file),
             Some(key) => Box::new(SealedReader::begin(file, key)?),
