@@ -12,8 +12,10 @@ use crate::{
     storage::{Io, Storage},
 };
 
-/// The space ahead of the records that is made the file's at once, so that most syncs write data alone.
-const AHEAD_BYTES: u64 = 256 << 10;
+/// The space ahead of the records that is made the file's at once, so that most of them are written as data alone.
+const AHEAD_BYTES: u64 = 1 << 20;
+/// The bytes from which on a record gets space by itself: it needs so much that writing it ahead costs more than it saves.
+const LARGE_BYTES: u64 = 64 << 10;
 /// The most that is read at once.
 const CHUNK_BYTES: u64 = 1 << 20;
 
@@ -97,7 +99,9 @@ impl Journal {
         let start = self.layout.journal_start() + at;
         let head = record.seal(number);
         let limit = if at < tail { tail } else { self.layout.journal_bytes() };
-        self.own(storage, at + bytes, limit);
+        if bytes < LARGE_BYTES {
+            self.own(storage, at + bytes, limit);
+        }
         let prepared = storage.write(start, record.bytes());
         let prepared = prepared.and_then(|()| self.jump(storage, at, number));
         let prepared = match durability {
@@ -121,7 +125,7 @@ impl Journal {
         if to == from || from == self.layout.journal_bytes() {
             return Ok(());
         }
-        storage.commit(self.layout.journal_start() + from, &record::jump(number))
+        storage.prepare(self.layout.journal_start() + from, &record::jump(number))
     }
 
     /// Makes the space behind a place the file's, some of it and up to a limit. If that is impossible, the write says so

@@ -103,7 +103,7 @@ impl Storage {
         }
     }
 
-    /// Writes what belongs to no commit, and makes the place of it the file's so that a commit there need not.
+    /// Writes what is nothing without a commit that comes after it, and is durable at the latest with that.
     pub(crate) fn prepare(&self, offset: u64, data: &[u8]) -> Io<()> {
         self.write_through(offset, data).unwrap_or_else(|| self.write(offset, data))
     }
