@@ -46,6 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     pack_console(&folder.join("console"))?;
     if folds_code() {
         told += "cargo::rustc-link-arg-bin=rally=-Wl,--icf=all\n";
+        if relocates_in_packs() {
+            told += "cargo::rustc-link-arg-bin=rally=-Wl,-z,pack-relative-relocs\n";
+        }
     }
     Ok(io::stdout().write_all(told.as_bytes())?)
 }
@@ -58,6 +61,16 @@ fn folds_code() -> bool {
     let flags = told("CARGO_ENCODED_RUSTFLAGS");
     let is_own = ["linker", "link-arg", "link-self-contained"].iter().any(|flag| flags.contains(flag));
     is_small && !is_own && told("TARGET") == "x86_64-unknown-linux-gnu" && told("RUSTC_LINKER").is_empty()
+}
+
+/// True where the places of addresses in the program's data can be told as a bitmap, which has a fiftieth of the bytes: glibc
+/// reads it from 2.36 on. A program is for machines with the glibc that it was linked with, or a newer one.
+fn relocates_in_packs() -> bool {
+    let told = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let version = told.ok().and_then(|told| String::from_utf8(told.stdout).ok()).unwrap_or_default();
+    let mut numbers = version.trim().trim_start_matches("glibc ").split('.').map(str::parse::<u32>);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(2)), Some(Ok(36..))))
+        && env::var_os("HOST") == env::var_os("TARGET")
 }
 
 /// Writes a file, deflated.
