@@ -9,7 +9,7 @@ use std::{
 };
 
 use rally_core::store::{StoreError, micros};
-use redb::{StorageError, Table, WriteTransaction};
+use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use crate::{
     database::{Database, closed},
@@ -294,20 +294,30 @@ fn next_number(tenants: &Rows<'_>) -> Result<Number, StorageError> {
     Ok(Number(next.to_be_bytes()))
 }
 
-/// Puts the changes of a tenant into the tree: two of three, and then those between.
+/// Puts the changes of a tenant into the tree: two of three, then those between, and last what goes behind all that is there.
 ///
 /// A page that is full is split in the middle, and of keys that only grow none comes into the first half any more, so that
 /// the pages of records, of the feed and of histories would stay half empty. As it is, the first half is filled by two of
-/// three, and the third finds the page that it belongs to with room for it.
+/// three, and the third finds the page that it belongs to with room for it. At the end of the tree pages are not split but
+/// filled one after the other.
 fn put_tenant(
     table: &mut Rows<'_>,
     disk: &Disk,
     number: Number,
     changes: &Changes,
 ) -> Result<i64, StorageError> {
+    let inside = match table.last()? {
+        Some((end, _)) => changes.keys().take_while(|key| *full_key(number, key) <= *end.value()).count(),
+        None => 0,
+    };
+    let pass_of = |index: usize| match index % 3 {
+        _ if index >= inside => Pass::Behind,
+        1 => Pass::Between,
+        _ => Pass::First,
+    };
     let mut grown = 0;
-    for is_first in [true, false] {
-        let part = changes.iter().enumerate().filter(|(index, _)| (index % 3 != 1) == is_first);
+    for pass in [Pass::First, Pass::Between, Pass::Behind] {
+        let part = changes.iter().enumerate().filter(|(index, _)| pass_of(*index) == pass);
         for (done, (_, (key, value))) in part.enumerate() {
             if done % LOOK_EVERY == 0 && disk.has_failed() {
                 return Ok(grown);
@@ -316,6 +326,14 @@ fn put_tenant(
         }
     }
     Ok(grown)
+}
+
+/// The walk over the changes of a tenant in which one of them goes into the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pass {
+    First,
+    Between,
+    Behind,
 }
 
 /// Puts a row into the tree, or takes it out, and tells by how many bytes the rows have grown.
