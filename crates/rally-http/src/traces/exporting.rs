@@ -38,7 +38,7 @@ pub(super) struct Queue {
     metrics: Metrics,
 }
 
-/// What sends the spans that wait, one batch after the other.
+/// The sender of the spans that wait, one batch after the other.
 struct Worker<E> {
     exporter: E,
     spans: mpsc::Receiver<SpanData>,

@@ -44,7 +44,7 @@ impl TraceOptions {
         }
     }
 
-    /// What the spans are of: the service, and what `OTEL_RESOURCE_ATTRIBUTES` says.
+    /// The origin of the spans: the service, and what `OTEL_RESOURCE_ATTRIBUTES` says.
     pub(super) fn resource(&self) -> Resource {
         Resource::builder()
             .with_service_name(self.service.clone())

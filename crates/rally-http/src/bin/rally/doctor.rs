@@ -158,7 +158,7 @@ fn clock() -> Finding {
     }
 }
 
-/// What imports, workbooks and large dry runs need.
+/// The place that imports, workbooks and large dry runs need.
 fn temporary_files(arguments: &ServeArguments) -> Finding {
     let of = "temporary files";
     match temporary_file(arguments.common.files.temporary_folder()) {
