@@ -13,7 +13,10 @@ pub struct Space(pub u8);
 ///
 /// Numbers and instants are big-endian, so they take a fixed width; text can be any bytes and therefore stands last.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Key(SmallVec<[u8; 40]>);
+pub struct Key(SmallVec<[u8; SHORT]>);
+
+/// Bytes of a key that needs no allocation, at most.
+const SHORT: usize = 40;
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -58,6 +61,17 @@ impl Key {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() { None } else { Some(Self(SmallVec::from_slice(bytes))) }
+    }
+
+    /// Takes back the key of which so many bytes stand at the beginning of some, which need not end there: then the bytes of
+    /// a short key are copied at once.
+    pub(super) fn first_of(bytes: &[u8], length: usize) -> Option<Self> {
+        match bytes.first_chunk::<SHORT>() {
+            Some(short) if (1..=SHORT).contains(&length) => {
+                Some(Self(SmallVec::from_buf_and_len(*short, length)))
+            }
+            _ => Self::from_bytes(bytes.get(..length)?),
+        }
     }
 
     /// Adds one byte.
@@ -114,7 +128,10 @@ impl Key {
     /// The bytes behind a prefix; `None` if the key does not begin with it.
     #[must_use]
     pub fn after(&self, prefix: &Key) -> Option<&[u8]> {
-        self.0.strip_prefix(prefix.as_bytes())
+        let (start, rest) = self.0.split_at_checked(prefix.as_bytes().len())?;
+        // Prefixes are short, and a loop over a few bytes costs less than a call.
+        let is_prefix = start.iter().zip(prefix.as_bytes()).all(|(one, other)| one == other);
+        if is_prefix { Some(rest) } else { None }
     }
 
     /// The least key above all that begin with this one; `None` above a run of `0xFF`.

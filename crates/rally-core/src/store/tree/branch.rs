@@ -1,10 +1,6 @@
 use std::sync::Arc;
 
-use super::{
-    Bounds, Change, Node, Part, Parts,
-    leaf::{Leaf, MOST},
-    packed::Packed,
-};
+use super::{Bounds, Change, Node, Part, Parts, leaf::Leaf, packed::Packed};
 use crate::base::invariant;
 
 /// Children of a branch, at most, when a change is done.
@@ -149,9 +145,10 @@ impl Branch {
     fn join(&mut self, place: usize) -> bool {
         let pair = self.children.get(place..).and_then(|rest| rest.first_chunk());
         let joined = match pair {
-            Some([Node::Leaf(one), Node::Leaf(other)]) if one.len() + other.len() <= MOST => {
-                Node::Leaf(Arc::new(one.joined(other)))
-            }
+            Some([Node::Leaf(one), Node::Leaf(other)]) => match one.joined(other) {
+                Some(joined) => Node::Leaf(Arc::new(joined)),
+                None => return false,
+            },
             Some([Node::Branch(one), Node::Branch(other)]) if one.len() + other.len() <= FANOUT => {
                 Node::Branch(Arc::new(one.joined(other, self.from.get(place + 1))))
             }
@@ -179,7 +176,7 @@ impl Node {
     /// True of less than a quarter of what a node may have.
     fn is_small(&self) -> bool {
         match self {
-            Self::Leaf(leaf) => leaf.len() < MOST / 4,
+            Self::Leaf(leaf) => leaf.is_small(),
             Self::Branch(branch) => branch.len() < FANOUT / 4,
         }
     }

@@ -1,4 +1,8 @@
-use std::{ops::Range, sync::Arc};
+use std::{
+    iter::Sum,
+    ops::{Add, Range},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -15,8 +19,13 @@ use crate::{
 /// Entries of a leaf, at most.
 pub(super) const MOST: usize = 32;
 
-/// Bytes of a value that is kept with the keys, at most; a longer one is shared by the leaves that are written anew.
-const SHORT: usize = 64;
+/// Bytes of a leaf's keys and short values, at most, unless it has a single entry.
+pub(super) const MOST_BYTES: usize = 8 << 10;
+
+/// Bytes of a value that stands in its leaf, at most; a longer one is shared by the leaves that are written anew. Records are
+/// short, and in their leaf a page of them is read from one place: with a count and an allocation for each it took twice as
+/// long.
+const SHORT: usize = 1024;
 
 /// Bytes at the beginning of a key that tell its family. A leaf that has too much is parted between families first: one that
 /// grows at its end then has its last leaf for itself, and fills one after the other.
@@ -26,17 +35,19 @@ const FAMILY: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Leaf {
     /// The place of each entry, and the place behind the last one; none at all in an empty leaf.
-    places: Box<[Place]>,
-    /// Each key and, if it is short, its value.
+    places: Places,
+    /// All keys, and behind them all short values.
     bytes: Bytes,
     long: Box<[Bytes]>,
 }
 
-/// Place of an entry.
+/// Places of the entries of a leaf, which stand in the leaf itself.
+type Places = SmallVec<[Place; MOST + 1]>;
+
+/// Place of an entry, whose key and value end where those of the next begin.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
     key: u32,
-    /// The end of the key, at which a short value begins.
     value: u32,
     /// Long values of the entries before.
     longs: u32,
@@ -76,7 +87,7 @@ impl Leaf {
         if next.longs > here.longs {
             return invariant(self.long.get(wide(here.longs)), "each long value is there").clone();
         }
-        match wide(here.value)..wide(next.key) {
+        match wide(here.value)..wide(next.value) {
             span if span.is_empty() => Bytes::new(),
             span => self.bytes.slice(span),
         }
@@ -93,7 +104,8 @@ impl Leaf {
     /// entry. The values are taken out of the changes.
     pub(super) fn changed(&self, changes: &mut [Change]) -> Parts {
         let sources = self.merged(changes);
-        if sources.len() <= MOST {
+        let size = |source: Source| self.size(source, changes);
+        if sources.iter().map(|source| size(*source)).sum::<Sizes>().is_within(Sizes::MOST) {
             let mut leaf = || Node::Leaf(Arc::new(self.written(&sources, changes)));
             return (!sources.is_empty())
                 .then(|| Part { from: Vec::new(), node: leaf() })
@@ -106,7 +118,7 @@ impl Leaf {
                 invariant(changes.get(place), "a source is one of the changes").0.as_bytes()
             }
         };
-        let pieces = pieces(&sources, key);
+        let pieces = pieces(&sources, size, key);
         let bounds: Vec<Vec<u8>> = pieces.iter().map(|piece| bound(&sources, piece.start, key)).collect();
         let leaf = |(piece, from): (Range<usize>, Vec<u8>)| {
             let sources = sources.get(piece).unwrap_or_default();
@@ -115,16 +127,49 @@ impl Leaf {
         pieces.into_iter().zip(bounds).map(leaf).collect()
     }
 
-    /// This leaf with the entries of another behind its own.
-    pub(super) fn joined(&self, behind: &Self) -> Self {
-        let mut writer = Writer::with(Sizes {
-            entries: self.len() + behind.len(),
-            bytes: self.bytes.len() + behind.bytes.len(),
-            longs: self.long.len() + behind.long.len(),
-        });
-        writer.copy(self, 0..self.len());
-        writer.copy(behind, 0..behind.len());
-        writer.finish()
+    /// This leaf with the entries of another behind its own, if they have room in one.
+    pub(super) fn joined(&self, behind: &Self) -> Option<Self> {
+        let sizes = self.sizes(0..self.len()) + behind.sizes(0..behind.len());
+        if !sizes.is_within(Sizes::MOST) {
+            return None;
+        }
+        let mut writer = Writer::with(sizes);
+        [self, behind].into_iter().for_each(|leaf| writer.copy_keys(leaf, 0..leaf.len()));
+        [self, behind].into_iter().for_each(|leaf| writer.copy_values(leaf, 0..leaf.len()));
+        Some(writer.finish())
+    }
+
+    /// True of less than a quarter of what a leaf may have.
+    pub(super) fn is_small(&self) -> bool {
+        self.sizes(0..self.len()).is_within(Sizes {
+            entries: MOST / 4,
+            keys: MOST_BYTES / 4,
+            ..Sizes::default()
+        })
+    }
+
+    /// The entries, and the bytes of their keys and short values.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> (usize, usize) {
+        let sizes = self.sizes(0..self.len());
+        (sizes.entries, sizes.bytes())
+    }
+
+    fn sizes(&self, run: Range<usize>) -> Sizes {
+        let (first, behind) = self.bounds(run.clone());
+        Sizes {
+            entries: run.len(),
+            keys: wide(behind.key - first.key),
+            values: wide(behind.value - first.value),
+            longs: wide(behind.longs - first.longs),
+        }
+    }
+
+    fn size(&self, source: Source, changes: &[Change]) -> Sizes {
+        match source {
+            Source::Old(place) => self.sizes(place..place + 1),
+            Source::New(place) => Sizes::of(invariant(changes.get(place), "a source is one of the changes")),
+        }
     }
 
     /// The entries after changes, in the order of their keys.
@@ -147,32 +192,21 @@ impl Leaf {
     }
 
     fn written(&self, sources: &[Source], changes: &mut [Change]) -> Self {
-        let mut sizes = Sizes { entries: sources.len(), ..Sizes::default() };
-        sources.iter().for_each(|source| match source {
-            Source::Old(place) => sizes.add_old(self.place(*place)),
-            Source::New(place) => changes.get(*place).into_iter().for_each(|change| sizes.add_new(change)),
-        });
+        let sizes = sources.iter().map(|source| self.size(*source, changes)).sum();
         let mut writer = Writer::with(sizes);
-        let mut at = 0;
-        while let Some(source) = sources.get(at) {
-            match *source {
-                Source::New(place) => {
-                    let (key, value) = invariant(changes.get_mut(place), "a source is one of the changes");
-                    writer.push(key.as_bytes(), value.take().unwrap_or_default());
-                    at += 1;
-                }
-                Source::Old(first) => {
-                    let run = sources
-                        .iter()
-                        .skip(at)
-                        .zip(first..)
-                        .take_while(|(source, place)| **source == Source::Old(*place));
-                    let count = run.count();
-                    writer.copy(self, first..first + count);
-                    at += count;
-                }
+        runs(sources).for_each(|run| match run {
+            Run::Old(places) => writer.copy_keys(self, places),
+            Run::New(place) => {
+                writer.push_key(invariant(changes.get(place), "a source is one of the changes"))
             }
-        }
+        });
+        runs(sources).for_each(|run| match run {
+            Run::Old(places) => writer.copy_values(self, places),
+            Run::New(place) => {
+                let (_, value) = invariant(changes.get_mut(place), "a source is one of the changes");
+                writer.push_value(value.take().unwrap_or_default());
+            }
+        });
         writer.finish()
     }
 
@@ -191,12 +225,24 @@ impl Leaf {
     }
 
     fn key(&self, place: usize) -> &[u8] {
-        let (here, _) = self.place(place);
-        invariant(self.bytes.get(wide(here.key)..wide(here.value)), "a key is among the bytes")
+        let (here, next) = self.place(place);
+        self.span(here.key..next.key)
+    }
+
+    fn span(&self, span: Range<u32>) -> &[u8] {
+        invariant(self.bytes.get(wide(span.start)..wide(span.end)), "entries are among the bytes")
+    }
+
+    /// The place of the first of some entries, and that behind the last.
+    fn bounds(&self, run: Range<usize>) -> (Place, Place) {
+        let at = |place: usize| self.places.get(place).copied().unwrap_or_default();
+        (at(run.start), at(run.end))
     }
 
     fn owned_key(&self, place: usize) -> Key {
-        invariant(Key::from_bytes(self.key(place)), "no key is empty")
+        let (here, next) = self.place(place);
+        let rest = self.bytes.get(wide(here.key)..).unwrap_or_default();
+        invariant(Key::first_of(rest, wide(next.key - here.key)), "no key is empty")
     }
 
     /// The place of an entry, and that of the next one.
@@ -207,51 +253,120 @@ impl Leaf {
     }
 }
 
-/// Room that a leaf takes, so that each of its allocations is made once and none is cut.
+/// Entries that are written together: those that stand one beside the other in the leaf before, or one of the changes.
+enum Run {
+    Old(Range<usize>),
+    New(usize),
+}
+
+fn runs(sources: &[Source]) -> impl Iterator<Item = Run> {
+    let is_next = |one: &Source, next: &Source| match (one, next) {
+        (Source::Old(one), Source::Old(next)) => one + 1 == *next,
+        _ => false,
+    };
+    sources.chunk_by(is_next).filter_map(|run| match *run.first()? {
+        Source::Old(first) => Some(Run::Old(first..first + run.len())),
+        Source::New(place) => Some(Run::New(place)),
+    })
+}
+
+/// Room that entries take in a leaf.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sizes {
     entries: usize,
-    /// Bytes of keys and short values.
-    bytes: usize,
+    /// Bytes of keys.
+    keys: usize,
+    /// Bytes of short values.
+    values: usize,
     longs: usize,
 }
 
 impl Sizes {
-    fn add_old(&mut self, (here, next): (Place, Place)) {
-        self.bytes += wide(next.key - here.key);
-        self.longs += wide(next.longs - here.longs);
-    }
+    const MOST: Self = Self { entries: MOST, keys: MOST_BYTES, values: 0, longs: MOST };
 
-    fn add_new(&mut self, (key, value): &Change) {
+    fn of((key, value): &Change) -> Self {
         let value = value.as_ref().map_or(0, Bytes::len);
         let is_long = value > SHORT;
-        self.bytes += key.as_bytes().len() + if is_long { 0 } else { value };
-        self.longs += usize::from(is_long);
+        let values = if is_long { 0 } else { value };
+        Self { entries: 1, keys: key.as_bytes().len(), values, longs: usize::from(is_long) }
+    }
+
+    fn bytes(self) -> usize {
+        self.keys + self.values
+    }
+
+    fn is_within(self, most: Self) -> bool {
+        self.entries <= most.entries && self.bytes() <= most.bytes()
+    }
+
+    /// The room in each of as few leaves as these entries need.
+    fn shared_out(self) -> Self {
+        let leaves = self.entries.div_ceil(MOST).max(self.bytes().div_ceil(MOST_BYTES));
+        let [entries, keys] = [self.entries, self.bytes()].map(|all| all.div_ceil(leaves));
+        Self { entries, keys, ..Self::default() }
+    }
+}
+
+impl Add for Sizes {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            entries: self.entries + more.entries,
+            keys: self.keys + more.keys,
+            values: self.values + more.values,
+            longs: self.longs + more.longs,
+        }
+    }
+}
+
+impl Sum for Sizes {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), Add::add)
     }
 }
 
 /// The sources of each leaf, where one leaf would have too many.
-fn pieces<'k>(sources: &[Source], key: impl Fn(Source) -> &'k [u8]) -> Vec<Range<usize>> {
+fn pieces<'k>(
+    sources: &[Source],
+    size: impl Fn(Source) -> Sizes,
+    key: impl Fn(Source) -> &'k [u8],
+) -> Vec<Range<usize>> {
     let family = |source: &Source| {
         let key = key(*source);
         key.get(..FAMILY).unwrap_or(key)
     };
-    let (mut pieces, mut open) = (Vec::new(), 0..0);
+    let (mut pieces, mut open, mut filled) = (Vec::new(), 0..0, Sizes::default());
     for run in sources.chunk_by(|one, next| family(one) == family(next)) {
+        let sizes: Sizes = run.iter().map(|source| size(*source)).sum();
         let (start, end) = (open.end, open.end + run.len());
-        if end - open.start <= MOST {
-            open.end = end;
+        if (filled + sizes).is_within(Sizes::MOST) {
+            (open.end, filled) = (end, filled + sizes);
             continue;
         }
         pieces.extend(Some(open).filter(|open| !open.is_empty()));
         // Keys that come at the end will go on coming there, so all leaves but the last are full.
         let old = run.iter().filter(|source| matches!(source, Source::Old(_))).count();
         let is_growing = run.iter().take(old).all(|source| matches!(source, Source::Old(_)));
-        let size = if is_growing { MOST } else { run.len().div_ceil(run.len().div_ceil(MOST)) };
-        pieces.extend((start..end).step_by(size).map(|from| from..end.min(from + size)));
-        open = end..end;
+        let most = if is_growing { Sizes::MOST } else { sizes.shared_out() };
+        pieces.extend(cut(start, run.iter().map(|source| size(*source)), most));
+        (open, filled) = (end..end, Sizes::default());
     }
     pieces.extend(Some(open).filter(|open| !open.is_empty()));
+    pieces
+}
+
+/// The places from a first one on, in pieces that have each so much at most.
+fn cut(first: usize, sizes: impl Iterator<Item = Sizes>, most: Sizes) -> Vec<Range<usize>> {
+    let (mut pieces, mut open, mut filled) = (Vec::new(), first..first, Sizes::default());
+    for size in sizes {
+        if !open.is_empty() && !(filled + size).is_within(most) {
+            pieces.push(open.clone());
+            (open, filled) = (open.end..open.end, Sizes::default());
+        }
+        (open.end, filled) = (open.end + 1, filled + size);
+    }
+    pieces.push(open);
     pieces
 }
 
@@ -264,27 +379,36 @@ fn bound<'k>(sources: &[Source], place: usize, key: impl Fn(Source) -> &'k [u8])
     here.get(..=common).unwrap_or(here).to_vec()
 }
 
-/// A leaf that is being written.
+/// A leaf that is being written: first its keys, then its values.
 struct Writer {
-    places: Vec<Place>,
+    places: Places,
     bytes: Vec<u8>,
     long: Vec<Bytes>,
+    /// The place behind the last entry.
+    end: Place,
 }
 
 impl Writer {
     fn with(sizes: Sizes) -> Self {
         Self {
-            places: Vec::with_capacity(sizes.entries + 1),
-            bytes: Vec::with_capacity(sizes.bytes),
+            places: Places::new(),
+            bytes: Vec::with_capacity(sizes.keys + sizes.values),
             long: Vec::with_capacity(sizes.longs),
+            end: Place { key: 0, value: narrow(sizes.keys), longs: 0 },
         }
     }
 
-    fn push(&mut self, key: &[u8], value: Bytes) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        let (longs, end) = (narrow(self.long.len()), narrow(self.bytes.len()));
-        self.places.push(Place { key: narrow(start), value: end, longs });
+    fn push_key(&mut self, (key, value): &Change) {
+        self.places.push(self.end);
+        self.bytes.extend_from_slice(key.as_bytes());
+        self.end.key = narrow(self.bytes.len());
+        match value.as_ref().map_or(0, Bytes::len) {
+            short @ ..=SHORT => self.end.value += narrow(short),
+            _ => self.end.longs += 1,
+        }
+    }
+
+    fn push_value(&mut self, value: Bytes) {
         if value.len() > SHORT {
             self.long.push(value);
         } else {
@@ -292,32 +416,31 @@ impl Writer {
         }
     }
 
-    /// Copies entries that stand one beside the other.
-    fn copy(&mut self, leaf: &Leaf, run: Range<usize>) {
-        if run.is_empty() {
-            return;
-        }
-        let (first, _) = leaf.place(run.start);
-        let (_, behind) = leaf.place(run.end - 1);
-        let (start, longs) = (narrow(self.bytes.len()), narrow(self.long.len()));
+    fn copy_keys(&mut self, leaf: &Leaf, run: Range<usize>) {
+        let (first, behind) = leaf.bounds(run.clone());
+        let end = self.end;
         let moved = |place: &Place| Place {
-            key: place.key - first.key + start,
-            value: place.value - first.key + start,
-            longs: place.longs - first.longs + longs,
+            key: place.key - first.key + end.key,
+            value: place.value - first.value + end.value,
+            longs: place.longs - first.longs + end.longs,
         };
-        let places = invariant(leaf.places.get(run), "a run of entries that are there");
+        let places = leaf.places.get(run).unwrap_or_default();
         self.places.extend(places.iter().map(moved));
-        let bytes = leaf.bytes.get(wide(first.key)..wide(behind.key));
-        self.bytes.extend_from_slice(invariant(bytes, "entries are among the bytes"));
+        self.bytes.extend_from_slice(leaf.span(first.key..behind.key));
+        self.end = moved(&behind);
+    }
+
+    fn copy_values(&mut self, leaf: &Leaf, run: Range<usize>) {
+        let (first, behind) = leaf.bounds(run);
+        self.bytes.extend_from_slice(leaf.span(first.value..behind.value));
         let long = leaf.long.get(wide(first.longs)..wide(behind.longs));
         self.long.extend_from_slice(invariant(long, "each long value is there"));
     }
 
     fn finish(mut self) -> Leaf {
-        let (key, longs) = (narrow(self.bytes.len()), narrow(self.long.len()));
-        self.places.push(Place { key, value: key, longs });
+        self.places.push(self.end);
         Leaf {
-            places: self.places.into_boxed_slice(),
+            places: self.places,
             bytes: self.bytes.into_boxed_slice().into(),
             long: self.long.into_boxed_slice(),
         }

@@ -1,10 +1,10 @@
 //! A persistent ordered map: the state of a tenant in memory.
 //!
 //! A version of the map is a reference to its root, and versions share what they have in common. It is a B+ tree whose
-//! leaves hold their keys and short values one after the other in one allocation: a leaf is not changed but written anew,
-//! which is one copy of some two thousand bytes, without an allocation or a count for each entry. All changes of a batch
-//! are applied in one walk in the order of the keys, so each leaf is written once for a batch. A branch that no other
-//! version has is changed in place.
+//! leaves hold their keys, and behind them their short values, in one allocation: a leaf is not changed but written anew,
+//! which is one copy of two to eight thousand bytes, without an allocation or a count for each entry; and values that are
+//! read one after the other stand one after the other. All changes of a batch are applied in one walk in the order of the
+//! keys, so each leaf is written once for a batch. A branch that no other version has is changed in place.
 
 mod branch;
 mod leaf;

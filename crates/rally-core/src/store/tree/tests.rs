@@ -7,13 +7,14 @@ use crate::store::Space;
 
 type Model = BTreeMap<Key, Bytes>;
 
-/// A key of one of three families, and a value that may be short or long.
+/// A key of one of three families, and a value that may be short or long, so that leaves are full of entries or of bytes.
 fn change() -> impl Strategy<Value = Change> {
     let key = (0u8..3, 0u16..400)
         .prop_map(|(family, number)| Key::new(Space(7)).byte(family).bytes(&number.to_be_bytes()));
     let value = prop_oneof![
         2 => Just(None),
-        5 => (0usize..200).prop_map(|length| Some(Bytes::from(vec![b'v'; length]))),
+        3 => (0usize..200).prop_map(|length| Some(Bytes::from(vec![b'v'; length]))),
+        2 => (0usize..1_100).prop_map(|length| Some(Bytes::from(vec![b'v'; length]))),
     ];
     (key, value)
 }
@@ -34,11 +35,18 @@ fn all() -> KeyRange {
     KeyRange::prefix(&Key::new(Space(7)))
 }
 
-/// The entries of each leaf.
+/// The entries of each leaf, none of which has too much.
 fn leaves(tree: &Tree) -> Vec<usize> {
     fn visit(node: &Node, found: &mut Vec<usize>) {
         match node {
-            Node::Leaf(leaf) => found.push(leaf.len()),
+            Node::Leaf(leaf) => {
+                let (entries, bytes) = leaf.room();
+                assert!(
+                    (1..=leaf::MOST).contains(&entries) && bytes <= leaf::MOST_BYTES,
+                    "{entries}, {bytes}"
+                );
+                found.push(entries);
+            }
             Node::Branch(branch) => {
                 assert!((1..=FANOUT).contains(&branch.len()), "{} children", branch.len());
                 branch.within(Bounds { start: b"", end: None }).for_each(|child| visit(child, found));
@@ -70,7 +78,7 @@ proptest! {
         }
         let ranges = [all(), all().from(from.0.clone()), all().until(until.0.clone()), all().from(from.0).until(until.0)];
         for (tree, model) in &versions {
-            prop_assert!(leaves(tree).iter().all(|length| (1..=leaf::MOST).contains(length)));
+            prop_assert_eq!(leaves(tree).iter().sum::<usize>(), model.len());
             for range in &ranges {
                 let inside = |entry: &Entry| {
                     *range.start() <= entry.key && range.end().is_none_or(|end| entry.key < *end)
@@ -108,6 +116,16 @@ fn keys_that_come_at_the_end_fill_their_leaves_also_between_other_families() {
     let leaves = leaves(&tree);
     let full = leaves.iter().filter(|length| **length == leaf::MOST).count();
     assert!(full + 10 > leaves.len(), "{full} of {} leaves are full", leaves.len());
+}
+
+#[test]
+fn values_that_come_at_the_end_fill_their_leaves_by_their_bytes() {
+    let mut tree = Tree::default();
+    for number in 0..1_000 {
+        tree.apply(vec![(key(0, number), Some(Bytes::from(vec![b'v'; 500])))]);
+    }
+    let entry = 500 + key(0, 0).as_bytes().len();
+    assert!(leaves(&tree).iter().rev().skip(1).all(|entries| *entries == leaf::MOST_BYTES / entry));
 }
 
 #[test]
