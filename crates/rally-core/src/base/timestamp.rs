@@ -56,39 +56,54 @@ impl Timestamp {
         Self::from_micros(self.0.saturating_add(micros))
     }
 
-    /// The written form.
-    pub(crate) fn text(self) -> [u8; 27] {
+    /// Writes the written form where it is to stand.
+    #[inline]
+    pub(crate) fn write(self, text: &mut [u8; 27]) {
         let (year, month, day) = civil(self.0.div_euclid(86_400_000_000));
         let micros = self.0.rem_euclid(86_400_000_000);
         let (seconds, micros) = (small(micros / 1_000_000), small(micros % 1_000_000));
-        let ([y1, y2], [y3, y4]) = (digits(year / 100), digits(year % 100));
-        let ([m1, m2], [d1, d2]) = (digits(month), digits(day));
-        let ([h1, h2], [n1, n2], [s1, s2]) =
-            (digits(seconds / 3_600), digits(seconds / 60 % 60), digits(seconds % 60));
-        let ([f1, f2], [f3, f4], [f5, f6]) =
-            (digits(micros / 10_000), digits(micros / 100 % 100), digits(micros % 100));
-        #[rustfmt::skip]
-        let text = [
-            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.',
-            f1, f2, f3, f4, f5, f6, b'Z',
-        ];
-        text
+        *text = *b"0000-00-00T00:00:00.000000Z";
+        put::<0>(text, year / 100);
+        put::<2>(text, year % 100);
+        put::<5>(text, month);
+        put::<8>(text, day);
+        put::<11>(text, seconds / 3_600);
+        put::<14>(text, seconds / 60 % 60);
+        put::<17>(text, seconds % 60);
+        put::<20>(text, micros / 10_000);
+        put::<22>(text, micros / 100 % 100);
+        put::<24>(text, micros % 100);
     }
+}
+
+/// Puts the two digits of a number below a hundred at a place of a text.
+#[inline]
+fn put<const PLACE: usize>(text: &mut [u8; 27], number: u32) {
+    let two = text.get_mut(PLACE..).and_then(|rest| rest.first_chunk_mut());
+    *invariant(two, "each place is within the text") = digits(number);
 }
 
 /// The proleptic Gregorian date of a day counted from 1970-01-01, in the years 0000 to 9999.
 ///
-/// The arithmetic is Howard Hinnant's `civil_from_days`, begun one era of 400 years early so that no number is
-/// negative.
+/// The arithmetic is that of Cassio Neri and Lorenz Schneider, "Euclidean affine functions and their application to calendar
+/// algorithms" (2022), where each step waits for few before; begun one era of 400 years early so that no number is negative.
 fn civil(days: i64) -> (u32, u32, u32) {
-    let shifted = small(days + 719_468 + 146_097);
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + u32::from(month <= 2) - 400, month, day)
+    let quarters = 4 * small(days + 719_468 + 146_097) + 3;
+    let (century, day_of_century) = (quarters / 146_097, quarters % 146_097 / 4);
+    let product = 2_939_745 * u64::from(4 * day_of_century + 3);
+    let (year_of_century, day_of_year) = (small_part(product >> 32), small_part(product) / 2_939_745 / 4);
+    let months = 2_141 * day_of_year + 197_913;
+    let (month, day) = (months >> 16, (months & 0xFFFF) / 2_141 + 1);
+    // The year begins in March.
+    let is_next_year = day_of_year >= 306;
+    let month = if is_next_year { month - 12 } else { month };
+    (100 * century + year_of_century + u32::from(is_next_year) - 400, month, day)
+}
+
+/// The low 32 bits of a number.
+fn small_part(number: u64) -> u32 {
+    let [a, b, c, d, ..] = number.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// A number that fits 32 bits, whose arithmetic is quicker.
@@ -118,13 +133,16 @@ const DIGITS: [[u8; 2]; 100] = {
 };
 
 /// The two decimal digits of a number below a hundred.
+#[inline]
 fn digits(number: u32) -> [u8; 2] {
     *invariant(usize::try_from(number).ok().and_then(|number| DIGITS.get(number)), "a number below a hundred")
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.text()))
+        let mut text = [0; 27];
+        self.write(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
     }
 }
 

@@ -53,13 +53,12 @@ impl<'o> Room<'o> {
         self.at += texts.at;
     }
 
-    /// Lets something be appended to the buffer itself; there is as much room behind it as before.
+    /// Lets something be appended to the buffer itself, and moves it to its place; there is as much room behind it as before.
     pub(crate) fn append<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
-        let left = self.out.len() - self.at;
-        self.out.truncate(self.at);
+        let end = self.out.len();
         write(self.out)?;
-        self.at = self.out.len();
-        add_zeros(self.out, left);
+        self.out.copy_within(end.., self.at);
+        self.at += self.out.len() - end;
         Ok(())
     }
 
@@ -98,6 +97,18 @@ impl Texts<'_> {
         let place = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut());
         *invariant(place, "room is made for all that is written") = *bytes;
         self.at += length;
+    }
+
+    /// The place of the next `N` bytes, for a text that is made where it is to stand: a copy of what was put together from
+    /// smaller parts would have to wait for each of them.
+    ///
+    /// # Panics
+    /// Panics if there is less room.
+    #[inline]
+    pub(crate) fn place<const N: usize>(&mut self) -> &mut [u8; N] {
+        let place = self.bytes.get_mut(self.at..).and_then(|rest| rest.first_chunk_mut());
+        self.at += N;
+        invariant(place, "room is made for all that is written")
     }
 
     #[inline]

@@ -238,10 +238,16 @@ impl Places<'_> {
     fn lead_to(&self, end: usize) -> bool {
         match self {
             Places::Two(places) => {
-                let numbers = || places.iter().map(|place| u16::from_le_bytes(*place));
-                numbers().is_sorted()
-                    && numbers().next() == Some(0)
-                    && numbers().next_back().map(usize::from) == Some(end)
+                // All of them are compared, which the processor does several at a time where none decides about the next.
+                let number = |place: &[u8; 2]| u16::from_le_bytes(*place);
+                let behind = places.get(1..).unwrap_or_default();
+                let falls = places
+                    .iter()
+                    .zip(behind)
+                    .fold(false, |falls, (here, next)| falls | (number(next) < number(here)));
+                !falls
+                    && places.first().map(number) == Some(0)
+                    && places.last().map(number).map(usize::from) == Some(end)
             }
             Places::Four(places) => {
                 let numbers = || places.iter().map(wide);

@@ -77,18 +77,21 @@ pub(crate) const LONGEST_TEXT: usize = 38;
 /// The places of a UUID's digits in its JSON text: of each four bytes, those of the first four digits and of the others.
 const PLACES: [[usize; 2]; 4] = [[1, 5], [10, 15], [20, 25], [29, 33]];
 
+#[inline]
 fn write_uuid(uuid: Uuid, room: &mut Room<'_>) {
-    let mut text = *b"\"________-____-____-____-____________\"";
-    let (words, _) = uuid.as_bytes().as_chunks();
-    for (word, places) in words.iter().zip(PLACES) {
-        let digits = hexadecimal(u32::from_be_bytes(*word));
-        let (halves, _) = digits.as_chunks::<4>();
-        for (half, place) in halves.iter().zip(places) {
-            let four = text.get_mut(place..).and_then(|rest| rest.first_chunk_mut());
-            *invariant(four, "each place is within the text") = *half;
+    room.write(|texts| {
+        let text = texts.place();
+        *text = *b"\"________-____-____-____-____________\"";
+        let (words, _) = uuid.as_bytes().as_chunks();
+        for (word, places) in words.iter().zip(PLACES) {
+            let digits = hexadecimal(u32::from_be_bytes(*word));
+            let (halves, _) = digits.as_chunks::<4>();
+            for (half, place) in halves.iter().zip(places) {
+                let four = text.get_mut(place..).and_then(|rest| rest.first_chunk_mut());
+                *invariant(four, "each place is within the text") = *half;
+            }
         }
-    }
-    room.write(|texts| texts.put(&text, text.len()));
+    });
 }
 
 /// The eight hexadecimal digits of a number, all made at once: each half of a byte gets a byte of its own, to which the
@@ -103,11 +106,13 @@ fn hexadecimal(number: u32) -> [u8; 8] {
     (halves + 0x3030_3030_3030_3030 + letters * letter).to_be_bytes()
 }
 
+#[inline]
 fn write_instant(instant: Timestamp, room: &mut Room<'_>) {
-    let mut text = [b'"'; 29];
-    *invariant(text.get_mut(1..).and_then(|rest| rest.first_chunk_mut()), "29 bytes have 27 within") =
-        instant.text();
-    room.write(|texts| texts.put(&text, text.len()));
+    room.write(|texts| {
+        let [first, text @ .., last] = texts.place::<29>();
+        (*first, *last) = (b'"', b'"');
+        instant.write(text);
+    });
 }
 
 #[cfg(test)]
