@@ -113,7 +113,7 @@ impl Service<Request> for Lifecycle {
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        request.extensions_mut().insert(Stopping(self.0.is_stopping.subscribe()));
+        request.extensions_mut().insert(Stopping::of_server(self.0.is_stopping.subscribe()));
         match self.0.router.get() {
             Some(router) if request.uri().path() != READINESS || self.is_ready() => {
                 Either::Right(router.clone().call(request))

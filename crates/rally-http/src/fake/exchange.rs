@@ -23,6 +23,7 @@ use super::{
 use crate::{
     listener::Connection,
     problem::{Failure, Problem},
+    stopping::Stopping,
 };
 
 const X_RALLY_FAULT: HeaderName = HeaderName::from_static("x-rally-fault");
@@ -74,8 +75,11 @@ pub(super) async fn exchange(fake: &Shared, world: &World, request: Request) -> 
 }
 
 /// Asks the router of the API, which answers by the tenant's app.
-async fn ask(fake: &Shared, world: &World, request: Request) -> Response {
-    world.live().app.clone().answering(fake.api.clone().oneshot(request)).await.into_response()
+async fn ask(fake: &Shared, world: &World, mut request: Request) -> Response {
+    let (app, replaced) = world.answering();
+    let stopping: Stopping = request.extensions_mut().remove().unwrap_or_default();
+    request.extensions_mut().insert(stopping.or_of_tenant(replaced));
+    app.answering(fake.api.clone().oneshot(request)).await.into_response()
 }
 
 /// The credential of a request, as far as faults tell one from another.

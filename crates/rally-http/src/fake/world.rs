@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
+    fmt, mem,
     sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
@@ -9,7 +9,7 @@ use rally_core::{
     ApiKeyDraft, Clock, Code, Engine, Entropy, Environment, Error, Scope, Scopes, Session, TenantDraft,
     TenantId, TenantUpdate, Timestamp, store::MemoryStore,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::{
@@ -63,6 +63,8 @@ pub(crate) struct Live {
     pub(crate) engine: Engine,
     pub(crate) app: App,
     store: Arc<MemoryStore>,
+    /// Becomes true when another takes its place, for requests that wait for a change of this one.
+    is_former: watch::Sender<bool>,
 }
 
 /// The records and the clock of a tenant as they were.
@@ -143,6 +145,12 @@ impl World {
 
     pub(crate) fn live(&self) -> Arc<Live> {
         Arc::clone(&self.live.read())
+    }
+
+    /// The app that answers at present, and what tells when another takes its place.
+    pub(crate) fn answering(&self) -> (App, watch::Receiver<bool>) {
+        let live = self.live();
+        (live.app.clone(), live.is_former.subscribe())
     }
 
     /// A session of the fake itself.
@@ -235,7 +243,8 @@ impl World {
     fn replace(&self, store: MemoryStore) {
         let live = Live::on(store, &self.lobby, &self.clock, &self.entropy);
         live.engine.deliveries().note(self.tenant);
-        *self.live.write() = Arc::new(live);
+        let former = mem::replace(&mut *self.live.write(), Arc::new(live));
+        former.is_former.send_replace(true);
         self.stirred.notify_one();
     }
 }
@@ -249,7 +258,7 @@ impl Live {
         let clock: Arc<dyn Clock> = Arc::<TenantClock>::clone(clock);
         let environment = Environment { clock, entropy: Arc::clone(entropy) };
         let engine = lobby.engine().beside(Arc::<MemoryStore>::clone(&store), environment);
-        Self { app: lobby.beside(engine.clone()), engine, store }
+        Self { app: lobby.beside(engine.clone()), engine, store, is_former: watch::Sender::new(false) }
     }
 }
 

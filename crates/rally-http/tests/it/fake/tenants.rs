@@ -1,5 +1,7 @@
 //! Tenants that are made, filled, kept, forked and dropped.
 
+use std::{sync::mpsc, thread, time::Duration};
+
 use rally_core::Query;
 use rally_http::testing::{Fake, Seed, StartClock};
 use serde_json::json;
@@ -75,10 +77,35 @@ fn a_reset_brings_back_the_beginning_with_its_keys_and_its_seed() {
     let made = control(&fake, "POST", "/tenants", body).is(201).json();
     let looms = fake.tenants().find("looms").unwrap();
     api(&looms, "POST", "/contacts", &contact("ada")).is(201);
-    looms.advance(std::time::Duration::from_secs(60)).unwrap();
+    looms.advance(Duration::from_secs(60)).unwrap();
     let reset = control(&fake, "POST", "/tenants/looms/reset", "").is(200).json();
     assert_eq!((&reset["keys"], &reset["clock"]["now"]), (&made["keys"], &made["clock"]["now"]));
     assert_eq!(contacts(&looms), 40);
+}
+
+#[test]
+fn whoever_waits_for_a_change_of_a_tenant_hears_of_its_reset() {
+    let fake = Fake::builder().tenant("acme").tenant("looms").start().unwrap();
+    let (first, heard) = mpsc::channel();
+    for (slug, wait) in [("acme", 20), ("looms", 30)] {
+        let (tenant, first) = (fake.tenants().find(slug).unwrap(), first.clone());
+        thread::spawn(move || {
+            let answer = api(&tenant, "GET", &format!("/sync/changes?after=0&wait={wait}"), "");
+            drop(first.send((slug, answer)));
+        });
+    }
+    // Again and again, as nobody knows when it has begun to wait.
+    let (slug, answer) = loop {
+        fake.tenants().find("looms").unwrap().reset();
+        if let Ok(heard) = heard.recv_timeout(Duration::from_millis(20)) {
+            break heard;
+        }
+    };
+    assert_eq!(
+        (slug, answer.is(200).body.as_str()),
+        ("looms", "[]"),
+        "it hears before the one who waits for less"
+    );
 }
 
 #[test]
@@ -88,7 +115,7 @@ fn snapshots_bring_back_records_keys_and_clock() {
     let kept = control(&fake, "POST", "/tenants/acme/snapshot", r#"{"name":"one"}"#).is(201).json();
     assert_eq!(kept["name"], "one");
     let before = fake.now();
-    fake.advance(std::time::Duration::from_hours(1)).unwrap();
+    fake.advance(Duration::from_hours(1)).unwrap();
     api(&fake, "POST", "/contacts", &contact("bob")).is(201);
     let made = api(&fake, "POST", "/api-keys", r#"{"name":"later"}"#).is(201).json();
     control(&fake, "POST", "/tenants/acme/restore", r#"{"name":"one"}"#).is(200);
@@ -134,7 +161,7 @@ fn a_fork_has_the_records_and_is_independent() {
     api(&branch, "DELETE", &format!("/contacts/{}", one["id"].as_str().unwrap()), "").is(200);
     api(&fake, "POST", "/contacts", &contact("ada")).is(201);
     assert_eq!((contacts(&fake), contacts(&branch)), (41, 39));
-    branch.advance(std::time::Duration::from_secs(1)).unwrap();
+    branch.advance(Duration::from_secs(1)).unwrap();
     assert_ne!(branch.now(), fake.now());
     with_key(&branch, fake.api_key(), "GET", "/contacts", "").is(200);
     let host = format!("Host: branch.localhost\r\nX-Api-Key: {}\r\n", fake.api_key());
