@@ -79,13 +79,14 @@ pub use engine::{
 };
 pub use resources::{
     Activity, ActivityDraft, ActivityStatus, ActivityType, ActivityUpdate, Answered, ApiKey, ApiKeyDraft,
-    ApiKeyUpdate, Attempted, AuditEntry, Backup, BackupFile, BackupSource, BackupTarget, Bant, BantUpdate,
-    CallDirection, Claim, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft, ContactUpdate,
-    CopyMode, CourierLimits, Criterion, CriterionUpdate, CurrencySum, Damage, Deal, DealDraft, DealStatus,
-    DealUpdate, Deliveries, Delivery, DeliveryMessage, DeliveryOrder, DeliveryQuery, DeliveryStatus, Event,
-    EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LastBackup, LifecycleStage, NewApiKey,
-    OutboxFigures, Password, Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate,
-    Priority, RestoredTenant, RetryAfter, Settings, SettingsUpdate, StageForecast, StageMove, StageOutcome,
-    StoreCheck, Sum, Tenant, TenantDraft, TenantFile, TenantHandle, TenantImport, TenantParts, TenantUpdate,
-    User, UserDraft, UserUpdate, Webhook, WebhookDeliveries, WebhookDraft, WebhookUpdate, WebhookUrl,
+    ApiKeyText, ApiKeyUpdate, Attempted, AuditEntry, Backup, BackupFile, BackupSource, BackupTarget, Bant,
+    BantUpdate, CallDirection, Claim, Company, CompanyDraft, CompanyUpdate, Contact, ContactDraft,
+    ContactUpdate, CopyMode, CourierLimits, Criterion, CriterionUpdate, CurrencySum, Damage, Deal, DealDraft,
+    DealStatus, DealUpdate, Deliveries, Delivery, DeliveryMessage, DeliveryOrder, DeliveryQuery,
+    DeliveryStatus, Event, EventFilter, Finished, ForbiddenAddress, Forecast, ImportedTenant, LastBackup,
+    LifecycleStage, NewApiKey, OutboxFigures, Password, Pipeline, PipelineDraft, PipelineStage,
+    PipelineStageDraft, PipelineUpdate, Priority, RestoredTenant, RetryAfter, Settings, SettingsUpdate,
+    StageForecast, StageMove, StageOutcome, StoreCheck, Sum, Tenant, TenantDraft, TenantFile, TenantHandle,
+    TenantImport, TenantParts, TenantUpdate, User, UserDraft, UserUpdate, Webhook, WebhookDeliveries,
+    WebhookDraft, WebhookUpdate, WebhookUrl,
 };

@@ -25,10 +25,14 @@ const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-repl
 /// Bytes of the JSON of a record, on the large side: a body that fits at once is never moved.
 const RECORD_BYTES: usize = 900;
 
+/// Headers of most responses with a body, those of the middleware among them.
+const HEADERS: usize = 12;
+
 /// A response with this JSON.
 pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
+    *response.headers_mut() = HeaderMap::with_capacity(HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -9,7 +9,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     http::{HeaderMap, HeaderName, HeaderValue, header},
 };
-use rally_core::{ApiKey, Code, Error, Session, TenantId, Trace, schema::Allowance};
+use rally_core::{ApiKeyText, Code, Error, Session, TenantId, Trace, schema::Allowance};
 
 use crate::{
     anonymous::Passage,
@@ -37,8 +37,10 @@ pub(crate) struct Claim {
 
 /// The credential of a request.
 enum Credential {
-    ApiKey(String),
+    ApiKey(ApiKeyText),
     Token(String),
+    /// A text that is found wrong without asking the store.
+    Malformed,
     /// No credential, or one that cannot be trusted.
     None,
 }
@@ -47,28 +49,25 @@ impl Credential {
     /// The text that the store is asked for; `None` for one that is found wrong without asking.
     fn to_look_up(&self) -> Option<&str> {
         match self {
-            Self::ApiKey(key) if ApiKey::is_key_text(key) => Some(key),
-            Self::Token(token) if Tokens::is_token_text(token) => Some(token),
-            _ => None,
+            Self::ApiKey(key) => Some(key.as_str()),
+            Self::Token(token) => Some(token),
+            Self::Malformed | Self::None => None,
         }
     }
 
     /// The reason for which it opens nothing.
     fn failure(&self) -> AuthFailure {
-        match (self, self.to_look_up()) {
-            (Self::None, _) => AuthFailure::Missing,
-            (_, None) => AuthFailure::Malformed,
-            (_, Some(_)) => AuthFailure::Unknown,
+        match self {
+            Self::None => AuthFailure::Missing,
+            Self::Malformed => AuthFailure::Malformed,
+            Self::ApiKey(_) | Self::Token(_) => AuthFailure::Unknown,
         }
     }
 
     /// The party that it is looked up for: each credential takes turns with the others.
     fn party(&self) -> Party {
         let mut hasher = DefaultHasher::new();
-        match self {
-            Self::ApiKey(text) | Self::Token(text) => text.hash(&mut hasher),
-            Self::None => {}
-        }
+        self.to_look_up().hash(&mut hasher);
         Party::Stranger(hasher.finish())
     }
 }
@@ -77,9 +76,9 @@ impl Claim {
     /// The tenant that the credential names by its text alone. It need not open anything.
     pub(crate) fn credential_tenant(&self) -> Option<TenantId> {
         match &self.credential {
-            Credential::ApiKey(key) => ApiKey::tenant_of(key),
+            Credential::ApiKey(key) => Some(key.tenant()),
             Credential::Token(token) => Tokens::tenant_of(token),
-            Credential::None => None,
+            Credential::Malformed | Credential::None => None,
         }
     }
 }
@@ -175,9 +174,9 @@ impl App {
 
     fn authenticate(&self, claim: &Claim) -> Result<Session, Error> {
         let session = match &claim.credential {
-            Credential::ApiKey(key) => self.engine().authenticate(key)?,
+            Credential::ApiKey(key) => self.engine().authenticate_key(key)?,
             Credential::Token(token) => self.tokens().open(token)?,
-            Credential::None => return Err(Error::unauthorized()),
+            Credential::Malformed | Credential::None => return Err(Error::unauthorized()),
         };
         match &claim.tenant {
             Some(name) if !name.eq_ignore_ascii_case(&session.tenant().slug) => Err(Error::unauthorized()),
@@ -218,14 +217,15 @@ fn credential(headers: &HeaderMap) -> Credential {
     if !is_single(&X_API_KEY) || !is_single(&header::AUTHORIZATION) {
         return Credential::None;
     }
-    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).ok();
-    match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
-        (Some(key), _) => text(key).map_or(Credential::None, Credential::ApiKey),
-        (None, Some(authorization)) => match text(authorization).as_deref().and_then(bearer) {
-            Some(token) => Credential::Token(token.to_owned()),
-            None => Credential::None,
-        },
-        (None, None) => Credential::None,
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if headers.contains_key(X_API_KEY) {
+        let Some(key) = text(&X_API_KEY) else { return Credential::None };
+        return ApiKeyText::parse(key).map_or(Credential::Malformed, Credential::ApiKey);
+    }
+    match text(&header::AUTHORIZATION).and_then(bearer) {
+        Some(token) if Tokens::is_token_text(token) => Credential::Token(token.to_owned()),
+        Some(_) => Credential::Malformed,
+        None => Credential::None,
     }
 }
 

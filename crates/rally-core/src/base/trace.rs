@@ -1,5 +1,7 @@
 use std::{fmt, str::FromStr};
 
+use super::hexadecimal;
+
 /// The place of a request in a trace (W3C Trace Context): what follows from the request, such as the delivery of an event,
 /// names it, so that a reader of traces finds them together.
 ///
@@ -83,10 +85,6 @@ fn bytes<const N: usize>(text: &str) -> Result<[u8; N], NotATrace> {
         *place = u8::from_str_radix(pair, 16).map_err(|_| NotATrace)?;
     }
     Ok(bytes)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Display for Trace {

@@ -6,14 +6,14 @@ use std::{fmt, sync::LazyLock};
 use super::{
     administrators::{self, key},
     audit, define,
-    key_text::{self, KeyParts, Secret},
+    key_text::{self, Secret},
 };
 use crate::{
-    base::{Error, Id, Kind, Scope, Scopes, TenantId, Timestamp, limits},
+    base::{Error, Id, Kind, Scope, Scopes, Timestamp, limits},
     engine::{
         codec::Slot,
         schema::{
-            self, Body, Member, Model, Record, Resource, Row, Rule, quote, read_bool, read_stored, stored,
+            self, Body, Member, Model, Record, Resource, Row, Rule, parse_stored, quote, read_bool, stored,
             unquote,
         },
         session::{Caller, Collection, JsonCollection, Session, Verbs, WriteOptions, resource},
@@ -142,9 +142,9 @@ impl StoredKey {
     pub(super) fn read(key: &Record<'_>) -> Result<Self, Error> {
         let instant = |slot| match key.slot(slot) {
             [] => Ok(None),
-            json => read_stored(json, "an instant of a key").map(Some),
+            json => parse_stored(json, "an instant of a key").map(Some),
         };
-        let scopes: Scopes = read_stored(key.slot(key::SCOPES), "scopes")?;
+        let scopes: Scopes = parse_stored(key.slot(key::SCOPES), "the scopes of a key")?;
         Ok(Self {
             name: unquote(key.slot(NAME))?,
             scope: scopes.highest(),
@@ -168,38 +168,6 @@ impl StoredKey {
     /// True when its use was last noted so long ago that it is to be noted again.
     pub(super) fn is_use_behind(&self, now: Timestamp) -> bool {
         self.last_used_at.is_none_or(|last| last.plus_micros(LAST_USED_GRAIN_MICROS) <= now)
-    }
-}
-
-impl ApiKey {
-    /// True when a text has the form of a key, check digits included. Any other text is refused without asking the store.
-    ///
-    /// ```
-    /// # use rally_core::*;
-    /// # let engine = Engine::new(store::MemoryStore::new());
-    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
-    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
-    /// assert!(ApiKey::is_key_text(&made.key) && !ApiKey::is_key_text("rk_live_guessed"));
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub fn is_key_text(text: &str) -> bool {
-        KeyParts::of(text).is_some()
-    }
-
-    /// The tenant that a key names, by its text alone; `None` for a text that is no key. The key need not open anything.
-    ///
-    /// ```
-    /// # use rally_core::*;
-    /// # let engine = Engine::new(store::MemoryStore::new());
-    /// # let acme = engine.create_tenant(&TenantDraft::new("acme"))?.trusted_session("docs")?;
-    /// let made = acme.api_keys().mint(&ApiKeyDraft::new("report"))?;
-    /// assert_eq!(ApiKey::tenant_of(&made.key), Some(acme.tenant().id));
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[must_use]
-    pub fn tenant_of(text: &str) -> Option<TenantId> {
-        KeyParts::of(text).map(|parts| parts.tenant)
     }
 }
 

@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     TenantFile, TenantParts,
-    tenant_files::hexadecimal,
     tenants::{are_any, enlist},
 };
 use crate::{
-    base::{Code, Error, Faults, TenantId, Timestamp},
+    base::{Code, Error, Faults, TenantId, Timestamp, hexadecimal},
     engine::{
         archive::{self, Contents, Filling, Selection},
         codec::{self, FileHeadV1, HeadV1},

@@ -6,7 +6,7 @@ use super::{
     ApiKey, User,
     api_keys::StoredKey,
     audit,
-    key_text::{self, KeyParts},
+    key_text::ApiKeyText,
     users::{self, Account},
 };
 use crate::{
@@ -41,17 +41,24 @@ impl Engine {
     /// [`Code::Unauthorized`] for any text that is not a key that works now, always with the same words;
     /// [`Code::Unavailable`] when the store cannot answer.
     pub fn authenticate(&self, key: &str) -> Result<Session, Error> {
-        let parts = KeyParts::of(key).ok_or_else(Error::unauthorized)?;
-        let lookup = self.lookup(parts.tenant)?;
+        self.authenticate_key(&ApiKeyText::parse(key).ok_or_else(Error::unauthorized)?)
+    }
+
+    /// [`authenticate`](Self::authenticate), by a key whose text was read before.
+    ///
+    /// # Errors
+    /// [`Code::Unauthorized`], always with the same words; [`Code::Unavailable`] when the store cannot answer.
+    pub fn authenticate_key(&self, key: &ApiKeyText) -> Result<Session, Error> {
+        let lookup = self.lookup(key.tenant())?;
         let view = lookup.view()?;
-        let rate_seen = self.see_rate(view.snapshot(), || spaces::record(Kind::ApiKey, parts.id))?;
-        let row = found(view.records::<ApiKey>().row(Id::from_uuid(parts.id)))?;
+        let rate_seen = self.see_rate(view.snapshot(), || spaces::record(Kind::ApiKey, key.id()))?;
+        let row = found(view.records::<ApiKey>().row(Id::from_uuid(key.id())))?;
         let (now, stored) = (self.clock().now(), StoredKey::read(&row.record()?)?);
-        if !stored.has_hash(&key_text::hash(parts.hashed)) || !stored.works(now) {
+        if !stored.has_hash(&key.hash()) || !stored.works(now) {
             return Err(Error::unauthorized());
         }
         let is_behind = stored.is_use_behind(now);
-        let caller = Caller::ApiKey { id: parts.id, name: stored.name };
+        let caller = Caller::ApiKey { id: key.id(), name: stored.name };
         let session = Session::open(self.clone(), lookup.tenant_shared(), caller, stored.scope);
         Ok(session.until(stored.expires_at).with_unnoted_use(is_behind).with_rate_seen(rate_seen))
     }

@@ -38,6 +38,7 @@ pub use contacts::{Contact, ContactDraft, ContactUpdate, LifecycleStage};
 pub use copies::CopyMode;
 pub use deals::{Deal, DealDraft, DealStatus, DealUpdate, StageMove};
 pub use forecast::{CurrencySum, Forecast, StageForecast, Sum};
+pub use key_text::ApiKeyText;
 pub use last_backup::LastBackup;
 pub use pipelines::{
     Pipeline, PipelineDraft, PipelineStage, PipelineStageDraft, PipelineUpdate, StageOutcome,

@@ -11,7 +11,7 @@ use super::{
     tenants::{self, SETTINGS},
 };
 use crate::{
-    base::{Code, Error, Id, Kind, TenantId, Timestamp},
+    base::{Code, Error, Id, Kind, TenantId, Timestamp, hexadecimal},
     engine::{
         archive::{self, Contents, Filling, OutboxPart, Selection},
         codec::FileHeadV1,
@@ -332,9 +332,4 @@ fn under_another_id() -> Selection {
         without_answers: true,
         ..Selection::default()
     }
-}
-
-/// A digest in hexadecimal digits.
-pub(super) fn hexadecimal(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

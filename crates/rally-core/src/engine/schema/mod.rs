@@ -25,8 +25,8 @@ pub(crate) use self::{
     record::{NULL, Record},
     resource::sealed::Sealed,
     rule::{
-        InputValue, UNSEEN, ValueFaults, array, fold_domain, fold_email, object, plain, quote, read_bool,
-        read_stored, reference_id, text_of, unquote,
+        InputValue, UNSEEN, ValueFaults, array, fold_domain, fold_email, object, parse_stored, plain, quote,
+        read_bool, read_stored, reference_id, text_of, unquote,
     },
     slots::Slots,
 };

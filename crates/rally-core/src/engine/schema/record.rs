@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::member::ValueSource;
 use crate::{
-    base::{RecordNumber, TenantId, Timestamp, invariant},
+    base::{RecordNumber, TenantId, Timestamp, eight_digits, invariant},
     engine::codec::{RecordParts, Room, Slot},
     store::StoreError,
 };
@@ -84,7 +84,7 @@ fn write_uuid(uuid: Uuid, room: &mut Room<'_>) {
         *text = *b"\"________-____-____-____-____________\"";
         let (words, _) = uuid.as_bytes().as_chunks();
         for (word, places) in words.iter().zip(PLACES) {
-            let digits = hexadecimal(u32::from_be_bytes(*word));
+            let digits = eight_digits(u32::from_be_bytes(*word));
             let (halves, _) = digits.as_chunks::<4>();
             for (half, place) in halves.iter().zip(places) {
                 let four = text.get_mut(place..).and_then(|rest| rest.first_chunk_mut());
@@ -92,18 +92,6 @@ fn write_uuid(uuid: Uuid, room: &mut Room<'_>) {
             }
         }
     });
-}
-
-/// The eight hexadecimal digits of a number, all made at once: each half of a byte gets a byte of its own, to which the
-/// distance of its digit is added, of which that of a letter is greater.
-fn hexadecimal(number: u32) -> [u8; 8] {
-    let mut halves = u64::from(number);
-    halves = ((halves << 16) | halves) & 0x0000_FFFF_0000_FFFF;
-    halves = ((halves << 8) | halves) & 0x00FF_00FF_00FF_00FF;
-    halves = ((halves << 4) | halves) & 0x0F0F_0F0F_0F0F_0F0F;
-    let letters = ((halves + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
-    let letter = u64::from(b'a' - b'0' - 10);
-    (halves + 0x3030_3030_3030_3030 + letters * letter).to_be_bytes()
 }
 
 #[inline]

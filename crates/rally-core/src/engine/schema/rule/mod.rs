@@ -10,7 +10,7 @@ mod text;
 mod value_faults;
 mod word;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, str::FromStr};
 
 use serde::Deserialize;
 
@@ -193,6 +193,15 @@ pub(crate) fn plain(stored: &[u8]) -> Option<&str> {
 /// [`StoreError::Corrupt`] when it is no such value, also when there is none.
 pub(crate) fn read_stored<'a, T: Deserialize<'a>>(stored: &'a [u8], what: &str) -> Result<T, StoreError> {
     serde_json::from_slice(stored).map_err(|error| StoreError::Corrupt { what: format!("{what}: {error}") })
+}
+
+/// Reads the value that is written as a plain string, without what it takes to read any JSON.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is no such value, also when there is none.
+pub(crate) fn parse_stored<T: FromStr>(stored: &[u8], what: &str) -> Result<T, StoreError> {
+    let value = plain(stored).and_then(|text| text.parse().ok());
+    value.ok_or_else(|| StoreError::Corrupt { what: format!("{what}: it cannot be read") })
 }
 
 /// Text of the JSON string that a rule has just made.
