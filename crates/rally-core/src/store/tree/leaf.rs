@@ -235,13 +235,16 @@ impl Leaf {
 
     /// The place of the first of some entries, and that behind the last.
     fn bounds(&self, run: Range<usize>) -> (Place, Place) {
-        let at = |place: usize| self.places.get(place).copied().unwrap_or_default();
+        let at = |place: usize| match self.places.as_slice() {
+            [] => Place::default(),
+            places => *invariant(places.get(place), "an entry has a place"),
+        };
         (at(run.start), at(run.end))
     }
 
     fn owned_key(&self, place: usize) -> Key {
         let (here, next) = self.place(place);
-        let rest = self.bytes.get(wide(here.key)..).unwrap_or_default();
+        let rest = invariant(self.bytes.get(wide(here.key)..), "a key is among the bytes");
         invariant(Key::first_of(rest, wide(next.key - here.key)), "no key is empty")
     }
 
@@ -424,7 +427,7 @@ impl Writer {
             value: place.value - first.value + end.value,
             longs: place.longs - first.longs + end.longs,
         };
-        let places = leaf.places.get(run).unwrap_or_default();
+        let places = invariant(leaf.places.get(run), "a run of entries that are there");
         self.places.extend(places.iter().map(moved));
         self.bytes.extend_from_slice(leaf.span(first.key..behind.key));
         self.end = moved(&behind);
