@@ -53,15 +53,15 @@ struct Place {
     longs: u32,
 }
 
-/// An entry of a leaf that is being written: one of the leaf before, or one of the changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Old(usize),
+/// Entries that are written together: those that stand one beside the other in the leaf before, or one of the changes.
+#[derive(Clone, Debug)]
+enum Run {
+    Old(Range<usize>),
     New(usize),
 }
 
-/// Sources of the entries of a leaf or two, which take no allocation.
-type Sources = SmallVec<[Source; 2 * MOST]>;
+/// Runs of a leaf, which take no allocation where few of its entries change.
+type Runs = SmallVec<[Run; 8]>;
 
 impl Leaf {
     pub(super) fn len(&self) -> usize {
@@ -103,34 +103,33 @@ impl Leaf {
     /// The leaves that have the entries of this one after changes, which are in the order of their keys; none without an
     /// entry. The values are taken out of the changes.
     pub(super) fn changed(&self, changes: &mut [Change]) -> Parts {
-        let sources = self.merged(changes);
-        let size = |source: Source| self.size(source, changes);
-        if sources.iter().map(|source| size(*source)).sum::<Sizes>().is_within(Sizes::MOST) {
-            let mut leaf = || Node::Leaf(Arc::new(self.written(&sources, changes)));
-            return (!sources.is_empty())
-                .then(|| Part { from: Vec::new(), node: leaf() })
-                .into_iter()
-                .collect();
+        let runs = self.merged(changes);
+        let sizes: Sizes = runs.iter().map(|run| self.size(run, changes)).sum();
+        if sizes.entries == 0 {
+            return Parts::new();
         }
-        let key = |source: Source| match source {
-            Source::Old(place) => self.key(place),
-            Source::New(place) => {
-                invariant(changes.get(place), "a source is one of the changes").0.as_bytes()
-            }
+        if sizes.is_within(Limit::LEAF) {
+            return Parts::from_iter([self.part(Vec::new(), &runs, sizes, changes)]);
+        }
+        let entries: Vec<Run> = runs.iter().flat_map(Run::entries).collect();
+        let key = |entry: &Run| match entry {
+            Run::Old(places) => self.key(places.start),
+            Run::New(place) => invariant(changes.get(*place), "a run is of one of the changes").0.as_bytes(),
         };
-        let pieces = pieces(&sources, size, key);
-        let bounds: Vec<Vec<u8>> = pieces.iter().map(|piece| bound(&sources, piece.start, key)).collect();
-        let leaf = |(piece, from): (Range<usize>, Vec<u8>)| {
-            let sources = sources.get(piece).unwrap_or_default();
-            Part { from, node: Node::Leaf(Arc::new(self.written(sources, changes))) }
+        let pieces = pieces(&entries, |entry| self.size(entry, changes), key);
+        let bounds: Vec<Vec<u8>> = pieces.iter().map(|piece| bound(&entries, piece.start, key)).collect();
+        let part = |(piece, from)| {
+            let runs = together(entries.get(piece).unwrap_or_default());
+            let sizes = runs.iter().map(|run| self.size(run, changes)).sum();
+            self.part(from, &runs, sizes, changes)
         };
-        pieces.into_iter().zip(bounds).map(leaf).collect()
+        pieces.into_iter().zip(bounds).map(part).collect()
     }
 
     /// This leaf with the entries of another behind its own, if they have room in one.
     pub(super) fn joined(&self, behind: &Self) -> Option<Self> {
         let sizes = self.sizes(0..self.len()) + behind.sizes(0..behind.len());
-        if !sizes.is_within(Sizes::MOST) {
+        if !sizes.is_within(Limit::LEAF) {
             return None;
         }
         let mut writer = Writer::with(sizes);
@@ -141,11 +140,7 @@ impl Leaf {
 
     /// True of less than a quarter of what a leaf may have.
     pub(super) fn is_small(&self) -> bool {
-        self.sizes(0..self.len()).is_within(Sizes {
-            entries: MOST / 4,
-            keys: MOST_BYTES / 4,
-            ..Sizes::default()
-        })
+        self.sizes(0..self.len()).is_within(Limit { entries: MOST / 4, bytes: MOST_BYTES / 4 })
     }
 
     /// The entries, and the bytes of their keys and short values.
@@ -165,49 +160,57 @@ impl Leaf {
         }
     }
 
-    fn size(&self, source: Source, changes: &[Change]) -> Sizes {
-        match source {
-            Source::Old(place) => self.sizes(place..place + 1),
-            Source::New(place) => Sizes::of(invariant(changes.get(place), "a source is one of the changes")),
+    fn size(&self, run: &Run, changes: &[Change]) -> Sizes {
+        match run {
+            Run::Old(places) => self.sizes(places.clone()),
+            Run::New(place) => Sizes::of(invariant(changes.get(*place), "a run is of one of the changes")),
         }
     }
 
     /// The entries after changes, in the order of their keys.
-    fn merged(&self, changes: &[Change]) -> Sources {
-        let mut sources = Sources::with_capacity(self.len() + changes.len());
+    fn merged(&self, changes: &[Change]) -> Runs {
+        let mut runs = Runs::new();
         let mut old = 0;
         for (new, (key, value)) in changes.iter().enumerate() {
             let (until, behind) = match self.find(old, key.as_bytes()) {
                 Ok(place) => (place, place + 1),
                 Err(place) => (place, place),
             };
-            sources.extend((old..until).map(Source::Old));
+            if old < until {
+                runs.push(Run::Old(old..until));
+            }
             if value.is_some() {
-                sources.push(Source::New(new));
+                runs.push(Run::New(new));
             }
             old = behind;
         }
-        sources.extend((old..self.len()).map(Source::Old));
-        sources
+        if old < self.len() {
+            runs.push(Run::Old(old..self.len()));
+        }
+        runs
     }
 
-    fn written(&self, sources: &[Source], changes: &mut [Change]) -> Self {
-        let sizes = sources.iter().map(|source| self.size(*source, changes)).sum();
+    /// A leaf of some entries, whose values are taken out of the changes.
+    fn part(&self, from: Vec<u8>, runs: &[Run], sizes: Sizes, changes: &mut [Change]) -> Part {
         let mut writer = Writer::with(sizes);
-        runs(sources).for_each(|run| match run {
-            Run::Old(places) => writer.copy_keys(self, places),
-            Run::New(place) => {
-                writer.push_key(invariant(changes.get(place), "a source is one of the changes"))
+        for run in runs {
+            match run {
+                Run::Old(places) => writer.copy_keys(self, places.clone()),
+                Run::New(place) => {
+                    writer.push_key(invariant(changes.get(*place), "a run is of one of the changes"));
+                }
             }
-        });
-        runs(sources).for_each(|run| match run {
-            Run::Old(places) => writer.copy_values(self, places),
-            Run::New(place) => {
-                let (_, value) = invariant(changes.get_mut(place), "a source is one of the changes");
-                writer.push_value(value.take().unwrap_or_default());
+        }
+        for run in runs {
+            match run {
+                Run::Old(places) => writer.copy_values(self, places.clone()),
+                Run::New(place) => {
+                    let (_, value) = invariant(changes.get_mut(*place), "a run is of one of the changes");
+                    writer.push_value(invariant(value.take(), "an entry that is written has a value"));
+                }
             }
-        });
-        writer.finish()
+        }
+        Part { from, node: Node::Leaf(Arc::new(writer.finish())) }
     }
 
     /// The place of a key, not before one; otherwise the place of the next greater one.
@@ -256,21 +259,27 @@ impl Leaf {
     }
 }
 
-/// Entries that are written together: those that stand one beside the other in the leaf before, or one of the changes.
-enum Run {
-    Old(Range<usize>),
-    New(usize),
+impl Run {
+    /// A run of each of its entries.
+    fn entries(&self) -> impl Iterator<Item = Run> {
+        let (old, new) = match self {
+            Self::Old(places) => (places.clone(), None),
+            Self::New(place) => (0..0, Some(*place)),
+        };
+        old.map(|place| Run::Old(place..place + 1)).chain(new.map(Run::New))
+    }
 }
 
-fn runs(sources: &[Source]) -> impl Iterator<Item = Run> {
-    let is_next = |one: &Source, next: &Source| match (one, next) {
-        (Source::Old(one), Source::Old(next)) => one + 1 == *next,
-        _ => false,
-    };
-    sources.chunk_by(is_next).filter_map(|run| match *run.first()? {
-        Source::Old(first) => Some(Run::Old(first..first + run.len())),
-        Source::New(place) => Some(Run::New(place)),
-    })
+/// Runs of single entries as runs that are as long as they can be.
+fn together(entries: &[Run]) -> Runs {
+    let mut runs = Runs::new();
+    for entry in entries {
+        match (runs.last_mut(), entry) {
+            (Some(Run::Old(places)), Run::Old(next)) if places.end == next.start => places.end = next.end,
+            _ => runs.push(entry.clone()),
+        }
+    }
+    runs
 }
 
 /// Room that entries take in a leaf.
@@ -284,9 +293,19 @@ struct Sizes {
     longs: usize,
 }
 
-impl Sizes {
-    const MOST: Self = Self { entries: MOST, keys: MOST_BYTES, values: 0, longs: MOST };
+/// Room that there is for entries.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    entries: usize,
+    /// Bytes of keys and short values together.
+    bytes: usize,
+}
 
+impl Limit {
+    const LEAF: Self = Self { entries: MOST, bytes: MOST_BYTES };
+}
+
+impl Sizes {
     fn of((key, value): &Change) -> Self {
         let value = value.as_ref().map_or(0, Bytes::len);
         let is_long = value > SHORT;
@@ -298,15 +317,14 @@ impl Sizes {
         self.keys + self.values
     }
 
-    fn is_within(self, most: Self) -> bool {
-        self.entries <= most.entries && self.bytes() <= most.bytes()
+    fn is_within(self, limit: Limit) -> bool {
+        self.entries <= limit.entries && self.bytes() <= limit.bytes
     }
 
     /// The room in each of as few leaves as these entries need.
-    fn shared_out(self) -> Self {
+    fn shared_out(self) -> Limit {
         let leaves = self.entries.div_ceil(MOST).max(self.bytes().div_ceil(MOST_BYTES));
-        let [entries, keys] = [self.entries, self.bytes()].map(|all| all.div_ceil(leaves));
-        Self { entries, keys, ..Self::default() }
+        Limit { entries: self.entries.div_ceil(leaves), bytes: self.bytes().div_ceil(leaves) }
     }
 }
 
@@ -329,41 +347,41 @@ impl Sum for Sizes {
     }
 }
 
-/// The sources of each leaf, where one leaf would have too many.
+/// The entries of each leaf, where one leaf would have too many.
 fn pieces<'k>(
-    sources: &[Source],
-    size: impl Fn(Source) -> Sizes,
-    key: impl Fn(Source) -> &'k [u8],
+    entries: &[Run],
+    size: impl Fn(&Run) -> Sizes,
+    key: impl Fn(&Run) -> &'k [u8],
 ) -> Vec<Range<usize>> {
-    let family = |source: &Source| {
-        let key = key(*source);
+    let family = |entry: &Run| {
+        let key = key(entry);
         key.get(..FAMILY).unwrap_or(key)
     };
     let (mut pieces, mut open, mut filled) = (Vec::new(), 0..0, Sizes::default());
-    for run in sources.chunk_by(|one, next| family(one) == family(next)) {
-        let sizes: Sizes = run.iter().map(|source| size(*source)).sum();
+    for run in entries.chunk_by(|one, next| family(one) == family(next)) {
+        let sizes: Sizes = run.iter().map(&size).sum();
         let (start, end) = (open.end, open.end + run.len());
-        if (filled + sizes).is_within(Sizes::MOST) {
+        if (filled + sizes).is_within(Limit::LEAF) {
             (open.end, filled) = (end, filled + sizes);
             continue;
         }
         pieces.extend(Some(open).filter(|open| !open.is_empty()));
         // Keys that come at the end will go on coming there, so all leaves but the last are full.
-        let old = run.iter().filter(|source| matches!(source, Source::Old(_))).count();
-        let is_growing = run.iter().take(old).all(|source| matches!(source, Source::Old(_)));
-        let most = if is_growing { Sizes::MOST } else { sizes.shared_out() };
-        pieces.extend(cut(start, run.iter().map(|source| size(*source)), most));
+        let old = run.iter().filter(|entry| matches!(entry, Run::Old(_))).count();
+        let is_growing = run.iter().take(old).all(|entry| matches!(entry, Run::Old(_)));
+        let limit = if is_growing { Limit::LEAF } else { sizes.shared_out() };
+        pieces.extend(cut(start, run.iter().map(&size), limit));
         (open, filled) = (end..end, Sizes::default());
     }
     pieces.extend(Some(open).filter(|open| !open.is_empty()));
     pieces
 }
 
-/// The places from a first one on, in pieces that have each so much at most.
-fn cut(first: usize, sizes: impl Iterator<Item = Sizes>, most: Sizes) -> Vec<Range<usize>> {
+/// The places from a first one on, in pieces each of which is within a limit or a single entry.
+fn cut(first: usize, sizes: impl Iterator<Item = Sizes>, limit: Limit) -> Vec<Range<usize>> {
     let (mut pieces, mut open, mut filled) = (Vec::new(), first..first, Sizes::default());
     for size in sizes {
-        if !open.is_empty() && !(filled + size).is_within(most) {
+        if !open.is_empty() && !(filled + size).is_within(limit) {
             pieces.push(open.clone());
             (open, filled) = (open.end..open.end, Sizes::default());
         }
@@ -374,10 +392,10 @@ fn cut(first: usize, sizes: impl Iterator<Item = Sizes>, most: Sizes) -> Vec<Ran
 }
 
 /// The shortest text that is greater than the key before a place and not greater than the key at it.
-fn bound<'k>(sources: &[Source], place: usize, key: impl Fn(Source) -> &'k [u8]) -> Vec<u8> {
-    let before = place.checked_sub(1).and_then(|before| sources.get(before));
-    let (Some(before), Some(here)) = (before, sources.get(place)) else { return Vec::new() };
-    let (before, here) = (key(*before), key(*here));
+fn bound<'k>(entries: &[Run], place: usize, key: impl Fn(&Run) -> &'k [u8]) -> Vec<u8> {
+    let before = place.checked_sub(1).and_then(|before| entries.get(before));
+    let (Some(before), Some(here)) = (before, entries.get(place)) else { return Vec::new() };
+    let (before, here) = (key(before), key(here));
     let common = before.iter().zip(here).take_while(|(one, other)| one == other).count();
     here.get(..=common).unwrap_or(here).to_vec()
 }
