@@ -45,10 +45,15 @@ pub(crate) fn compact(arguments: &CompactArguments) -> Result<(), Failure> {
     let from = arguments.on.store.open(Need::Existing, recovery_told_once())?;
     let before = room(path);
     let anew = beside(path);
-    remove_stale(&anew)?;
+    remove_copy(&anew)?;
     let copied = copy(from, &at(&arguments.on.store, Location::Redb(anew.clone())), CopyMode::Exact);
     let tenants = copied.inspect_err(|_| drop(fs::remove_file(&anew)))?;
-    replace(&anew, path)?;
+    // A file that has no room to give is as good as its copy.
+    if room(&anew) < room(path) {
+        replace(&anew, path)?;
+    } else {
+        remove_copy(&anew)?;
+    }
     let row =
         [Cell::number(Some(tenants), ""), Cell::number(Some(before), ""), Cell::number(Some(room(path)), "")];
     Table::begin(arguments.on.form(), ["tenants", "bytesBefore", "bytesAfter"])?.row(row)
@@ -116,13 +121,12 @@ fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Removes a copy that was never finished.
-fn remove_stale(copy: &Path) -> Result<(), Failure> {
+/// Removes a copy that does not take the file's place, if there is one.
+fn remove_copy(copy: &Path) -> Result<(), Failure> {
     match fs::remove_file(copy) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::new(format!(
-            "cannot remove {}, which an earlier run has left: {error}",
-            copy.display()
-        ))),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("cannot remove {}, a copy of the file: {error}", copy.display())))
+        }
         _ => Ok(()),
     }
 }
