@@ -17,10 +17,9 @@ const WRITES: u64 = 40;
 
 #[test]
 fn sixteen_writers_at_once_lose_nothing() {
-    let (disk, faults) = (CrashDisk::new(), Faults::default());
+    let disk = CrashDisk::new();
     let options = Options { folding: Folding::Background, ..options() };
-    let store = RedbStore::with_backend(faults.backend(&disk), options.clone()).unwrap();
-    let before = faults.syncs();
+    let store = RedbStore::with_backend(disk.backend(), options.clone()).unwrap();
     let seen = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -35,10 +34,6 @@ fn sixteen_writers_at_once_lose_nothing() {
             });
         }
     });
-    // How many share a sync is a matter of luck here; the properties of group commit leave nothing to it.
-    let (writes, syncs) = (THREADS * WRITES * 2, faults.syncs() - before);
-    assert!(u64::try_from(syncs).unwrap() <= writes, "{syncs} syncs for {writes} writes");
-
     drop(store);
     let reopened = RedbStore::with_backend(CrashDisk::from_image(&disk.synced_image()).backend(), options);
     let reopened = reopened.unwrap();
