@@ -1,6 +1,8 @@
 //! Credentials from the command line, and over a restart.
 
-use crate::running::{Folder, Running, admin_key, rows};
+use std::fs;
+
+use crate::running::{Folder, Running, admin_key, rally, rows};
 
 const USER: &str =
     r#"{"email":"olga@x.example","name":"Olga","scopes":"write","password":"correct horse battery"}"#;
@@ -97,4 +99,56 @@ fn an_origin_is_scheme_and_host() {
         let complaint = folder.complaint(&["serve", "--cors-origin", wrong]);
         assert!(complaint.contains("must be an origin"), "{wrong}: {complaint}");
     }
+}
+
+#[test]
+fn a_key_that_is_not_to_be_printed_is_in_a_file_of_its_owner() {
+    let folder = Folder::new();
+    let keys = folder.path().join("keys");
+    fs::create_dir(&keys).unwrap();
+    let (acme, looms) = (keys.join("acme.key"), keys.join("looms.key"));
+    // As a start leaves it that was killed before there was a key.
+    fs::write(&acme, "").unwrap();
+    let of_start = ["--key-folder", "keys", "--tenant", "acme"];
+    let server = folder.serve(&of_start);
+    let told = &server.ready["tenants"][0];
+    assert_eq!((told["apiKey"].as_str(), told["keyFile"].as_str()), (None, Some("keys/acme.key")));
+    let key = fs::read_to_string(&acme).unwrap();
+    assert_eq!(server.send("GET", "/api/v1/api-keys", key.trim_end(), "").0, 200);
+    assert!(!server.log().contains(key.trim_end()));
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&acme).unwrap().permissions()) & 0o777,
+        0o600
+    );
+    assert_eq!(server.terminate(), Some(0));
+
+    // A tenant that is there gets no key, and one whose key finds no place is not made.
+    let server = folder.serve(&of_start);
+    assert_eq!(server.ready["tenants"][0].get("keyFile"), None);
+    assert_eq!(server.terminate(), Some(0));
+    assert_eq!(fs::read_to_string(&acme).unwrap(), key);
+    let store = folder.store();
+    let refused = |keys: &str| {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--store", &store, "--key-folder", keys];
+        let started = rally(folder.path(), &[&arguments[..], &["--tenant", "looms"]].concat());
+        Running::start(started).err().unwrap()
+    };
+    fs::write(&looms, "another's").unwrap();
+    assert!(refused("keys").contains("there is a key in keys/looms.key already"));
+    assert_eq!(fs::read_to_string(&looms).unwrap(), "another's");
+    assert!(refused("none").contains("cannot write the key of a new tenant to none/looms.key"));
+    let listed = rows(&folder.printed(&["tenants", "list", "--store", &store]));
+    assert_eq!(listed.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["SLUG", "acme"]);
+    fs::remove_file(&looms).unwrap();
+
+    let mut command = rally(folder.path(), &["serve", "--listen", "127.0.0.1:0", "--store", &store]);
+    command.args(["--tenant", "looms"]).env("RALLY_KEY_FOLDER", "keys");
+    let server = Running::start(command).unwrap();
+    let line = server.line().unwrap();
+    assert_eq!(
+        line,
+        "tenant looms is new; its admin key is in keys/looms.key; take it from there, and remove the file"
+    );
+    assert!(fs::read_to_string(&looms).unwrap().starts_with("rk_live_"));
 }

@@ -159,6 +159,7 @@ fn the_deploy_files_name_only_what_there_is() {
             assert!(help.contains(&format!("--{name} ")), "{name}");
         }
     }
+    assert!(read("rally.toml").contains("\nkey-folder = "), "keys are in no log");
     let settings: String =
         read("rally.toml").lines().filter(|line| !line.starts_with("listen")).collect::<Vec<_>>().join("\n");
     fs::write(folder.path().join("rally.toml"), settings).unwrap();
@@ -172,7 +173,7 @@ fn the_deploy_files_name_only_what_there_is() {
     // A read-only root has nothing to write but the volume, whoever the process is.
     let dockerfile = read("Dockerfile");
     let volume = dockerfile.lines().find_map(|line| line.strip_prefix("VOLUME ")).unwrap();
-    for setting in ["RALLY_STORE=redb:", "RALLY_TEMPORARY_FOLDER="] {
+    for setting in ["RALLY_STORE=redb:", "RALLY_TEMPORARY_FOLDER=", "RALLY_KEY_FOLDER="] {
         assert!(dockerfile.contains(&format!(" {setting}{volume}")), "{setting} is not in {volume}");
     }
     let unit = read("rally.service");

@@ -90,9 +90,16 @@ impl Announcer {
             text += &format!("the console is at {console}\n");
         }
         for tenant in tenants {
-            text += &match &tenant.api_key {
-                Some(key) => format!("tenant {} is new; its admin key, shown only now: {key}\n", tenant.slug),
-                None => format!("tenant {}\n", tenant.slug),
+            text += &match (&tenant.api_key, &tenant.key_file) {
+                (Some(key), _) => {
+                    format!("tenant {} is new; its admin key, shown only now: {key}\n", tenant.slug)
+                }
+                (None, Some(file)) => format!(
+                    "tenant {} is new; its admin key is in {}; take it from there, and remove the file\n",
+                    tenant.slug,
+                    file.display()
+                ),
+                (None, None) => format!("tenant {}\n", tenant.slug),
             };
         }
         admin::print(&text)

@@ -123,6 +123,7 @@ fn ready(tenant: &FakeTenant) -> ReadyTenant {
         slug: tenant.slug().to_owned(),
         id: tenant.id(),
         api_key: Some(tenant.api_key().to_owned()),
+        key_file: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod failure;
 mod fake;
 mod files;
 mod healthcheck;
+mod key_folder;
 mod listen;
 mod log;
 mod man;

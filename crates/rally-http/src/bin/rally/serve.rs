@@ -1,4 +1,4 @@
-use std::{fs, future::pending, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{fs, future::pending, io, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use crate::{
     arguments::{CommonArguments, ServeArguments, StoreArguments},
     failure::Failure,
     files::temporary_file,
+    key_folder::KeyFolder,
     listen::Addresses,
     log::{self, Levels},
     signals::{Request, Signals, StandardInput, ignore_hangup},
@@ -40,6 +41,8 @@ struct Server<'a> {
     common: &'a CommonArguments,
     metrics: Metrics,
     tls: Option<TlsFiles>,
+    /// The folder that admin keys of new tenants are written to.
+    key_folder: Option<&'a Path>,
     drain_delay: Duration,
 }
 
@@ -54,6 +57,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
         common,
         metrics: Metrics::new(),
         tls: tls_files(arguments)?,
+        key_folder: arguments.key_folder.as_deref(),
         drain_delay: Duration::from_secs(arguments.drain_delay.into()),
     };
     run(
@@ -193,7 +197,8 @@ impl Server<'_> {
             place: opened.place.clone(),
             json: self.common.json,
         };
-        announcer.announce(&engine, WantedTenants::new(&self.common.tenants))?;
+        let keys = self.key_folder.map(|folder| KeyFolder::new(folder.to_owned()));
+        announcer.announce(&engine, WantedTenants::new(&self.common.tenants, keys))?;
         systemd::say_ready();
         let serving = async { serving.await.unwrap_or_else(|panicked| Err(panicked.into())) };
         let stopping = async {

@@ -33,6 +33,10 @@ pub(crate) struct ServeArguments {
     /// balancer sees it; an interrupt (SIGINT) is not delayed
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=3_600))]
     pub(crate) drain_delay: u32,
+    /// The folder that admin keys of tenants which this start makes are written to, each as SLUG.key, instead of being
+    /// printed: right where what is printed ends in a log
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) key_folder: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) traces: TraceArguments,
     #[command(flatten)]
