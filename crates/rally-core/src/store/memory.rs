@@ -11,22 +11,25 @@ use crate::base::TenantId;
 /// A store in memory, for tests, fakes and caches that may be lost.
 ///
 /// Each tenant's state is one persistent map. A snapshot is a reference to it, so taking one costs the same for a
-/// tenant of any size. No reader waits while a write is built, only for the few microseconds in which a small finished
-/// batch is put in place. Nothing is durable.
+/// tenant of any size. No reader waits while a write is built, only for the microseconds in which what it has made is put in
+/// place. Nothing is durable.
 #[derive(Default)]
 pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
 }
 
-/// A batch of at most this many changes is put in place while readers wait, for a few microseconds: that is much less
-/// work than copying what it touches. A larger one is put into a copy.
-const SMALL: usize = 32;
+/// Leaves of a tree that are put in their places while readers wait, at most: it takes some tens of microseconds, which is
+/// much less than copying the branches over them. More of them are put into a copy.
+const FEW: usize = 512;
+
+/// As many leaves at most where a snapshot is kept, so that the branches over them are copied.
+const FEWER: usize = 16;
 
 #[derive(Default)]
 struct Tenant {
     /// Held for the whole of a write, so that no other comes between.
     writer: Mutex<()>,
-    /// Held only as long as it takes to copy a reference or to put a small batch in.
+    /// Held only as long as it takes to copy a reference or to put a few leaves in.
     newest: RwLock<Tree>,
 }
 
@@ -90,6 +93,28 @@ impl Tenant {
     fn newest(&self) -> Tree {
         self.newest.read().clone()
     }
+
+    /// Applies a batch. Only whoever holds `writer` may do this.
+    fn apply(&self, batch: Batch) {
+        let mut changes: Vec<_> = batch.into_changes().collect();
+        if changes.is_empty() {
+            return;
+        }
+        let prepared = self.newest().prepare(&mut changes);
+        let mut newest = self.newest.write();
+        let most = if newest.is_shared() { FEWER } else { FEW };
+        if prepared.len() <= most {
+            let replaced = newest.put(prepared);
+            drop(newest);
+            drop(replaced);
+        } else {
+            drop(newest);
+            let mut next = self.newest();
+            let replaced = next.put(prepared);
+            let before = std::mem::replace(&mut *self.newest.write(), next);
+            drop((before, replaced));
+        }
+    }
 }
 
 impl Store for MemoryStore {
@@ -120,15 +145,7 @@ impl Store for MemoryStore {
             Err(Abort::Store(error)) => return Err(error),
         };
         self.limits().check(&batch)?;
-        let changes: Vec<_> = batch.into_changes().collect();
-        if changes.len() <= SMALL {
-            tenant.newest.write().apply(changes);
-        } else {
-            let mut next = tenant.newest.read().clone();
-            next.apply(changes);
-            let before = std::mem::replace(&mut *tenant.newest.write(), next);
-            drop(before);
-        }
+        tenant.apply(batch);
         Ok(Commit::Applied)
     }
 }

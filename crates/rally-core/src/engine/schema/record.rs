@@ -39,13 +39,19 @@ impl<'a> Record<'a> {
 
     /// Appends the JSON text of a member's value, `null` without one.
     pub(crate) fn write_value(&self, source: ValueSource, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        let joined = self.joined.as_ref().map_or(0, RecordParts::bytes);
-        let mut room = Room::behind(out, self.parts.bytes() + joined + LONGEST_TEXT);
         match source {
-            ValueSource::Slot(slot) => self.parts.write_slot(slot, &mut room),
-            source => self.write_other(source, &mut room)?,
+            ValueSource::Slot(slot) => {
+                let value = self.slot(slot);
+                out.extend_from_slice(if value.is_empty() { NULL } else { value });
+            }
+            ValueSource::Computed(write) => write(self, out)?,
+            source => {
+                let joined = self.joined.as_ref().map_or(0, RecordParts::bytes);
+                let mut room = Room::behind(out, joined + LONGEST_TEXT);
+                self.write_other(source, &mut room)?;
+                room.close();
+            }
         }
-        room.close();
         Ok(())
     }
 

@@ -19,6 +19,7 @@ mod precondition;
 mod rehearsal;
 mod resource;
 mod revision;
+mod salts;
 mod secrets;
 mod transaction;
 mod trim;

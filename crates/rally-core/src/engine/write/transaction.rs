@@ -2,12 +2,11 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::{Preparation, incarnation, outbox::Filling};
+use super::{Preparation, incarnation, outbox::Filling, salts::Salts};
 use crate::engine::codec::Slot;
 use crate::{
     base::{
-        Clock, Entropy, Error, IdSalt, Kind, Reach, RecordNumber, Scope, Timestamp, Trace, limits, record_id,
-        uuid_at,
+        Clock, Entropy, Error, Kind, Reach, RecordNumber, Scope, Timestamp, Trace, limits, record_id, uuid_at,
     },
     engine::{
         codec::{self, Bytes, HeadV1, RecordHead},
@@ -56,6 +55,7 @@ pub struct Transaction<'s> {
     beside_head: Batch,
     /// The lists of the kinds that it has changed.
     lists: Vec<(Kind, Lists)>,
+    salts: Salts,
     pub(super) outbox: Filling,
     /// The failure of a verb that may have changed a part of what it was to change.
     failure: Option<Error>,
@@ -80,6 +80,7 @@ impl<'s> Transaction<'s> {
             head_before: head,
             beside_head,
             lists: Vec::new(),
+            salts: Salts::default(),
             outbox: Filling::default(),
             failure: None,
         })
@@ -200,10 +201,9 @@ impl<'s> Transaction<'s> {
 
     /// The id of a new record that is made at an instant.
     pub(super) fn new_record_id(&mut self, kind: Kind, instant: Timestamp) -> Result<Uuid, Error> {
-        let mut salt = [0; IdSalt::BYTES];
-        self.origin.preparation.entropy.fill(&mut salt);
+        let salt = self.salts.take(self.origin.preparation.entropy);
         let number = self.with_lists(kind, |lists, _, _| lists.take_number())?;
-        Ok(record_id(instant, number, IdSalt::from_bytes(salt)))
+        Ok(record_id(instant, number, salt))
     }
 
     /// The instant of the next change: the clock's, but always later than the last one's.

@@ -1,6 +1,6 @@
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
-use super::{Bounds, Change, Node, Part, Parts, leaf::Leaf, packed::Packed};
+use super::{Bounds, Change, Node, Part, Parts, Path, PreparedLeaf, only, packed::Packed};
 use crate::base::invariant;
 
 /// Children of a branch, at most, when a change is done.
@@ -46,24 +46,70 @@ impl Branch {
         self.children.get(first..last).unwrap_or_default().iter()
     }
 
-    /// Applies changes in the order of their keys. The branch may then have too many children, or none.
-    pub(super) fn apply(&mut self, mut changes: &mut [Change]) {
+    /// Prepares the leaves that changes lie in.
+    pub(super) fn prepare(
+        &self,
+        mut changes: &mut [Change],
+        path: &mut Path,
+        prepared: &mut Vec<PreparedLeaf>,
+    ) {
         while let Some((first, _)) = changes.first() {
             let place = self.place_of(first.as_bytes());
-            let count = if place + 1 < self.len() {
-                let bound = self.from.get(place + 1);
-                changes.partition_point(|(key, _)| key.as_bytes() < bound)
-            } else {
-                changes.len()
-            };
-            let (here, rest) = changes.split_at_mut(count);
-            self.change_child(place, here);
-            if self.children.is_empty() {
-                self.begin_anew(rest);
-                return;
-            }
-            changes = rest;
+            let (here, behind) = changes.split_at_mut(self.count_in(place, changes));
+            let child = invariant(self.children.get(place), "a branch has a child for each bound");
+            path.push(place);
+            child.prepare(here, path, prepared);
+            path.pop();
+            changes = behind;
         }
+    }
+
+    /// Puts what was prepared below this branch, which is of a level, in its place; what was there goes to `replaced`. The
+    /// branch may then have too many children, or none.
+    pub(super) fn put(&mut self, level: usize, mut prepared: &mut [PreparedLeaf], replaced: &mut Vec<Node>) {
+        let mut shrunk = Vec::new();
+        // From the last to the first, so that those before stay in their places.
+        while let Some(last) = prepared.last() {
+            let place = last.place(level);
+            let others = prepared.iter().rposition(|leaf| leaf.place(level) != place);
+            let (before, here) = prepared.split_at_mut(others.map_or(0, |last| last + 1));
+            let has_deletion = here.iter().any(|leaf| leaf.has_deletion);
+            let count = self.put_child(place, level, here, replaced);
+            if has_deletion || !shrunk.is_empty() {
+                shrunk.push((place, count, has_deletion));
+            }
+            prepared = before;
+        }
+        self.join_shrunk(shrunk.into_iter().rev());
+    }
+
+    /// Joins the children that deletions have left small, of some that are given by the places that they had, with the number
+    /// of children that each has become.
+    fn join_shrunk(&mut self, put: impl Iterator<Item = (usize, usize, bool)>) {
+        let (mut more, mut less) = (0, 0);
+        for (place, count, has_deletion) in put {
+            if has_deletion && count == 1 && self.join_small(place + more - less) {
+                less += 1;
+            }
+            (more, less) = (more + count, less + 1);
+        }
+    }
+
+    /// The number of the first changes that lie in a child, as the first one does, and not behind it.
+    fn count_in(&self, place: usize, changes: &[Change]) -> usize {
+        if place + 1 >= self.len() {
+            return changes.len();
+        }
+        let bound = self.from.get(place + 1);
+        let is_before = |(key, _): &Change| key.as_bytes() < bound;
+        // Mostly few of many: from the first one on, in ever longer steps.
+        let mut behind = 1;
+        while changes.get(behind).is_some_and(is_before) {
+            behind *= 2;
+        }
+        let least = behind / 2 + 1;
+        let unknown = changes.get(least..behind.min(changes.len())).unwrap_or_default();
+        least + unknown.partition_point(is_before)
     }
 
     /// Takes off what is more than a branch may have: the branches that are to stand behind this one.
@@ -86,33 +132,42 @@ impl Branch {
         self.from.not_greater(key).saturating_sub(1)
     }
 
-    /// Applies the changes that lie in a child.
-    fn change_child(&mut self, place: usize, changes: &mut [Change]) {
-        let has_deletion = changes.iter().any(|(_, value)| value.is_none());
-        let child = invariant(self.children.get_mut(place), "a branch has a child for each bound");
+    /// Puts what was prepared below a child in its place, and answers how many children it has become.
+    fn put_child(
+        &mut self,
+        place: usize,
+        level: usize,
+        prepared: &mut [PreparedLeaf],
+        replaced: &mut Vec<Node>,
+    ) -> usize {
+        let child = invariant(self.children.get_mut(place), "a branch has the children that were prepared");
         let behind = match child {
-            Node::Leaf(leaf) => {
-                let mut parts = leaf.changed(changes).into_iter();
+            Node::Leaf(_) => {
+                let mut parts = only(prepared).into_iter();
                 match parts.next() {
-                    Some(first) => *child = first.node,
-                    None => return self.remove(place),
+                    Some(first) => replaced.push(mem::replace(child, first.node)),
+                    None => {
+                        replaced.push(self.remove(place));
+                        return 0;
+                    }
                 }
                 parts.collect()
             }
             Node::Branch(branch) => {
                 let branch = Arc::make_mut(branch);
-                branch.apply(changes);
+                branch.put(level + 1, prepared, replaced);
                 if branch.children.is_empty() {
-                    return self.remove(place);
+                    replaced.push(self.remove(place));
+                    return 0;
                 }
                 branch.split()
             }
         };
+        let count = 1 + behind.len();
         if !behind.is_empty() {
             self.insert(place + 1, behind);
-        } else if has_deletion {
-            self.join_small(place);
         }
+        count
     }
 
     fn insert(&mut self, place: usize, parts: Vec<Part>) {
@@ -120,25 +175,15 @@ impl Branch {
         self.children.splice(place..place, parts.into_iter().map(|part| part.node));
     }
 
-    fn remove(&mut self, place: usize) {
+    fn remove(&mut self, place: usize) -> Node {
         self.from.remove(place);
-        self.children.remove(place);
+        self.children.remove(place)
     }
 
-    /// Applies the changes that are left when the last child has gone.
-    fn begin_anew(&mut self, changes: &mut [Change]) {
-        for part in Leaf::default().changed(changes) {
-            self.from.push(&part.from);
-            self.children.push(part.node);
-        }
-    }
-
-    /// Joins a child of few entries, as deletions leave it, with one beside it, if both are one node's worth.
-    fn join_small(&mut self, place: usize) {
+    /// Joins a child of few entries, as deletions leave it, with one beside it, if both are one node's worth; false otherwise.
+    fn join_small(&mut self, place: usize) -> bool {
         let is_small = self.children.get(place).is_some_and(Node::is_small);
-        if is_small && !self.join(place) && place > 0 {
-            self.join(place - 1);
-        }
+        is_small && (self.join(place) || place > 0 && self.join(place - 1))
     }
 
     /// Joins a child with the one behind it; false if that would be too much for one node.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::{
-    Bounds, Change, Node, Part, Parts,
+    Bounds, Change, Node, Part, Parts, Path, PreparedLeaf,
     packed::{narrow, wide},
 };
 use crate::{
@@ -100,9 +100,13 @@ impl Leaf {
         (place(bounds.start)..end).map(|place| Entry { key: self.owned_key(place), value: self.value(place) })
     }
 
-    /// The leaves that have the entries of this one after changes, which are in the order of their keys; none without an
-    /// entry. The values are taken out of the changes.
-    pub(super) fn changed(&self, changes: &mut [Change]) -> Parts {
+    /// What becomes of this leaf, which is at the end of a path, by changes in the order of their keys. Their values are taken.
+    pub(super) fn prepare(&self, changes: &mut [Change], path: &Path) -> PreparedLeaf {
+        let has_deletion = changes.iter().any(|(_, value)| value.is_none());
+        PreparedLeaf { path: path.clone(), has_deletion, parts: self.changed(changes) }
+    }
+
+    fn changed(&self, changes: &mut [Change]) -> Parts {
         let runs = self.merged(changes);
         let sizes: Sizes = runs.iter().map(|run| self.size(run, changes)).sum();
         if sizes.entries == 0 {

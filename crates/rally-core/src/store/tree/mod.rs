@@ -3,14 +3,15 @@
 //! A version of the map is a reference to its root, and versions share what they have in common. It is a B+ tree whose
 //! leaves hold their keys, and behind them their short values, in one allocation: a leaf is not changed but written anew,
 //! which is one copy of two to eight thousand bytes, without an allocation or a count for each entry; and values that are
-//! read one after the other stand one after the other. All changes of a batch are applied in one walk in the order of the
-//! keys, so each leaf is written once for a batch. A branch that no other version has is changed in place.
+//! read one after the other stand one after the other. All changes of a batch are applied in the order of the keys, so each
+//! leaf is written once for a batch: first all new leaves are made, for which nobody waits, and then they are put in the places
+//! of the old ones. A branch that no other version has is changed in place.
 
 mod branch;
 mod leaf;
 mod packed;
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -20,6 +21,7 @@ use self::{
     leaf::Leaf,
 };
 use super::{Direction, Entry, Key, KeyRange};
+use crate::base::invariant;
 
 /// One version of a map. A clone costs no more than a reference.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +32,29 @@ pub(super) struct Tree {
 
 /// The new value of a key, or its deletion.
 pub(super) type Change = (Key, Option<Bytes>);
+
+/// What becomes of a map by changes: all its new leaves, in their order.
+#[derive(Debug)]
+pub(super) struct Prepared(Vec<PreparedLeaf>);
+
+/// What becomes of a leaf by the changes that lie in it.
+#[derive(Debug)]
+struct PreparedLeaf {
+    path: Path,
+    has_deletion: bool,
+    /// Mostly one leaf; none if no entry is left.
+    parts: Parts,
+}
+
+/// The place of a leaf: that of a child in its branch, from the root down.
+type Path = SmallVec<[usize; 4]>;
+
+/// Nodes that others have taken the places of. Dropping them takes a while.
+#[must_use]
+#[derive(Debug)]
+pub(super) struct Replaced {
+    _nodes: Vec<Node>,
+}
 
 /// A part of a tree, which versions may share.
 #[derive(Clone, Debug)]
@@ -83,20 +108,30 @@ impl Tree {
         found
     }
 
-    /// Applies changes, which are in the order of their keys and of one key each.
-    pub(super) fn apply(&mut self, mut changes: Vec<Change>) {
-        if changes.is_empty() {
-            return;
+    /// What becomes of this map by changes, which are in the order of their keys and of one key each. Their values are taken.
+    pub(super) fn prepare(&self, changes: &mut [Change]) -> Prepared {
+        let (mut path, mut prepared) = (Path::new(), Vec::new());
+        match &self.root {
+            Some(root) => root.prepare(changes, &mut path, &mut prepared),
+            None => prepared.push(Leaf::default().prepare(changes, &path)),
         }
-        let mut parts = match self.root.take() {
-            None => Leaf::default().changed(&mut changes),
-            Some(Node::Leaf(leaf)) => leaf.changed(&mut changes),
-            Some(Node::Branch(mut branch)) => {
-                let changed = Arc::make_mut(&mut branch);
-                changed.apply(&mut changes);
-                let behind = changed.split();
-                let first = Part { from: Vec::new(), node: Node::Branch(branch) };
+        Prepared(prepared)
+    }
+
+    /// Puts what was prepared in its place, and answers what was there. Nothing else may have changed the map since.
+    pub(super) fn put(&mut self, mut prepared: Prepared) -> Replaced {
+        let mut replaced = Vec::with_capacity(prepared.len());
+        let mut parts = match (self.root.take(), prepared.0.as_mut_slice()) {
+            (Some(Node::Branch(mut root)), leaves) => {
+                let branch = Arc::make_mut(&mut root);
+                branch.put(0, leaves, &mut replaced);
+                let behind = branch.split();
+                let first = Part { from: Vec::new(), node: Node::Branch(root) };
                 [first].into_iter().chain(behind).collect()
+            }
+            (leaf, prepared) => {
+                replaced.extend(leaf);
+                only(prepared)
             }
         };
         while parts.len() > 1 {
@@ -104,6 +139,15 @@ impl Tree {
         }
         self.root = parts.pop().map(|part| part.node);
         self.shrink();
+        Replaced { _nodes: replaced }
+    }
+
+    /// True when another version has the same root, so that putting leaves into this one copies branches.
+    pub(super) fn is_shared(&self) -> bool {
+        match &self.root {
+            Some(Node::Branch(branch)) => Arc::strong_count(branch) > 1,
+            _ => false,
+        }
     }
 
     /// Takes off the levels that have a single node.
@@ -133,7 +177,36 @@ struct Bounds<'k> {
     end: Option<&'k [u8]>,
 }
 
+impl Prepared {
+    /// The number of leaves whose places are taken.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What was prepared of a leaf, for which there is nothing else.
+fn only(prepared: &mut [PreparedLeaf]) -> Parts {
+    match prepared {
+        [leaf] => mem::take(&mut leaf.parts),
+        _ => invariant(None, "all changes that lie in a leaf are together"),
+    }
+}
+
+impl PreparedLeaf {
+    /// The place in the branch of a level, the root's being 0.
+    fn place(&self, level: usize) -> usize {
+        *invariant(self.path.get(level), "a path leads to a leaf")
+    }
+}
+
 impl Node {
+    fn prepare(&self, changes: &mut [Change], path: &mut Path, prepared: &mut Vec<PreparedLeaf>) {
+        match self {
+            Self::Leaf(leaf) => prepared.push(leaf.prepare(changes, path)),
+            Self::Branch(branch) => branch.prepare(changes, path, prepared),
+        }
+    }
+
     fn forward(&self, bounds: Bounds<'_>, limit: usize, found: &mut Vec<Entry>) {
         match self {
             Self::Leaf(leaf) => found.extend(leaf.within(bounds).take(limit - found.len())),

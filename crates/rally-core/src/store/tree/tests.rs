@@ -58,6 +58,11 @@ fn leaves(tree: &Tree) -> Vec<usize> {
     found
 }
 
+fn apply(tree: &mut Tree, mut changes: Vec<Change>) {
+    let prepared = tree.prepare(&mut changes);
+    drop(tree.put(prepared));
+}
+
 proptest! {
     #[test]
     fn each_version_reads_as_a_plain_map_does(
@@ -73,7 +78,7 @@ proptest! {
                     None => drop(model.remove(key)),
                 }
             }
-            tree.apply(batch);
+            apply(&mut tree, batch);
             versions.push((tree.clone(), model.clone()));
         }
         let ranges = [all(), all().from(from.0.clone()), all().until(until.0.clone()), all().from(from.0).until(until.0)];
@@ -111,7 +116,7 @@ fn keys_that_come_at_the_end_fill_their_leaves_also_between_other_families() {
     let mut tree = Tree::default();
     let value = || Some(Bytes::from_static(b"v"));
     for number in 0..10_000 {
-        tree.apply((0..3).map(|family| (key(family, number), value())).collect());
+        apply(&mut tree, (0..3).map(|family| (key(family, number), value())).collect());
     }
     let leaves = leaves(&tree);
     let full = leaves.iter().filter(|length| **length == leaf::MOST).count();
@@ -122,7 +127,7 @@ fn keys_that_come_at_the_end_fill_their_leaves_also_between_other_families() {
 fn values_that_come_at_the_end_fill_their_leaves_by_their_bytes() {
     let mut tree = Tree::default();
     for number in 0..1_000 {
-        tree.apply(vec![(key(0, number), Some(Bytes::from(vec![b'v'; 500])))]);
+        apply(&mut tree, vec![(key(0, number), Some(Bytes::from(vec![b'v'; 500])))]);
     }
     let entry = 500 + key(0, 0).as_bytes().len();
     assert!(leaves(&tree).iter().rev().skip(1).all(|entries| *entries == leaf::MOST_BYTES / entry));
@@ -131,13 +136,13 @@ fn values_that_come_at_the_end_fill_their_leaves_by_their_bytes() {
 #[test]
 fn what_is_left_of_many_entries_is_in_few_leaves() {
     let mut tree = Tree::default();
-    tree.apply((0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect());
+    apply(&mut tree, (0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect());
     for number in (0..20_000).filter(|number| number % 50 != 0) {
-        tree.apply(vec![(key(0, number), None)]);
+        apply(&mut tree, vec![(key(0, number), None)]);
     }
     let leaves = leaves(&tree);
     assert_eq!(leaves.iter().sum::<usize>(), 400);
     assert!(leaves.len() < 400 / 4, "{} leaves", leaves.len());
-    tree.apply((0..20_000).map(|number| (key(0, number), None)).collect());
+    apply(&mut tree, (0..20_000).map(|number| (key(0, number), None)).collect());
     assert!(tree.root.is_none());
 }

@@ -137,7 +137,10 @@ impl Rule {
         let is_free_text = matches!(self, Rule::Text { .. } | Rule::LongText | Rule::TagLine | Rule::Tag);
         // Of a credential nothing is guessed: neither that it is to have no password, nor the default scope.
         let is_of_credential = matches!(self, Rule::Password | Rule::Scopes);
-        !is_free_text && !is_of_credential && text::text(raw).is_ok_and(|text| text.value.is_empty())
+        !is_free_text
+            && !is_of_credential
+            && raw.starts_with('"')
+            && text::text(raw).is_ok_and(|text| text.value.is_empty())
     }
 
     /// Turns the JSON text of a host's value into the JSON text that is stored. Only tags differ from the JSON API:
