@@ -255,14 +255,15 @@ impl Beginnings {
         let text = |one: &Beginning| self.texts.get(one.start..one.start + one.length).unwrap_or_default();
         // Of texts that the numbers tell whole, and which are alike as far as one goes, the longer is greater.
         let compare = |one: &Beginning, other: &Beginning| {
-            let behind = || match (one.length, other.length) {
+            one.first.cmp(&other.first).then_with(|| match (one.length, other.length) {
                 (0..=16, 0..=16) => one.length.cmp(&other.length),
                 _ => text(one).cmp(text(other)),
-            };
-            one.first.cmp(&other.first).then_with(behind).then(one.place.cmp(&other.place))
+            })
         };
-        all.sort_unstable_by(compare);
-        all.dedup_by(|one, other| compare(one, other).is_eq());
+        // Places were added ascending, so a sort that leaves equals in their order need not compare them: of a thousand records
+        // many have the same names.
+        all.sort_by(compare);
+        all.dedup_by(|one, other| one.place == other.place && compare(one, other).is_eq());
         all.iter().map(|one| (text(one), one.place)).collect()
     }
 }
