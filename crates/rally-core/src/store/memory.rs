@@ -18,11 +18,11 @@ pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
 }
 
-/// Leaves of a tree that are put in their places while readers wait, at most: it takes some tens of microseconds, which is
-/// much less than copying the branches over them. More of them are put into a copy.
+/// Leaves of a tree that are put in their places while readers wait, at most. That many take some tens of microseconds, much
+/// less than copies of the branches over them. More of them are put into a copy of the tree.
 const FEW: usize = 512;
 
-/// As many leaves at most where a snapshot is kept, so that the branches over them are copied.
+/// The same where a snapshot has these branches, too, so that they are copied.
 const FEWER: usize = 16;
 
 #[derive(Default)]
@@ -102,8 +102,8 @@ impl Tenant {
         }
         let prepared = self.newest().prepare(&mut changes);
         let mut newest = self.newest.write();
-        let most = if newest.is_shared() { FEWER } else { FEW };
-        if prepared.len() <= most {
+        let most = if newest.copies_branches(&prepared) { FEWER } else { FEW };
+        if prepared.work() <= most {
             let replaced = newest.put(prepared);
             drop(newest);
             drop(replaced);
@@ -167,5 +167,73 @@ impl Snapshot for MemorySnapshot {
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").field("tenants", &self.tenants.read().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::store::Space;
+
+    type Model = BTreeMap<Key, Bytes>;
+
+    const TENANT: TenantId = TenantId::DIRECTORY;
+
+    /// A key of each leaf, and as many between as fill it.
+    const APART: u32 = 32;
+
+    fn key(number: u32) -> Key {
+        Key::new(Space(7)).bytes(&number.to_be_bytes())
+    }
+
+    fn write(
+        store: &MemoryStore,
+        model: &mut Model,
+        changes: impl Iterator<Item = (u32, Option<&'static [u8]>)>,
+    ) {
+        let mut batch = Batch::new();
+        for (number, value) in changes {
+            match value {
+                Some(value) => {
+                    batch.put(key(number), value);
+                    model.insert(key(number), Bytes::from_static(value));
+                }
+                None => {
+                    batch.delete(key(number));
+                    model.remove(&key(number));
+                }
+            }
+        }
+        let commit = store.write(TENANT, &mut |_| Ok(batch.clone()));
+        assert_eq!(commit.unwrap(), Commit::Applied);
+    }
+
+    #[track_caller]
+    fn check(snapshot: &dyn Snapshot, model: &Model) {
+        let all = KeyRange::prefix(&Key::new(Space(7)));
+        let entries = snapshot.scan(&all, Direction::Forward, usize::MAX).unwrap();
+        assert!(entries.into_iter().map(|entry| (entry.key, entry.value)).eq(model.clone()));
+    }
+
+    #[test]
+    fn a_snapshot_stays_as_it_is_and_the_next_one_shows_all_whatever_the_size_of_a_batch() {
+        let sizes = [1, FEWER, FEWER + 1, FEW, FEW + 1, 2 * FEW].map(|leaves| u32::try_from(leaves).unwrap());
+        for leaves in sizes {
+            for is_kept in [false, true] {
+                let (store, mut model) = (MemoryStore::new(), Model::new());
+                let count = 3 * u32::try_from(FEW).unwrap() * APART;
+                write(&store, &mut model, (0..count).map(|number| (number, Some(&b"first"[..]))));
+                let kept = is_kept.then(|| (store.snapshot(TENANT).unwrap(), model.clone()));
+                let change =
+                    |leaf: u32| (leaf * APART, if leaf % 3 == 2 { None } else { Some(&b"second"[..]) });
+                write(&store, &mut model, (0..leaves).map(change));
+                check(&*store.snapshot(TENANT).unwrap(), &model);
+                if let Some((snapshot, model)) = kept {
+                    check(&*snapshot, &model);
+                }
+            }
+        }
     }
 }

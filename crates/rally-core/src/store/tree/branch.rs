@@ -1,6 +1,6 @@
 use std::{mem, sync::Arc};
 
-use super::{Bounds, Change, Node, Part, Parts, Path, PreparedLeaf, only, packed::Packed};
+use super::{Bounds, Change, Node, Part, Parts, Path, Prepared, PreparedLeaf, only, packed::Packed};
 use crate::base::invariant;
 
 /// Children of a branch, at most, when a change is done.
@@ -12,6 +12,15 @@ pub(super) struct Branch {
     /// The first bound is not used: whatever lies below the second belongs to the first child.
     from: Packed,
     children: Vec<Node>,
+}
+
+/// A child that leaves were put in the place of, or below.
+struct ChangedChild {
+    /// The place that it had before.
+    place: usize,
+    /// The number of children that it has become.
+    count: usize,
+    has_deletion: bool,
 }
 
 impl Branch {
@@ -47,16 +56,14 @@ impl Branch {
     }
 
     /// Prepares the leaves that changes lie in.
-    pub(super) fn prepare(
-        &self,
-        mut changes: &mut [Change],
-        path: &mut Path,
-        prepared: &mut Vec<PreparedLeaf>,
-    ) {
+    pub(super) fn prepare(&self, mut changes: &mut [Change], path: &mut Path, prepared: &mut Prepared) {
         while let Some((first, _)) = changes.first() {
             let place = self.place_of(first.as_bytes());
             let (here, behind) = changes.split_at_mut(self.count_in(place, changes));
             let child = invariant(self.children.get(place), "a branch has a child for each bound");
+            if let Node::Branch(branch) = child {
+                prepared.copies_branches |= Arc::strong_count(branch) > 1;
+            }
             path.push(place);
             child.prepare(here, path, prepared);
             path.pop();
@@ -64,10 +71,10 @@ impl Branch {
         }
     }
 
-    /// Puts what was prepared below this branch, which is of a level, in its place; what was there goes to `replaced`. The
-    /// branch may then have too many children, or none.
+    /// Puts leaves in their places below this branch, which is `level` branches below the root; what was there goes to
+    /// `replaced`. The branch may then have too many children, or none.
     pub(super) fn put(&mut self, level: usize, mut prepared: &mut [PreparedLeaf], replaced: &mut Vec<Node>) {
-        let mut shrunk = Vec::new();
+        let mut changed = Vec::new();
         // From the last to the first, so that those before stay in their places.
         while let Some(last) = prepared.last() {
             let place = last.place(level);
@@ -75,23 +82,25 @@ impl Branch {
             let (before, here) = prepared.split_at_mut(others.map_or(0, |last| last + 1));
             let has_deletion = here.iter().any(|leaf| leaf.has_deletion);
             let count = self.put_child(place, level, here, replaced);
-            if has_deletion || !shrunk.is_empty() {
-                shrunk.push((place, count, has_deletion));
+            if has_deletion || !changed.is_empty() {
+                changed.push(ChangedChild { place, count, has_deletion });
             }
             prepared = before;
         }
-        self.join_shrunk(shrunk.into_iter().rev());
+        self.join_small_ones(changed.into_iter().rev(), replaced);
     }
 
-    /// Joins the children that deletions have left small, of some that are given by the places that they had, with the number
-    /// of children that each has become.
-    fn join_shrunk(&mut self, put: impl Iterator<Item = (usize, usize, bool)>) {
-        let (mut more, mut less) = (0, 0);
-        for (place, count, has_deletion) in put {
-            if has_deletion && count == 1 && self.join_small(place + more - less) {
+    /// Joins children that deletions have left small, of those that were changed, in their order.
+    fn join_small_ones(&mut self, changed: impl Iterator<Item = ChangedChild>, replaced: &mut Vec<Node>) {
+        // Children that there are more, and less, before a place.
+        let mut more = 0;
+        let mut less = 0;
+        for ChangedChild { place, count, has_deletion } in changed {
+            if has_deletion && count == 1 && self.join_small(place + more - less, replaced) {
                 less += 1;
             }
-            (more, less) = (more + count, less + 1);
+            more += count;
+            less += 1;
         }
     }
 
@@ -108,8 +117,8 @@ impl Branch {
             behind *= 2;
         }
         let least = behind / 2 + 1;
-        let unknown = changes.get(least..behind.min(changes.len())).unwrap_or_default();
-        least + unknown.partition_point(is_before)
+        let unknown = changes.get(least..behind.min(changes.len()));
+        least + invariant(unknown, "one step before there is a change").partition_point(is_before)
     }
 
     /// Takes off what is more than a branch may have: the branches that are to stand behind this one.
@@ -181,13 +190,13 @@ impl Branch {
     }
 
     /// Joins a child of few entries, as deletions leave it, with one beside it, if both are one node's worth; false otherwise.
-    fn join_small(&mut self, place: usize) -> bool {
+    fn join_small(&mut self, place: usize, replaced: &mut Vec<Node>) -> bool {
         let is_small = self.children.get(place).is_some_and(Node::is_small);
-        is_small && (self.join(place) || place > 0 && self.join(place - 1))
+        is_small && (self.join(place, replaced) || place > 0 && self.join(place - 1, replaced))
     }
 
     /// Joins a child with the one behind it; false if that would be too much for one node.
-    fn join(&mut self, place: usize) -> bool {
+    fn join(&mut self, place: usize, replaced: &mut Vec<Node>) -> bool {
         let pair = self.children.get(place..).and_then(|rest| rest.first_chunk());
         let joined = match pair {
             Some([Node::Leaf(one), Node::Leaf(other)]) => match one.joined(other) {
@@ -199,10 +208,9 @@ impl Branch {
             }
             _ => return false,
         };
-        self.remove(place + 1);
-        if let Some(child) = self.children.get_mut(place) {
-            *child = joined;
-        }
+        replaced.push(self.remove(place + 1));
+        let child = invariant(self.children.get_mut(place), "one of the two that were joined");
+        replaced.push(mem::replace(child, joined));
         true
     }
 
@@ -219,7 +227,7 @@ impl Branch {
 
 impl Node {
     /// True of less than a quarter of what a node may have.
-    fn is_small(&self) -> bool {
+    pub(super) fn is_small(&self) -> bool {
         match self {
             Self::Leaf(leaf) => leaf.is_small(),
             Self::Branch(branch) => branch.len() < FANOUT / 4,

@@ -100,10 +100,11 @@ impl Leaf {
         (place(bounds.start)..end).map(|place| Entry { key: self.owned_key(place), value: self.value(place) })
     }
 
-    /// What becomes of this leaf, which is at the end of a path, by changes in the order of their keys. Their values are taken.
+    /// The leaves that take the place of this one, which is at the end of a path, by changes in the order of their keys; their
+    /// values are taken.
     pub(super) fn prepare(&self, changes: &mut [Change], path: &Path) -> PreparedLeaf {
         let has_deletion = changes.iter().any(|(_, value)| value.is_none());
-        PreparedLeaf { path: path.clone(), has_deletion, parts: self.changed(changes) }
+        PreparedLeaf { path: path.clone(), parts: self.changed(changes), has_deletion }
     }
 
     fn changed(&self, changes: &mut [Change]) -> Parts {

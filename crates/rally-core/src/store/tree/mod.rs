@@ -33,17 +33,21 @@ pub(super) struct Tree {
 /// The new value of a key, or its deletion.
 pub(super) type Change = (Key, Option<Bytes>);
 
-/// What becomes of a map by changes: all its new leaves, in their order.
-#[derive(Debug)]
-pub(super) struct Prepared(Vec<PreparedLeaf>);
+/// The new leaves of a map, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    leaves: Vec<PreparedLeaf>,
+    /// True when a branch below the root is another version's, too.
+    copies_branches: bool,
+}
 
-/// What becomes of a leaf by the changes that lie in it.
+/// The leaves that take the place of one.
 #[derive(Debug)]
 struct PreparedLeaf {
     path: Path,
-    has_deletion: bool,
     /// Mostly one leaf; none if no entry is left.
     parts: Parts,
+    has_deletion: bool,
 }
 
 /// The place of a leaf: that of a child in its branch, from the root down.
@@ -108,20 +112,23 @@ impl Tree {
         found
     }
 
-    /// What becomes of this map by changes, which are in the order of their keys and of one key each. Their values are taken.
+    /// Makes the leaves that changes lead to, and changes nothing yet. The changes are in the order of their keys, one for each
+    /// key; their values are taken.
     pub(super) fn prepare(&self, changes: &mut [Change]) -> Prepared {
-        let (mut path, mut prepared) = (Path::new(), Vec::new());
+        let mut prepared = Prepared::default();
+        let mut path = Path::new();
         match &self.root {
             Some(root) => root.prepare(changes, &mut path, &mut prepared),
-            None => prepared.push(Leaf::default().prepare(changes, &path)),
+            None => prepared.leaves.push(Leaf::default().prepare(changes, &path)),
         }
-        Prepared(prepared)
+        prepared
     }
 
-    /// Puts what was prepared in its place, and answers what was there. Nothing else may have changed the map since.
+    /// Puts the leaves in their places, and answers what was there. Nothing else may have changed the map since they were
+    /// prepared.
     pub(super) fn put(&mut self, mut prepared: Prepared) -> Replaced {
-        let mut replaced = Vec::with_capacity(prepared.len());
-        let mut parts = match (self.root.take(), prepared.0.as_mut_slice()) {
+        let mut replaced = Vec::with_capacity(prepared.leaves.len());
+        let mut parts = match (self.root.take(), prepared.leaves.as_mut_slice()) {
             (Some(Node::Branch(mut root)), leaves) => {
                 let branch = Arc::make_mut(&mut root);
                 branch.put(0, leaves, &mut replaced);
@@ -129,9 +136,9 @@ impl Tree {
                 let first = Part { from: Vec::new(), node: Node::Branch(root) };
                 [first].into_iter().chain(behind).collect()
             }
-            (leaf, prepared) => {
+            (leaf, leaves) => {
                 replaced.extend(leaf);
-                only(prepared)
+                only(leaves)
             }
         };
         while parts.len() > 1 {
@@ -142,10 +149,10 @@ impl Tree {
         Replaced { _nodes: replaced }
     }
 
-    /// True when another version has the same root, so that putting leaves into this one copies branches.
-    pub(super) fn is_shared(&self) -> bool {
+    /// True when putting leaves in their places copies branches, as other versions have these, too.
+    pub(super) fn copies_branches(&self, prepared: &Prepared) -> bool {
         match &self.root {
-            Some(Node::Branch(branch)) => Arc::strong_count(branch) > 1,
+            Some(Node::Branch(branch)) => prepared.copies_branches || Arc::strong_count(branch) > 1,
             _ => false,
         }
     }
@@ -177,18 +184,14 @@ struct Bounds<'k> {
     end: Option<&'k [u8]>,
 }
 
-impl Prepared {
-    /// The number of leaves whose places are taken.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
+/// Leaves that are put in their places in the time of joining one with another.
+const JOINING: usize = 8;
 
-/// What was prepared of a leaf, for which there is nothing else.
-fn only(prepared: &mut [PreparedLeaf]) -> Parts {
-    match prepared {
-        [leaf] => mem::take(&mut leaf.parts),
-        _ => invariant(None, "all changes that lie in a leaf are together"),
+impl Prepared {
+    /// The work of putting the leaves in their places, as a number of leaves.
+    pub(super) fn work(&self) -> usize {
+        let work = |leaf: &PreparedLeaf| leaf.parts.len().max(1) + if leaf.may_join() { JOINING } else { 0 };
+        self.leaves.iter().map(work).sum()
     }
 }
 
@@ -197,12 +200,25 @@ impl PreparedLeaf {
     fn place(&self, level: usize) -> usize {
         *invariant(self.path.get(level), "a path leads to a leaf")
     }
+
+    /// True of a leaf that deletions have left small.
+    fn may_join(&self) -> bool {
+        self.has_deletion && self.parts.iter().all(|part| part.node.is_small())
+    }
+}
+
+/// The leaves in the place of one, which are all that was prepared.
+fn only(prepared: &mut [PreparedLeaf]) -> Parts {
+    match prepared {
+        [leaf] => mem::take(&mut leaf.parts),
+        _ => invariant(None, "all changes that lie in a leaf are together"),
+    }
 }
 
 impl Node {
-    fn prepare(&self, changes: &mut [Change], path: &mut Path, prepared: &mut Vec<PreparedLeaf>) {
+    fn prepare(&self, changes: &mut [Change], path: &mut Path, prepared: &mut Prepared) {
         match self {
-            Self::Leaf(leaf) => prepared.push(leaf.prepare(changes, path)),
+            Self::Leaf(leaf) => prepared.leaves.push(leaf.prepare(changes, path)),
             Self::Branch(branch) => branch.prepare(changes, path, prepared),
         }
     }

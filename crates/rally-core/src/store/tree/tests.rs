@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::Space;
+use crate::{base::clamp, store::Space};
 
 type Model = BTreeMap<Key, Bytes>;
 
@@ -66,7 +66,7 @@ fn apply(tree: &mut Tree, mut changes: Vec<Change>) {
 proptest! {
     #[test]
     fn each_version_reads_as_a_plain_map_does(
-        batches in batches(), from in change(), until in change(), limit in 0usize..300,
+        batches in batches(), are_kept: bool, from in change(), until in change(), limit in 0usize..300,
     ) {
         let (mut tree, mut model) = (Tree::default(), Model::new());
         let mut versions = Vec::new();
@@ -77,6 +77,10 @@ proptest! {
                     Some(value) => drop(model.insert(key.clone(), value.clone())),
                     None => drop(model.remove(key)),
                 }
+            }
+            // What no other version has is changed in place.
+            if !are_kept {
+                versions.clear();
             }
             apply(&mut tree, batch);
             versions.push((tree.clone(), model.clone()));
@@ -107,6 +111,64 @@ proptest! {
     }
 }
 
+/// Keys of a run, some of them left out, that are put or deleted.
+#[derive(Clone, Debug)]
+struct Run {
+    first: u64,
+    count: u64,
+    step: u64,
+    is_deleted: bool,
+}
+
+impl Run {
+    fn changes(&self) -> impl Iterator<Item = Change> + '_ {
+        let value = |number: u64| (!self.is_deleted).then(|| Bytes::from(vec![b'v'; clamp(number % 90)]));
+        let numbers = (0..self.count).map(|at| (self.first + at * self.step) % (2 * LARGE));
+        numbers.map(move |number| (key(0, number), value(number)))
+    }
+}
+
+/// Entries of a tree with branches below its root.
+const LARGE: u64 = 20_000;
+
+fn runs() -> impl Strategy<Value = Vec<Run>> {
+    let run = (0..2 * LARGE, 1u64..4_000, 1u64..40, any::<bool>())
+        .prop_map(|(first, count, step, is_deleted)| Run { first, count, step, is_deleted });
+    prop::collection::vec(run, 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #[test]
+    fn a_tree_of_several_levels_reads_as_a_plain_map_does(
+        batches in prop::collection::vec(runs(), 1..6), are_kept: bool,
+    ) {
+        let mut tree = Tree::default();
+        let every_other = (0..LARGE).map(|number| (key(0, 2 * number), Some(Bytes::new())));
+        let mut model: Model = every_other.clone().map(|(key, _)| (key, Bytes::new())).collect();
+        apply(&mut tree, every_other.collect());
+        let mut versions = Vec::new();
+        for batch in batches {
+            if !are_kept {
+                versions.clear();
+            }
+            let batch = sorted(batch.iter().flat_map(Run::changes).collect());
+            for (key, value) in &batch {
+                match value {
+                    Some(value) => drop(model.insert(key.clone(), value.clone())),
+                    None => drop(model.remove(key)),
+                }
+            }
+            apply(&mut tree, batch);
+            versions.push((tree.clone(), model.clone()));
+        }
+        for (tree, model) in &versions {
+            prop_assert_eq!(leaves(tree).iter().sum::<usize>(), model.len());
+            prop_assert!(tree.scan(&all(), Direction::Forward, usize::MAX) == entries(model));
+        }
+    }
+}
+
 fn key(family: u8, number: u64) -> Key {
     Key::new(Space(7)).byte(family).number(number)
 }
@@ -131,6 +193,28 @@ fn values_that_come_at_the_end_fill_their_leaves_by_their_bytes() {
     }
     let entry = 500 + key(0, 0).as_bytes().len();
     assert!(leaves(&tree).iter().rev().skip(1).all(|entries| *entries == leaf::MOST_BYTES / entry));
+}
+
+#[test]
+fn what_a_batch_leaves_of_many_entries_is_in_few_leaves() {
+    for at_once in [20_000, 500] {
+        let mut tree = Tree::default();
+        let mut kept = Vec::new();
+        apply(&mut tree, (0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect());
+        for first in (0..20_000).step_by(at_once) {
+            kept.push(tree.clone());
+            let numbers = first..first + u64::try_from(at_once).unwrap();
+            let deleted = numbers.filter(|number| number % 50 != 0).map(|number| (key(0, number), None));
+            // Some that come beside those that go, so that leaves are parted before others that are joined.
+            let come = (0..200).map(|number| (key(1, first + number), Some(Bytes::new())));
+            apply(&mut tree, deleted.chain(come).collect());
+        }
+        let leaves = leaves(&tree);
+        let come = 200 * 20_000 / at_once;
+        assert_eq!(leaves.iter().sum::<usize>(), 400 + come);
+        let most = (400 + come) / 4;
+        assert!(leaves.len() < most, "{} leaves instead of {most}, {at_once} at once", leaves.len());
+    }
 }
 
 #[test]
