@@ -2,24 +2,27 @@ use smallvec::SmallVec;
 
 use crate::base::{Entropy, IdSalt};
 
-/// Salts that are drawn at once where a transaction makes several records.
+/// Records of a transaction whose salts are drawn one by one, as most transactions make no more.
+const FEW: usize = 8;
+
+/// Salts that are drawn at once for the records behind these.
 const AT_ONCE: usize = 16;
 
-/// Random bits of the ids of new records. The first is drawn alone, as most transactions make one record, and those behind
-/// it many at once, as each draw asks the operating system.
+/// Random bits of the ids of new records. Where a transaction makes many, they are drawn many at once, as each draw asks the
+/// operating system.
 #[derive(Debug, Default)]
 pub(super) struct Salts {
-    has_drawn: bool,
+    taken: usize,
     ahead: SmallVec<[IdSalt; AT_ONCE]>,
 }
 
 impl Salts {
     pub(super) fn take(&mut self, entropy: &dyn Entropy) -> IdSalt {
+        self.taken += 1;
         if let Some(salt) = self.ahead.pop() {
             return salt;
         }
-        if !self.has_drawn {
-            self.has_drawn = true;
+        if self.taken <= FEW {
             let mut salt = [0; IdSalt::BYTES];
             entropy.fill(&mut salt);
             return IdSalt::from_bytes(salt);
@@ -58,8 +61,8 @@ mod tests {
     #[test]
     fn each_salt_is_given_once_and_few_draws_give_many() {
         let (entropy, mut salts) = (Counting::default(), Salts::default());
-        let taken: BTreeSet<_> = (0..33).map(|_| salts.take(&entropy).to_bytes()).collect();
-        assert_eq!(taken.len(), 33);
-        assert_eq!(entropy.0.lock().1, [3, 48, 48]);
+        let taken: BTreeSet<_> = (0..40).map(|_| salts.take(&entropy).to_bytes()).collect();
+        assert_eq!(taken.len(), 40);
+        assert_eq!(entropy.0.lock().1, [vec![3; 8], vec![48; 2]].concat());
     }
 }
