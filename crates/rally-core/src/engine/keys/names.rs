@@ -241,6 +241,7 @@ struct Beginning {
 }
 
 impl Beginnings {
+    /// Adds a text of a record; records come in the order of their places.
     fn add(&mut self, text: &str, place: ChunkPlace) {
         let mut first = [0; 16];
         first.iter_mut().zip(text.as_bytes()).for_each(|(to, from)| *to = *from);
@@ -298,4 +299,32 @@ fn kept(name: &str) -> &str {
 fn first_letter(text: &str) -> (Option<char>, &str) {
     let mut letters = text.chars();
     (letters.next(), letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_each_of_its_places_once_and_ascending() {
+        let place = |number| ChunkNumber::of(RecordNumber::new(number).unwrap()).1;
+        let long = "katherine lovelace-johnson";
+        let mut names = Beginnings::default();
+        for (text, number) in [
+            ("b", 1),
+            ("josé", 1),
+            ("josé", 1),
+            ("ab", 2),
+            (long, 2),
+            (long, 3),
+            ("a", 3),
+            ("josé", 3),
+            (long, 5),
+        ] {
+            names.add(text, place(number));
+        }
+        let expected =
+            [("a", 3), ("ab", 2), ("b", 1), ("josé", 1), ("josé", 3), (long, 2), (long, 3), (long, 5)];
+        assert_eq!(names.sorted(), expected.map(|(text, number)| (text, place(number))));
+    }
 }
