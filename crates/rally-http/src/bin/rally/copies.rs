@@ -43,19 +43,24 @@ pub(crate) fn compact(arguments: &CompactArguments) -> Result<(), Failure> {
     };
     // The name is the file's own until the copy takes its place, so a file that is not there is told of here.
     let from = arguments.on.store.open(Need::Existing, recovery_told_once())?;
-    let before = room(path);
+    let before = room(path)?;
     let anew = beside(path);
     remove_copy(&anew)?;
     let copied = copy(from, &at(&arguments.on.store, Location::Redb(anew.clone())), CopyMode::Exact);
     let tenants = copied.inspect_err(|_| drop(fs::remove_file(&anew)))?;
+    let kept = room(path)?;
+    let copied = room(&anew)?;
     // A file that has no room to give is as good as its copy.
-    if room(&anew) < room(path) {
+    if copied < kept {
         replace(&anew, path)?;
     } else {
         remove_copy(&anew)?;
     }
-    let row =
-        [Cell::number(Some(tenants), ""), Cell::number(Some(before), ""), Cell::number(Some(room(path)), "")];
+    let row = [
+        Cell::number(Some(tenants), ""),
+        Cell::number(Some(before), ""),
+        Cell::number(Some(copied.min(kept)), ""),
+    ];
     Table::begin(arguments.on.form(), ["tenants", "bytesBefore", "bytesAfter"])?.row(row)
 }
 
@@ -131,10 +136,9 @@ fn remove_copy(copy: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Puts the copy in the file's place: at any moment there is one of the two under its name.
+/// Puts the copy, which is synced, in the file's place: at any moment there is one of the two under its name.
 fn replace(copy: &Path, path: &Path) -> Result<(), Failure> {
-    let replaced =
-        fs::File::open(copy).and_then(|file| file.sync_all()).and_then(|()| fs::rename(copy, path));
+    let replaced = fs::rename(copy, path);
     #[cfg(unix)]
     let replaced = replaced.and_then(|()| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -143,11 +147,20 @@ fn replace(copy: &Path, path: &Path) -> Result<(), Failure> {
     replaced.map_err(|error| Failure::new(format!("cannot put {} in place: {error}", copy.display())))
 }
 
-/// Bytes that a file takes on the disk, holes left out.
-fn room(path: &Path) -> u64 {
-    let Ok(file) = fs::metadata(path) else { return 0 };
-    #[cfg(unix)]
-    return std::os::unix::fs::MetadataExt::blocks(&file) * 512;
-    #[cfg(not(unix))]
-    file.len()
+/// Bytes that a file takes on the disk, holes left out. Some file systems know them once it is synced.
+#[cfg(unix)]
+fn room(path: &Path) -> Result<u64, Failure> {
+    let file = fs::File::open(path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+    file.map(|file| std::os::unix::fs::MetadataExt::blocks(&file) * 512)
+        .map_err(|error| unmeasured(path, &error))
+}
+
+/// Bytes of a file.
+#[cfg(not(unix))]
+fn room(path: &Path) -> Result<u64, Failure> {
+    fs::metadata(path).map(|file| file.len()).map_err(|error| unmeasured(path, &error))
+}
+
+fn unmeasured(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot tell the size of {}: {error}", path.display()))
 }
