@@ -107,8 +107,6 @@ fn a_key_that_is_not_to_be_printed_is_in_a_file_of_its_owner() {
     let keys = folder.path().join("keys");
     fs::create_dir(&keys).unwrap();
     let (acme, looms) = (keys.join("acme.key"), keys.join("looms.key"));
-    // As a start leaves it that was killed before there was a key.
-    fs::write(&acme, "").unwrap();
     let of_start = ["--key-folder", "keys", "--tenant", "acme"];
     let server = folder.serve(&of_start);
     let told = &server.ready["tenants"][0];
@@ -138,6 +136,8 @@ fn a_key_that_is_not_to_be_printed_is_in_a_file_of_its_owner() {
     assert!(refused("keys").contains("there is a key in keys/looms.key already"));
     assert_eq!(fs::read_to_string(&looms).unwrap(), "another's");
     assert!(refused("none").contains("cannot write the key of a new tenant to none/looms.key"));
+    let names: Vec<_> = fs::read_dir(&keys).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "no other file is left: {names:?}");
     let listed = rows(&folder.printed(&["tenants", "list", "--store", &store]));
     assert_eq!(listed.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["SLUG", "acme"]);
     fs::remove_file(&looms).unwrap();
@@ -151,4 +151,18 @@ fn a_key_that_is_not_to_be_printed_is_in_a_file_of_its_owner() {
         "tenant looms is new; its admin key is in keys/looms.key; take it from there, and remove the file"
     );
     assert!(fs::read_to_string(&looms).unwrap().starts_with("rk_live_"));
+
+    // A tenant in memory is gone with its server, and so is the use of its key.
+    let of_memory =
+        ["serve", "--json", "--listen", "127.0.0.1:0", "--store", "memory", "--key-folder", "keys"];
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let server = folder.start(&of_memory);
+        let key = fs::read_to_string(folder.path().join("keys/demo.key")).unwrap();
+        assert_eq!(server.send("GET", "/api/contacts", key.trim_end(), "").0, 200);
+        keys.push(key);
+    }
+    assert_ne!(keys[0], keys[1]);
+    let complaint = folder.complaint(&[&of_memory[..], &["--tenant", "../up"]].concat());
+    assert!(complaint.contains("a label as in a host name"), "{complaint}");
 }

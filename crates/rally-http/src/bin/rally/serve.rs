@@ -22,7 +22,7 @@ use crate::{
     listen::Addresses,
     log::{self, Levels},
     signals::{Request, Signals, StandardInput, ignore_hangup},
-    store::{Need, OpenStore, Progress},
+    store::{Location, Need, OpenStore, Progress},
     systemd::{self, Sockets},
     tenants::WantedTenants,
     traces::Tracing,
@@ -197,7 +197,8 @@ impl Server<'_> {
             place: opened.place.clone(),
             json: self.common.json,
         };
-        let keys = self.key_folder.map(|folder| KeyFolder::new(folder.to_owned()));
+        let is_in_memory = self.store.store == Location::Memory;
+        let keys = self.key_folder.map(|folder| KeyFolder::new(folder.to_owned(), is_in_memory));
         announcer.announce(&engine, WantedTenants::new(&self.common.tenants, keys))?;
         systemd::say_ready();
         let serving = async { serving.await.unwrap_or_else(|panicked| Err(panicked.into())) };

@@ -78,10 +78,12 @@ impl WantedTenants {
     ) -> Result<ReadyTenant, Failure> {
         let id = match existing.iter().find(|tenant| tenant.slug == slug) {
             Some(tenant) => tenant.id,
-            None => {
-                self.reserve(slug)?;
-                self.create(engine, slug)?
-            }
+            None => match (self.reserve(slug), engine.tenant(slug)) {
+                // Another server has just made it.
+                (_, Ok(tenant)) => tenant.id,
+                (Err(failure), Err(_)) => return Err(failure),
+                (Ok(()), Err(_)) => self.create(engine, slug)?,
+            },
         };
         if let Some(None) = self.created.get(slug) {
             let key = self.make_key(engine, slug)?;
@@ -108,7 +110,10 @@ impl WantedTenants {
     fn make_key(&mut self, engine: &Engine, slug: &str) -> Result<CreatedKey, Failure> {
         let key = admin::mint_admin_key(&engine.tenant(slug)?)?;
         match self.reserved.remove(slug) {
-            Some(file) => file.keep(&key).map(CreatedKey::InFile),
+            Some(file) => file.keep(&key).map(CreatedKey::InFile).map_err(|failure| {
+                let more = format!("`rally keys create --tenant {slug} --scopes admin` makes another one");
+                Failure::new(format!("{failure}; the tenant is there, and {more}"))
+            }),
             None => Ok(CreatedKey::Told(key)),
         }
     }

@@ -70,7 +70,7 @@ pub(crate) struct FakeArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct CommonArguments {
-    /// A tenant that there must be; one that is missing is created and its admin key printed once. May be repeated
+    /// A tenant that there must be; one that is missing is created and its admin key told, once. May be repeated
     #[arg(long = "tenant", value_name = "SLUG")]
     pub(crate) tenants: Vec<String>,
     /// Hosts below this one name their tenant by their first label, as acme.localhost does. May be repeated
