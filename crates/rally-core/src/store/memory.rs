@@ -127,7 +127,7 @@ impl Store for MemoryStore {
     }
 
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
-        let newest = self.tenants.read().get(&tenant).map(|known| known.newest.read().clone());
+        let newest = self.tenants.read().get(&tenant).map(|known| known.newest());
         Ok(Box::new(MemorySnapshot(newest.unwrap_or_default())))
     }
 
@@ -139,7 +139,7 @@ impl Store for MemoryStore {
         let tenant = self.tenant(tenant);
         let _writing = tenant.writer.lock();
         // The snapshot is gone before the batch is applied, so that a map that nobody else holds is changed in place.
-        let batch = match build(&MemorySnapshot(tenant.newest.read().clone())) {
+        let batch = match build(&MemorySnapshot(tenant.newest())) {
             Ok(batch) => batch,
             Err(Abort::Refused) => return Ok(Commit::Refused),
             Err(Abort::Store(error)) => return Err(error),
