@@ -111,7 +111,9 @@ impl WantedTenants {
         let key = admin::mint_admin_key(&engine.tenant(slug)?)?;
         match self.reserved.remove(slug) {
             Some(file) => file.keep(&key).map(CreatedKey::InFile).map_err(|failure| {
-                let more = format!("`rally keys create --tenant {slug} --scopes admin` makes another one");
+                let more = format!(
+                    "`rally keys create --tenant {slug} --name admin --scopes admin` makes another one"
+                );
                 Failure::new(format!("{failure}; the tenant is there, and {more}"))
             }),
             None => Ok(CreatedKey::Told(key)),
