@@ -22,7 +22,7 @@ pub struct MemoryStore {
 /// less than copies of the branches over them. More of them are put into a copy of the tree.
 const FEW: usize = 512;
 
-/// The same where a snapshot has these branches, too, so that they are copied.
+/// The same where a snapshot shares those branches, which are then copied.
 const FEWER: usize = 16;
 
 #[derive(Default)]

@@ -25,8 +25,8 @@ use crate::{
 /// Letters of a name that the index keeps; a longer search is compared with the records found.
 pub(crate) const SEARCHED_LETTERS: usize = 32;
 
-/// Bytes of most names, at most.
-const MOST_NAMES: usize = 64;
+/// Room for a name, in bytes, which most do not exceed.
+const NAME_ROOM: usize = 64;
 
 /// Keys or values that a member has, mostly few.
 type Few<T> = SmallVec<[T; 4]>;
@@ -110,7 +110,7 @@ fn value<'r>(member: &Member, record: Option<&Record<'r>>) -> Result<Cow<'r, [u8
     match (record, member.source) {
         (Some(record), ValueSource::Slot(slot)) => Ok(record.slot(slot).into()),
         (Some(record), source) => {
-            let mut text = Vec::with_capacity(MOST_NAMES);
+            let mut text = Vec::with_capacity(NAME_ROOM);
             record.write_value(source, &mut text)?;
             Ok(text.into())
         }
@@ -326,7 +326,7 @@ pub(super) fn each_name(
     record: &Record<'_>,
     mut take: impl FnMut(&str),
 ) -> Result<(), StoreError> {
-    let mut name = String::with_capacity(MOST_NAMES);
+    let mut name = String::with_capacity(NAME_ROOM);
     for member in model.members().iter().filter(|member| member.searched) {
         let json = value(member, Some(record))?;
         if let Some(text) = plain(&json) {

@@ -124,7 +124,7 @@ impl Leaf {
         let pieces = pieces(&entries, |entry| self.size(entry, changes), key);
         let bounds: Vec<Vec<u8>> = pieces.iter().map(|piece| bound(&entries, piece.start, key)).collect();
         let part = |(piece, from)| {
-            let runs = together(entries.get(piece).unwrap_or_default());
+            let runs = together(invariant(entries.get(piece), "a piece is of the entries"));
             let sizes = runs.iter().map(|run| self.size(run, changes)).sum();
             self.part(from, &runs, sizes, changes)
         };

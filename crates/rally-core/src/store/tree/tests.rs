@@ -230,3 +230,32 @@ fn what_is_left_of_many_entries_is_in_few_leaves() {
     apply(&mut tree, (0..20_000).map(|number| (key(0, number), None)).collect());
     assert!(tree.root.is_none());
 }
+
+#[test]
+fn the_work_of_putting_counts_each_new_leaf_and_those_that_may_be_joined() {
+    let mut tree = Tree::default();
+    let mut many: Vec<Change> = (0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect();
+    let prepared = tree.prepare(&mut many);
+    assert_eq!(prepared.work(), 20_000 / leaf::MOST);
+    drop(tree.put(prepared));
+    let mut one = vec![(key(0, 0), Some(Bytes::new()))];
+    assert_eq!(tree.prepare(&mut one).work(), 1);
+    let mut most_of_one: Vec<Change> = (1..30).map(|number| (key(0, number), None)).collect();
+    assert_eq!(tree.prepare(&mut most_of_one).work(), 1 + JOINING);
+}
+
+#[test]
+fn branches_are_copied_as_long_as_another_version_has_one_of_them() {
+    let change = |number| vec![(key(0, number), Some(Bytes::from_static(b"v")))];
+    let copies = |tree: &Tree, number| tree.copies_branches(&tree.prepare(&mut change(number)));
+    let mut tree = Tree::default();
+    apply(&mut tree, (0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect());
+    assert!(!copies(&tree, 0));
+    let kept = tree.clone();
+    assert!(copies(&tree, 0));
+    // Copies the root and one of the branches below it.
+    apply(&mut tree, change(0));
+    assert!(!copies(&tree, 0) && copies(&tree, 19_999));
+    drop(kept);
+    assert!(!copies(&tree, 19_999));
+}
