@@ -9,7 +9,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use rally_core::{
     TenantId,
-    store::{Abort, Batch, CommitOutcome, Condition, GroupCommit, Snapshot, StoreError},
+    store::{Abort, Batch, Changes, CommitOutcome, Condition, GroupCommit, Snapshot, StoreError},
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     folder::Signal,
     full::Full,
     journal::{Failure, Journal, Mark},
-    layers::{Changes, Delta, Layer, Layers},
+    layers::{Delta, Layer, Layers},
     pace::Pace,
     record::Record,
     snapshot::State,
@@ -56,17 +56,6 @@ pub(crate) struct Head {
     /// The number of commits that were tried.
     commits: usize,
 }
-
-/// The changes of a tenant on their way into the active layer.
-enum Change {
-    Small(Delta),
-    /// The layer as it is with them.
-    Large(Changes),
-}
-
-/// The changes of a commit that are put in place while readers wait for a few microseconds: that is much less work than
-/// copying what they touch. More of them are put into a copy.
-const SMALL: usize = 64;
 
 impl Database {
     /// Opens the database for the first time.
@@ -199,17 +188,11 @@ impl Database {
 
     /// Adds the changes of a commit to the active layer.
     fn publish(&self, deltas: HashMap<TenantId, Delta>, bytes: usize, end: Mark) {
-        let copies = self.copy_large(deltas);
-        let mut before = Vec::new();
+        for (tenant, delta) in deltas {
+            self.add_to_active(tenant, delta.into_batch());
+        }
         let mut open = self.open.write();
         let Some(Open { layers, .. }) = &mut *open else { return };
-        for (tenant, change) in copies {
-            let place = layers.active.tenants.entry(tenant).or_default();
-            match change {
-                Change::Small(delta) => delta.apply(place),
-                Change::Large(copy) => before.push(mem::replace(place, copy)),
-            }
-        }
         layers.active.bytes = layers.active.bytes.saturating_add(bytes);
         layers.active.end = end;
         if layers.active.bytes >= self.fold_bytes() && layers.frozen.is_none() {
@@ -217,23 +200,28 @@ impl Database {
         } else {
             self.signal.note_change();
         }
-        drop(open);
-        // Dropping what was replaced takes a while.
-        drop(before);
     }
 
-    /// Puts large changes into copies, for which nobody waits.
-    fn copy_large(&self, deltas: HashMap<TenantId, Delta>) -> Vec<(TenantId, Change)> {
-        let change = |(tenant, delta): (TenantId, Delta)| {
-            if delta.len() <= SMALL {
-                return (tenant, Change::Small(delta));
-            }
-            let mut copy =
-                self.open.read().as_ref().map(|open| open.layers.active.of(tenant)).unwrap_or_default();
-            delta.apply(&mut copy);
-            (tenant, Change::Large(copy))
+    /// Adds changes of a tenant to the active layer, for which no reader waits longer than it takes to put a few of them in
+    /// their places. Only in a turn.
+    fn add_to_active(&self, tenant: TenantId, batch: Batch) {
+        let prepared = self.active(tenant).prepare(batch);
+        let outcome = match &mut *self.open.write() {
+            Some(Open { layers, .. }) => layers.active.tenants.entry(tenant).or_default().put_few(prepared),
+            None => return,
         };
-        deltas.into_iter().map(change).collect()
+        if let Err(prepared) = outcome {
+            let mut copy = self.active(tenant);
+            let replaced = copy.put(prepared);
+            let before =
+                self.open.write().as_mut().map(|open| open.layers.active.tenants.insert(tenant, copy));
+            drop((before, replaced));
+        }
+    }
+
+    /// The changes of a tenant in the active layer.
+    fn active(&self, tenant: TenantId) -> Changes {
+        self.open.read().as_ref().map(|open| open.layers.active.of(tenant)).unwrap_or_default()
     }
 
     /// The memory of the active layer from which on it is folded.
@@ -315,7 +303,7 @@ impl Database {
             None => return CommitOutcome::lost(closed()),
         };
         for (tenant, delta) in transaction.deltas {
-            delta.apply(layer.tenants.entry(tenant).or_default());
+            layer.apply(tenant, delta.into_batch());
         }
         match self.put_in_tree(&layer, end) {
             Ok(folded) => {

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use rally_core::store::{StoreError, micros};
+use rally_core::store::{Changes, StoreError, micros};
 use redb::{ReadableTable, StorageError, Table, WriteTransaction};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     error::{is_full, store_error},
     format::{self, Aside, DATA, TENANTS},
     journal::Mark,
-    layers::{Changes, Layer, Layers},
+    layers::{Change, Filling, Layer, Layers},
     tree::{Number, Tree, full_key, number_in},
 };
 
@@ -95,7 +95,8 @@ impl Database {
     pub(crate) fn put_in_tree(&self, layer: &Layer, end: Mark) -> Result<Folded, Unfolded> {
         let aside = self.aside();
         let folded = match self.put(layer, Destination::Placed, Some(end)) {
-            Ok(tree) => Ok(Folded { tree, aside: without(aside, layer) }),
+            Ok(tree) if aside.is_empty() => Ok(Folded { tree, aside }),
+            Ok(tree) => Ok(Folded { tree, aside: Arc::new(without(&aside, layer).collect()) }),
             Err(failed) if failed.is_damage() => self.put_around_damage(layer, end),
             Err(failed) => Err(failed),
         }?;
@@ -105,12 +106,10 @@ impl Database {
 
     /// Puts a layer into the tree whose pages are damaged in places: those changes are kept aside that find none.
     fn put_around_damage(&self, layer: &Layer, end: Mark) -> Result<Folded, Unfolded> {
-        let mut stuck = Layer::default();
+        let mut stuck = Filling::default();
         self.put_piece(layer, &mut stuck)?;
-        let mut aside = Arc::unwrap_or_clone(without(self.aside(), layer));
-        for (tenant, key, value) in stuck.iter() {
-            aside.put(tenant, key.clone(), value.clone());
-        }
+        let stuck = stuck.finish();
+        let aside: Layer = without(&self.aside(), layer).chain(stuck.iter()).collect();
         if aside.bytes > MOST_ASIDE_BYTES {
             let what = "so many pages of the tree are damaged that changes find no place any more".to_owned();
             return Err(Unfolded { error: StoreError::Corrupt { what }, has_trace: false });
@@ -122,17 +121,18 @@ impl Database {
 
     /// Puts a part of a layer into the tree, as any part may be put there before the others: what is read is the layer over
     /// the tree, and a crash before the last part replays all. It does so in ever smaller parts where there is damage.
-    fn put_piece(&self, piece: &Layer, stuck: &mut Layer) -> Result<(), Unfolded> {
+    fn put_piece(&self, piece: &Layer, stuck: &mut Filling) -> Result<(), Unfolded> {
         match self.put(piece, Destination::Placed, None) {
             Ok(_) => Ok(()),
             Err(failed) if failed.is_damage() => {
                 let rows: Vec<_> = piece.iter().collect();
                 if let [(tenant, key, value)] = rows.as_slice() {
-                    stuck.put(*tenant, (*key).clone(), (*value).clone());
+                    stuck.put(*tenant, key.clone(), value.clone());
                     return Ok(());
                 }
                 let (left, right) = rows.split_at(rows.len() / 2);
-                [left, right].into_iter().try_for_each(|half| self.put_piece(&Layer::of_rows(half), stuck))
+                let mut put_half = |half: &[_]| self.put_piece(&half.iter().cloned().collect(), stuck);
+                [left, right].into_iter().try_for_each(&mut put_half)
             }
             Err(failed) => Err(failed),
         }
@@ -234,17 +234,13 @@ impl Unfolded {
 }
 
 /// The changes kept aside, without those that a layer has.
-fn without(mut aside: Arc<Layer>, layer: &Layer) -> Arc<Layer> {
-    if !aside.is_empty() {
-        let aside = Arc::make_mut(&mut aside);
-        layer.iter().for_each(|(tenant, key, _)| aside.remove(tenant, key));
-    }
-    aside
+fn without(aside: &Layer, layer: &Layer) -> impl Iterator<Item = Change> {
+    aside.iter().filter(|(tenant, key, _)| !layer.has(*tenant, key))
 }
 
 fn put_aside(txn: &WriteTransaction, layer: &Layer) -> Result<(), redb::Error> {
     let mut aside = Aside::of(txn)?;
-    layer.iter().try_for_each(|(tenant, key, value)| aside.put(tenant, key, value.as_ref()))
+    layer.iter().try_for_each(|(tenant, key, value)| aside.put(tenant, &key, value.as_ref()))
 }
 
 /// Puts changes in their places, and takes them from where they were kept aside. Gives the bytes of keys and values that there are more from then on.
@@ -262,7 +258,7 @@ fn put_changes(
     if !aside.is_empty() {
         let mut rows = Aside::of(txn)?;
         for (tenant, key, _) in layer.iter().filter(|(tenant, key, _)| aside.has(*tenant, key)) {
-            rows.remove(tenant, key)?;
+            rows.remove(tenant, &key)?;
         }
     }
     Ok(grown)
@@ -307,7 +303,9 @@ fn put_tenant(
     changes: &Changes,
 ) -> Result<i64, StorageError> {
     let inside = match table.last()? {
-        Some((end, _)) => changes.keys().take_while(|key| *full_key(number, key) <= *end.value()).count(),
+        Some((end, _)) => {
+            changes.iter().take_while(|(key, _)| *full_key(number, key) <= *end.value()).count()
+        }
         None => 0,
     };
     let pass_of = |index: usize| match index % 3 {
@@ -322,7 +320,7 @@ fn put_tenant(
             if done % LOOK_EVERY == 0 && disk.has_failed() {
                 return Ok(grown);
             }
-            grown += put_row(table, &full_key(number, key), value.as_deref())?;
+            grown += put_row(table, &full_key(number, &key), value.as_deref())?;
         }
     }
     Ok(grown)

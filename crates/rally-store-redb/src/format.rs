@@ -8,7 +8,11 @@ use redb::{
 };
 use uuid::Uuid;
 
-use crate::{OpenError, journal::Mark, layers::Layer};
+use crate::{
+    OpenError,
+    journal::Mark,
+    layers::{Filling, Layer},
+};
 
 /// Every tenant's keys: the number of the tenant, then the bytes of the key.
 pub(crate) const DATA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rally");
@@ -131,7 +135,7 @@ pub(crate) fn aside(db: &Database, place: &str) -> Result<Layer, OpenError> {
 
 /// Reads the table of the changes that are kept aside; `None` if a row is not one.
 fn read_aside(db: &Database) -> Result<Option<Layer>, redb::Error> {
-    let mut layer = Layer::default();
+    let mut filling = Filling::default();
     let reader = db.begin_read()?;
     for row in reader.open_table(ASIDE)?.iter()? {
         let (key, value) = row?;
@@ -140,9 +144,9 @@ fn read_aside(db: &Database) -> Result<Option<Layer>, redb::Error> {
             return Ok(None);
         };
         let value = if *kind == 0 { None } else { Some(Bytes::copy_from_slice(value)) };
-        layer.put(TenantId::from_uuid(Uuid::from_bytes(*tenant)), key, value);
+        filling.put(TenantId::from_uuid(Uuid::from_bytes(*tenant)), key, value);
     }
-    Ok(Some(layer))
+    Ok(Some(filling.finish()))
 }
 
 /// A row of the meta table; `None` also when there is no such table.

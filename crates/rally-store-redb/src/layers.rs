@@ -1,18 +1,17 @@
 //! The changes that the journal has and the tree has not, in memory.
 
-use std::{collections::HashMap, mem, ops::Bound, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use bytes::Bytes;
-use imbl::OrdMap;
 use rally_core::{
     TenantId,
-    store::{Batch, Direction, Entry, Key, KeyRange, Snapshot, StoreError, scan_changed},
+    store::{Batch, Changes, Direction, Entry, Key, KeyRange, Snapshot, StoreError, scan_changed},
 };
 
 use crate::journal::Mark;
 
-/// The newest change of each key; `None` is its deletion. A copy is a reference.
-pub(crate) type Changes = OrdMap<Key, Option<Bytes>>;
+/// A change of a tenant's key: its new value, or its deletion.
+pub(crate) type Change = (TenantId, Key, Option<Bytes>);
 
 /// The memory that a change takes beside the bytes of its key and its value, at most.
 const CHANGE_BYTES: usize = 128;
@@ -36,12 +35,23 @@ pub(crate) struct Layers {
     pub(crate) aside: Arc<Layer>,
 }
 
-/// The changes of a tenant in a transaction, in their order: those of a map come before those of the batches.
-#[derive(Clone, Debug, Default)]
+/// The changes of a tenant in a transaction, in their order: those that a writer has seen come before the other batches.
+#[derive(Debug, Default)]
 pub(crate) struct Delta {
-    changes: Changes,
+    seen: Changes,
     batches: Vec<Batch>,
 }
+
+/// A layer that changes are put in one by one, which come to their places many at once.
+#[derive(Debug, Default)]
+pub(crate) struct Filling {
+    layer: Layer,
+    batches: HashMap<TenantId, Batch>,
+    changes: usize,
+}
+
+/// The changes that come to their places at once, at most.
+const AT_ONCE: usize = 4_096;
 
 /// A snapshot with some changes over it.
 pub(crate) struct Over<'s> {
@@ -51,33 +61,13 @@ pub(crate) struct Over<'s> {
 
 impl Layer {
     /// The changes of all tenants.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (TenantId, &Key, &Option<Bytes>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Change> {
         let tenants = self.tenants.iter();
         tenants.flat_map(|(tenant, changes)| changes.iter().map(|(key, value)| (*tenant, key, value)))
     }
 
     pub(crate) fn has(&self, tenant: TenantId, key: &Key) -> bool {
-        self.tenants.get(&tenant).is_some_and(|changes| changes.contains_key(key))
-    }
-
-    /// A layer of some changes.
-    pub(crate) fn of_rows(rows: &[(TenantId, &Key, &Option<Bytes>)]) -> Self {
-        let mut layer = Self::default();
-        for (tenant, key, value) in rows {
-            layer.put(*tenant, (*key).clone(), (*value).clone());
-        }
-        layer
-    }
-
-    /// Takes a change out.
-    pub(crate) fn remove(&mut self, tenant: TenantId, key: &Key) {
-        let Some(changes) = self.tenants.get_mut(&tenant) else { return };
-        if let Some(value) = changes.remove(key) {
-            self.bytes = self.bytes.saturating_sub(change_bytes(key, value.as_ref()));
-        }
-        if changes.is_empty() {
-            self.tenants.remove(&tenant);
-        }
+        self.tenants.get(&tenant).is_some_and(|changes| changes.get(key).is_some())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -88,10 +78,42 @@ impl Layer {
         self.tenants.get(&tenant).cloned().unwrap_or_default()
     }
 
+    /// Puts changes in, in place of earlier ones.
+    pub(crate) fn apply(&mut self, tenant: TenantId, batch: Batch) {
+        self.bytes = self.bytes.saturating_add(batch_bytes(&batch));
+        self.tenants.entry(tenant).or_default().apply(batch);
+    }
+}
+
+impl Filling {
     /// Puts one change in, in place of an earlier one.
     pub(crate) fn put(&mut self, tenant: TenantId, key: Key, value: Option<Bytes>) {
-        self.bytes = self.bytes.saturating_add(change_bytes(&key, value.as_ref()));
-        self.tenants.entry(tenant).or_default().insert(key, value);
+        self.batches.entry(tenant).or_default().extend([(key, value)]);
+        self.changes += 1;
+        if self.changes == AT_ONCE {
+            self.settle();
+        }
+    }
+
+    /// The layer with all of the changes.
+    pub(crate) fn finish(mut self) -> Layer {
+        self.settle();
+        self.layer
+    }
+
+    fn settle(&mut self) {
+        for (tenant, batch) in self.batches.drain() {
+            self.layer.apply(tenant, batch);
+        }
+        self.changes = 0;
+    }
+}
+
+impl FromIterator<Change> for Layer {
+    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+        let mut filling = Filling::default();
+        changes.into_iter().for_each(|(tenant, key, value)| filling.put(tenant, key, value));
+        filling.finish()
     }
 }
 
@@ -122,23 +144,18 @@ impl Delta {
 
     /// The newest change of each key.
     pub(crate) fn changes(&mut self) -> &Changes {
-        for batch in self.batches.drain(..) {
-            self.changes.extend(batch.into_changes());
-        }
-        &self.changes
+        self.batches.drain(..).for_each(|batch| self.seen.apply(batch));
+        &self.seen
     }
 
-    /// The number of changes, those that replace one another among them.
-    pub(crate) fn len(&self) -> usize {
-        self.batches.iter().map(Batch::len).fold(self.changes.len(), usize::saturating_add)
-    }
-
-    /// Puts the changes over others.
-    pub(crate) fn apply(self, onto: &mut Changes) {
-        onto.extend(self.changes);
-        for batch in self.batches {
-            onto.extend(batch.into_changes());
-        }
+    /// All changes as one batch.
+    pub(crate) fn into_batch(self) -> Batch {
+        let seen = Some(self.seen).filter(|seen| !seen.is_empty()).map(|seen| seen.iter().collect());
+        let one_behind_the_other = |mut first: Batch, next| {
+            first.append(next);
+            first
+        };
+        seen.into_iter().chain(self.batches).reduce(one_behind_the_other).unwrap_or_default()
     }
 }
 
@@ -154,7 +171,7 @@ fn change_bytes(key: &Key, value: Option<&Bytes>) -> usize {
 impl Snapshot for Over<'_> {
     fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         match self.changes.get(key) {
-            Some(changed) => Ok(changed.clone()),
+            Some(changed) => Ok(changed),
             None => self.below.get(key),
         }
     }
@@ -163,25 +180,17 @@ impl Snapshot for Over<'_> {
         if self.changes.is_empty() {
             return self.below.get_many(keys);
         }
-        let changed: Vec<_> = keys.iter().map(|key| self.changes.get(key)).collect();
+        let changed: Vec<_> = self.changes.get_many(keys).collect();
         let missing = keys.iter().zip(&changed).filter(|(_, changed)| changed.is_none());
         let missing: Vec<Key> = missing.map(|(key, _)| key.clone()).collect();
         let mut below = self.below.get_many(&missing)?.into_iter();
-        Ok(changed
-            .into_iter()
-            .map(|changed| changed.map_or_else(|| below.next().flatten(), Clone::clone))
-            .collect())
+        Ok(changed.into_iter().map(|changed| changed.unwrap_or_else(|| below.next().flatten())).collect())
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
         if range.is_empty() || self.changes.is_empty() {
             return self.below.scan(range, direction, limit);
         }
-        let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
-        let found = self.changes.range::<_, Key>((Bound::Included(range.start()), end));
-        match direction {
-            Direction::Forward => scan_changed(self.below, found, range, direction, limit),
-            Direction::Backward => scan_changed(self.below, found.rev(), range, direction, limit),
-        }
+        scan_changed(self.below, self.changes.range(range, direction), range, direction, limit)
     }
 }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rally_core::{
     TenantId,
-    store::{Direction, Entry, Key, KeyRange, Snapshot, StoreError},
+    store::{Changes, Direction, Entry, Key, KeyRange, Snapshot, StoreError},
 };
 
 use crate::{
-    layers::{Changes, Layers, Over},
+    layers::{Layers, Over},
     tree::{Part, Tree},
 };
 

@@ -17,7 +17,7 @@ use crate::{
     file::{self, Held},
     format,
     journal::{Journal, Mark, Replay},
-    layers::{Layer, Layers},
+    layers::{Filling, Layer, Layers},
     layout::{FORMAT, Layout},
     record,
     recovery::{Recovery, Report},
@@ -246,7 +246,7 @@ impl Source {
     fn replay(&self, folded: Mark, was_closed: bool, is_quiet: bool) -> Result<(Layer, Journal), OpenError> {
         let replay = || Replay::new(&self.storage, self.layout, &self.place, folded);
         let total = replay().bytes()?;
-        let (mut layer, mut done, mut told) = (Layer::default(), 0u64, None);
+        let (mut filling, mut done, mut told) = (Filling::default(), 0u64, None);
         let mut tell = |done: u64| {
             let percent =
                 u32::try_from(done.saturating_mul(100).checked_div(total).unwrap_or(100)).unwrap_or(100);
@@ -259,12 +259,12 @@ impl Source {
             tell(0);
         }
         let journal = replay().visit(|body, bytes| {
-            record::visit(body, |tenant, key, value| layer.put(tenant, key, value))?;
+            record::visit(body, |tenant, key, value| filling.put(tenant, key, value))?;
             done = done.saturating_add(bytes);
             tell(done);
             Some(())
         })?;
-        layer.end = journal.end();
+        let layer = Layer { end: journal.end(), ..filling.finish() };
         if total > 0 || !was_closed {
             replay().check_end(layer.end)?;
         }

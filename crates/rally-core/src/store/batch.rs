@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use bytes::Bytes;
 
-use super::Key;
+use super::{Key, KeyRange};
 
 /// Changes to one tenant's state that are applied together: for each key a new value, or its deletion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,13 +58,22 @@ impl Batch {
         self.0.len()
     }
 
-    pub(crate) fn range(
-        &self,
-        start: &Key,
-        end: Option<&Key>,
-    ) -> impl DoubleEndedIterator<Item = (&Key, &Option<Bytes>)> {
-        use std::ops::Bound;
-        let upper = end.map_or(Bound::Unbounded, Bound::Excluded);
-        self.0.range((Bound::Included(start), upper))
+    /// The changes of a range that is not empty, in the order of their keys.
+    pub(super) fn range(&self, range: &KeyRange) -> impl DoubleEndedIterator<Item = (Key, Option<Bytes>)> {
+        let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
+        let within = self.0.range::<Key, _>((Bound::Included(range.start()), end));
+        within.map(|(key, value)| (key.clone(), value.clone()))
+    }
+}
+
+impl FromIterator<(Key, Option<Bytes>)> for Batch {
+    fn from_iter<I: IntoIterator<Item = (Key, Option<Bytes>)>>(changes: I) -> Self {
+        Self(changes.into_iter().collect())
+    }
+}
+
+impl Extend<(Key, Option<Bytes>)> for Batch {
+    fn extend<I: IntoIterator<Item = (Key, Option<Bytes>)>>(&mut self, changes: I) {
+        self.0.extend(changes);
     }
 }

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError, tree::Tree,
+    Abort, Batch, Commit, Direction, Entry, Key, KeyRange, Limits, Snapshot, Store, StoreError,
+    tree::{Deletions, Tree},
 };
 use crate::base::TenantId;
 
@@ -17,13 +18,6 @@ use crate::base::TenantId;
 pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
 }
-
-/// Leaves of a tree that are put in their places while readers wait, at most. That many take some tens of microseconds, much
-/// less than copies of the branches over them. More of them are put into a copy of the tree.
-const FEW: usize = 512;
-
-/// The same where a snapshot shares those branches, which are then copied.
-const FEWER: usize = 16;
 
 #[derive(Default)]
 struct Tenant {
@@ -100,15 +94,11 @@ impl Tenant {
         if changes.is_empty() {
             return;
         }
-        let prepared = self.newest().prepare(&mut changes);
+        let prepared = self.newest().prepare(&mut changes, Deletions::TakenOut);
         let mut newest = self.newest.write();
-        let most = if newest.copies_branches(&prepared) { FEWER } else { FEW };
-        if prepared.work() <= most {
-            let replaced = newest.put(prepared);
-            drop(newest);
-            drop(replaced);
-        } else {
-            drop(newest);
+        let outcome = newest.put_few(prepared);
+        drop(newest);
+        if let Err(prepared) = outcome {
             let mut next = self.newest();
             let replaced = next.put(prepared);
             let before = std::mem::replace(&mut *self.newest.write(), next);
@@ -152,11 +142,11 @@ impl Store for MemoryStore {
 
 impl Snapshot for MemorySnapshot {
     fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.0.get(key))
+        Ok(self.0.get(key).flatten())
     }
 
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        Ok(self.0.get_many(keys))
+        Ok(self.0.get_many(keys).map(Option::flatten).collect())
     }
 
     fn scan(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -175,7 +165,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::store::Space;
+    use crate::store::{
+        Space,
+        tree::{FEW, FEWER},
+    };
 
     type Model = BTreeMap<Key, Bytes>;
 

@@ -9,6 +9,7 @@
 //! backend runs them all with a few lines.
 
 mod batch;
+mod changes;
 mod error;
 mod figures;
 mod group;
@@ -26,6 +27,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 
 pub use batch::Batch;
+pub use changes::Changes;
 pub use error::StoreError;
 pub use figures::{CommitTally, Commits, Figures, FileFigures, PoolFigures, duration_tally, micros};
 pub use group::{Condition, GroupCommit, GroupOptions, GroupQueue};
@@ -35,6 +37,7 @@ pub(crate) use key::{read_instant, read_uuid};
 pub use memory::MemoryStore;
 pub use overlay::{Overlay, scan_changed};
 pub use promise::CommitOutcome;
+pub use tree::{PreparedChanges, Replaced};
 
 use crate::base::TenantId;
 

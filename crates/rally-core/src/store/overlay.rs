@@ -71,13 +71,9 @@ impl Snapshot for Overlay<'_> {
         let below = self.below;
         match direction {
             _ if range.is_empty() => Ok(Vec::new()),
-            Direction::Forward => {
-                let changes = self.batch.range(range.start(), range.end());
-                scan_changed(below, changes, range, direction, limit)
-            }
+            Direction::Forward => scan_changed(below, self.batch.range(range), range, direction, limit),
             Direction::Backward => {
-                let changes = self.batch.range(range.start(), range.end()).rev();
-                scan_changed(below, changes, range, direction, limit)
+                scan_changed(below, self.batch.range(range).rev(), range, direction, limit)
             }
         }
     }
@@ -89,16 +85,16 @@ impl Snapshot for Overlay<'_> {
 ///
 /// # Errors
 /// Those of [`Snapshot::scan`].
-pub fn scan_changed<'c>(
+pub fn scan_changed(
     below: &dyn Snapshot,
-    mut changes: impl Iterator<Item = (&'c Key, &'c Option<Bytes>)>,
+    changes: impl Iterator<Item = (Key, Option<Bytes>)>,
     range: &KeyRange,
     direction: Direction,
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
     let (mut entries, mut rest, mut size) = (Vec::new(), range.clone(), limit);
-    let mut change = changes.next();
-    if change.is_none() {
+    let mut changes = changes.peekable();
+    if changes.peek().is_none() {
         return below.scan(range, direction, limit);
     }
     loop {
@@ -108,16 +104,12 @@ pub fn scan_changed<'c>(
             rest = behind(rest, direction, &last.key);
         }
         for entry in found {
-            while let Some((key, value)) = change.filter(|(key, _)| comes(direction, key, &entry.key)) {
-                entries.extend(entry_of(key, value));
-                change = changes.next();
+            while let Some(change) = changes.next_if(|(key, _)| comes(direction, key, &entry.key)) {
+                entries.extend(entry_of(change));
             }
-            match change {
-                Some((key, value)) if *key == entry.key => {
-                    entries.extend(entry_of(key, value));
-                    change = changes.next();
-                }
-                _ => entries.push(entry),
+            match changes.next_if(|(key, _)| *key == entry.key) {
+                Some(change) => entries.extend(entry_of(change)),
+                None => entries.push(entry),
             }
         }
         if is_last || entries.len() >= limit {
@@ -126,12 +118,8 @@ pub fn scan_changed<'c>(
         // Deletions have hidden entries, so there are to be some more.
         size = size.saturating_mul(2);
     }
-    while entries.len() < limit
-        && let Some((key, value)) = change
-    {
-        entries.extend(entry_of(key, value));
-        change = changes.next();
-    }
+    let missing = limit.saturating_sub(entries.len());
+    entries.extend(changes.filter_map(entry_of).take(missing));
     entries.truncate(limit);
     Ok(entries)
 }
@@ -152,8 +140,8 @@ fn comes(direction: Direction, key: &Key, other: &Key) -> bool {
     }
 }
 
-fn entry_of(key: &Key, value: &Option<Bytes>) -> Option<Entry> {
-    value.as_ref().map(|value| Entry { key: key.clone(), value: value.clone() })
+fn entry_of((key, value): (Key, Option<Bytes>)) -> Option<Entry> {
+    value.map(|value| Entry { key, value })
 }
 
 #[cfg(test)]

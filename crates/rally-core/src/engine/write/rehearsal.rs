@@ -195,7 +195,7 @@ impl Snapshot for Rehearsed<'_> {
             };
             let read = |entry: Entry| Ok((entry.key, change(entry.value)?));
             let changes = stored.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
-            let changes = changes.iter().map(|(key, value)| (key, value));
+            let changes = changes.into_iter();
             entries.extend(scan_changed(self.before, changes, &part, direction, limit - entries.len())?);
             if last.is_none() || entries.len() >= limit {
                 return Ok(entries);

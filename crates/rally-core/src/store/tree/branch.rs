@@ -1,6 +1,6 @@
-use std::{mem, sync::Arc};
+use std::{mem, slice, sync::Arc};
 
-use super::{Bounds, Change, Node, Part, Parts, Path, Prepared, PreparedLeaf, only, packed::Packed};
+use super::{Bounds, Change, Node, Part, Parts, PreparedLeaf, only, packed::Packed};
 use crate::base::invariant;
 
 /// Children of a branch, at most, when a change is done.
@@ -43,32 +43,17 @@ impl Branch {
         self.children.first()
     }
 
-    /// The child that has a key, if any has.
-    pub(super) fn child_of(&self, key: &[u8]) -> &Node {
-        invariant(self.children.get(self.place_of(key)), "a branch has a child for each bound")
+    /// The child that has a key, if any has, and its place.
+    pub(super) fn child_of(&self, key: &[u8]) -> (usize, &Node) {
+        let place = self.place_of(key);
+        (place, invariant(self.children.get(place), "a branch has a child for each bound"))
     }
 
     /// The children that may have keys within bounds.
-    pub(super) fn within(&self, bounds: Bounds<'_>) -> impl DoubleEndedIterator<Item = &Node> {
+    pub(super) fn within(&self, bounds: Bounds<'_>) -> slice::Iter<'_, Node> {
         let first = self.place_of(bounds.start);
         let last = bounds.end.map_or(self.len(), |end| self.place_of(end) + 1);
         self.children.get(first..last).unwrap_or_default().iter()
-    }
-
-    /// Prepares the leaves that changes lie in.
-    pub(super) fn prepare(&self, mut changes: &mut [Change], path: &mut Path, prepared: &mut Prepared) {
-        while let Some((first, _)) = changes.first() {
-            let place = self.place_of(first.as_bytes());
-            let (here, behind) = changes.split_at_mut(self.count_in(place, changes));
-            let child = invariant(self.children.get(place), "a branch has a child for each bound");
-            if let Node::Branch(branch) = child {
-                prepared.copies_branches |= Arc::strong_count(branch) > 1;
-            }
-            path.push(place);
-            child.prepare(here, path, prepared);
-            path.pop();
-            changes = behind;
-        }
     }
 
     /// Puts leaves in their places below this branch, which is `level` branches below the root; what was there goes to
@@ -105,7 +90,7 @@ impl Branch {
     }
 
     /// The number of the first changes that lie in a child, as the first one does, and not behind it.
-    fn count_in(&self, place: usize, changes: &[Change]) -> usize {
+    pub(super) fn count_in(&self, place: usize, changes: &[Change]) -> usize {
         if place + 1 >= self.len() {
             return changes.len();
         }

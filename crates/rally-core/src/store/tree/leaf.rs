@@ -8,12 +8,12 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::{
-    Bounds, Change, Node, Part, Parts, Path, PreparedLeaf,
+    Bounds, Change, Deletions, Node, Part, Parts,
     packed::{narrow, wide},
 };
 use crate::{
     base::invariant,
-    store::{Entry, Key, key::compare},
+    store::{Direction, Key, key::compare},
 };
 
 /// Entries of a leaf, at most.
@@ -38,7 +38,8 @@ pub(super) struct Leaf {
     places: Places,
     /// All keys, and behind them all short values.
     bytes: Bytes,
-    long: Box<[Bytes]>,
+    /// What does not stand among the bytes: long values, and `None` for keys that are deleted.
+    apart: Box<[Option<Bytes>]>,
 }
 
 /// Places of the entries of a leaf, which stand in the leaf itself.
@@ -49,8 +50,8 @@ type Places = SmallVec<[Place; MOST + 1]>;
 struct Place {
     key: u32,
     value: u32,
-    /// Long values of the entries before.
-    longs: u32,
+    /// Values of the entries before that stand apart.
+    apart: u32,
 }
 
 /// Entries that are written together: those that stand one beside the other in the leaf before, or one of the changes.
@@ -68,7 +69,7 @@ impl Leaf {
         self.places.len().saturating_sub(1)
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<Bytes> {
+    pub(super) fn get(&self, key: &[u8]) -> Option<Option<Bytes>> {
         self.find(0, key).ok().map(|place| self.value(place))
     }
 
@@ -82,33 +83,34 @@ impl Leaf {
         self.len() > 0 && self.key(0) <= key && key <= self.key(self.len() - 1)
     }
 
-    pub(super) fn value(&self, place: usize) -> Bytes {
+    pub(super) fn value(&self, place: usize) -> Option<Bytes> {
         let (here, next) = self.place(place);
-        if next.longs > here.longs {
-            return invariant(self.long.get(wide(here.longs)), "each long value is there").clone();
+        if next.apart > here.apart {
+            return invariant(self.apart.get(wide(here.apart)), "each value apart is there").clone();
         }
-        match wide(here.value)..wide(next.value) {
+        Some(match wide(here.value)..wide(next.value) {
             span if span.is_empty() => Bytes::new(),
             span => self.bytes.slice(span),
-        }
+        })
     }
 
-    /// The entries within bounds.
-    pub(super) fn within(&self, bounds: Bounds<'_>) -> impl DoubleEndedIterator<Item = Entry> {
+    /// The entries within bounds, in a direction.
+    pub(super) fn entries(&self, bounds: Bounds<'_>, direction: Direction) -> impl Iterator<Item = Change> {
         let place = |key| self.find(0, key).unwrap_or_else(|place| place);
-        let end = bounds.end.map_or(self.len(), place);
-        (place(bounds.start)..end).map(|place| Entry { key: self.owned_key(place), value: self.value(place) })
+        let (start, end) = (place(bounds.start), bounds.end.map_or(self.len(), place));
+        (0..end.saturating_sub(start)).map(move |nth| {
+            let place = match direction {
+                Direction::Forward => start + nth,
+                Direction::Backward => end - 1 - nth,
+            };
+            (self.owned_key(place), self.value(place))
+        })
     }
 
-    /// The leaves that take the place of this one, which is at the end of a path, by changes in the order of their keys; their
-    /// values are taken.
-    pub(super) fn prepare(&self, changes: &mut [Change], path: &Path) -> PreparedLeaf {
-        let has_deletion = changes.iter().any(|(_, value)| value.is_none());
-        PreparedLeaf { path: path.clone(), parts: self.changed(changes), has_deletion }
-    }
-
-    fn changed(&self, changes: &mut [Change]) -> Parts {
-        let runs = self.merged(changes);
+    /// The leaves that take the place of this one by changes in the order of their keys, whose values are taken: none if no
+    /// entry is left.
+    pub(super) fn changed(&self, changes: &mut [Change], deletions: Deletions) -> Parts {
+        let runs = self.merged(changes, deletions);
         let sizes: Sizes = runs.iter().map(|run| self.size(run, changes)).sum();
         if sizes.entries == 0 {
             return Parts::new();
@@ -161,7 +163,7 @@ impl Leaf {
             entries: run.len(),
             keys: wide(behind.key - first.key),
             values: wide(behind.value - first.value),
-            longs: wide(behind.longs - first.longs),
+            apart: wide(behind.apart - first.apart),
         }
     }
 
@@ -173,7 +175,7 @@ impl Leaf {
     }
 
     /// The entries after changes, in the order of their keys.
-    fn merged(&self, changes: &[Change]) -> Runs {
+    fn merged(&self, changes: &[Change], deletions: Deletions) -> Runs {
         let mut runs = Runs::new();
         let mut old = 0;
         for (new, (key, value)) in changes.iter().enumerate() {
@@ -184,7 +186,7 @@ impl Leaf {
             if old < until {
                 runs.push(Run::Old(old..until));
             }
-            if value.is_some() {
+            if value.is_some() || deletions == Deletions::Kept {
                 runs.push(Run::New(new));
             }
             old = behind;
@@ -211,7 +213,7 @@ impl Leaf {
                 Run::Old(places) => writer.copy_values(self, places.clone()),
                 Run::New(place) => {
                     let (_, value) = invariant(changes.get_mut(*place), "a run is of one of the changes");
-                    writer.push_value(invariant(value.take(), "an entry that is written has a value"));
+                    writer.push_value(value.take());
                 }
             }
         }
@@ -295,7 +297,8 @@ struct Sizes {
     keys: usize,
     /// Bytes of short values.
     values: usize,
-    longs: usize,
+    /// Values that stand apart.
+    apart: usize,
 }
 
 /// Room that there is for entries.
@@ -312,10 +315,9 @@ impl Limit {
 
 impl Sizes {
     fn of((key, value): &Change) -> Self {
-        let value = value.as_ref().map_or(0, Bytes::len);
-        let is_long = value > SHORT;
-        let values = if is_long { 0 } else { value };
-        Self { entries: 1, keys: key.as_bytes().len(), values, longs: usize::from(is_long) }
+        let short = short(value.as_ref());
+        let (values, apart) = (short.map_or(0, Bytes::len), usize::from(short.is_none()));
+        Self { entries: 1, keys: key.as_bytes().len(), values, apart }
     }
 
     fn bytes(self) -> usize {
@@ -341,7 +343,7 @@ impl Add for Sizes {
             entries: self.entries + more.entries,
             keys: self.keys + more.keys,
             values: self.values + more.values,
-            longs: self.longs + more.longs,
+            apart: self.apart + more.apart,
         }
     }
 }
@@ -405,11 +407,16 @@ fn bound<'k>(entries: &[Run], place: usize, key: impl Fn(&Run) -> &'k [u8]) -> V
     here.get(..=common).unwrap_or(here).to_vec()
 }
 
+/// A value that stands among the bytes of its leaf.
+fn short(value: Option<&Bytes>) -> Option<&Bytes> {
+    value.filter(|value| value.len() <= SHORT)
+}
+
 /// A leaf that is being written: first its keys, then its values.
 struct Writer {
     places: Places,
     bytes: Vec<u8>,
-    long: Vec<Bytes>,
+    apart: Vec<Option<Bytes>>,
     /// The place behind the last entry.
     end: Place,
 }
@@ -419,8 +426,8 @@ impl Writer {
         Self {
             places: Places::new(),
             bytes: Vec::with_capacity(sizes.keys + sizes.values),
-            long: Vec::with_capacity(sizes.longs),
-            end: Place { key: 0, value: narrow(sizes.keys), longs: 0 },
+            apart: Vec::with_capacity(sizes.apart),
+            end: Place { key: 0, value: narrow(sizes.keys), apart: 0 },
         }
     }
 
@@ -428,17 +435,16 @@ impl Writer {
         self.places.push(self.end);
         self.bytes.extend_from_slice(key.as_bytes());
         self.end.key = narrow(self.bytes.len());
-        match value.as_ref().map_or(0, Bytes::len) {
-            short @ ..=SHORT => self.end.value += narrow(short),
-            _ => self.end.longs += 1,
+        match short(value.as_ref()) {
+            Some(short) => self.end.value += narrow(short.len()),
+            None => self.end.apart += 1,
         }
     }
 
-    fn push_value(&mut self, value: Bytes) {
-        if value.len() > SHORT {
-            self.long.push(value);
-        } else {
-            self.bytes.extend_from_slice(&value);
+    fn push_value(&mut self, value: Option<Bytes>) {
+        match short(value.as_ref()) {
+            Some(short) => self.bytes.extend_from_slice(short),
+            None => self.apart.push(value),
         }
     }
 
@@ -448,7 +454,7 @@ impl Writer {
         let moved = |place: &Place| Place {
             key: place.key - first.key + end.key,
             value: place.value - first.value + end.value,
-            longs: place.longs - first.longs + end.longs,
+            apart: place.apart - first.apart + end.apart,
         };
         let places = invariant(leaf.places.get(run), "a run of entries that are there");
         self.places.extend(places.iter().map(moved));
@@ -459,8 +465,8 @@ impl Writer {
     fn copy_values(&mut self, leaf: &Leaf, run: Range<usize>) {
         let (first, behind) = leaf.bounds(run);
         self.bytes.extend_from_slice(leaf.span(first.value..behind.value));
-        let long = leaf.long.get(wide(first.longs)..wide(behind.longs));
-        self.long.extend_from_slice(invariant(long, "each long value is there"));
+        let apart = leaf.apart.get(wide(first.apart)..wide(behind.apart));
+        self.apart.extend_from_slice(invariant(apart, "each value apart is there"));
     }
 
     fn finish(mut self) -> Leaf {
@@ -468,7 +474,7 @@ impl Writer {
         Leaf {
             places: self.places,
             bytes: self.bytes.into_boxed_slice().into(),
-            long: self.long.into_boxed_slice(),
+            apart: self.apart.into_boxed_slice(),
         }
     }
 }

@@ -49,7 +49,7 @@ fn leaves(tree: &Tree) -> Vec<usize> {
             }
             Node::Branch(branch) => {
                 assert!((1..=FANOUT).contains(&branch.len()), "{} children", branch.len());
-                branch.within(Bounds { start: b"", end: None }).for_each(|child| visit(child, found));
+                branch.within(Bounds::ALL).for_each(|child| visit(child, found));
             }
         }
     }
@@ -59,54 +59,59 @@ fn leaves(tree: &Tree) -> Vec<usize> {
 }
 
 fn apply(tree: &mut Tree, mut changes: Vec<Change>) {
-    let prepared = tree.prepare(&mut changes);
+    let prepared = tree.prepare(&mut changes, Deletions::TakenOut);
     drop(tree.put(prepared));
 }
 
 proptest! {
     #[test]
     fn each_version_reads_as_a_plain_map_does(
-        batches in batches(), are_kept: bool, from in change(), until in change(), limit in 0usize..300,
+        batches in batches(), are_kept: bool, deletions in prop_oneof![Just(Deletions::TakenOut), Just(Deletions::Kept)],
+        from in change(), until in change(), limit in 0usize..300,
     ) {
-        let (mut tree, mut model) = (Tree::default(), Model::new());
+        let (mut tree, mut model) = (Tree::default(), BTreeMap::new());
         let mut versions = Vec::new();
         for batch in batches {
-            let batch = sorted(batch);
-            for (key, value) in &batch {
-                match value {
-                    Some(value) => drop(model.insert(key.clone(), value.clone())),
-                    None => drop(model.remove(key)),
-                }
-            }
+            let mut batch = sorted(batch);
+            model.extend(batch.clone());
+            model.retain(|_, value| deletions == Deletions::Kept || value.is_some());
             // What no other version has is changed in place.
             if !are_kept {
                 versions.clear();
             }
-            apply(&mut tree, batch);
+            let prepared = tree.prepare(&mut batch, deletions);
+            drop(tree.put(prepared));
             versions.push((tree.clone(), model.clone()));
         }
         let ranges = [all(), all().from(from.0.clone()), all().until(until.0.clone()), all().from(from.0).until(until.0)];
         for (tree, model) in &versions {
             prop_assert_eq!(leaves(tree).iter().sum::<usize>(), model.len());
             for range in &ranges {
-                let inside = |entry: &Entry| {
-                    *range.start() <= entry.key && range.end().is_none_or(|end| entry.key < *end)
+                let inside = |(key, _): &(&Key, &Option<Bytes>)| {
+                    range.start() <= key && range.end().is_none_or(|end| *key < end)
                 };
-                let mut expected: Vec<Entry> = entries(model).into_iter().filter(inside).collect();
-                prop_assert_eq!(&tree.scan(range, Direction::Forward, usize::MAX)[..], &expected[..]);
-                let first: Vec<Entry> = expected.iter().take(limit).cloned().collect();
-                prop_assert_eq!(tree.scan(range, Direction::Forward, limit), first);
-                expected.reverse();
-                expected.truncate(limit);
-                prop_assert_eq!(tree.scan(range, Direction::Backward, limit), expected);
+                let found = model.iter().filter(inside).map(|(key, value)| (key.clone(), value.clone()));
+                let mut expected: Vec<Change> = found.collect();
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let found: Vec<Change> = tree.entries(Bounds::of(range), direction).collect();
+                    prop_assert_eq!(&found, &expected);
+                    let with_value = expected.iter().filter_map(|(key, value)| {
+                        Some(Entry { key: key.clone(), value: value.clone()? })
+                    });
+                    for limit in [limit, usize::MAX] {
+                        let first: Vec<Entry> = with_value.clone().take(limit).collect();
+                        prop_assert_eq!(tree.scan(range, direction, limit), first);
+                    }
+                    expected.reverse();
+                }
             }
             let keys: Vec<Key> = (0u8..3)
                 .flat_map(|family| (0u16..400).map(move |number| (family, number)))
                 .map(|(family, number)| Key::new(Space(7)).byte(family).bytes(&number.to_be_bytes()))
                 .collect();
-            let expected: Vec<Option<Bytes>> = keys.iter().map(|key| model.get(key).cloned()).collect();
+            let expected: Vec<Option<Option<Bytes>>> = keys.iter().map(|key| model.get(key).cloned()).collect();
             prop_assert_eq!(&keys.iter().map(|key| tree.get(key)).collect::<Vec<_>>(), &expected);
-            prop_assert_eq!(tree.get_many(&keys), expected);
+            prop_assert_eq!(tree.get_many(&keys).collect::<Vec<_>>(), expected);
         }
     }
 }
@@ -235,19 +240,20 @@ fn what_is_left_of_many_entries_is_in_few_leaves() {
 fn the_work_of_putting_counts_each_new_leaf_and_those_that_may_be_joined() {
     let mut tree = Tree::default();
     let mut many: Vec<Change> = (0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect();
-    let prepared = tree.prepare(&mut many);
+    let prepared = tree.prepare(&mut many, Deletions::TakenOut);
     assert_eq!(prepared.work(), 20_000 / leaf::MOST);
     drop(tree.put(prepared));
     let mut one = vec![(key(0, 0), Some(Bytes::new()))];
-    assert_eq!(tree.prepare(&mut one).work(), 1);
+    assert_eq!(tree.prepare(&mut one, Deletions::TakenOut).work(), 1);
     let mut most_of_one: Vec<Change> = (1..30).map(|number| (key(0, number), None)).collect();
-    assert_eq!(tree.prepare(&mut most_of_one).work(), 1 + JOINING);
+    assert_eq!(tree.prepare(&mut most_of_one, Deletions::TakenOut).work(), 1 + JOINING);
 }
 
 #[test]
 fn branches_are_copied_as_long_as_another_version_has_one_of_them() {
     let change = |number| vec![(key(0, number), Some(Bytes::from_static(b"v")))];
-    let copies = |tree: &Tree, number| tree.copies_branches(&tree.prepare(&mut change(number)));
+    let copies =
+        |tree: &Tree, number| tree.copies_branches(&tree.prepare(&mut change(number), Deletions::TakenOut));
     let mut tree = Tree::default();
     apply(&mut tree, (0..20_000).map(|number| (key(0, number), Some(Bytes::new()))).collect());
     assert!(!copies(&tree, 0));
