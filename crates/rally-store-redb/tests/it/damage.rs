@@ -170,11 +170,15 @@ fn damage_is_told_where_it_is_met_and_all_else_goes_on() {
         put(&store, tenant(1), &row(number), value(number).as_bytes());
     }
     store.fold().unwrap();
-    let bytes = disk.synced_image();
-    let places = bytes.windows(10).enumerate().filter(|(_, found)| *found == b"value 150 ");
-    for (place, _) in places {
-        disk.backend().write(u64::try_from(place).unwrap(), b"V").unwrap();
-    }
+    let overwrite = |from: &[u8], by: &[u8]| {
+        let image = disk.synced_image();
+        let places = image.windows(from.len()).enumerate().filter(|(_, found)| *found == from);
+        for (place, _) in places {
+            disk.backend().write(u64::try_from(place).unwrap(), by).unwrap();
+        }
+        disk.backend().sync_data().unwrap();
+    };
+    overwrite(b"value 150 ", b"V");
 
     for _ in 0..3 {
         let damaged = store.snapshot(tenant(1)).unwrap().get(&row(150));
@@ -202,7 +206,19 @@ fn damage_is_told_where_it_is_met_and_all_else_goes_on() {
         check(&store, expected);
         let image = CrashDisk::from_image(&disk.synced_image());
         check(&RedbStore::with_backend(image.backend(), options.clone()).unwrap(), expected);
+        put(&store, tenant(2), &row(2), b"elsewhere");
+        store.fold().unwrap();
+        check(&store, expected);
     }
+
+    // Once its place is sound again, a change goes there, and nothing hides it.
+    overwrite(b"Value 150 ", b"v");
+    put(&store, tenant(1), &row(150), b"newest");
+    store.fold().unwrap();
+    check(&store, Some(b"newest"));
+    let image = CrashDisk::from_image(&disk.synced_image());
+    check(&RedbStore::with_backend(image.backend(), options.clone()).unwrap(), Some(b"newest"));
+    assert_eq!(scan(&*store.snapshot(tenant(1)).unwrap(), 1, Direction::Forward).unwrap().len(), 300);
 }
 
 #[test]
