@@ -169,14 +169,15 @@ impl Chunk {
 
     /// The members, ascending.
     pub(crate) fn places(self) -> impl Iterator<Item = ChunkPlace> {
-        (0..).zip(self.0).flat_map(|(at, word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                let bit = rest.trailing_zeros();
-                // A word without a bit that is left has no first one.
-                rest &= rest.checked_sub(1)?;
-                Some(ChunkPlace(at * WORD_BITS + bit_in_word(bit)))
-            })
+        let mut words = (0..).zip(self.0);
+        let (mut at, mut word) = (0, 0u64);
+        std::iter::from_fn(move || {
+            while word == 0 {
+                (at, word) = words.next()?;
+            }
+            let bit = word.trailing_zeros();
+            word &= word - 1;
+            Some(ChunkPlace(at * WORD_BITS + bit_in_word(bit)))
         })
     }
 
@@ -187,28 +188,26 @@ impl Chunk {
         Some(ChunkPlace(at * WORD_BITS + bit_in_word(word.ilog2())))
     }
 
-    /// The runs of members, each by its first and its last.
-    fn runs(self) -> impl Iterator<Item = (u16, u16)> {
-        let mut places = self.places().map(|place| place.0).peekable();
-        std::iter::from_fn(move || {
-            let first = places.next()?;
-            let mut last = first;
-            while let Some(next) = places.next_if(|next| *next == last + 1) {
-                last = next;
-            }
-            Some((first, last))
-        })
+    /// The first members of the runs.
+    fn firsts(self) -> Self {
+        let mut before = 0;
+        Self(self.0.map(|word| {
+            let firsts = word & !(word << 1 | before);
+            before = word >> (WORD_BITS - 1);
+            firsts
+        }))
     }
 
-    /// The number of runs.
-    fn count_runs(&self) -> usize {
-        let mut before = 0;
-        let starts = self.0.iter().map(|word| {
-            let starts = word & !(word << 1 | before);
-            before = word >> (WORD_BITS - 1);
-            starts.count_ones()
-        });
-        in_memory(starts.sum::<u32>().into())
+    /// The last members of the runs.
+    fn lasts(self) -> Self {
+        let mut lasts = self;
+        let mut behind = 0;
+        for word in lasts.0.iter_mut().rev() {
+            let first = *word << (WORD_BITS - 1);
+            *word &= !(*word >> 1 | behind);
+            behind = first;
+        }
+        lasts
     }
 
     /// The bytes of the row; `None` for a chunk without members, which has no row.
@@ -217,22 +216,23 @@ impl Chunk {
         if members == 0 {
             return None;
         }
-        let runs = self.count_runs();
+        let firsts = self.firsts();
+        let runs = in_memory(firsts.len());
         let shortest = (2 * members).min(4 * runs).min(8 * WORDS);
         let mut bytes = Vec::with_capacity(2 + shortest);
         bytes.push(ROW);
         if shortest == 2 * members {
             bytes.push(MEMBERS);
-            self.places().for_each(|place| bytes.extend_from_slice(&place.0.to_le_bytes()));
+            self.places().for_each(|place| bytes.extend_from_slice(&place.to_bytes()));
         } else if shortest == 4 * runs {
             bytes.push(RUNS);
-            for (first, last) in self.runs() {
-                bytes.extend_from_slice(&first.to_le_bytes());
-                bytes.extend_from_slice(&last.to_le_bytes());
+            for (first, last) in firsts.places().zip(self.lasts().places()) {
+                bytes.extend_from_slice(&first.to_bytes());
+                bytes.extend_from_slice(&last.to_bytes());
             }
         } else {
             bytes.push(BITS);
-            self.0.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+            bytes.extend_from_slice(self.0.map(u64::to_le_bytes).as_flattened());
         }
         Some(bytes.into())
     }
@@ -252,7 +252,8 @@ impl Chunk {
     fn of_members(body: &[u8]) -> Option<Self> {
         let (places, []) = body.as_chunks() else { return None };
         let places = || places.iter().map(|place| u16::from_le_bytes(*place));
-        let is_whole = places().is_sorted_by(|one, next| one < next) && places().all(|place| place < 1_024);
+        // Of ascending members the last one is the greatest.
+        let is_whole = places().is_sorted_by(|one, next| one < next) && places().last()? < 1_024;
         let mut chunk = Self::default();
         is_whole.then(|| {
             places().for_each(|place| chunk.insert(ChunkPlace(place)));
@@ -275,13 +276,12 @@ impl Chunk {
     }
 
     fn insert_run(&mut self, first: u16, last: u16) {
-        for (at, word) in (0..).zip(&mut self.0) {
-            let start = at * WORD_BITS;
-            let (from, to) = (first.saturating_sub(start), last.saturating_add(1).saturating_sub(start));
-            if from < WORD_BITS && to > 0 {
-                let upto = u64::MAX >> (WORD_BITS - to.min(WORD_BITS));
-                *word |= upto & u64::MAX << from;
-            }
+        let (from, to) = (first / WORD_BITS, last / WORD_BITS);
+        let words = (0..).zip(&mut self.0).skip(from.into()).take(usize::from(to - from) + 1);
+        for (at, word) in words {
+            let least = if at == from { first % WORD_BITS } else { 0 };
+            let most = if at == to { last % WORD_BITS } else { WORD_BITS - 1 };
+            *word |= u64::MAX << least & u64::MAX >> (WORD_BITS - 1 - most);
         }
     }
 
