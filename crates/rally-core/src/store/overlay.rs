@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, iter::Peekable};
 
 use bytes::Bytes;
 
@@ -94,23 +94,19 @@ pub fn scan_changed(
 ) -> Result<Vec<Entry>, StoreError> {
     let (mut entries, mut rest, mut size) = (Vec::new(), range.clone(), limit);
     let mut changes = changes.peekable();
-    if changes.peek().is_none() {
-        return below.scan(range, direction, limit);
-    }
     loop {
         let found = below.scan(&rest, direction, size)?;
         let is_last = found.len() < size;
         if let Some(last) = found.last() {
             rest = behind(rest, direction, &last.key);
         }
-        for entry in found {
-            while let Some(change) = changes.next_if(|(key, _)| comes(direction, key, &entry.key)) {
-                entries.extend(entry_of(change));
+        match (found.last(), changes.peek()) {
+            (Some(last), Some((key, _))) if !comes(direction, &last.key, key) => {
+                merge(found, &mut changes, direction, &mut entries);
             }
-            match changes.next_if(|(key, _)| *key == entry.key) {
-                Some(change) => entries.extend(entry_of(change)),
-                None => entries.push(entry),
-            }
+            // No change is among what was found.
+            _ if entries.is_empty() => entries = found,
+            _ => entries.extend(found),
         }
         if is_last || entries.len() >= limit {
             break;
@@ -122,6 +118,24 @@ pub fn scan_changed(
     entries.extend(changes.filter_map(entry_of).take(missing));
     entries.truncate(limit);
     Ok(entries)
+}
+
+/// Adds the entries that were found, with the changes that come before the last of them or change it.
+fn merge(
+    found: Vec<Entry>,
+    changes: &mut Peekable<impl Iterator<Item = (Key, Option<Bytes>)>>,
+    direction: Direction,
+    entries: &mut Vec<Entry>,
+) {
+    for entry in found {
+        while let Some(change) = changes.next_if(|(key, _)| comes(direction, key, &entry.key)) {
+            entries.extend(entry_of(change));
+        }
+        match changes.next_if(|(key, _)| *key == entry.key) {
+            Some(change) => entries.extend(entry_of(change)),
+            None => entries.push(entry),
+        }
+    }
 }
 
 /// The part of a range behind a key.
