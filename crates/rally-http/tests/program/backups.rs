@@ -171,6 +171,28 @@ fn a_backup_that_is_killed_at_any_stage_is_none() {
     folder.printed(&["restore", "saved", "--store", "redb:new.redb"]);
 }
 
+#[test]
+fn a_backup_takes_the_place_of_what_one_that_was_killed_has_left_and_of_nothing_else() {
+    let folder = Folder::new();
+    let store = folder.store();
+    folder.printed(&["tenants", "create", "acme", "--store", &store]);
+    let part = folder.path().join("saved.part");
+    let backup = ["backup", "saved", "--store", &store];
+    let left: [&[&str]; 3] = [&[], &["unfinished"], &["unfinished", "manifest.json", "directory.rally"]];
+    for names in left {
+        fs::create_dir(&part).unwrap();
+        names.iter().for_each(|name| fs::write(part.join(name), "left").unwrap());
+        folder.printed(&backup);
+        assert!(!part.exists(), "{names:?}");
+        fs::remove_dir_all(folder.path().join("saved")).unwrap();
+    }
+    fs::create_dir(&part).unwrap();
+    fs::write(part.join("letter"), "of another").unwrap();
+    let complaint = folder.complaint(&backup);
+    assert!(complaint.contains("cannot make the folder"), "{complaint}");
+    assert_eq!(fs::read_to_string(part.join("letter")).unwrap(), "of another");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_restore_that_is_killed_leaves_an_empty_store_and_the_next_is_whole() {

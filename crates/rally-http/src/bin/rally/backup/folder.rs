@@ -104,7 +104,11 @@ impl<'t> UnfinishedFolder<'t> {
 /// Makes the folder anew, in place of one that a backup has not finished. Another one is left as it is.
 fn make(part: &Path) -> io::Result<()> {
     if part.join(UNFINISHED).exists() {
-        fs::remove_dir_all(part)?;
+        clear(part)?;
+    }
+    // A backup that was killed at once has left no mark in it, nor anything else.
+    if fs::read_dir(part).is_ok_and(|mut found| found.next().is_none()) {
+        fs::remove_dir(part)?;
     }
     let mut folder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -112,6 +116,19 @@ fn make(part: &Path) -> io::Result<()> {
     folder.create(part)?;
     private_file(&part.join(UNFINISHED))?;
     folder.create(part.join("tenants"))
+}
+
+/// Removes all that is in a folder, its mark last, so that who is killed meanwhile leaves one that is not finished.
+fn clear(part: &Path) -> io::Result<()> {
+    for found in fs::read_dir(part)? {
+        let found = found?;
+        match found.file_type()? {
+            kind if kind.is_dir() => fs::remove_dir_all(found.path())?,
+            _ if found.file_name() == UNFINISHED => {}
+            _ => fs::remove_file(found.path())?,
+        }
+    }
+    fs::remove_file(part.join(UNFINISHED))
 }
 
 /// Makes the names in a folder outlive a crash.
