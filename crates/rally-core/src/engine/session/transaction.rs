@@ -15,6 +15,7 @@ use crate::{
             Update, Upsertable, Written,
         },
     },
+    store::Key,
 };
 
 /// The records of a resource within a transaction: each verb sees what the ones before it wrote.
@@ -54,12 +55,19 @@ impl Session {
     /// # Errors
     /// Those of the closure, and those of the store: [`Code::LimitExceeded`](crate::Code::LimitExceeded) when the
     /// transaction is larger than it can hold.
-    pub fn write<T>(
+    pub fn write<T>(&self, work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.write_reading(&Vec::new, work)
+    }
+
+    /// [`write`](Self::write) that names keys which it is going to read, so that a store behind a network reads them in one
+    /// round trip.
+    pub(crate) fn write_reading<T>(
         &self,
+        keys: &dyn Fn() -> Vec<Key>,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut result = None;
-        self.commit(None, &Vec::new, &mut |transaction| {
+        self.commit(None, keys, &mut |transaction| {
             // The store may run this again on a newer state; what the last run answered is what is committed.
             result = Some(work(transaction)?);
             Ok(Answer::Nothing)

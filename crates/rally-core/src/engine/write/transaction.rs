@@ -188,7 +188,7 @@ impl<'s> Transaction<'s> {
     }
 
     /// Announces keys that are going to be read, so that a store behind a network reads them in one round trip.
-    pub(super) fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
+    pub(crate) fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
         self.overlay.prefetch(keys)
     }
 

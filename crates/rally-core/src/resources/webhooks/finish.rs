@@ -10,12 +10,12 @@ use crate::{
     base::{Error, Kind, Timestamp, limits},
     engine::{
         codec::{AttemptV1, DeliveryV1, LeaseV1, StandingV1},
-        keys::outbox,
+        keys::{OutboxKey, outbox, spaces},
         schema::{Record, quote, read_bool},
         session::Engine,
         write::{self, Editable, Transaction},
     },
-    store::StoreError,
+    store::{Key, StoreError},
 };
 
 /// The consequence of an attempt.
@@ -33,7 +33,15 @@ pub enum Finished {
 
 pub(super) fn finish(engine: &Engine, claim: &Claim, attempted: &Attempted) -> Result<Finished, Error> {
     let Some(session) = courier(engine, claim.tenant())? else { return Ok(Finished::Lost) };
-    session.write(|transaction| conclude(transaction, claim, attempted))
+    session.write_reading(&|| keys_ahead(claim), |transaction| conclude(transaction, claim, attempted))
+}
+
+/// Keys that the end of an attempt reads.
+fn keys_ahead(claim: &Claim) -> Vec<Key> {
+    let webhook = claim.webhook().as_uuid();
+    let rows = [outbox::delivery(webhook, claim.place()), outbox::standing(webhook)];
+    let rows = rows.into_iter().map(OutboxKey::into_key);
+    rows.chain([spaces::record(Kind::Webhook, webhook)]).collect()
 }
 
 pub(super) fn renew(engine: &Engine, claim: &mut Claim, limits: &CourierLimits) -> Result<bool, Error> {

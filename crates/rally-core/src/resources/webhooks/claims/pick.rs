@@ -9,12 +9,12 @@ use super::super::{Event, URL, body, plan, replay, retention, secret, signing, u
 use crate::{
     base::{Error, Kind, Timestamp, Trace},
     engine::{
-        codec::{DeliveryV1, LeaseV1, StandingV1, SubscriptionV1},
-        keys::{EventPlace, outbox},
+        codec::{DeliveryV1, LeaseV1, StandingV1, SubscriptionV1, SubscriptionsV1},
+        keys::{EventPlace, outbox, spaces},
         schema::{Record, unquote},
         write::Transaction,
     },
-    store::StoreError,
+    store::{Key, StoreError},
 };
 
 /// Entries that are looked at for each delivery that may be picked: some may have to wait for others.
@@ -63,6 +63,7 @@ pub(super) fn pick(transaction: &mut Transaction<'_>, room: &Room) -> Result<Tur
         turn.again(Timestamp::MIN);
     }
     let subscriptions = transaction.subscriptions()?;
+    transaction.prefetch(&keys_of(&subscriptions))?;
     let count = subscriptions.all.len();
     let start = usize::try_from(room.turn).unwrap_or(0).checked_rem(count).unwrap_or(0);
     let in_turn = subscriptions.all.iter().cycle().skip(start).take(count);
@@ -73,6 +74,13 @@ pub(super) fn pick(transaction: &mut Transaction<'_>, room: &Room) -> Result<Tur
         pick_of(transaction, subscription, room, share, &mut turn)?;
     }
     Ok(turn)
+}
+
+/// Keys that a turn reads for each webhook.
+fn keys_of(subscriptions: &SubscriptionsV1) -> Vec<Key> {
+    let webhooks = subscriptions.all.iter().map(|subscription| uuid(subscription.subscriber));
+    let keys = |webhook| [outbox::standing(webhook).into_key(), spaces::record(Kind::Webhook, webhook)];
+    webhooks.flat_map(keys).collect()
 }
 
 /// Picks deliveries of one webhook.
@@ -104,6 +112,8 @@ fn pick_of(
         }
     }
     let is_bounded = picked.len() == most && most < share;
+    let events: Vec<Key> = picked.iter().map(|(place, _)| outbox::event(*place).into_key()).collect();
+    transaction.prefetch(&events)?;
     for (place, row) in picked {
         turn.claims.extend(lease(transaction, webhook, (place, row), room)?);
     }
