@@ -11,8 +11,8 @@ use rally_core::store::{Batch, Commit, Key, Snapshot, Store};
 use super::{
     Property,
     given::{
-        Contents, NEIGHBOUR, SPACES, TENANT, apply, contents, get, get_many, key, moment, newest, number,
-        put, puts, snapshot, write,
+        Contents, NEIGHBOUR, SPACES, TENANT, apply, change, contents, get, get_many, key, moment, newest,
+        number, put, puts, snapshot, write,
     },
     threads::{Task, as_long_as, wait_for, while_building, without_waiting},
 };
@@ -25,6 +25,7 @@ pub(super) fn properties() -> Vec<Property<Arc<dyn Store>>> {
         Property::of(a_snapshot_shows_nothing_of_a_write_in_progress),
         Property::of(later_writes_do_not_change_a_snapshot),
         Property::of(each_snapshot_shows_its_own_moment),
+        Property::of(a_batch_all_over_a_large_state_changes_no_snapshot),
         Property::of(taking_a_snapshot_never_waits_for_a_writer),
         Property::of(reading_a_snapshot_never_waits_for_a_writer),
         Property::of(a_snapshot_can_be_taken_within_build),
@@ -40,6 +41,25 @@ fn a_snapshot_shows_every_write_that_has_returned(store: &Arc<dyn Store>) {
         put(&**store, TENANT, &key, vec![count]);
         expected.insert(key, vec![count].into());
         assert_eq!(newest(&**store, TENANT), expected);
+    }
+}
+
+fn a_batch_all_over_a_large_state_changes_no_snapshot(store: &Arc<dyn Store>) {
+    let numbered = |number: u16| key(7, &number.to_be_bytes());
+    let mut model = Contents::new();
+    for step in [1, 4_000, 20, 1, 15] {
+        let before = moment(&**store, TENANT);
+        let mut batch = Batch::new();
+        for number in (0..4_000).step_by(step) {
+            match (number + u16::try_from(step).expect("a short step")) % 7 {
+                0 => batch.delete(numbered(number)),
+                _ => batch.put(numbered(number), format!("{step} {number}")),
+            }
+        }
+        apply(&**store, TENANT, &batch);
+        assert_eq!(contents(&*before), model, "of the state before a batch at each {step}");
+        change(&mut model, &batch);
+        assert_eq!(newest(&**store, TENANT), model);
     }
 }
 

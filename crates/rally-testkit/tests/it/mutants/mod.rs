@@ -109,6 +109,7 @@ const FOUND_BY: &[(W, &[&str])] = &[
         &[
             "later_writes_do_not_change_a_snapshot",
             "each_snapshot_shows_its_own_moment",
+            "a_batch_all_over_a_large_state_changes_no_snapshot",
             "snapshots_held_through_random_batches_stay_as_they_were",
         ],
     ),
