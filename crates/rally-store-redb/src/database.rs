@@ -34,7 +34,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) source: Source,
-    /// Held only as long as it takes to begin a transaction or to swap what is in it; `None` once it is closed.
+    /// Held only as long as it takes to begin a transaction, to swap what is in it, or to put a few changes in; `None` once it
+    /// is closed.
     pub(crate) open: RwLock<Option<Open>>,
     /// Held by whoever changes the tree, and never while waiting for the turn.
     pub(crate) folding: Mutex<()>,
@@ -186,7 +187,7 @@ impl Database {
         }
     }
 
-    /// Adds the changes of a commit to the active layer.
+    /// Adds the changes of a commit to the active layer, one tenant after the other.
     fn publish(&self, deltas: HashMap<TenantId, Delta>, bytes: usize, end: Mark) {
         for (tenant, delta) in deltas {
             self.add_to_active(tenant, delta.into_batch());

@@ -17,7 +17,7 @@ use crate::{
     error::{is_full, store_error},
     format::{self, Aside, DATA, TENANTS},
     journal::Mark,
-    layers::{Change, Filling, Layer, Layers},
+    layers::{Filling, Layer, Layers, TenantChange},
     tree::{Number, Tree, full_key, number_in},
 };
 
@@ -82,9 +82,8 @@ impl Database {
         let before = self.open.write().as_mut().map(|open| {
             self.signal.note_folded();
             self.watched.retire(&open.tree);
-            let before = (mem::replace(&mut open.tree, folded.tree), take(&mut open.layers));
-            open.layers.aside = folded.aside;
-            before
+            let aside = mem::replace(&mut open.layers.aside, folded.aside);
+            (mem::replace(&mut open.tree, folded.tree), take(&mut open.layers), aside)
         });
         drop(before);
     }
@@ -95,7 +94,9 @@ impl Database {
     pub(crate) fn put_in_tree(&self, layer: &Layer, end: Mark) -> Result<Folded, Unfolded> {
         let aside = self.aside();
         let folded = match self.put(layer, Destination::Placed, Some(end)) {
-            Ok(tree) if aside.is_empty() => Ok(Folded { tree, aside }),
+            Ok(tree) if aside.iter().all(|(tenant, key, _)| !layer.has(tenant, &key)) => {
+                Ok(Folded { tree, aside })
+            }
             Ok(tree) => Ok(Folded { tree, aside: Arc::new(without(&aside, layer).collect()) }),
             Err(failed) if failed.is_damage() => self.put_around_damage(layer, end),
             Err(failed) => Err(failed),
@@ -234,7 +235,7 @@ impl Unfolded {
 }
 
 /// The changes kept aside, without those that a layer has.
-fn without(aside: &Layer, layer: &Layer) -> impl Iterator<Item = Change> {
+fn without(aside: &Layer, layer: &Layer) -> impl Iterator<Item = TenantChange> {
     aside.iter().filter(|(tenant, key, _)| !layer.has(*tenant, key))
 }
 

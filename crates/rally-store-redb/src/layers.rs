@@ -11,10 +11,13 @@ use rally_core::{
 use crate::journal::Mark;
 
 /// A change of a tenant's key: its new value, or its deletion.
-pub(crate) type Change = (TenantId, Key, Option<Bytes>);
+pub(crate) type TenantChange = (TenantId, Key, Option<Bytes>);
 
 /// The memory that a change takes beside the bytes of its key and its value, at most.
 const CHANGE_BYTES: usize = 128;
+
+/// The memory that the first change of a tenant takes beside that.
+const LEAF_BYTES: usize = 512;
 
 /// The changes of all tenants from one moment of the journal to another.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +50,8 @@ pub(crate) struct Delta {
 pub(crate) struct Filling {
     layer: Layer,
     batches: HashMap<TenantId, Batch>,
-    changes: usize,
+    /// The changes that have come since some went to their places.
+    count: usize,
 }
 
 /// The changes that come to their places at once, at most.
@@ -61,7 +65,7 @@ pub(crate) struct Over<'s> {
 
 impl Layer {
     /// The changes of all tenants.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Change> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = TenantChange> {
         let tenants = self.tenants.iter();
         tenants.flat_map(|(tenant, changes)| changes.iter().map(|(key, value)| (*tenant, key, value)))
     }
@@ -89,8 +93,8 @@ impl Filling {
     /// Puts one change in, in place of an earlier one.
     pub(crate) fn put(&mut self, tenant: TenantId, key: Key, value: Option<Bytes>) {
         self.batches.entry(tenant).or_default().extend([(key, value)]);
-        self.changes += 1;
-        if self.changes == AT_ONCE {
+        self.count += 1;
+        if self.count == AT_ONCE {
             self.settle();
         }
     }
@@ -105,12 +109,12 @@ impl Filling {
         for (tenant, batch) in self.batches.drain() {
             self.layer.apply(tenant, batch);
         }
-        self.changes = 0;
+        self.count = 0;
     }
 }
 
-impl FromIterator<Change> for Layer {
-    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+impl FromIterator<TenantChange> for Layer {
+    fn from_iter<I: IntoIterator<Item = TenantChange>>(changes: I) -> Self {
         let mut filling = Filling::default();
         changes.into_iter().for_each(|(tenant, key, value)| filling.put(tenant, key, value));
         filling.finish()
@@ -150,18 +154,20 @@ impl Delta {
 
     /// All changes as one batch.
     pub(crate) fn into_batch(self) -> Batch {
-        let seen = Some(self.seen).filter(|seen| !seen.is_empty()).map(|seen| seen.iter().collect());
-        let one_behind_the_other = |mut first: Batch, next| {
-            first.append(next);
-            first
+        let mut batches = self.batches.into_iter();
+        let mut all = if self.seen.is_empty() {
+            batches.next().unwrap_or_default()
+        } else {
+            self.seen.iter().collect()
         };
-        seen.into_iter().chain(self.batches).reduce(one_behind_the_other).unwrap_or_default()
+        batches.for_each(|batch| all.append(batch));
+        all
     }
 }
 
 /// The memory that a batch takes in a layer, at most.
 pub(crate) fn batch_bytes(batch: &Batch) -> usize {
-    batch.iter().map(|(key, value)| change_bytes(key, value)).fold(0, usize::saturating_add)
+    batch.iter().map(|(key, value)| change_bytes(key, value)).fold(LEAF_BYTES, usize::saturating_add)
 }
 
 fn change_bytes(key: &Key, value: Option<&Bytes>) -> usize {
@@ -192,5 +198,49 @@ impl Snapshot for Over<'_> {
             return self.below.scan(range, direction, limit);
         }
         scan_changed(self.below, self.changes.range(range, direction), range, direction, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rally_core::store::Space;
+
+    use super::*;
+
+    #[test]
+    fn a_layer_that_was_filled_has_the_last_change_of_each_key() {
+        let key = |number: usize| Key::new(Space(1)).bytes(&(number % 3_000).to_be_bytes());
+        let value = |number: usize| (number % 7 != 0).then(|| Bytes::from(number.to_string()));
+        for count in [0, 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE] {
+            let tenant = TenantId::DIRECTORY;
+            let layer: Layer = (0..count).map(|number| (tenant, key(number), value(number))).collect();
+            let model: BTreeMap<Key, Option<Bytes>> =
+                (0..count).map(|number| (key(number), value(number))).collect();
+            assert!(layer.of(tenant).iter().eq(model), "{count}");
+        }
+    }
+
+    #[test]
+    fn the_batches_of_a_transaction_are_one_in_their_order() {
+        let key = |number: u8| Key::new(Space(1)).byte(number);
+        for seen in 0..4 {
+            let mut delta = Delta::default();
+            for number in 0..4 {
+                delta.add(
+                    [(key(number), None), (key(3), Some(Bytes::from(vec![number])))].into_iter().collect(),
+                );
+                if number + 1 == seen {
+                    assert_eq!(delta.changes().get(&key(3)), Some(Some(Bytes::from(vec![number]))));
+                }
+            }
+            let expected: Batch = [0, 1, 2]
+                .map(|number| (key(number), None))
+                .into_iter()
+                .chain([(key(3), Some(Bytes::from(vec![3])))])
+                .collect();
+            assert_eq!(delta.into_batch(), expected, "{seen} were seen");
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use redb::{Builder, Database, DatabaseError};
 
 use crate::{
@@ -259,7 +260,10 @@ impl Source {
             tell(0);
         }
         let journal = replay().visit(|body, bytes| {
-            record::visit(body, |tenant, key, value| filling.put(tenant, key, value))?;
+            record::visit(body, |tenant, key, value| {
+                // A slice of a record would hold on to all of it.
+                filling.put(tenant, key, value.map(|value| Bytes::copy_from_slice(&value)));
+            })?;
             done = done.saturating_add(bytes);
             tell(done);
             Some(())

@@ -27,7 +27,7 @@ impl Batch {
 
     /// Adds the changes of another batch, in place of any that this one has for the same keys.
     pub fn append(&mut self, next: Batch) {
-        self.0.extend(next.0);
+        self.extend(next.0);
     }
 
     /// The change of a key: `None` if there is none, `Some(None)` for its deletion, otherwise its new value.

@@ -9,7 +9,7 @@ use super::{
 /// to their places yet.
 ///
 /// It is a persistent map: a clone costs no more than a reference and stays as it is, and changes are made in parts that no
-/// clone has in common, or in copies of them. Short values are copied into it, so that it holds on to no batch.
+/// clone has in common, or in copies of them. Values of up to 1,024 bytes are copied into it, and longer ones are shared.
 ///
 /// ```
 /// # use rally_core::store::{Batch, Changes, Key, Space};
@@ -64,20 +64,21 @@ impl Changes {
         drop(self.put(prepared));
     }
 
-    /// The greater part of the work of [`apply`](Self::apply), for which nobody need wait who reads these changes.
+    /// Does the greater part of the work of [`apply`](Self::apply) beside these changes, which can be read meanwhile.
     #[must_use]
     pub fn prepare(&self, batch: Batch) -> PreparedChanges {
         let mut changes: Vec<_> = batch.into_changes().collect();
         self.0.prepare(&mut changes, Deletions::Kept)
     }
 
-    /// Puts changes in their places. Nothing else may have changed these since they were prepared.
+    /// Puts changes in their places. This must be the map that they were prepared for, or a clone, and unchanged since:
+    /// otherwise changes are lost, or it panics.
     pub fn put(&mut self, prepared: PreparedChanges) -> Replaced {
         self.0.put(prepared)
     }
 
-    /// Puts changes in their places, as [`put`](Self::put) does, if that takes no more than some tens of microseconds, for
-    /// which readers may wait.
+    /// Puts changes in their places, as [`put`](Self::put) does and of the same map, if that takes no more than some tens of
+    /// microseconds, for which readers may wait.
     ///
     /// # Errors
     /// The changes, if it would take longer: they are to be put into a clone, for which nobody waits.

@@ -253,7 +253,7 @@ impl Chunk {
         let (places, []) = body.as_chunks() else { return None };
         let places = || places.iter().map(|place| u16::from_le_bytes(*place));
         // Of ascending members the last one is the greatest.
-        let is_whole = places().is_sorted_by(|one, next| one < next) && places().last()? < 1_024;
+        let is_whole = places().is_sorted_by(|one, next| one < next) && places().next_back()? < 1_024;
         let mut chunk = Self::default();
         is_whole.then(|| {
             places().for_each(|place| chunk.insert(ChunkPlace(place)));

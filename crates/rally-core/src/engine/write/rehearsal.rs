@@ -195,8 +195,8 @@ impl Snapshot for Rehearsed<'_> {
             };
             let read = |entry: Entry| Ok((entry.key, change(entry.value)?));
             let changes = stored.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
-            let changes = changes.into_iter();
-            entries.extend(scan_changed(self.before, changes, &part, direction, limit - entries.len())?);
+            let missing = limit - entries.len();
+            entries.extend(scan_changed(self.before, changes.into_iter(), &part, direction, missing)?);
             if last.is_none() || entries.len() >= limit {
                 return Ok(entries);
             }

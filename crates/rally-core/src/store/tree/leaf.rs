@@ -38,7 +38,7 @@ pub(super) struct Leaf {
     places: Places,
     /// All keys, and behind them all short values.
     bytes: Bytes,
-    /// What does not stand among the bytes: long values, and `None` for keys that are deleted.
+    /// Values that do not stand among the bytes: long ones, and `None` for keys that are deleted.
     apart: Box<[Option<Bytes>]>,
 }
 

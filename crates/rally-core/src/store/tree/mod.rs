@@ -33,7 +33,7 @@ pub(super) struct Tree {
 /// The new value of a key, or its deletion.
 pub(super) type Change = (Key, Option<Bytes>);
 
-/// What a map has of a key that is deleted.
+/// The trace that a map keeps of a key that is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deletions {
     /// Nothing, as a state has not.
@@ -43,7 +43,7 @@ pub(super) enum Deletions {
 }
 
 /// Changes whose leaves are made and not yet in their places.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PreparedChanges {
     leaves: Vec<PreparedLeaf>,
     /// True when a branch below the root is another version's, too.
@@ -62,7 +62,7 @@ struct PreparedLeaf {
 /// The place of a leaf: that of a child in its branch, from the root down.
 type Path = SmallVec<[usize; 4]>;
 
-/// What others have taken the places of. Dropping it takes a while, so it is best done when nobody waits.
+/// Parts of a map that others have taken the places of. Dropping them takes a while, so it is best done when nobody waits.
 #[must_use]
 #[derive(Debug)]
 pub struct Replaced {
@@ -154,8 +154,8 @@ impl Tree {
     /// Makes the leaves that changes lead to, and changes nothing yet. The changes are in the order of their keys, one for each
     /// key; their values are taken.
     pub(super) fn prepare(&self, changes: &mut [Change], deletions: Deletions) -> PreparedChanges {
-        let mut preparation =
-            Preparation { deletions, path: Path::new(), prepared: PreparedChanges::default() };
+        let prepared = PreparedChanges { leaves: Vec::new(), copies_branches: false };
+        let mut preparation = Preparation { deletions, path: Path::new(), prepared };
         match &self.root {
             Some(root) => preparation.below(root, changes),
             None => preparation.of_leaf(&Leaf::default(), changes),

@@ -246,6 +246,7 @@ fn the_work_of_putting_counts_each_new_leaf_and_those_that_may_be_joined() {
     let mut one = vec![(key(0, 0), Some(Bytes::new()))];
     assert_eq!(tree.prepare(&mut one, Deletions::TakenOut).work(), 1);
     let mut most_of_one: Vec<Change> = (1..30).map(|number| (key(0, number), None)).collect();
+    assert_eq!(tree.prepare(&mut most_of_one, Deletions::Kept).work(), 1);
     assert_eq!(tree.prepare(&mut most_of_one, Deletions::TakenOut).work(), 1 + JOINING);
 }
 
