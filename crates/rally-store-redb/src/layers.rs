@@ -212,7 +212,9 @@ mod tests {
     #[test]
     fn a_layer_that_was_filled_has_the_last_change_of_each_key() {
         let key = |number: usize| Key::new(Space(1)).bytes(&(number % 3_000).to_be_bytes());
-        let value = |number: usize| (number % 7 != 0).then(|| Bytes::from(number.to_string()));
+        let value = |number: usize| {
+            if number.is_multiple_of(7) { None } else { Some(Bytes::from(number.to_string())) }
+        };
         for count in [0, 1, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE] {
             let tenant = TenantId::DIRECTORY;
             let layer: Layer = (0..count).map(|number| (tenant, key(number), value(number))).collect();

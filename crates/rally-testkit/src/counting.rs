@@ -1,4 +1,4 @@
-use std::{ops::Deref, sync::Arc};
+use std::{cell::RefCell, collections::HashSet, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -36,6 +36,8 @@ pub struct Counts {
     pub scans: usize,
     /// Entries that those calls returned.
     pub entries: usize,
+    /// Reads that a store behind a network goes for: all but those of keys that were announced by `prefetch`.
+    pub round_trips: usize,
     /// Calls of `write`.
     pub writes: usize,
     /// Runs of `build`.
@@ -47,6 +49,8 @@ pub struct Counts {
 struct CountingSnapshot<'a, P> {
     inner: P,
     counts: &'a Mutex<Counts>,
+    /// Keys that were announced.
+    announced: RefCell<HashSet<Key>>,
 }
 
 impl CountingStore {
@@ -90,7 +94,7 @@ impl Store for CountingStore {
     fn snapshot(&self, tenant: TenantId) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         self.counts.lock().snapshots += 1;
         let inner = self.inner.snapshot(tenant)?;
-        Ok(Box::new(CountingSnapshot { inner, counts: &self.counts }))
+        Ok(Box::new(CountingSnapshot::over(inner, &self.counts)))
     }
 
     fn write(
@@ -102,7 +106,7 @@ impl Store for CountingStore {
         let mut changes = 0;
         let commit = self.inner.write(tenant, &mut |inner| {
             self.counts.lock().builds += 1;
-            let batch = build(&CountingSnapshot { inner, counts: &self.counts })?;
+            let batch = build(&CountingSnapshot::over(inner, &self.counts))?;
             changes = batch.len();
             Ok(batch)
         })?;
@@ -113,10 +117,25 @@ impl Store for CountingStore {
     }
 }
 
+impl<'c, P> CountingSnapshot<'c, P> {
+    fn over(inner: P, counts: &'c Mutex<Counts>) -> Self {
+        Self { inner, counts, announced: RefCell::default() }
+    }
+
+    /// A round trip, unless all keys were announced.
+    fn round_trips(&self, keys: &[Key]) -> usize {
+        let announced = self.announced.borrow();
+        usize::from(keys.iter().any(|key| !announced.contains(key)))
+    }
+}
+
 #[deny(clippy::missing_trait_methods)]
 impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for CountingSnapshot<'_, P> {
     fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        self.counts.lock().gets += 1;
+        let mut counts = self.counts.lock();
+        counts.gets += 1;
+        counts.round_trips += self.round_trips(std::slice::from_ref(key));
+        drop(counts);
         self.inner.get(key)
     }
 
@@ -124,12 +143,17 @@ impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for CountingSnapshot<'_,
         let mut counts = self.counts.lock();
         counts.get_manys += 1;
         counts.keys_asked += keys.len();
+        counts.round_trips += self.round_trips(keys);
         drop(counts);
         self.inner.get_many(keys)
     }
 
     fn prefetch(&self, keys: &[Key]) -> Result<(), StoreError> {
-        self.counts.lock().prefetches += 1;
+        let mut counts = self.counts.lock();
+        counts.prefetches += 1;
+        counts.round_trips += self.round_trips(keys);
+        drop(counts);
+        self.announced.borrow_mut().extend(keys.iter().cloned());
         self.inner.prefetch(keys)
     }
 
@@ -137,6 +161,7 @@ impl<'a, P: Deref<Target = dyn Snapshot + 'a>> Snapshot for CountingSnapshot<'_,
         let entries = self.inner.scan(range, direction, limit)?;
         let mut counts = self.counts.lock();
         counts.scans += 1;
+        counts.round_trips += 1;
         counts.entries += entries.len();
         Ok(entries)
     }

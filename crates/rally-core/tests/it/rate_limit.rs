@@ -192,7 +192,7 @@ fn a_caller_is_known_and_the_limit_seen_in_one_snapshot() {
     fleet.servers[0].ask();
     counting.reset();
     fleet.servers[0].session();
-    let counts = Counts { snapshots: 1, prefetches: 1, gets: 2, ..Counts::default() };
+    let counts = Counts { snapshots: 1, prefetches: 1, gets: 2, round_trips: 1, ..Counts::default() };
     assert_eq!(counting.counts(), counts);
     let counting = Arc::new(CountingStore::new(Arc::new(MemoryStore::new())));
     let alone = World::on(counting.clone());
@@ -200,7 +200,7 @@ fn a_caller_is_known_and_the_limit_seen_in_one_snapshot() {
     counting.reset();
     let session = alone.engine.authenticate(&key).unwrap();
     alone.engine.take_request(&session).unwrap();
-    assert_eq!(counting.counts(), Counts { snapshots: 1, gets: 1, ..Counts::default() });
+    assert_eq!(counting.counts(), Counts { snapshots: 1, gets: 1, round_trips: 1, ..Counts::default() });
 }
 
 #[test]

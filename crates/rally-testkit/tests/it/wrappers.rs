@@ -58,6 +58,7 @@ fn counts_are_of_what_was_asked_and_answered() {
         prefetches: 1,
         scans: 1,
         entries: 2,
+        round_trips: 4,
         writes: 2,
         builds: 2,
         changes: 3,
@@ -66,7 +67,9 @@ fn counts_are_of_what_was_asked_and_answered() {
     store.reset();
     assert_eq!(store.counts(), Counts::default());
     view.get(&key(1)).unwrap();
-    assert_eq!(store.counts(), Counts { gets: 1, ..Counts::default() });
+    assert_eq!(store.counts(), Counts { gets: 1, ..Counts::default() }, "the key was announced");
+    view.get(&key(2)).unwrap();
+    assert_eq!(store.counts(), Counts { gets: 2, round_trips: 1, ..Counts::default() });
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use rally_core::{
-    Atomicity, CompanyDraft, Config, ContactUpdate, DealDraft, DeliveryQuery, Event, Query, WebhookUpdate,
-    limits, store::MemoryStore,
+    Atomicity, Attempted, CompanyDraft, Config, ContactUpdate, DealDraft, DeliveryQuery, Event, Query,
+    WebhookUpdate, limits, store::MemoryStore,
 };
 use rally_testkit::{CountingStore, SharedStore};
 
@@ -108,6 +108,32 @@ fn on_a_shared_store_subscriptions_are_read_with_the_head() {
     let counts = store.counts();
     // The one of many keys asks for chunks of indexes, which were read ahead, too.
     assert_eq!((counts.prefetches, counts.scans, counts.get_manys), (1, 0, 1));
+}
+
+#[test]
+fn on_a_shared_store_a_delivery_takes_few_round_trips() {
+    let turn_of = |deliveries: usize| {
+        let store = Arc::new(CountingStore::new(Arc::new(SharedStore::new(Arc::new(MemoryStore::new())))));
+        let world = World::on(store.clone());
+        hook(&world.acme, &[Event::All]);
+        for number in 0..deliveries {
+            world.add(&format!("c{number}@x.example"));
+        }
+        store.reset();
+        let claims = world.claims();
+        assert_eq!(claims.len(), deliveries);
+        let claimed = store.counts().round_trips;
+        store.reset();
+        world.engine.deliveries().finish(&claims[0], &Attempted::answered(204, 1)).unwrap();
+        (claimed, store.counts().round_trips)
+    };
+    for deliveries in [1, 4, 8] {
+        let (claimed, finished) = turn_of(deliveries);
+        // Of each delivery, the first of its line; all else is read for all of them.
+        assert!(claimed <= 20 + deliveries, "{claimed} for {deliveries} deliveries");
+        // The tenant, all rows that are known ahead, and the next of its line.
+        assert_eq!(finished, 3);
+    }
 }
 
 #[test]
