@@ -33,12 +33,12 @@ pub(super) struct Tree {
 /// The new value of a key, or its deletion.
 pub(super) type Change = (Key, Option<Bytes>);
 
-/// The trace that a map keeps of a key that is deleted.
+/// The way in which a map deletes a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deletions {
-    /// Nothing, as a state has not.
+    /// The entry is taken out: for a state.
     TakenOut,
-    /// An entry without a value, as it hides what lies below.
+    /// An entry without a value is kept, which hides one of a state below: for changes over it.
     Kept,
 }
 
